@@ -1,0 +1,143 @@
+"""The one abstraction: a method says where the category is in a first frame, and something carries that through a video.
+
+A `Method` turns support images with masks and a frame into a `Prompt`; a `Propagator` turns the prompt into the mask of
+that frame and then follows it, one frame at a time. A method that does not work like this implements `segment` itself.
+Methods are found by the entry point group ``icvos.methods``.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from icvos.errors import IcvosError
+from icvos.masks import read_binary, read_image
+from icvos.settings import fill
+
+Image = np.ndarray  # (H, W, 3) uint8 RGB in [0, 255]
+Mask = np.ndarray  # (H, W) bool
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """One support: a picture, and the mask of every instance of the category in it. Files are read when asked for."""
+
+    name: str
+    image_path: Path
+    mask_path: Path
+
+    def image(self) -> Image:
+        """(H, W, 3) uint8 RGB."""
+        return read_image(self.image_path)
+
+    def mask(self) -> Mask:
+        """(H, W) bool, of the image's size."""
+        return read_binary(self.mask_path)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Where the category is in one frame: any of a mask, points, a box, or prompt embeddings.
+
+    Args:
+        mask: (H, W) bool or float32 in [0, 1], at the frame's size.
+        points: (N, 2) float32, each (x, y) in pixels of the frame.
+        labels: (N,) int, 1 = foreground, 0 = background; goes with ``points``.
+        box: (4,) float32, (x0, y0, x1, y1) in pixels of the frame.
+        embeddings: (N, C) float32 sparse prompt embeddings of SAM's prompt encoder.
+    """
+
+    mask: np.ndarray | None = None
+    points: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    box: np.ndarray | None = None
+    embeddings: np.ndarray | None = None
+
+
+class Propagator(Protocol):
+    """Carries a prompt through a video, one frame at a time, in memory that does not grow with the video."""
+
+    def start(self, frame: Image, prompt: Prompt) -> Mask:
+        """The mask of the prompted frame; forgets any earlier video."""
+        ...
+
+    def step(self, frame: Image) -> Mask:
+        """The mask of the next frame."""
+        ...
+
+
+class Method(Protocol):
+    """Where is the category in this frame? Any object with these two functions is a method."""
+
+    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+        """Where the category that ``supports`` show is in ``frame``."""
+        ...
+
+    def propagator(self) -> Propagator:
+        """What carries this method's prompts through a video."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """A method that segments whole videos in its own way."""
+
+    def segment(self, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
+        """One mask for every frame, in order, each given before the next frame is taken."""
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A method that can say what it is made of, for the record of a run."""
+
+    def describe(self) -> dict[str, Any]:
+        """Settings and weights as JSON values; weights as ``{"name": ..., "sha256": ...}``."""
+        ...
+
+
+def segment(method: Method | Segmenter, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
+    """One (H, W) bool mask for every frame, in order, each made before the next frame is taken."""
+    if isinstance(method, Segmenter):
+        yield from method.segment(supports, frames)
+        return
+    stream = iter(frames)
+    first = next(stream, None)
+    if first is None:
+        return
+    propagator = method.propagator()
+    yield propagator.start(first, method.prompt(supports, first))
+    for frame in stream:
+        yield propagator.step(frame)
+
+
+def sees_truth(method: object) -> bool:
+    """Whether the method is given the video's own first true mask as its support (an upper bound, not a competitor)."""
+    return bool(getattr(method, "sees_truth", False))
+
+
+def method_names() -> list[str]:
+    """The names of all installed methods."""
+    return sorted({point.name for point in entry_points(group="icvos.methods")})
+
+
+def load_method(name: str, settings: Mapping[str, Any] | None = None) -> Method | Segmenter:
+    """Build the method called ``name``; ``settings`` go over the defaults of its ``Settings`` dataclass."""
+    found = [point for point in entry_points(group="icvos.methods") if point.name == name]
+    if not found:
+        near = difflib.get_close_matches(name, method_names(), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"installed: {', '.join(method_names())}"
+        raise IcvosError(f"unknown method {name!r}; {hint}")
+    try:
+        factory = found[0].load()
+    except ModuleNotFoundError as error:
+        raise IcvosError(f"method {name} needs the package {error.name}; run: pip install 'icvos[models]'") from error
+    kind = getattr(factory, "Settings", None)
+    if kind is None and settings:
+        raise IcvosError(f"method {name} has no settings; leave out --set")
+    built: Method | Segmenter = factory(fill(kind, settings or {})) if kind else factory()
+    return built

@@ -63,8 +63,8 @@ def read_ids(path: Path) -> np.ndarray:
     """The values of a mask PNG, (H, W) uint8 or uint16: palette indices or grey levels, never colours.
 
     ``P`` gives indices whatever the palette; ``1``, ``L`` and ``I;16`` give values (``1`` as 0 and 1); ``RGB`` and
-    ``RGBA``, which image tools make of palette PNGs, are mapped back through the DAVIS palette, and a colour that is not
-    in it raises `IcvosError`. 255 (void, or the foreground of a 0/255 mask) is left as it is.
+    ``RGBA``, which image tools make of palette PNGs, are mapped back through the DAVIS palette, and a colour that is
+    not in it raises `IcvosError`. 255 (void, or the foreground of a 0/255 mask) is left as it is.
     """
     image = open_image(path)
     if image.mode in ("P", "L"):
@@ -89,7 +89,7 @@ def _ids_from_colours(colours: np.ndarray, path: Path) -> np.ndarray:
     if unknown.any():
         y, x = (int(v) for v in np.argwhere(unknown)[0])
         raise IcvosError(
-            f"{path}: colour {tuple(int(v) for v in colours[y, x])} at row {y}, column {x} is not in the DAVIS palette; "
+            f"{path}: colour {colours[y, x].tolist()} at row {y}, column {x} is not in the DAVIS palette; "
             "save the mask as a palette PNG whose indices are the object ids"
         )
     return ids.astype(np.uint8)

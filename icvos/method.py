@@ -1,4 +1,4 @@
-"""The one abstraction: a method says where the category is in a first frame, and something carries that through a video.
+"""The one abstraction: a method says where the category is in a first frame, and a propagator carries that on.
 
 A `Method` turns support images with masks and a frame into a `Prompt`; a `Propagator` turns the prompt into the mask of
 that frame and then follows it, one frame at a time. A method that does not work like this implements `segment` itself.

@@ -31,7 +31,7 @@ def fill(cls: type[S], values: Mapping[str, Any]) -> S:
 def _read(name: str, value: Any, kind: Any) -> Any:
     if not isinstance(value, str):
         return value
-    choices = [choice for choice in typing.get_args(kind)] if isinstance(kind, types.UnionType) else [kind]
+    choices = list(typing.get_args(kind)) if isinstance(kind, types.UnionType) else [kind]
     if type(None) in choices and value.lower() in ("none", ""):
         return None
     target = next(choice for choice in choices if choice is not type(None))

@@ -55,7 +55,7 @@ def read_json(path: Path, what: str) -> Any:
 def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
     """A new folder below ``scratch`` to fill; it becomes ``path``, replacing what was there, when the block ends well.
 
-    ``scratch`` must lie on the same file system as ``path``. After an error the folder is removed and ``path`` untouched.
+    ``scratch`` must lie on the same file system as ``path``. After an error ``path`` is as it was.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,248 @@
+"""`icvos build`: from selected source videos and COCO to a benchmark on disk.
+
+Every video and every class of supports is made in a scratch folder and renamed when it is whole; ``.build/`` keeps what
+was made from what. A killed build therefore leaves finished videos, and running it again makes the rest. ``icvos.json``
+is written last: a folder that has it is complete.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from curation.candidates import LeftOut, Tubes
+from curation.manifest import RECORDS, SCRATCH, make_manifest, update_digest
+from curation.sources.coco import Coco
+from curation.supports import SupportOptions, draw, write_class
+from icvos.benchmark import FORMAT
+from icvos.categories import category
+from icvos.errors import IcvosError
+from icvos.masks import encode_binary, open_image
+from icvos.storage import atomic_folder, link_or_copy, read_json, write_json
+
+Progress = Callable[[str, int, int], None]  # (stage, done, total)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a build depends on.
+
+    Args:
+        tubes: The videos, in order of name.
+        left_out: What is not built, for the manifest.
+        versions: Source -> version of its release, for the manifest.
+        coco: Where supports come from; None: a benchmark without supports.
+        supports: How supports are chosen.
+        allow_late: Build categories that are absent from the first frame instead of leaving them out.
+    """
+
+    tubes: tuple[Tubes, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+    coco: Coco | None = None
+    supports: SupportOptions = field(default_factory=SupportOptions)
+    allow_late: bool = False
+
+
+def build(plan: Plan, out: Path, *, workers: int = 1, progress: Progress = lambda *_: None) -> dict[str, Any]:
+    """Build the benchmark in ``out`` and return its manifest.
+
+    Raises `IcvosError` for bad input, and for an ``out`` that holds something else, which is left untouched.
+    """
+    claim(out)
+    records = {}
+    jobs = [(tubes, out, plan.allow_late) for tubes in plan.tubes]
+    for number, record in enumerate(_map(_video, jobs, workers), start=1):
+        records[record["name"]] = record
+        progress("videos", number, len(jobs))
+    kept = {name: record for name, record in records.items() if record["clips"]}
+    if not kept:
+        raise IcvosError(
+            f"{out}: no category is in its video's first frame; pass --allow-late to build them all the same"
+        )
+    supports = _supports(plan, kept, out, progress)
+    _remove_strangers(out, set(kept), set(supports["names"]))
+    late = [
+        LeftOut(record["source"], record["name"].partition("_")[2], category(index).name, reason)
+        for record in records.values()
+        for index, reason in record["left_out"]
+    ]
+    content = make_manifest(kept, supports, dict(plan.versions), (*plan.left_out, *late))
+    write_json(out / "supports.json", supports["file"])
+    write_json(out / "icvos.json", content)
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
+    return content
+
+
+def claim(out: Path) -> None:
+    """Refuse a folder that holds something else than a benchmark made here; make ``out`` otherwise."""
+    if out.exists() and not out.is_dir():
+        raise IcvosError(f"{out}: is a file; choose another --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / RECORDS).is_dir():
+        raise IcvosError(
+            f"{out}: holds something that icvos build did not make; choose an empty or new folder for --out"
+        )
+    try:
+        (out / RECORDS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IcvosError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
+
+
+def _invalidate(out: Path) -> None:
+    """Take the manifest away before something changes, so that no half-changed benchmark can be opened."""
+    (out / "icvos.json").unlink(missing_ok=True)
+
+
+def _map(function: Callable[[Any], dict[str, Any]], jobs: Sequence[Any], workers: int) -> Iterator[dict[str, Any]]:
+    """The results in order of the jobs, made by ``workers`` processes, or here for one."""
+    if workers == 1 or len(jobs) < 2:
+        yield from map(function, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(function, jobs)
+
+
+def _stamp(paths: Iterable[Path]) -> str:
+    """SHA-256 over names, sizes and times of files: enough to see that an input has changed since the last build."""
+    digest = hashlib.sha256()
+    for path in paths:
+        status = path.stat()
+        digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _video(job: tuple[Tubes, Path, bool]) -> dict[str, Any]:
+    """Make one video, unless it is there already and made from the same files; its record."""
+    tubes, out, allow_late = job
+    folder = out / "videos" / tubes.name
+    record_path = out / RECORDS / "videos" / f"{tubes.name}.json"
+    recipe = f"{FORMAT} {tubes.recipe} late={allow_late} {_stamp((*tubes.frames, *tubes.inputs))}"
+    if record_path.is_file():
+        record: dict[str, Any] = read_json(record_path, "the record of a built video")
+        if record["recipe"] == recipe and (folder.is_dir() or not record["clips"]):
+            return record
+    record_path.unlink(missing_ok=True)
+    with atomic_folder(folder, out / SCRATCH) as scratch:
+        record = {
+            "name": tubes.name,
+            "source": tubes.source,
+            "recipe": recipe,
+            **_write_video(tubes, scratch, allow_late),
+        }
+        _invalidate(out)
+    if not record["clips"]:
+        shutil.rmtree(folder)
+    write_json(record_path, record)
+    return record
+
+
+def _write_video(tubes: Tubes, folder: Path, allow_late: bool) -> dict[str, Any]:
+    """Frames and masks of one video into ``folder``, a frame at a time; size, counts and digests."""
+    height, width = tubes.size()
+    (folder / "JPEGImages").mkdir()
+    digests: dict[int, Any] = {}
+    first: dict[int, int] = {}
+    visible: dict[int, int] = {}
+    for position, (frame, masks) in enumerate(zip(tubes.frames, tubes.iter_masks(), strict=True)):
+        _place_frame(frame, folder / "JPEGImages" / f"{frame.stem}.jpg")
+        for index, mask in masks.items():
+            target = folder / "Annotations" / str(index)
+            if index not in digests:
+                target.mkdir(parents=True)
+                digests[index] = hashlib.sha256()
+                visible[index] = 0
+            (target / f"{frame.stem}.png").write_bytes(encode_binary(mask))
+            update_digest(digests[index], frame.stem, mask)
+            if mask.any():
+                first.setdefault(index, position)
+                visible[index] += 1
+    clips, left_out = {}, []
+    for index in sorted(digests):
+        reason = _refusal(first.get(index), tubes.frames, allow_late)
+        if reason:
+            shutil.rmtree(folder / "Annotations" / str(index))
+            left_out.append((str(index), reason))
+        else:
+            clips[str(index)] = {
+                "first_frame": tubes.frames[first[index]].stem,
+                "visible": visible[index],
+                "masks": digests[index].hexdigest(),
+            }
+    return {"frames": len(tubes.frames), "height": height, "width": width, "clips": clips, "left_out": left_out}
+
+
+def _refusal(first: int | None, frames: Sequence[Path], allow_late: bool) -> str:
+    """Why a category cannot be built, given the position of the first frame that shows it; empty if it can."""
+    if first is None:
+        return "its object ids are in no mask of the video"
+    if first > 0 and not allow_late:
+        return f"not in the first frame, appears at {frames[first].stem}; --allow-late builds it all the same"
+    return ""
+
+
+def _place_frame(source: Path, target: Path) -> None:
+    """Link a JPEG frame after a look at its end, or encode another kind as JPEG of quality 95."""
+    if source.suffix.lower() in (".jpg", ".jpeg"):
+        with source.open("rb") as file:
+            file.seek(-2, 2) if source.stat().st_size > 2 else None
+            complete = file.read(2) == b"\xff\xd9"
+        if not complete:
+            open_image(source)  # some writers put bytes behind a whole picture; a truncated one raises
+        link_or_copy(source, target)
+        return
+    open_image(source).convert("RGB").save(target, format="JPEG", quality=95, subsampling=0)
+
+
+def _supports(plan: Plan, records: dict[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
+    """Make the supports of every class that is built; their names, digests and the content of supports.json."""
+    clips = [(f"{name}/{index}", int(index)) for name, record in records.items() for index in record["clips"]]
+    classes = sorted({index for _, index in clips}) if plan.coco else []
+    names: dict[int, list[str]] = {}
+    digests: dict[int, str] = {}
+    for number, index in enumerate(classes, start=1):
+        assert plan.coco is not None
+        record = _support_class(plan.coco, index, plan.supports, out)
+        names[index], digests[index] = record["names"], record["masks"]
+        progress("supports", number, len(classes))
+    file = {
+        "format": FORMAT,
+        "rule": plan.supports.rule,
+        "shots": plan.supports.shots,
+        "classes": {str(index): names[index] for index in classes},
+        "draws": draw(clips, names, plan.supports) if classes else [],
+    }
+    return {"names": names, "digests": digests, "file": file}
+
+
+def _support_class(coco: Coco, index: int, options: SupportOptions, out: Path) -> dict[str, Any]:
+    """Make the supports of one class, unless they are there already and made by the same rule; their record."""
+    folder = out / "supports" / str(index)
+    record_path = out / RECORDS / "supports" / f"{index}.json"
+    recipe = f"{FORMAT} {json.dumps(asdict(options), sort_keys=True)} {_stamp([coco.annotations])}"
+    if record_path.is_file():
+        record: dict[str, Any] = read_json(record_path, "the record of built supports")
+        if record["recipe"] == recipe and folder.is_dir():
+            return record
+    record_path.unlink(missing_ok=True)
+    with atomic_folder(folder, out / SCRATCH) as scratch:
+        names, digest = write_class(coco, index, options, scratch)
+        _invalidate(out)
+    record = {"class": index, "recipe": recipe, "names": names, "masks": digest}
+    write_json(record_path, record)
+    return record
+
+
+def _remove_strangers(out: Path, videos: set[str], classes: set[int]) -> None:
+    """Remove what an earlier build with another choice left behind: only folders that have a record of ours."""
+    for kind, wanted in (("videos", videos), ("supports", {str(index) for index in classes})):
+        for record in sorted((out / RECORDS / kind).glob("*.json")):
+            if record.stem not in wanted and (out / kind / record.stem).is_dir():
+                _invalidate(out)
+                shutil.rmtree(out / kind / record.stem)
+                record.unlink()

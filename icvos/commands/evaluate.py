@@ -1,0 +1,172 @@
+"""`icvos methods`, `icvos eval` and `icvos predict`: running a method."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from icvos.commands.source import FOLDER
+
+PAPER = "paper@1"
+
+
+def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``name=value`` texts as a mapping."""
+    from icvos.errors import IcvosError
+
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise IcvosError(f"--set {pair}: write it as name=value")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def parse_draws(text: str) -> tuple[int, ...]:
+    """``0,2-4`` as (0, 2, 3, 4)."""
+    from icvos.errors import IcvosError
+
+    draws: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise IcvosError(f"--draws {text}: write draw numbers like 0 or 0,2 or 0-4")
+        draws += range(int(first), int(last if dash else first) + 1)
+    return tuple(draws)
+
+
+@click.command()
+def methods() -> None:
+    """List the installed methods."""
+    from importlib.metadata import entry_points
+
+    from icvos.method import method_names
+
+    where = {point.name: point.value for point in entry_points(group="icvos.methods")}
+    for name in method_names():
+        click.echo(f"{name:12} {where[name]}")
+
+
+@click.command("eval")
+@click.option("--method", "name", required=True, help="A method's name; icvos methods lists them.")
+@click.option("--benchmark", type=FOLDER, required=True, help="A built benchmark.")
+@click.option("--out", type=FOLDER, required=True, help="The run folder: predictions and scores.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the method; repeatable.")
+@click.option("--shots", default=1, show_default=True, help="Support images for every clip.")
+@click.option("--draws", default=None, help="Support draws, like 0 or 0-4.  [default: all]")
+@click.option("--protocol", "protocols", multiple=True, default=(PAPER,), show_default=True, help="Repeatable.")
+@click.option("--videos", default="", help="Only these videos, comma-separated.")
+@click.option("--categories", default="", help="Only these categories, comma-separated names or class numbers.")
+@click.option("--limit", type=int, default=None, help="Only the first so many clips.")
+@click.option(
+    "--overwrite",
+    type=click.Choice(["never", "only-missing", "always"]),
+    default="only-missing",
+    show_default=True,
+    help="What to do with predictions that are there.",
+)
+@click.option("--workers", default=1, show_default=True, help="Processes for scoring.")
+def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
+    """Run a method over a benchmark, then score it. Run it again to resume."""
+    from icvos.benchmark import Benchmark
+    from icvos.errors import IcvosError
+    from icvos.predict import RunOptions, run
+    from icvos.progress import bar
+    from icvos.protocol import protocol
+
+    opened = Benchmark.open(benchmark)
+    chosen = tuple(protocol(key) for key in given["protocols"])
+    clips = opened.select(names(given["videos"]), names(given["categories"]), given["limit"])
+    if given["shots"] < 1:
+        raise IcvosError("--shots must be 1 or more")
+    draws = parse_draws(given["draws"]) if given["draws"] else tuple(range(opened.draws)) or (0,)
+    options = RunOptions(name, dict(parse_settings(given["pairs"])), draws, given["shots"], chosen, given["overwrite"])
+    with bar(name) as update:
+        ran = run(
+            opened,
+            clips,
+            out,
+            options,
+            start=lambda done, total: update(completed=done, total=total),
+            advance=lambda clip, frames: update(advance=frames, description=f"{name} {clip.id}"),
+        )
+    folders = tuple(out / f"draw{draw}" for draw in ran)
+    score_run(opened, out, chosen, clips=clips, folders=folders, workers=given["workers"])
+
+
+def score_run(
+    benchmark: Any, run: Path, protocols: Any, *, clips: Any, folders: tuple[Path, ...] | None = None, workers: int = 1
+) -> None:
+    """Score a run under each protocol, write ``scores.json`` or ``scores-<protocol>.json``, and print the figures."""
+    from icvos.progress import bar
+    from icvos.score import score
+    from icvos.storage import write_json
+
+    for protocol in protocols:
+        with bar(f"score {protocol.id}", len(clips)) as update:
+            scores = score(
+                benchmark,
+                run,
+                protocol,
+                clips=clips,
+                folders=folders,
+                workers=workers,
+                progress=lambda clip: update(advance=1),  # called before the next protocol's bar
+            )
+        path = run / scores_name(protocol.id)
+        found = scores.to_json()
+        write_json(path, found)
+        print_scores(found, path)
+
+
+def scores_name(protocol_id: str) -> str:
+    """The scores file of a protocol in a run folder."""
+    return "scores.json" if protocol_id == PAPER else f"scores-{protocol_id}.json"
+
+
+def print_scores(scores: dict[str, Any], path: Path) -> None:
+    """The overall figures of a result in two lines."""
+    overall = scores["overall"]
+    low, high = overall["interval"]["jf"]
+    click.echo(
+        f"{scores['protocol']}: J {100 * overall['j']:.2f}  F {100 * overall['f']:.2f}  J&F {100 * overall['jf']:.2f} "
+        f"[{100 * low:.2f}, {100 * high:.2f}]  {overall['clips']} clips, {overall['frames']} frames, "
+        f"{len(overall['draws'])} draws -> {path}"
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@click.command()
+@click.option("--support", "supports", type=FOLDER, multiple=True, required=True, help="A picture; repeatable.")
+@click.option("--mask", "masks", type=FOLDER, multiple=True, required=True, help="Its mask, non-zero = the object.")
+@click.option("--video", type=FOLDER, required=True, help="A folder of frames, or a video file.")
+@click.option("--out", type=FOLDER, required=True, help="A new folder for one mask PNG per frame.")
+@click.option("--method", "name", default="lite", show_default=True)
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the method; repeatable.")
+@click.option("--overlay", type=FOLDER, default=None, help="Also write the video with the masks: .gif, .webp or .mp4.")
+def predict(supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, out: Path, **given: Any) -> None:
+    """Segment your own video from your own picture and mask."""
+    from icvos.errors import IcvosError
+    from icvos.masks import read_binary
+    from icvos.method import load_method
+    from icvos.predict import predict_video, support_of_files
+    from icvos.progress import bar
+    from icvos.render import overlay, write_animation
+    from icvos.video import open_frames
+
+    if len(supports) != len(masks):
+        raise IcvosError(f"{len(supports)} --support and {len(masks)} --mask; give one mask for every picture")
+    pairs = [support_of_files(image, mask) for image, mask in zip(supports, masks, strict=True)]
+    frames = open_frames(video)
+    method = load_method(given["name"], parse_settings(given["pairs"]))
+    with bar(given["name"], len(frames)) as update:
+        count = predict_video(method, pairs, frames, out, lambda done: update(advance=done))
+    click.echo(f"{out}: {count} masks")
+    if given["overlay"]:
+        images = (overlay(image, read_binary(out / f"{name}.png")) for name, image in open_frames(video))
+        write_animation(given["overlay"], images)
+        click.echo(f"{given['overlay']}")

@@ -18,7 +18,10 @@ class _UserError(click.ClickException):
 
 
 class _Group(click.Group):
-    """A group whose commands report an `IcvosError` in one line."""
+    """A group whose commands report an `IcvosError` in one line, listed in the order of the work."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -64,9 +64,7 @@ class Work:
     done: bool
 
 
-def plan(
-    benchmark: Benchmark, clips: Sequence[Clip], out: Path, options: RunOptions, draws: Sequence[int]
-) -> list[Work]:
+def plan(clips: Sequence[Clip], out: Path, options: RunOptions, draws: Sequence[int]) -> list[Work]:
     """All clips of all draws in order, with what is there already."""
     work = []
     for draw in draws:
@@ -99,7 +97,7 @@ def run(
     _claim(out, options)
     identity = {draw: _identity(benchmark, method, options, draw) for draw in draws}
     records = {draw: _record(out / f"draw{draw}" / "run.json", identity[draw], options) for draw in draws}
-    work = plan(benchmark, clips, out, options, draws)
+    work = plan(clips, out, options, draws)
     if not sees_truth(method):
         for item in work:
             benchmark.supports(item.clip, item.draw, options.shots)
@@ -162,7 +160,7 @@ def _check_mask(mask: np.ndarray, clip: Clip, method: str) -> None:
 
 
 def read_ahead(paths: Iterable[Path], ahead: int = 2) -> Iterator[np.ndarray]:
-    """The decoded frames in order, (H, W, 3) uint8 each, up to ``ahead`` of them decoded while the last is worked on."""
+    """The decoded frames in order, (H, W, 3) uint8 each, up to ``ahead`` decoded while the last is worked on."""
     with ThreadPoolExecutor(1) as pool:
         stream = iter(paths)
         waiting = [pool.submit(read_image, path) for path in islice(stream, ahead)]
@@ -251,7 +249,7 @@ def predict_video(
     out: Path,
     advance: Callable[[int], None] = lambda frames: None,
 ) -> int:
-    """Segment somebody's own video: one-bit ``<frame>.png`` masks in ``out``, whole or not at all; the number of frames.
+    """Segment somebody's own video: one-bit ``<frame>.png`` masks in ``out``, whole or not; the number of frames.
 
     ``frames`` gives (name, (H, W, 3) uint8 RGB) in order.
     """

@@ -190,7 +190,7 @@ def _print_manifest(manifest: dict[str, Any], root: Path) -> None:
     for name, found in manifest["sources"].items():
         share = f"{found['paper']['share_percent']} %"
         label = f"{name} {found['version']}".strip()
-        values = (found["videos"], found["paper"]["videos"], found["clips"], "", found["frames"], "")
+        values: tuple[Any, ...] = (found["videos"], found["paper"]["videos"], found["clips"], "", found["frames"], "")
         table.add_row(label, *map(str, values), f"{found['share_percent']} %", share)
     table.add_section()
     table.add_row("all", *(f"{part[key]:,}" for key in ("videos", "clips", "frames") for part in (counts, paper)))

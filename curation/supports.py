@@ -5,7 +5,7 @@ of the sources, and for COCO 2014 and 2017, whose image ids agree.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def write_class(coco: Coco, class_index: int, options: SupportOptions, folder: P
 
 
 def draw(
-    clips: Iterable[tuple[str, int]], names: dict[int, Sequence[str]], options: SupportOptions
+    clips: Iterable[tuple[str, int]], names: Mapping[int, Sequence[str]], options: SupportOptions
 ) -> list[dict[str, list[str]]]:
     """For every draw, clip id -> the names of its supports in order; ``clips`` are (clip id, class index)."""
     pairs = sorted(clips)
@@ -93,7 +93,7 @@ def draw(
     ]
 
 
-def too_few(names: dict[int, Sequence[str]], shots: int) -> list[str]:
+def too_few(names: Mapping[int, Sequence[str]], shots: int) -> list[str]:
     """One line for every class with fewer images than a draw holds."""
     return [
         f"{COCO[index - 1].name}: {len(found)} COCO images with a mask of {MIN_PIXELS} pixels, for draws of {shots}"

@@ -94,9 +94,10 @@ def claim(out: Path) -> None:
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
 
 
-def _invalidate(out: Path) -> None:
-    """Take the manifest away before something changes, so that no half-changed benchmark can be opened."""
+def _invalidate(out: Path, record: Path) -> None:
+    """Take manifest and record away just before what they tell of changes: no half-changed benchmark can be opened."""
     (out / "icvos.json").unlink(missing_ok=True)
+    record.unlink(missing_ok=True)
 
 
 def _map(function: Callable[[Any], dict[str, Any]], jobs: Sequence[Any], workers: int) -> Iterator[dict[str, Any]]:
@@ -127,7 +128,6 @@ def _video(job: tuple[Tubes, Path, bool]) -> dict[str, Any]:
         record: dict[str, Any] = read_json(record_path, "the record of a built video")
         if record["recipe"] == recipe and (folder.is_dir() or not record["clips"]):
             return record
-    record_path.unlink(missing_ok=True)
     with atomic_folder(folder, out / SCRATCH) as scratch:
         record = {
             "name": tubes.name,
@@ -135,7 +135,7 @@ def _video(job: tuple[Tubes, Path, bool]) -> dict[str, Any]:
             "recipe": recipe,
             **_write_video(tubes, scratch, allow_late),
         }
-        _invalidate(out)
+        _invalidate(out, record_path)
     if not record["clips"]:
         shutil.rmtree(folder)
     write_json(record_path, record)
@@ -229,10 +229,9 @@ def _support_class(coco: Coco, index: int, options: SupportOptions, out: Path) -
         record: dict[str, Any] = read_json(record_path, "the record of built supports")
         if record["recipe"] == recipe and folder.is_dir():
             return record
-    record_path.unlink(missing_ok=True)
     with atomic_folder(folder, out / SCRATCH) as scratch:
         names, digest = write_class(coco, index, options, scratch)
-        _invalidate(out)
+        _invalidate(out, record_path)
     record = {"class": index, "recipe": recipe, "names": names, "masks": digest}
     write_json(record_path, record)
     return record
@@ -243,6 +242,5 @@ def _remove_strangers(out: Path, videos: set[str], classes: set[int]) -> None:
     for kind, wanted in (("videos", videos), ("supports", {str(index) for index in classes})):
         for record in sorted((out / RECORDS / kind).glob("*.json")):
             if record.stem not in wanted and (out / kind / record.stem).is_dir():
-                _invalidate(out)
+                _invalidate(out, record)
                 shutil.rmtree(out / kind / record.stem)
-                record.unlink()

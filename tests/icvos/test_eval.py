@@ -125,7 +125,7 @@ def test_lite_with_draws_shots_and_a_choice_of_clips(built: Path, benchmark: Ben
     assert "holds a run with shots 2, not 1" in other.stderr
 
 
-def test_predict_on_ones_own_video(built: Path, benchmark: Benchmark, tmp_path: Path) -> None:
+def test_predict_on_ones_own_video(benchmark: Benchmark, tmp_path: Path) -> None:
     clip = benchmark.clips[0]
     support = benchmark.supports(clip, 0, 1)[0]
     video = clip.video.folder / "JPEGImages"

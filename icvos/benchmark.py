@@ -230,17 +230,37 @@ def visible_folders(root: Path) -> Iterator[Path]:
 
 
 def sorted_frames(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files of ``folder`` with one of ``suffixes``, by integer stem; raises for other stems, ties, or none at all."""
-    if not folder.is_dir():
-        raise IcvosError(f"{folder}: no such folder")
-    paths = [path for path in folder.iterdir() if path.suffix in suffixes and not path.name.startswith(".")]
+    """The files of ``folder`` with one of ``suffixes``, by integer stem; raises for other stems, ties or no file."""
+    paths = tuple(frames_by_number(folder, suffixes).values())
     if not paths:
         raise IcvosError(f"{folder}: no {'/'.join(suffixes)} files")
-    numbers: dict[int, Path] = {}
-    for path in sorted(paths):
-        if not (path.stem.isascii() and path.stem.isdecimal()):
+    return paths
+
+
+def frames_by_number(folder: Path, suffixes: tuple[str, ...], natural_sort: bool = False) -> dict[int | str, Path]:
+    """The files of ``folder`` with one of ``suffixes``, keyed by integer stem and in that order; may be empty.
+
+    A stem that is no number raises `IcvosError`, as do two files with one number. With ``natural_sort`` such a stem is
+    its own key, and the order is that of the numbers and texts that the stems are made of.
+    """
+    if not folder.is_dir():
+        raise IcvosError(f"{folder}: no such folder")
+    found: dict[int | str, Path] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.suffix not in suffixes or path.name.startswith("."):
+            continue
+        stem = path.stem
+        is_number = stem.isascii() and stem.isdecimal()
+        if not is_number and not natural_sort:
             raise IcvosError(f"{path}: frame names must be numbers, to be put in order; rename the file or remove it")
-        if int(path.stem) in numbers:
-            raise IcvosError(f"{path}: same frame number as {numbers[int(path.stem)].name}; remove one of the two")
-        numbers[int(path.stem)] = path
-    return tuple(numbers[number] for number in sorted(numbers))
+        key = int(stem) if is_number else stem
+        if key in found:
+            raise IcvosError(f"{path}: same frame number as {found[key].name}; remove one of the two")
+        found[key] = path
+    order = _natural_key if natural_sort else int
+    return {key: found[key] for key in sorted(found, key=order)}
+
+
+def _natural_key(key: int | str) -> list[tuple[bool, int, str]]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", str(key))
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]

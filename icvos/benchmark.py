@@ -246,10 +246,10 @@ def frames_by_number(folder: Path, suffixes: tuple[str, ...], natural_sort: bool
     if not folder.is_dir():
         raise IcvosError(f"{folder}: no such folder")
     found: dict[int | str, Path] = {}
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if path.suffix not in suffixes or path.name.startswith("."):
+    for name, path in sorted((path.name, path) for path in folder.iterdir()):
+        stem, _, suffix = name.rpartition(".")
+        if f".{suffix}" not in suffixes or name.startswith("."):
             continue
-        stem = path.stem
         is_number = stem.isascii() and stem.isdecimal()
         if not is_number and not natural_sort:
             raise IcvosError(f"{path}: frame names must be numbers, to be put in order; rename the file or remove it")

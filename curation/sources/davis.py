@@ -1,4 +1,4 @@
-"""DAVIS 2016 and 2017: ``{JPEGImages,Annotations}/{480p,Full-Resolution}/<sequence>/00000.{jpg,png}`` and ``ImageSets``.
+"""DAVIS 2016 and 2017: ``{JPEGImages,Annotations}/{480p,Full-Resolution}/<sequence>/00000.{jpg,png}``, ``ImageSets``.
 
 The masks of 2017 are palette pictures of object ids; those of 2016 hold 0 and 255, the union of all objects
 (`curation.sources.video.SourceVideo.is_binary`).
@@ -120,8 +120,8 @@ def _resolution(root: Path, wanted: str | None, annotations: str) -> str:
         present = [name for name in MASK_FOLDERS if (root / MASK_FOLDERS[name]).is_dir()]
         raise IcvosError(
             f"{root / masks / (wanted or with_frames[0])}: no such folder, or no frames for it; there are frames at "
-            f"{', '.join(with_frames)} and {' and '.join(present) or 'no'} annotations; fetch what is missing or choose "
-            "others"
+            f"{', '.join(with_frames)} and {' and '.join(present) or 'no'} annotations; fetch what is missing "
+            "or choose others"
         )
     paths = [root / "JPEGImages" / name for name in found]
     return only_one(paths, "DAVIS in two resolutions", "choose one of them as the resolution").name

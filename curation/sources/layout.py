@@ -119,8 +119,8 @@ def choose_splits(root: Path, splits: Sequence[str] | None, public: Sequence[str
         wanted = [split for split in public if split in found]
         if not wanted:
             raise IcvosError(
-                f"{root}: no {' or '.join(public)} split of {TITLES[source]}, only {present}, where not every frame has a "
-                "public mask; fetch the split, or name the splits to read"
+                f"{root}: no {' or '.join(public)} split of {TITLES[source]}, only {present}, where not all frames "
+                "have public masks; fetch the split, or name the splits to read"
             )
     else:
         wanted = [next((split for split, names in SPLIT_NAMES.items() if asked in names), asked) for asked in splits]

@@ -1,7 +1,8 @@
 """LVOS v1 and v2: ``<split>/{JPEGImages,Annotations}/<8 letters and digits>/00000001.{jpg,png}, 00000006, ...``.
 
 Names are case-sensitive, frame numbers go up by 5, and objects may start late. The middle split is called ``val``,
-``valid`` or ``eval``. What lies beside ``Annotations`` (``Annotations_convert``, ``Annotations_first_only``) is not read.
+``valid`` or ``eval``. What lies beside ``Annotations`` (``Annotations_convert``,
+``Annotations_first_only``) is not read.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What a built IC-VOS benchmark is: videos, clips and supports, read lazily from its folder.
 
     <root>/icvos.json                                        version, sources, videos, digest
-           supports.json                                     per class a ranked list; per draw the choice of each clip
+           supports.json                                     per class a ranked list of images; per draw the choice of each clip
            videos/<video>/JPEGImages/<frame>.jpg
            videos/<video>/Annotations/<class>/<frame>.png    one bit, 1 = the category; class is 1..80 in COCO order
            supports/<class>/<image>.{jpg,png}
@@ -180,7 +180,7 @@ class Benchmark:
         return len(self._supports["draws"]) if self._supports else 0
 
     def supports(self, clip: Clip, draw: int, shots: int) -> tuple[Support, ...]:
-        """The first ``shots`` supports of ``clip`` in draw 0, 1, ...; fewer where the class has fewer images."""
+        """The first ``shots`` supports of ``clip`` in draw ``draw`` (0, 1, ...); fewer where the class has fewer images."""
         if not self._supports:
             raise IcvosError(f"{self.root}: has no supports.json; build the benchmark with --coco to give it supports")
         if not 0 <= draw < self.draws:
@@ -188,11 +188,11 @@ class Benchmark:
         names = self._supports["draws"][draw].get(clip.id, [])
         if not names:
             raise IcvosError(
-                f"{self.root}: clip {clip.id} has no support image; build again with COCO images of that class"
+                f"{self.root}: clip {clip.id} has no support image; build again with COCO images of {clip.category.name}"
             )
         if shots > self._supports["shots"]:
             raise IcvosError(
-                f"{self.root}: draws hold {self._supports['shots']} supports; build again with --shots {shots}"
+                f"{self.root}: draws hold {self._supports['shots']} supports a clip, not {shots}; build with --shots {shots}"
             )
         return tuple(self._support(clip.category, name) for name in names[:shots])
 
@@ -212,7 +212,7 @@ class Benchmark:
 
 
 def guess_source(name: str) -> str:
-    """The source of a video in the published layout, by its name: MOSE has 8 hex digits, LVOS 8 letters and digits."""
+    """The source data set of a video in the published layout, by its name: 8 hex digits are MOSE's, 8 letters and digits LVOS's."""
     if re.fullmatch(r"[0-9a-f]{8}", name):
         return "mose"
     if re.fullmatch(r"[0-9A-Za-z]{8}", name) and re.search(r"[0-9A-Z]", name):
@@ -230,17 +230,37 @@ def visible_folders(root: Path) -> Iterator[Path]:
 
 
 def sorted_frames(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files of ``folder`` with one of ``suffixes``, by integer stem; raises for other stems, ties or none."""
-    if not folder.is_dir():
-        raise IcvosError(f"{folder}: no such folder")
-    paths = [path for path in folder.iterdir() if path.suffix in suffixes and not path.name.startswith(".")]
+    """The files of ``folder`` with one of ``suffixes``, by integer stem; raises for other stems, ties or no file."""
+    paths = tuple(frames_by_number(folder, suffixes).values())
     if not paths:
         raise IcvosError(f"{folder}: no {'/'.join(suffixes)} files")
-    numbers: dict[int, Path] = {}
-    for path in sorted(paths):
-        if not (path.stem.isascii() and path.stem.isdecimal()):
+    return paths
+
+
+def frames_by_number(folder: Path, suffixes: tuple[str, ...], natural_sort: bool = False) -> dict[int | str, Path]:
+    """The files of ``folder`` with one of ``suffixes``, keyed by integer stem and in that order; may be empty.
+
+    A stem that is no number raises `IcvosError`, as do two files with one number. With ``natural_sort`` such a stem is
+    its own key, and the order is that of the numbers and texts that the stems are made of.
+    """
+    if not folder.is_dir():
+        raise IcvosError(f"{folder}: no such folder")
+    found: dict[int | str, Path] = {}
+    for name, path in sorted((path.name, path) for path in folder.iterdir()):
+        stem, _, suffix = name.rpartition(".")
+        if f".{suffix}" not in suffixes or name.startswith("."):
+            continue
+        is_number = stem.isascii() and stem.isdecimal()
+        if not is_number and not natural_sort:
             raise IcvosError(f"{path}: frame names must be numbers, to be put in order; rename the file or remove it")
-        if int(path.stem) in numbers:
-            raise IcvosError(f"{path}: same frame number as {numbers[int(path.stem)].name}; remove one of the two")
-        numbers[int(path.stem)] = path
-    return tuple(numbers[number] for number in sorted(numbers))
+        key = int(stem) if is_number else stem
+        if key in found:
+            raise IcvosError(f"{path}: same frame number as {found[key].name}; remove one of the two")
+        found[key] = path
+    order = _natural_key if natural_sort else int
+    return {key: found[key] for key in sorted(found, key=order)}
+
+
+def _natural_key(key: int | str) -> list[tuple[bool, int, str]]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", str(key))
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path, what: str) -> Any:
-    """The value in a JSON file; ``what`` names the file's role in the error for one that cannot be read."""
+def read_json(path: Path, what: str, compact: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """The value in a JSON file; ``what`` names the file's role in the error for one that cannot be read.
+
+    ``compact`` is given every object as it is read and says what to keep in its place, to save memory on a large file.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), object_hook=compact)
     except FileNotFoundError:
         raise IcvosError(f"{path}: no such file; expected {what}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IcvosError(f"{path}: cannot be read as {what} ({error}); fetch or write it again") from error
 
 

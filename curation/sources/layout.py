@@ -1,0 +1,174 @@
+"""Where a source data set lies below a folder that a user names, and what to say when it is another one.
+
+DAVIS has ``JPEGImages/<resolution>/<video>``. MOSE and LVOS have ``<split>/JPEGImages/<video>``, and MOSE occurs as
+``JPEGImages/<split>/<video>`` too. The data set's own folder is accepted, and the folder above it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.sources.video import ReadOptions, SourceVideo, list_video
+from icvos.benchmark import visible_folders
+from icvos.errors import IcvosError
+
+RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
+SPLIT_NAMES: dict[str, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid", "eval"), "test": ("test",)}
+TITLES = {"davis": "DAVIS", "mose": "MOSE", "lvos": "LVOS", "coco": "COCO"}
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFolders:
+    """Where one split of MOSE or LVOS lies: ``name`` as on disk, and the folders of its videos' frames and masks."""
+
+    name: str
+    frames: Path
+    masks: Path
+
+
+def find_root(root: Path, source: str, fits: Callable[[Path], bool], expected: str) -> Path:
+    """``root`` or the one folder in it that ``fits`` the layout of ``source``.
+
+    Raises `IcvosError` for a missing folder, for two that fit, for another data set (naming the option that takes it),
+    and for anything else, with the ``expected`` layout.
+    """
+    if not root.is_dir():
+        raise IcvosError(f"{root}: no such folder; --{source} takes the folder of {TITLES[source]}")
+    places = [root, *sorted(visible_folders(root))]
+    found = [place for place in places if fits(place)]
+    if found:
+        return only_one(found, f"two copies of {TITLES[source]}", f"give one of them to --{source}")
+    for place in places:
+        other = recognise(place)
+        if other is not None and other != source:
+            raise IcvosError(_misdirected(place, other, source))
+    if root.name in sum(SPLIT_NAMES.values(), ()) and (root / "JPEGImages").is_dir():
+        raise IcvosError(f"{root}: one split of a data set; give its parent folder {root.parent} to --{source}")
+    raise IcvosError(f"{root}: not a {TITLES[source]} data set; expected {expected} in it")
+
+
+def _misdirected(place: Path, other: str, source: str) -> str:
+    if other in TITLES:
+        return f"{place}: looks like {TITLES[other]}, not {TITLES[source]}; pass it to --{other}"
+    return f"{place}: looks like {other}, not {TITLES[source]}; give the folder of {TITLES[source]} to --{source}"
+
+
+def only_one(found: Sequence[Path], what: str, remedy: str) -> Path:
+    """The only path in ``found``; with more, `IcvosError` names them all: ``what`` they are, and the ``remedy``."""
+    if len(found) > 1:
+        raise IcvosError(f"{' and '.join(str(path) for path in found)}: {what}; {remedy}")
+    return found[0]
+
+
+def recognise(place: Path) -> str | None:
+    """Which data set lies in ``place`` itself: ``davis``, ``mose``, ``lvos``, ``coco``, another's title, or None.
+
+    MOSE, LVOS and YouTube-VOS share a layout and are told apart by their names alone, so only a clear case is named.
+    """
+    if (place / "icvos.json").is_file():
+        return "a built IC-VOS benchmark"
+    if any((place / "JPEGImages" / resolution).is_dir() for resolution in RESOLUTIONS):
+        return "davis"
+    if any((place / "annotations").glob("*_*.json")):
+        return "coco"
+    for folders in split_folders(place).values():
+        found = recognise_videos(folders[0].frames)
+        if found is not None:
+            return found
+    return None
+
+
+def recognise_videos(folder: Path) -> str | None:
+    """Which data set the videos in ``folder`` are from, by their names and those of the first video's frames."""
+    videos = sorted(visible_folders(folder))
+    stems = sorted(path.stem for path in videos[0].iterdir() if not path.name.startswith(".")) if videos else []
+    if not stems:
+        return None
+    digits = len(stems[0]) if stems[0].isdecimal() else 0
+    names = [video.name for video in videos]
+    is_hex = all(re.fullmatch(r"[0-9a-f]{8}", name) for name in names)
+    if digits == 5 and is_hex:
+        return "mose"
+    if digits == 8 and not is_hex and all(re.fullmatch(r"[0-9A-Za-z]{8}", name) for name in names):
+        return "lvos"
+    if digits == 5 and all(re.fullmatch(r"[0-9a-f]{10}", name) for name in names):
+        return "YouTube-VOS"
+    return None
+
+
+def split_folders(root: Path) -> dict[str, list[SplitFolders]]:
+    """Every place where each split (``train``, ``val``, ``test``) lies below ``root``, in both layouts."""
+    found: dict[str, list[SplitFolders]] = {}
+    for split, names in SPLIT_NAMES.items():
+        for name in names:
+            for frames, masks in (
+                (root / name / "JPEGImages", root / name / "Annotations"),
+                (root / "JPEGImages" / name, root / "Annotations" / name),
+            ):
+                if frames.is_dir():
+                    found.setdefault(split, []).append(SplitFolders(name, frames, masks))
+    return found
+
+
+def choose_splits(root: Path, splits: Sequence[str] | None, public: Sequence[str], source: str) -> list[SplitFolders]:
+    """The folders of the ``splits`` asked for (any of a split's names), else of those whose masks are ``public``."""
+    found = split_folders(root)
+    present = ", ".join(entry.name for entries in found.values() for entry in entries)
+    if splits is None:
+        wanted = [split for split in public if split in found]
+        if not wanted:
+            raise IcvosError(
+                f"{root}: no {' or '.join(public)} split of {TITLES[source]}, only {present}, where not all frames "
+                "have public masks; fetch the split, or name the splits to read"
+            )
+    else:
+        wanted = [next((split for split, names in SPLIT_NAMES.items() if asked in names), asked) for asked in splits]
+        for split, asked in zip(wanted, splits, strict=True):
+            if split not in found:
+                raise IcvosError(f"{root}: no split {asked}; there is {present}")
+    chosen = []
+    for split in dict.fromkeys(wanted):
+        only_one([entry.frames for entry in found[split]], f"two candidates for split {split}", "remove one of them")
+        chosen.append(found[split][0])
+    return chosen
+
+
+def read_folders(
+    source: str, folders: Iterable[tuple[Path, Path]], options: ReadOptions, warnings: list[str]
+) -> dict[str, SourceVideo]:
+    """The videos of pairs of a frame and a mask folder by name, in order of name; a name that occurs twice raises."""
+    videos: dict[str, SourceVideo] = {}
+    for frame_folder, mask_folder in folders:
+        video = list_video(source, frame_folder, mask_folder, options, warnings)
+        if video is None:
+            continue
+        if video.name in videos:
+            twin = videos[video.name].frames[0].parent
+            raise IcvosError(f"{twin} and {frame_folder}: one video in two splits; remove one of them")
+        videos[video.name] = video
+    return dict(sorted(videos.items()))
+
+
+def read_splits(
+    source: str, splits: Sequence[SplitFolders], options: ReadOptions, warnings: list[str]
+) -> dict[str, SourceVideo]:
+    """The videos of ``splits`` by name; mask folders without a frame folder are added to ``warnings``."""
+    pairs = []
+    for split in splits:
+        if not split.masks.is_dir():
+            raise IcvosError(f"{split.masks}: no such folder; fetch the annotations of split {split.name}")
+        names = [folder.name for folder in sorted(visible_folders(split.frames))]
+        orphans = [folder.name for folder in sorted(visible_folders(split.masks)) if folder.name not in set(names)]
+        if orphans:
+            warnings.append(f"{split.masks}: masks of videos without frames, not read: {', '.join(orphans)}")
+        pairs += [(split.frames / name, split.masks / name) for name in names]
+    videos = read_folders(source, pairs, options, warnings)
+    if not videos:
+        raise IcvosError(f"{splits[0].frames}: no video of two or more frames; fetch the frames of {TITLES[source]}")
+    return videos
+
+
+def by_name(splits: Iterable[SplitFolders]) -> Mapping[str, Path]:
+    """The frame folders of every video in ``splits`` by the video's name."""
+    return {folder.name: folder for split in splits for folder in visible_folders(split.frames)}

@@ -1,0 +1,275 @@
+"""What a video of a source data set is, and the rules by which its frames and masks are read.
+
+The rules are the same for DAVIS, MOSE and LVOS. A frame's name is its number, never its position: frames and masks are
+listed, put in order of their numbers and matched by them. A mask file's mode, not its colour, says what its values are.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from icvos.benchmark import frames_by_number
+from icvos.errors import IcvosError
+from icvos.masks import image_header, read_ids, resize_nearest, whole_image_size
+from icvos.storage import read_json
+
+FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG", ".png")
+MASK_SUFFIXES = (".png", ".PNG")
+VOID = 255
+GREY_MODES = ("1", "L", "I", "I;16", "I;16B")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How strict a reader is; the defaults are the strict ones.
+
+    Args:
+        missing_masks: A frame without a mask file is an error, is read as empty, or is left out of the video.
+        resize: Resize a mask of another size than its frame, by `icvos.masks.resize_nearest`; else it is an error.
+        natural_sort: Accept frame names that are no numbers, in natural order; else they are an error.
+    """
+
+    missing_masks: Literal["error", "empty", "skip"] = "error"
+    resize: bool = False
+    natural_sort: bool = False
+
+
+STRICT = ReadOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVideo:
+    """One video of a source data set; pictures are read when asked for.
+
+    Args:
+        source: ``davis``, ``mose`` or ``lvos``.
+        name: The source's own name, case kept.
+        frames: The frames in order; their stems are the frames' names.
+        masks: Aligned with ``frames``; None is a frame without a mask file that is read as empty.
+        options: How strictly it is read.
+    """
+
+    source: str
+    name: str
+    frames: tuple[Path, ...]
+    masks: tuple[Path | None, ...]
+    options: ReadOptions = STRICT
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def size(self) -> tuple[int, int]:
+        """(height, width) of every frame, from the files' headers; a cut-off file or one of another size raises."""
+        if "size" not in self._known:
+            first = whole_image_size(self.frames[0])
+            for path in self.frames[1:]:
+                size = whole_image_size(path)
+                if size != first:
+                    raise IcvosError(
+                        f"{path}: {_by(size)} pixels, but {self.frames[0].name} of the same video has {_by(first)}; "
+                        "fetch the video again"
+                    )
+            self._known["size"] = first
+        found: tuple[int, int] = self._known["size"]
+        return found
+
+    def iter_ids(self) -> Iterator[np.ndarray]:
+        """One (H, W) uint8 or uint16 map of object ids for every frame, in order, read one at a time.
+
+        0 is background. Void (255) becomes 0, except where `is_binary`: there the foreground is object 1.
+        """
+        size, binary = self.size(), self.is_binary()
+        for path, frame in zip(self.masks, self.frames, strict=True):
+            if path is None:
+                yield np.zeros(size, dtype=np.uint8)
+                continue
+            ids = self._of_frame_size(read_ids(path), path, frame, size)
+            if binary:
+                yield (ids != 0).astype(np.uint8)
+            else:
+                yield np.where(ids == VOID, np.zeros((), ids.dtype), ids)
+
+    def _of_frame_size(self, ids: np.ndarray, path: Path, frame: Path, size: tuple[int, int]) -> np.ndarray:
+        if ids.shape == size:
+            return ids
+        if not self.options.resize:
+            raise IcvosError(
+                f"{path}: mask of {_by(ids.shape)} pixels, but its frame {frame.name} has {_by(size)}; "
+                "fetch the masks that belong to these frames, or have masks resized"
+            )
+        return resize_nearest(ids, size)
+
+    def is_binary(self) -> bool:
+        """Whether the masks are the 0/255 union of all objects (DAVIS 2016), which cannot be split into objects.
+
+        So it is where every mask of the video is a grey or one-bit picture with no value but 0 and 255. The reading
+        stops at the first mask that is not: a palette picture by its header alone.
+        """
+        if "binary" not in self._known:
+            self._known["binary"] = _is_binary([path for path in self.masks if path is not None])
+        return bool(self._known["binary"])
+
+    def object_ids(self) -> tuple[int, ...]:
+        """The ids seen in the whole video, sorted; reads every mask unless `is_binary`."""
+        if "object_ids" not in self._known:
+            seen: set[int] = set()
+            if self.is_binary():
+                seen = {1}
+            else:
+                for ids in self.iter_ids():
+                    seen.update(np.flatnonzero(np.bincount(ids.ravel())).tolist())
+            self._known["object_ids"] = tuple(sorted(seen - {0}))
+        found: tuple[int, ...] = self._known["object_ids"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDataset:
+    """A source data set as found on disk.
+
+    Args:
+        source: ``davis``, ``mose`` or ``lvos``.
+        root: The folder that its own layout starts in.
+        version: ``2016`` or ``2017`` (DAVIS), ``v1`` or ``v2`` (MOSE, LVOS); empty where it cannot be told.
+        splits: The splits read, as they are called on disk.
+        videos: In order of their names.
+        warnings: Every finding that did not stop the reading, one line each.
+    """
+
+    source: str
+    root: Path
+    version: str
+    splits: tuple[str, ...]
+    videos: tuple[SourceVideo, ...]
+    warnings: tuple[str, ...] = ()
+
+    def video(self, name: str) -> SourceVideo:
+        """The video with this name; case matters. Raises `IcvosError` with the nearest names."""
+        for video in self.videos:
+            if video.name == name:
+                return video
+        near = difflib.get_close_matches(name, [video.name for video in self.videos], n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"videos are named like {self.videos[0].name}"
+        raise IcvosError(f"{self.root}: no video {name} in {', '.join(self.splits)}; {hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoMeta:
+    """What a meta file says of one video: its ``length`` in frames, and per object the number of its first frame."""
+
+    length: int | None
+    first_frames: dict[int, int | None]
+
+
+def list_video(
+    source: str, frame_folder: Path, mask_folder: Path, options: ReadOptions, warnings: list[str]
+) -> SourceVideo | None:
+    """The video in these two folders, or None where there is nothing to read; findings are added to ``warnings``."""
+    frames = frames_by_number(frame_folder, FRAME_SUFFIXES, options.natural_sort)
+    if not frames:
+        return None
+    if len(frames) == 1:
+        warnings.append(f"{frame_folder}: only one frame, so no video; skipped")
+        return None
+    masks = frames_by_number(mask_folder, MASK_SUFFIXES, options.natural_sort) if mask_folder.is_dir() else {}
+    surplus = [path.name for key, path in masks.items() if key not in frames]
+    if surplus:
+        warnings.append(f"{mask_folder}: masks without a frame, not read: {', '.join(surplus)}")
+    missing = [path.name for key, path in frames.items() if key not in masks]
+    if missing and options.missing_masks == "error":
+        raise IcvosError(
+            f"{mask_folder}: no mask for frame {missing[0]} ({len(missing)} of {len(frames)} frames have none); fetch "
+            "the masks, or choose to have frames without a mask read as empty or left out (missing masks: empty, skip)"
+        )
+    if missing and options.missing_masks == "skip":
+        frames = {key: path for key, path in frames.items() if key in masks}
+        warnings.append(f"{mask_folder}: {len(missing)} frames without a mask left out: {', '.join(missing)}")
+        if not frames:
+            return None
+    return SourceVideo(
+        source, frame_folder.name, tuple(frames.values()), tuple(masks.get(key) for key in frames), options
+    )
+
+
+def read_meta(path: Path) -> dict[str, VideoMeta]:
+    """The videos of a meta file in the schema that MOSE v2, LVOS and YouTube-VOS share; extra keys are passed over.
+
+    ``{"videos": {"<video>": {"length": .., "objects": {"<id>": {"frame_range": {"start": ..}}}}}}``, where ``objects``
+    may be a list of ids and every number may be a text. Raises `IcvosError` for another schema.
+    """
+    value = read_json(path, "a meta file of videos and objects")
+    try:
+        return {name: _video_meta(entry) for name, entry in value["videos"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IcvosError(
+            f'{path}: expected {{"videos": {{"<video>": {{"objects": {{"<id>": ...}}}}}}}} ({error!r}); '
+            "fetch the meta file of this data set"
+        ) from error
+
+
+def _video_meta(entry: Mapping[str, Any]) -> VideoMeta:
+    objects, length = entry["objects"], entry.get("length")
+    first_frames: dict[int, int | None] = {int(key): None for key in objects}
+    if isinstance(objects, dict):
+        for key, found in objects.items():
+            frame_range = found.get("frame_range") if isinstance(found, dict) else None
+            if frame_range:
+                first_frames[int(key)] = int(frame_range["start"])
+    return VideoMeta(None if length is None else int(length), first_frames)
+
+
+def check_meta(
+    path: Path, meta: Mapping[str, VideoMeta], on_disk: Mapping[str, Path], videos: Mapping[str, SourceVideo]
+) -> list[str]:
+    """Where the meta file ``path`` disagrees with the disk, one line for each finding.
+
+    Args:
+        path: The meta file, for the messages.
+        meta: What it says.
+        on_disk: The frame folders of the split by the video's name.
+        videos: The videos read, by name; folders that were skipped are not among them.
+    """
+    warnings = []
+    absent, unknown = sorted(set(meta) - set(on_disk)), sorted(set(on_disk) - set(meta))
+    if absent or unknown:
+        warnings.append(
+            f"{path}: in the meta file but not on disk: {', '.join(absent) or 'none'}; "
+            f"on disk but not in the meta file: {', '.join(unknown) or 'none'}"
+        )
+    for name in sorted(set(meta) & set(on_disk) & set(videos)):
+        warnings += _incomplete(videos[name], meta[name])
+    return warnings
+
+
+def _incomplete(video: SourceVideo, meta: VideoMeta) -> list[str]:
+    """Signs that a video is not all there: other than the said number of frames, no frame where an object starts."""
+    if video.options.missing_masks == "skip":  # frames were left out on purpose
+        return []
+    warnings = []
+    folder = video.frames[0].parent
+    if meta.length is not None and meta.length != len(video.frames):
+        warnings.append(f"{folder}: {len(video.frames)} frames, but the meta file says {meta.length}")
+    numbers = {int(path.stem) for path in video.frames if path.stem.isdecimal()}
+    for key, start in meta.first_frames.items():
+        if start is not None and start not in numbers:
+            warnings.append(f"{folder}: no frame {start}, where the meta file has object {key} start")
+    return warnings
+
+
+def _is_binary(masks: list[Path]) -> bool:
+    foreground = False
+    for path in masks:
+        mode, _, _ = image_header(path)
+        if mode not in GREY_MODES:
+            return False
+        values = read_ids(path)
+        if mode != "1" and not np.all((values == 0) | (values == VOID)):
+            return False
+        foreground = foreground or bool(values.any())
+    return foreground
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return f"{size[1]}x{size[0]}"

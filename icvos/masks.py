@@ -150,10 +150,13 @@ def decode_rle(rle: dict[str, Any]) -> np.ndarray:
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
 
 
-def _rle_runs(counts: str) -> np.ndarray:
+def _rle_runs(counts: str | bytes) -> np.ndarray:
     """The run lengths of a compressed RLE: 5 bits a character, low bits first; from the fourth on, runs are differences
     to the last but one."""
-    characters = np.frombuffer(counts.encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
+    if not isinstance(counts, str | bytes):
+        raise ValueError("counts are neither text nor a list")
+    text = counts.encode("ascii") if isinstance(counts, str) else counts
+    characters = np.frombuffer(text, dtype=np.uint8).astype(np.int64) - 48
     last = (characters & 32) == 0
     if not len(characters) or not last[-1] or characters.min() < 0 or characters.max() > 63:
         raise ValueError("not a compressed RLE text")

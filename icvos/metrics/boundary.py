@@ -107,6 +107,6 @@ def share(matched_count: int, boundary_count: int, other_count: int) -> float:
 
 
 def harmonic(precision: float, recall: float) -> float:
-    """F in [0, 1] from precision and recall; 0 where both are 0. Evaluated left to right, for the sake of the last bit."""
+    """F in [0, 1] from precision and recall; 0 where both are 0. Evaluated left to right, for the last bit's sake."""
     total = precision + recall
     return 2 * precision * recall / total if total else 0.0

@@ -39,7 +39,7 @@ def decay(values: np.ndarray, *, published_uint8_edges: bool = False) -> float:
     Args:
         values: (T,) float64, T >= 1.
         published_uint8_edges: Repeat a defect of the published DAVIS code, which keeps the edges of the quarters in
-            unsigned bytes: from 256 frames on they wrap, and the result is wrong or NaN. Only to compare with old tables.
+            unsigned bytes: from 256 frames on they wrap, and the result is wrong or NaN. For old tables only.
     """
     values = np.asarray(values)
     _, first_end, _, last_start, last_end = quarter_edges(len(values))

@@ -154,10 +154,38 @@ def encode_rle(mask: np.ndarray) -> dict[str, Any]:
 
 
 def decode_rle(rle: dict[str, Any]) -> np.ndarray:
-    """(H, W) bool from COCO RLE, compressed (``counts`` text) or not (``counts`` a list of run lengths)."""
-    from pycocotools import mask as coco_mask
+    """(H, W) bool from COCO RLE, compressed (``counts`` text) or not (``counts`` a list of run lengths).
 
+    Raises `ValueError` where the runs do not add up to the size. (pycocotools fills what is missing with whatever is in
+    memory.)
+    """
     height, width = (int(v) for v in rle["size"])
-    if isinstance(rle["counts"], list):
-        rle = coco_mask.frPyObjects(rle, height, width)
-    return np.asarray(coco_mask.decode(rle)).astype(bool)
+    counts = rle["counts"]
+    runs = np.asarray(counts, dtype=np.int64) if isinstance(counts, list) else _rle_runs(counts)
+    pixels = height * width
+    inside = height >= 0 <= width and runs.ndim == 1 and 0 <= runs.min(initial=0) and runs.max(initial=0) <= pixels
+    if not inside or int(runs.sum()) != pixels:
+        raise ValueError(f"runs do not add up to the {height} x {width} pixels of the mask")
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+
+
+def _rle_runs(counts: str | bytes) -> np.ndarray:
+    """The run lengths of a compressed RLE: 5 bits a character, low bits first; from the fourth on, runs are differences
+    to the last but one."""
+    if not isinstance(counts, str | bytes):
+        raise ValueError("counts are neither text nor a list")
+    text = counts.encode("ascii") if isinstance(counts, str) else counts
+    characters = np.frombuffer(text, dtype=np.uint8).astype(np.int64) - 48
+    last = (characters & 32) == 0
+    if not len(characters) or not last[-1] or characters.min() < 0 or characters.max() > 63:
+        raise ValueError("not a compressed RLE text")
+    starts = np.flatnonzero(np.concatenate([[True], last[:-1]]))
+    place = np.arange(len(characters)) - np.repeat(starts, np.diff(np.append(starts, len(characters))))
+    if place.max() > 7:
+        raise ValueError("run length of more than 40 bits")
+    runs = np.add.reduceat((characters & 31) << (5 * place), starts)
+    negative = (characters[last] & 16) != 0
+    runs -= np.where(negative, 1 << (5 * (place[last] + 1)), 0)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    return runs

@@ -1,0 +1,107 @@
+"""J and F of one mask pair, from seven integers that any right implementation agrees on.
+
+Definitions and conventions are those of the DAVIS 2017 benchmark. The order of truth and prediction never changes J or
+F, it swaps precision and recall.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from icvos.metrics.boundary import TOLERANCE, boundary_map, harmonic, matched, share, tolerance_px
+from icvos.metrics.region import overlap, similarity
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What J and F are made of, in pixels."""
+
+    inter: int
+    truth_area: int
+    prediction_area: int
+    truth_boundary: int
+    prediction_boundary: int
+    truth_matched: int
+    prediction_matched: int
+
+    @property
+    def union(self) -> int:
+        """Pixels in either mask."""
+        return self.truth_area + self.prediction_area - self.inter
+
+    @property
+    def j(self) -> float:
+        """Region similarity in [0, 1]; 1 where both masks are empty."""
+        return similarity(self.inter, self.truth_area, self.prediction_area)
+
+    @property
+    def precision(self) -> float:
+        """Share of the prediction's boundary near the truth's."""
+        return share(self.prediction_matched, self.prediction_boundary, self.truth_boundary)
+
+    @property
+    def recall(self) -> float:
+        """Share of the truth's boundary near the prediction's."""
+        return share(self.truth_matched, self.truth_boundary, self.prediction_boundary)
+
+    @property
+    def f(self) -> float:
+        """Contour accuracy in [0, 1]; 1 where neither mask has a boundary."""
+        return harmonic(self.precision, self.recall)
+
+
+def count(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    void: np.ndarray | None = None,
+    *,
+    radius_px: int | None = None,
+    tolerance: float = TOLERANCE,
+) -> Counts:
+    """Compare two masks of a frame.
+
+    Args:
+        truth: (H, W) bool.
+        prediction: (H, W) bool, of the same size: another size raises `ValueError`, masks are never resized here.
+        void: (H, W) bool, pixels left out: both masks are emptied there before boundaries are taken.
+        radius_px: How near boundaries must be to match, in pixels; None: ``tolerance`` of the frame's diagonal.
+        tolerance: See `icvos.metrics.boundary.tolerance_px`.
+
+    >>> truth = np.zeros((480, 854), dtype=bool)
+    >>> truth[100:200, 100:300] = True
+    >>> found = count(truth, np.roll(truth, 5, axis=1))
+    >>> found.inter, found.union, round(found.j, 4), found.f
+    (19500, 20500, 0.9512, 1.0)
+    """
+    truth, prediction = np.asarray(truth, dtype=bool), np.asarray(prediction, dtype=bool)
+    if truth.shape != prediction.shape or truth.ndim != 2:
+        raise ValueError(
+            f"truth of shape {truth.shape} and prediction of shape {prediction.shape}: expected (H, W) twice"
+        )
+    if radius_px is None:
+        radius_px = tolerance_px(truth.shape[0], truth.shape[1], tolerance)
+    if void is not None:
+        truth, prediction = truth & ~void, prediction & ~void
+    truth, prediction = _crop(truth, prediction)
+    truth_edges, prediction_edges = boundary_map(truth), boundary_map(prediction)
+    return Counts(
+        *overlap(truth, prediction),
+        int(np.count_nonzero(truth_edges)),
+        int(np.count_nonzero(prediction_edges)),
+        *matched(truth_edges, prediction_edges, radius_px),
+    )
+
+
+def _crop(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both masks in their joint bounding box grown by one pixel, but never beyond the frame.
+
+    The grown box keeps an empty row and column around the objects, or the frame's edge where they touch it, so every
+    boundary pixel comes out as in the full frame.
+    """
+    either = truth | prediction
+    rows = np.flatnonzero(either.any(axis=1))
+    if not len(rows):
+        return truth[:0, :0], prediction[:0, :0]
+    columns = np.flatnonzero(either[rows[0] : rows[-1] + 1].any(axis=0))
+    window = (slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(columns[0] - 1, 0), columns[-1] + 2))
+    return truth[window], prediction[window]

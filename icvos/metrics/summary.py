@@ -1,0 +1,86 @@
+"""From values of frames to one number: mean, recall, decay, and how sure one can be of a mean."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+BOOTSTRAP_SAMPLES = 1000
+BOOTSTRAP_SEED = 0
+
+
+def mean(values: np.ndarray) -> float:
+    """The mean of (T,) float64 values, T >= 1."""
+    return float(np.mean(values))
+
+
+def recall(values: np.ndarray) -> float:
+    """The share of (T,) values that are above 0.5, strictly.
+
+    >>> recall(np.array([0.4, 0.5, 0.6, 0.7]))
+    0.5
+    """
+    return float(np.mean(np.asarray(values) > 0.5))
+
+
+def quarter_edges(count: int) -> tuple[int, int, int, int, int]:
+    """The positions of the frames at which the quarters of ``count`` frames begin and end; neighbours share one.
+
+    >>> quarter_edges(50)
+    (0, 12, 25, 37, 49)
+    """
+    edges = np.round(np.linspace(1, count, 5) + 1e-10).astype(np.int64) - 1
+    first, second, third, fourth, last = edges.tolist()
+    return first, second, third, fourth, last
+
+
+def decay(values: np.ndarray, *, published_uint8_edges: bool = False) -> float:
+    """The mean of the first quarter of (T,) values less that of the last: how much is lost on the way.
+
+    Args:
+        values: (T,) float64, T >= 1.
+        published_uint8_edges: Repeat a defect of the published DAVIS code, which keeps the edges of the quarters in
+            unsigned bytes: from 256 frames on they wrap, and the result is wrong or NaN. For old tables only.
+    """
+    values = np.asarray(values)
+    _, first_end, _, last_start, last_end = quarter_edges(len(values))
+    first_stop, last_stop = first_end + 1, last_end + 1
+    if published_uint8_edges:
+        first_stop, last_start, last_stop = (first_end % 256 + 1) % 256, last_start % 256, (last_end % 256 + 1) % 256
+    first, last = values[:first_stop], values[last_start:last_stop]
+    if not len(first) or not len(last):
+        return float("nan")
+    return float(np.mean(first) - np.mean(last))
+
+
+def bootstrap_interval(
+    values: np.ndarray,
+    groups: Sequence[str],
+    *,
+    level: float = 0.95,
+    samples: int = BOOTSTRAP_SAMPLES,
+    seed: int = BOOTSTRAP_SEED,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The interval of a mean when the groups, not the single values, are drawn again (percentile bootstrap).
+
+    Clips of one video resemble each other, so videos are the groups. Deterministic. With one group the interval has no
+    width and says nothing.
+
+    Args:
+        values: (N, K) float64: K figures of N clips.
+        groups: The N clips' videos.
+        level: Share of the resampled means that lie inside.
+        samples: How many times all groups are drawn, with replacement.
+        seed: Of ``numpy.random.RandomState``, whose stream never changes.
+
+    Returns:
+        Lower and upper bounds, (K,) float64 each.
+    """
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.zeros((len(names), values.shape[1]))
+    np.add.at(sums, member, values)
+    sizes = np.bincount(member)
+    drawn = np.random.RandomState(seed).randint(0, len(names), (samples, len(names)))
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None]
+    tail = (1 - level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail], axis=0)
+    return low, high

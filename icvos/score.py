@@ -1,0 +1,350 @@
+"""Predictions in, scores out: J and F of every frame, and from them every figure that is reported.
+
+A clip's value is the mean over support draws of its mean over frames; what stands for several clips is the plain mean
+of their values, so that a long video counts no more than a short one; ``jf = (j + f) / 2``. All are fractions.
+
+The result, ``scores.json``::
+
+    format      1
+    protocol    the protocol's id, for instance "paper@1"; figures of different protocols never share a table
+    digest      of the benchmark that was scored against; null in the published layout
+    overall     j, f, jf
+                clips, videos, frames: how many were scored; a frame of a clip counts once whatever the draws
+                draws: a list of {draw, j, f, jf}, each over all clips
+                interval: {level, samples, j, f, jf}, the last three [low, high]: percentile bootstrap over videos, each
+                drawn with all its clips; with a single video it has no width
+    categories  per category name: class (1..80), j, f, jf, clips, frames
+    sources     per source data set: j, f, jf, clips, frames
+    clips       per "<video>/<class>": j, f, jf, frames,
+                j_recall, f_recall: share of frames above 0.5; j_decay, f_decay: first quarter less last quarter
+                (all means over draws), and draws: a list of {draw, j, f}
+    run         run.json of the first draw, or {}
+"""
+
+import csv
+import io
+import multiprocessing
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from icvos.benchmark import Benchmark, Clip
+from icvos.errors import IcvosError
+from icvos.masks import read_binary, resize_nearest
+from icvos.metrics import count
+from icvos.metrics.summary import BOOTSTRAP_SAMPLES, bootstrap_interval, decay, mean, recall
+from icvos.predictions import Predictions, counted_frames, draw_folders
+from icvos.protocol import Protocol
+from icvos.storage import read_json, write_text
+
+FORMAT = 1
+INTERVAL_LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class ClipScores:
+    """J and F of every frame of a clip that counts: ``j`` and ``f`` are (T,) float64 in the order of ``frames``."""
+
+    clip: str
+    frames: tuple[str, ...]
+    j: np.ndarray
+    f: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one run scored.
+
+    Args:
+        protocol: The protocol's id.
+        digest: The benchmark's.
+        clips: What was scored, in the benchmark's order.
+        draws: The numbers of the support draws.
+        values: For every clip one `ClipScores` per draw.
+        run: ``run.json`` of the first draw.
+    """
+
+    protocol: str
+    digest: str | None
+    clips: tuple[Clip, ...]
+    draws: tuple[int, ...]
+    values: tuple[tuple[ClipScores, ...], ...]
+    run: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as the module's docstring lays it out."""
+        # (clips, draws, 2): J and F of every clip in every draw
+        means = np.array([[(mean(one.j), mean(one.f)) for one in per_draw] for per_draw in self.values])
+        by_clip = means.mean(axis=1)
+        frames = [len(per_draw[0].frames) for per_draw in self.values]
+        categories = {clip.category for clip in self.clips}
+        return {
+            "format": FORMAT,
+            "protocol": self.protocol,
+            "digest": self.digest,
+            "overall": self._overall(means, sum(frames)),
+            "categories": {
+                kind.name: {
+                    "class": kind.index,
+                    **_group(by_clip, frames, [clip.category == kind for clip in self.clips]),
+                }
+                for kind in sorted(categories, key=lambda kind: kind.index)
+            },
+            "sources": {
+                source: _group(by_clip, frames, [clip.video.source == source for clip in self.clips])
+                for source in sorted({clip.video.source for clip in self.clips})
+            },
+            "clips": {
+                clip.id: {
+                    **_figures(by_clip[position]),
+                    "frames": frames[position],
+                    **_robustness(self.values[position]),
+                    "draws": [
+                        {"draw": draw, "j": float(j), "f": float(f)}
+                        for draw, (j, f) in zip(self.draws, means[position], strict=True)
+                    ],
+                }
+                for position, clip in enumerate(self.clips)
+            },
+            "run": self.run,
+        }
+
+    def _overall(self, means: np.ndarray, frames: int) -> dict[str, Any]:
+        by_clip = means.mean(axis=1)
+        videos = [clip.video.name for clip in self.clips]
+        columns = np.column_stack([by_clip, by_clip.mean(axis=1)])
+        low, high = bootstrap_interval(columns, videos, level=INTERVAL_LEVEL)
+        bounds = {key: [float(low[k]), float(high[k])] for k, key in enumerate(("j", "f", "jf"))}
+        return {
+            **_figures(by_clip.mean(axis=0)),
+            "clips": len(self.clips),
+            "videos": len(set(videos)),
+            "frames": frames,
+            "draws": [
+                {"draw": draw, **_figures(means[:, position].mean(axis=0))} for position, draw in enumerate(self.draws)
+            ],
+            "interval": {"level": INTERVAL_LEVEL, "samples": BOOTSTRAP_SAMPLES, **bounds},
+        }
+
+
+def _figures(pair: np.ndarray) -> dict[str, float]:
+    j, f = float(pair[0]), float(pair[1])
+    return {"j": j, "f": f, "jf": (j + f) / 2}
+
+
+def _group(by_clip: np.ndarray, frames: Sequence[int], members: Sequence[bool]) -> dict[str, Any]:
+    chosen = np.array(members)
+    return {
+        **_figures(by_clip[chosen].mean(axis=0)),
+        "clips": int(chosen.sum()),
+        "frames": int(np.array(frames)[chosen].sum()),
+    }
+
+
+def _robustness(per_draw: Sequence[ClipScores]) -> dict[str, float]:
+    return {
+        "j_recall": float(np.mean([recall(one.j) for one in per_draw])),
+        "f_recall": float(np.mean([recall(one.f) for one in per_draw])),
+        "j_decay": float(np.mean([decay(one.j) for one in per_draw])),
+        "f_decay": float(np.mean([decay(one.f) for one in per_draw])),
+    }
+
+
+def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> ClipScores:
+    """J and F of every frame of ``clip`` that counts, with two masks in memory at a time.
+
+    Raises `IcvosError` for a predicted mask that is missing, broken or of another size than the video.
+    """
+    frames = counted_frames(clip, protocol)
+    j, f = np.empty(len(frames)), np.empty(len(frames))
+    for position, frame in enumerate(frames):
+        truth, prediction = read_binary(clip.mask_path(frame)), predictions.mask(clip, frame)
+        if truth.shape != prediction.shape:
+            raise IcvosError(
+                f"{clip.mask_path(frame)}: true mask of {truth.shape[0]} x {truth.shape[1]}, the video is "
+                f"{prediction.shape[0]} x {prediction.shape[1]} (height x width); build the benchmark again"
+            )
+        if protocol.size is not None:
+            truth, prediction = resize_nearest(truth, protocol.size), resize_nearest(prediction, protocol.size)
+        counts = count(truth, prediction)
+        j[position], f[position] = counts.j, counts.f
+    return ClipScores(clip.id, frames, j, f)
+
+
+def score(
+    benchmark: Benchmark,
+    path: Path | str,
+    protocol: Protocol,
+    *,
+    clips: Sequence[Clip] | None = None,
+    workers: int = 1,
+    progress: Callable[[Clip], None] | None = None,
+) -> Scores:
+    """Score a prediction folder, or a run folder with one per draw.
+
+    Args:
+        benchmark: The truth.
+        path: A prediction folder or a run folder.
+        protocol: Which frames count and at which size.
+        clips: What to score; None: every clip of the benchmark. A clip that is not predicted is an error.
+        workers: Processes; the result is the same to the last bit for any number.
+        progress: Called in this process when a clip is done, in the order in which they are.
+    """
+    chosen = tuple(benchmark.clips if clips is None else clips)
+    if not chosen:
+        raise IcvosError(f"{path}: no clip to score; choose at least one")
+    folders = draw_folders(path)
+    draws = [Predictions.open(folder) for folder in folders]
+    _require_complete(chosen, draws, protocol)
+    values = _score_clips(chosen, draws, protocol, workers, progress)
+    return Scores(protocol.id, benchmark.digest, chosen, _draw_numbers(folders), values, draws[0].run)
+
+
+def _draw_numbers(folders: Sequence[Path]) -> tuple[int, ...]:
+    names = [re.fullmatch(r"draw(\d+)", folder.name) for folder in folders]
+    return tuple(int(name[1]) if name else 0 for name in names)
+
+
+def _require_complete(clips: Iterable[Clip], draws: Sequence[Predictions], protocol: Protocol) -> None:
+    missing = [path for draw in draws for clip in clips for path in draw.missing(clip, protocol)]
+    if missing:
+        more = f" and {len(missing) - 1} more masks are" if len(missing) > 1 else " is"
+        raise IcvosError(f"{missing[0]}:{more} missing; predict them, or score only the clips that are there")
+
+
+def _score_clips(
+    clips: tuple[Clip, ...],
+    draws: Sequence[Predictions],
+    protocol: Protocol,
+    workers: int,
+    progress: Callable[[Clip], None] | None,
+) -> tuple[tuple[ClipScores, ...], ...]:
+    if min(workers, len(clips)) <= 1:
+        return tuple(_score_draws(clip, draws, protocol, progress) for clip in clips)
+    longest_first = sorted(range(len(clips)), key=lambda position: -len(counted_frames(clips[position], protocol)))
+    # spawned, not forked: a caller may hold threads (torch, OpenCV, a progress bar) that do not survive a fork
+    context = multiprocessing.get_context("spawn")
+    found: dict[int, tuple[ClipScores, ...]] = {}
+    with ProcessPoolExecutor(min(workers, len(clips)), mp_context=context) as pool:
+        futures = {pool.submit(_score_draws, clips[k], draws, protocol): k for k in longest_first}
+        try:
+            for future in as_completed(futures):
+                position = futures[future]
+                found[position] = future.result()
+                if progress is not None:
+                    progress(clips[position])
+        except BrokenProcessPool as error:
+            raise IcvosError(f"{draws[0].folder}: a scoring process was killed; score with fewer workers") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return tuple(found[position] for position in range(len(clips)))
+
+
+def _score_draws(
+    clip: Clip, draws: Sequence[Predictions], protocol: Protocol, progress: Callable[[Clip], None] | None = None
+) -> tuple[ClipScores, ...]:
+    found = tuple(score_clip(clip, predictions, protocol) for predictions in draws)
+    if progress is not None:
+        progress(clip)
+    return found
+
+
+def frame_rows(scores: Scores) -> Iterator[tuple[str, ...]]:
+    """The rows of the table of frames, header first, clip after clip; scores are texts that read back exactly.
+
+    ``video,class,frame,J,F``, and where a run has several draws a last column ``draw``; then a clip's rows come draw by
+    draw.
+    """
+    several = len(scores.draws) > 1
+    yield ("video", "class", "frame", "J", "F", *(["draw"] if several else []))
+    for clip, per_draw in zip(scores.clips, scores.values, strict=True):
+        for draw, one in zip(scores.draws, per_draw, strict=True):
+            last = (str(draw),) if several else ()
+            for frame, j, f in zip(one.frames, one.j.tolist(), one.f.tolist(), strict=True):
+                yield (clip.video.name, str(clip.category.index), frame, repr(j), repr(f), *last)
+
+
+def write_frames_csv(path: Path, scores: Scores) -> None:
+    """Write `frame_rows` to ``path``, whole or not at all."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(frame_rows(scores))
+    write_text(path, text.getvalue())
+
+
+def read_scores(path: Path | str) -> dict[str, Any]:
+    """A result as `Scores.to_json` gives it, from a file; raises `IcvosError` for anything of another schema."""
+    path = Path(path)
+    found = read_json(path, "the scores of a run")
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise IcvosError(f"{path}: not scores of format {FORMAT}; score the predictions again with this icvos")
+    fault = _schema_fault(found)
+    if fault:
+        raise IcvosError(f"{path}: {fault}; score the predictions again with this icvos")
+    return found
+
+
+_FRACTIONS = ("j", "f", "jf")
+_TABLES: dict[str, tuple[str, ...]] = {
+    "categories": ("class", "clips", "frames"),
+    "sources": ("clips", "frames"),
+    "clips": ("frames",),
+}
+
+
+def _schema_fault(found: dict[str, Any]) -> str | None:
+    """The first thing in a result that is not as the module's docstring says; None where all is."""
+    if not isinstance(found.get("protocol"), str):
+        return "protocol is not a text"
+    if not isinstance(found.get("digest"), str | None):
+        return "digest is neither a text nor null"
+    for key in ("overall", *_TABLES, "run"):
+        if not isinstance(found.get(key), dict):
+            return f"{key} is not an object"
+    overall = found["overall"]
+    groups: list[tuple[str, Any, tuple[str, ...]]] = [("overall", overall, ("clips", "videos", "frames"))]
+    for table, wholes in _TABLES.items():
+        groups += [(f"{table}: {name}", entry, wholes) for name, entry in found[table].items()]
+    for name, entry, wholes in groups:
+        if not isinstance(entry, dict):
+            return f"{name} is not an object"
+        for key in _FRACTIONS:
+            if not _is_fraction(entry.get(key)):
+                return f"{name}: {key} is not a fraction from 0 to 1"
+        for key in wholes:
+            if not isinstance(entry.get(key), int) or isinstance(entry[key], bool) or entry[key] < 1:
+                return f"{name}: {key} is not a whole number from 1"
+    for name, entry in [("overall", overall), *((f"clips: {key}", entry) for key, entry in found["clips"].items())]:
+        if not _are_draws(entry.get("draws")):
+            return f"{name}: draws is not a list of draws with j and f"
+    interval = overall.get("interval")
+    if not isinstance(interval, dict) or not all(_is_range(interval.get(key)) for key in _FRACTIONS):
+        return "overall: interval does not give a low and a high bound for j, f and jf"
+    return None
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_fraction, value)) and value[0] <= value[1]
+
+
+def _are_draws(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(one, dict)
+            and isinstance(one.get("draw"), int)
+            and _is_fraction(one.get("j"))
+            and _is_fraction(one.get("f"))
+            for one in value
+        )
+    )

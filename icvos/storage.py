@@ -83,6 +83,31 @@ def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path``, with its suffix, to write to; it becomes ``path`` when the block ends well.
+
+    For files that are written in pieces or by another library. After an error ``path`` is untouched.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    except OSError as error:
+        raise IcvosError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise IcvosError(
+            f"{path}: cannot be written ({error.strerror or error}); free some space or choose another folder"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """A hard link to ``source`` where the file system allows it, else a copy."""
     try:

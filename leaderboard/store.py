@@ -1,0 +1,137 @@
+"""Where results live: a board is a folder of result files, one per (name, revision, protocol, benchmark digest).
+
+A board only grows: a result that is there is never changed, new figures are a new revision. So a board can be a folder
+under version control, and a submission a pull request.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from icvos.errors import IcvosError
+from icvos.storage import write_json
+from leaderboard.entry import FORMAT, Entry, check_name, check_scores, read_entry
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A folder of results; make one with `Board.open`."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Board":
+        """The board in ``folder``, which need not exist yet; raises `IcvosError` where something else is in the way."""
+        folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise IcvosError(f"{folder}: is a file; a board is a folder, give another name")
+        return cls(folder)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All results, read and checked now, in order of name, revision, protocol and digest."""
+        if not self.folder.is_dir():
+            return ()
+        entries: dict[tuple[str, str, str, str], Entry] = {}
+        for path in sorted(self.folder.glob("*.json")):
+            if path.name.startswith("."):
+                continue
+            entry = read_entry(path)
+            if not entry.revision:
+                raise IcvosError(f"{path}: scores without a name; put them on the board with icvos submit")
+            if entry.key in entries:
+                raise IcvosError(f"{path}: same result as {entries[entry.key].path.name}; remove one of the two")
+            entries[entry.key] = entry
+        return tuple(entries[key] for key in sorted(entries))
+
+    def add(
+        self,
+        scores: dict[str, Any],
+        *,
+        name: str,
+        revision: str = "1",
+        notes: str = "",
+        benchmark_clips: int | None = None,
+    ) -> Path:
+        """Put one result on the board and return its file; the same result again changes nothing.
+
+        ``benchmark_clips`` is the number of clips of the whole benchmark, by which a partial result is told. Raises
+        `IcvosError` where the board holds other figures under the same name, revision, protocol and digest.
+        """
+        check_name(name, "name")
+        check_name(revision, "revision")
+        check_scores(scores, Path("scores"))
+        entry = Entry(name, revision, scores, Path("scores"), notes=notes, declared_clips=benchmark_clips)
+        for found in self.entries:
+            if found.key == entry.key:
+                if (found.scores, found.notes, found.declared_clips) == (scores, notes, benchmark_clips):
+                    return found.path
+                raise IcvosError(
+                    f"{found.path}: holds another result of this name and revision; use another --revision"
+                )
+        path = self.folder / file_name(entry)
+        if path.exists():
+            raise IcvosError(f"{path}: holds another name that is written alike; use another --name")
+        write_json(
+            path,
+            {
+                "format": FORMAT,
+                "name": name,
+                "revision": revision,
+                "notes": notes,
+                "added": datetime.now(UTC).isoformat(timespec="seconds"),
+                "benchmark": {} if benchmark_clips is None else {"clips": benchmark_clips},
+                "scores": scores,
+            },
+        )
+        return path
+
+
+def file_name(entry: Entry) -> str:
+    """``<name>--<revision>.<protocol>.<digest>.json``, with whatever a file system might refuse replaced.
+
+    >>> file_name(Entry("DC-SAM", "2", {"protocol": "paper@1", "digest": "sha256:0123456789abcdef"}, Path("x")))
+    'DC-SAM--2.paper@1.012345678.json'
+    """
+    digest = (entry.digest or "no-digest").removeprefix("sha256:")
+    return f"{_stem(entry.name)}--{_stem(entry.revision)}.{entry.protocol}.{digest[:9]}.json"
+
+
+def _stem(text: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.")
+    if plain == text:
+        return plain
+    return f"{plain or 'x'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"  # two texts never share a file
+
+
+def collect(paths: Iterable[Path | str]) -> list[Entry]:
+    """The results in any mix of run folders, result files and boards, in a fixed order.
+
+    A run that is also on a board under the same name counts once, as the board has it.
+    """
+    entries: list[Entry] = []
+    for path in map(Path, paths):
+        entries += _entries_of(path)
+    unique: list[Entry] = []
+    for entry in sorted(entries, key=lambda entry: (not entry.revision, entry.key, str(entry.path))):
+        if not any(entry.name == other.name and entry.scores == other.scores for other in unique):
+            unique.append(entry)
+    return unique
+
+
+def _entries_of(path: Path) -> list[Entry]:
+    if path.is_file():
+        return [read_entry(path)]
+    if not path.is_dir():
+        raise IcvosError(f"{path}: no such file or folder; give run folders, result files or a board")
+    runs = sorted({*path.glob("scores.json"), *path.glob("scores-*.json")})
+    if runs:
+        return [read_entry(found) for found in runs]
+    entries = Board.open(path).entries
+    if not entries:
+        raise IcvosError(f"{path}: holds no scores.json and no results; score the run first with: icvos score {path}")
+    return list(entries)

@@ -1,0 +1,75 @@
+"""From a folder of predictions to a result on the board: checked whole, then scored, then stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from icvos.benchmark import Benchmark
+from icvos.errors import IcvosError
+from icvos.protocol import Protocol
+from leaderboard.entry import check_name
+from leaderboard.store import Board
+
+if TYPE_CHECKING:
+    from icvos.predictions import Fault
+
+
+class SubmissionError(IcvosError):
+    """A submission with faults. The message counts them; ``faults`` has every one, errors and warnings."""
+
+    def __init__(self, message: str, faults: tuple["Fault", ...]) -> None:
+        super().__init__(message)
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionReport:
+    """What became of a submission: its file on the board, its scores, and what was odd about it but allowed."""
+
+    path: Path
+    scores: dict[str, Any]
+    warnings: tuple["Fault", ...]
+
+
+def check_submission(benchmark: Benchmark, predictions: Path, protocol: Protocol) -> tuple["Fault", ...]:
+    """Every fault of every draw in ``predictions``; raises `SubmissionError`, with all of them, if one is an error."""
+    from icvos.predictions import check, draw_folders
+
+    faults = tuple(fault for folder in draw_folders(predictions) for fault in check(benchmark, folder, protocol))
+    errors = [fault for fault in faults if fault.severity == "error"]
+    if errors:
+        noun = "fault" if len(errors) == 1 else "faults"
+        raise SubmissionError(
+            f"{predictions}: {len(errors)} {noun}, nothing was scored; mend what is listed and submit again", faults
+        )
+    return faults
+
+
+def submit(
+    benchmark: Benchmark,
+    predictions: Path,
+    protocol: Protocol,
+    *,
+    board: Board | Path | str,
+    name: str,
+    revision: str = "1",
+    notes: str = "",
+    workers: int = 1,
+    progress: Callable[..., None] | None = None,
+) -> SubmissionReport:
+    """Check, score and store ``predictions`` under ``name`` and ``revision``.
+
+    ``predictions`` is a prediction folder or a run with one such folder for each draw. ``workers`` and ``progress`` are
+    passed to `icvos.score.score`. Raises `SubmissionError` before anything is scored where the check finds an error,
+    and `IcvosError` where the board already holds other figures under that name and revision.
+    """
+    from icvos.score import score
+
+    check_name(name, "name")
+    check_name(revision, "revision")
+    board = board if isinstance(board, Board) else Board.open(board)
+    warnings = check_submission(benchmark, predictions, protocol)
+    scores = score(benchmark, predictions, protocol, workers=workers, progress=progress).to_json()
+    path = board.add(scores, name=name, revision=revision, notes=notes, benchmark_clips=len(benchmark.clips))
+    return SubmissionReport(path, scores, warnings)

@@ -224,7 +224,7 @@ def _support_class(coco: Coco, index: int, options: SupportOptions, out: Path) -
     """Make the supports of one class, unless they are there already and made by the same rule; their record."""
     folder = out / "supports" / str(index)
     record_path = out / RECORDS / "supports" / f"{index}.json"
-    recipe = f"{FORMAT} {json.dumps(asdict(options), sort_keys=True)} {_stamp([coco.annotations])}"
+    recipe = f"{FORMAT} {json.dumps(asdict(options), sort_keys=True)} {_stamp([coco.annotation_file])}"
     if record_path.is_file():
         record: dict[str, Any] = read_json(record_path, "the record of built supports")
         if record["recipe"] == recipe and folder.is_dir():

@@ -5,20 +5,17 @@ of the sources, and for COCO 2014 and 2017, whose image ids agree.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from curation.manifest import update_digest
-from curation.sources.coco import Coco, CocoImage
+from curation.sources.coco import MIN_PIXELS, Coco, CocoImage, Rule
 from icvos.categories import COCO
 from icvos.errors import IcvosError
 from icvos.masks import open_image, write_binary
 from icvos.storage import link_or_copy
-
-MIN_PIXELS = 2 * 32 * 32  # the few-shot community's area rule, at the image's own size
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class SupportOptions:
         shots: How many supports a draw holds for a clip.
     """
 
-    rule: str = "union"
+    rule: Rule = "union"
     per_class: int = 200
     draws: int = 5
     shots: int = 5
@@ -48,31 +45,24 @@ def _order(*parts: object) -> str:
     return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
 
 
-def ranked(
-    coco: Coco, class_index: int, options: SupportOptions, accept: Callable[[CocoImage], bool] = lambda _: True
-) -> list[tuple[CocoImage, np.ndarray]]:
-    """The first ``per_class`` images of the class in its ranking, with (H, W) bool masks of at least 2048 pixels."""
+def ranked(coco: Coco, class_index: int, options: SupportOptions) -> list[CocoImage]:
+    """The first ``per_class`` images of the class in its ranking whose class mask has at least 2048 pixels."""
     images = sorted(coco.images_of(class_index), key=lambda image: _order("support", class_index, image.id))
-    found: list[tuple[CocoImage, np.ndarray]] = []
-    for image in images:
-        if len(found) == options.per_class:
-            break
-        mask = coco.class_mask(image, class_index, rule=options.rule)
-        if int(mask.sum()) >= MIN_PIXELS and accept(image):
-            found.append((image, mask))
-    return found
+    large = (image for image in images if coco.class_area(image, class_index, options.rule) >= MIN_PIXELS)
+    return list(islice(large, options.per_class))
 
 
 def write_class(coco: Coco, class_index: int, options: SupportOptions, folder: Path) -> tuple[list[str], str]:
     """Fill ``folder`` with the images and masks of a class; (names in their ranking, SHA-256 over names and masks)."""
     digest = hashlib.sha256()
     names = []
-    for image, mask in ranked(coco, class_index, options):
+    for image in ranked(coco, class_index, options):
         name = image_name(image)
         open_image(image.file)
         if image.file.suffix.lower() not in (".jpg", ".jpeg"):
             raise IcvosError(f"{image.file}: COCO images are JPEG files; fetch the original image")
         link_or_copy(image.file, folder / f"{name}.jpg")
+        mask = coco.class_mask(image, class_index, options.rule)
         write_binary(folder / f"{name}.png", mask)
         update_digest(digest, name, mask)
         names.append(name)

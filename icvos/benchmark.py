@@ -1,7 +1,7 @@
 """What a built IC-VOS benchmark is: videos, clips and supports, read lazily from its folder.
 
     <root>/icvos.json                                        version, sources, videos, digest
-           supports.json                                     per class a ranked list of images; per draw the choice of each clip
+           supports.json                                     per class a ranked list; per draw the choice of each clip
            videos/<video>/JPEGImages/<frame>.jpg
            videos/<video>/Annotations/<class>/<frame>.png    one bit, 1 = the category; class is 1..80 in COCO order
            supports/<class>/<image>.{jpg,png}
@@ -180,7 +180,7 @@ class Benchmark:
         return len(self._supports["draws"]) if self._supports else 0
 
     def supports(self, clip: Clip, draw: int, shots: int) -> tuple[Support, ...]:
-        """The first ``shots`` supports of ``clip`` in draw ``draw`` (0, 1, ...); fewer where the class has fewer images."""
+        """The first ``shots`` supports of ``clip`` in draw 0, 1, ...; fewer where the class has fewer images."""
         if not self._supports:
             raise IcvosError(f"{self.root}: has no supports.json; build the benchmark with --coco to give it supports")
         if not 0 <= draw < self.draws:
@@ -188,11 +188,11 @@ class Benchmark:
         names = self._supports["draws"][draw].get(clip.id, [])
         if not names:
             raise IcvosError(
-                f"{self.root}: clip {clip.id} has no support image; build again with COCO images of {clip.category.name}"
+                f"{self.root}: clip {clip.id} has no support image; build again with COCO images of that class"
             )
         if shots > self._supports["shots"]:
             raise IcvosError(
-                f"{self.root}: draws hold {self._supports['shots']} supports a clip, not {shots}; build with --shots {shots}"
+                f"{self.root}: draws hold {self._supports['shots']} supports; build again with --shots {shots}"
             )
         return tuple(self._support(clip.category, name) for name in names[:shots])
 
@@ -212,7 +212,7 @@ class Benchmark:
 
 
 def guess_source(name: str) -> str:
-    """The source data set of a video in the published layout, by its name: 8 hex digits are MOSE's, 8 letters and digits LVOS's."""
+    """The source of a video in the published layout, by its name: MOSE has 8 hex digits, LVOS 8 letters and digits."""
     if re.fullmatch(r"[0-9a-f]{8}", name):
         return "mose"
     if re.fullmatch(r"[0-9A-Za-z]{8}", name) and re.search(r"[0-9A-Z]", name):

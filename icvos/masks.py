@@ -163,7 +163,7 @@ def decode_rle(rle: dict[str, Any]) -> np.ndarray:
     counts = rle["counts"]
     runs = np.asarray(counts, dtype=np.int64) if isinstance(counts, list) else _rle_runs(counts)
     pixels = height * width
-    inside = height >= 0 <= width and runs.ndim == 1 and 0 <= runs.min(initial=0) and runs.max(initial=0) <= pixels
+    inside = height >= 0 <= width and runs.ndim == 1 and runs.min(initial=0) >= 0 and runs.max(initial=0) <= pixels
     if not inside or int(runs.sum()) != pixels:
         raise ValueError(f"runs do not add up to the {height} x {width} pixels of the mask")
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T

@@ -22,7 +22,9 @@ FORMAT = 1  # of result files
 SCORES_FORMAT = 1  # of scores.json
 MAX_BYTES = 64 * 2**20  # a result of all 437 clips over five draws takes less than one
 MAX_NAME = 80
+MAX_KEY = 200  # of a category, source or clip
 MEAN_TOLERANCE = 1e-4  # between jf and the mean of j and f, both fractions
+ROUND_OFF = 1e-9  # a mean of fractions may leave 0..1 by the last digit
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def _count(value: Any) -> int | None:
 
 
 def _finite(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -ROUND_OFF <= value < math.inf:
         return None
     return float(value)
 
@@ -196,8 +198,12 @@ def check_scores(scores: Any, path: Path) -> None:
         members = scores.get(group, {})
         if not isinstance(members, dict):
             raise _broken(path, f"{group} is not an object")
-        for name, figures in members.items():
-            _check_figures(figures, f"{group}.{name}", path)
+        for name, member in members.items():
+            if not name.isprintable() or len(name) > MAX_KEY:
+                raise _broken(path, f"{group} has a name that is not printable or longer than {MAX_KEY} characters")
+            _check_figures(member, f"{group}.{name}", path)
+            if group != "clips" and _count(member.get("clips")) is None:
+                raise _broken(path, f"{group}.{name}.clips is not a count")
 
 
 def _check_figures(figures: Any, where: str, path: Path) -> dict[str, Any]:
@@ -206,7 +212,7 @@ def _check_figures(figures: Any, where: str, path: Path) -> dict[str, Any]:
     values = []
     for key in ("j", "f", "jf"):
         value = _finite(figures.get(key))
-        if value is None or value > 1:
+        if value is None or value > 1 + ROUND_OFF:
             raise _broken(path, f"{where}.{key} is not a fraction in 0..1")
         values.append(value)
     if abs(values[2] - (values[0] + values[1]) / 2) > MEAN_TOLERANCE:
@@ -223,7 +229,7 @@ def _check_interval(interval: Any, path: Path) -> None:
         bounds = interval.get(key)
         if not isinstance(bounds, list) or len(bounds) != 2 or any(_finite(bound) is None for bound in bounds):
             raise _broken(path, f"overall.interval.{key} is not [low, high]")
-        if not 0 <= bounds[0] <= bounds[1] <= 1:
+        if not bounds[0] <= bounds[1] <= 1 + ROUND_OFF:
             raise _broken(path, f"overall.interval.{key} is not an interval in 0..1")
 
 

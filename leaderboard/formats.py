@@ -21,8 +21,8 @@ def percent(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Seconds with about three digits."""
-    return DASH if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+    """Seconds with two decimals, three below a tenth."""
+    return DASH if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def count(value: int | None) -> str:
@@ -221,7 +221,7 @@ def csv_text(tables: Sequence[Table], *, breakdowns: bool = True) -> str:
                 for key in sorted(members):
                     figures = {name: percent(members[key][name]) for name in ("j", "f", "jf")}
                     name = {"sources": "source", "categories": "category"}[group]
-                    extra = {"group": name, "key": _csv(key), "clips": members[key].get("clips", "")}
+                    extra = {"group": name, "key": _csv(key), "clips": members[key]["clips"]}
                     writer.writerow(base | figures | extra)
     return buffer.getvalue()
 

@@ -5,6 +5,7 @@ under version control, and a submission a pull request.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ class Board:
         """
         check_name(name, "name")
         check_name(revision, "revision")
+        scores = json.loads(json.dumps(scores))  # as it will be read back, so that the same result compares equal
         check_scores(scores, Path("scores"))
         entry = Entry(name, revision, scores, Path("scores"), notes=notes, declared_clips=benchmark_clips)
         for found in self.entries:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icvos.benchmark import Benchmark
 from icvos.errors import IcvosError
-from icvos.protocol import Protocol
 from leaderboard.entry import check_name
 from leaderboard.store import Board
 
 if TYPE_CHECKING:
+    from icvos.benchmark import Benchmark
     from icvos.predictions import Fault
+    from icvos.protocol import Protocol
 
 
 class SubmissionError(IcvosError):
@@ -32,7 +32,7 @@ class SubmissionReport:
     warnings: tuple["Fault", ...]
 
 
-def check_submission(benchmark: Benchmark, predictions: Path, protocol: Protocol) -> tuple["Fault", ...]:
+def check_submission(benchmark: "Benchmark", predictions: Path, protocol: "Protocol") -> tuple["Fault", ...]:
     """Every fault of every draw in ``predictions``; raises `SubmissionError`, with all of them, if one is an error."""
     from icvos.predictions import check, draw_folders
 
@@ -47,9 +47,9 @@ def check_submission(benchmark: Benchmark, predictions: Path, protocol: Protocol
 
 
 def submit(
-    benchmark: Benchmark,
+    benchmark: "Benchmark",
     predictions: Path,
-    protocol: Protocol,
+    protocol: "Protocol",
     *,
     board: Board | Path | str,
     name: str,

@@ -194,11 +194,13 @@ def _measured_row(entry: Entry, label: str, total: int) -> Row:
 
 
 def _order(rows: Iterable[Row]) -> list[Row]:
-    """By kind, then by J&F; equal figures share a rank."""
+    """By kind, then by J&F; figures that print alike share a rank."""
     kinds = list(KINDS)
-    ordered = sorted(rows, key=lambda row: (kinds.index(row.kind), -(row.jf or 0), row.label))
-    scores = [row.jf for row in ordered if row.kind == "ranked"]
-    return [replace(row, rank=scores.index(row.jf) + 1) if row.kind == "ranked" else row for row in ordered]
+    ordered = sorted(rows, key=lambda row: (kinds.index(row.kind), -_shown(row.jf or 0), row.label))
+    scores = [_shown(row.jf or 0) for row in ordered if row.kind == "ranked"]
+    return [
+        replace(row, rank=scores.index(_shown(row.jf or 0)) + 1) if row.kind == "ranked" else row for row in ordered
+    ]
 
 
 def _note(footnotes: dict[str, str], text: str) -> str:
@@ -265,7 +267,7 @@ def _breakdown(kind: Literal["category", "source"], rows: Sequence[Row]) -> Brea
     clips: dict[str, int] = {}
     for part in parts:
         for key, figures in part.items():
-            clips[key] = max(clips.get(key, 0), int(figures.get("clips") or 0))
+            clips[key] = max(clips.get(key, 0), figures["clips"])
     keys = sorted(clips, key=lambda key: (-clips[key], key))
     figures = {key: tuple(part[key]["jf"] if key in part else None for part in parts) for key in keys}
     ranked = [position for position, row in enumerate(rows) if row.kind == "ranked"]

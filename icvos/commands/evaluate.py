@@ -150,12 +150,13 @@ def names(text: str) -> tuple[str, ...]:
 @click.option("--overlay", type=FOLDER, default=None, help="Also write the video with the masks: .gif, .webp or .mp4.")
 def predict(supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, out: Path, **given: Any) -> None:
     """Segment your own video from your own picture and mask."""
+    from icvos.animation import write_animation
     from icvos.errors import IcvosError
     from icvos.masks import read_binary
     from icvos.method import load_method
     from icvos.predict import predict_video, support_of_files
     from icvos.progress import bar
-    from icvos.render import overlay, write_animation
+    from icvos.render import overlay
     from icvos.video import open_frames
 
     if len(supports) != len(masks):
@@ -163,7 +164,7 @@ def predict(supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, ou
     pairs = [support_of_files(image, mask) for image, mask in zip(supports, masks, strict=True)]
     frames = open_frames(video)
     method = load_method(given["name"], parse_settings(given["pairs"]))
-    with bar(given["name"], len(frames)) as update:
+    with bar(given["name"], frames.count) as update:
         count = predict_video(method, pairs, frames, out, lambda done: update(advance=done))
     click.echo(f"{out}: {count} masks")
     if given["overlay"]:

@@ -154,10 +154,45 @@ def encode_rle(mask: np.ndarray) -> dict[str, Any]:
 
 
 def decode_rle(rle: dict[str, Any]) -> np.ndarray:
-    """(H, W) bool from COCO RLE, compressed (``counts`` text) or not (``counts`` a list of run lengths)."""
+    """(H, W) bool from COCO RLE, compressed (``counts`` text) or not (``counts`` a list of run lengths).
+
+    Raises ValueError, TypeError or KeyError for anything else.
+    """
+    from pycocotools import mask as coco_mask
+
+    return np.asarray(coco_mask.decode(compress_rle(rle))).astype(bool)
+
+
+def compress_rle(rle: dict[str, Any]) -> dict[str, Any]:
+    """The compressed form that pycocotools takes of either form of COCO RLE, with run lengths that fill the picture.
+
+    Raises ValueError, TypeError or KeyError for anything else: pycocotools itself reads run lengths that do not add up
+    as whatever lies in memory.
+    """
     from pycocotools import mask as coco_mask
 
     height, width = (int(v) for v in rle["size"])
-    if isinstance(rle["counts"], list):
-        rle = coco_mask.frPyObjects(rle, height, width)
-    return np.asarray(coco_mask.decode(rle)).astype(bool)
+    counts = rle["counts"]
+    if isinstance(counts, str | bytes):
+        counts = _run_lengths(counts.encode("ascii") if isinstance(counts, str) else counts)
+    counts = [int(v) for v in counts]
+    if min(counts, default=0) < 0 or sum(counts) != height * width:
+        raise ValueError(f"run lengths that do not fill {width}x{height} pixels")
+    return dict(coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width))
+
+
+def _run_lengths(text: bytes) -> list[int]:
+    """COCO's text form: five bits a character from "0" on, low bits first, bit 5 = more to come; differences by two."""
+    codes = np.frombuffer(text, dtype=np.uint8).astype(np.int64) - 48
+    last = (codes & 32) == 0
+    if codes.size == 0 or codes.min() < 0 or codes.max() > 63 or not last[-1]:
+        raise ValueError("counts that are no COCO run lengths")
+    starts = np.flatnonzero(np.concatenate([[True], last[:-1]]))
+    place = np.arange(codes.size) - np.repeat(starts, np.diff(np.append(starts, codes.size)))
+    if place.max() > 8:
+        raise ValueError("a run length beyond any picture")
+    values = np.add.reduceat((codes & 31) << (5 * place), starts)
+    values -= np.where(codes[last] & 16, 1 << (5 * (place[last] + 1)), 0)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return [int(value) for value in values]

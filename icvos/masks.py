@@ -156,22 +156,39 @@ def encode_rle(mask: np.ndarray) -> dict[str, Any]:
 def decode_rle(rle: dict[str, Any]) -> np.ndarray:
     """(H, W) bool from COCO RLE, compressed (``counts`` text) or not (``counts`` a list of run lengths).
 
-    Raises `ValueError` where the runs do not add up to the size. (pycocotools fills what is missing with whatever is in
-    memory.)
+    Raises ValueError, TypeError or KeyError for anything else, also for runs that do not add up to the size:
+    pycocotools fills what is missing with whatever is in memory.
     """
+    height, width, runs = _rle_runs(rle)
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+
+
+def compress_rle(rle: dict[str, Any]) -> dict[str, Any]:
+    """Either form of COCO RLE in the compressed form of pycocotools; raises as `decode_rle` does."""
+    from pycocotools import mask as coco_mask
+
+    height, width, runs = _rle_runs(rle)
+    return dict(coco_mask.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width))
+
+
+def _rle_runs(rle: dict[str, Any]) -> tuple[int, int, np.ndarray]:
+    """Height, width, and the run lengths of background and foreground in turn, down the columns."""
     height, width = (int(v) for v in rle["size"])
     counts = rle["counts"]
-    runs = np.asarray(counts, dtype=np.int64) if isinstance(counts, list) else _rle_runs(counts)
+    runs = np.asarray(counts, dtype=np.int64) if isinstance(counts, list) else _decompress(counts)
     pixels = height * width
     inside = height >= 0 <= width and runs.ndim == 1 and runs.min(initial=0) >= 0 and runs.max(initial=0) <= pixels
     if not inside or int(runs.sum()) != pixels:
         raise ValueError(f"runs do not add up to the {height} x {width} pixels of the mask")
-    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+    return height, width, runs
 
 
-def _rle_runs(counts: str | bytes) -> np.ndarray:
-    """The run lengths of a compressed RLE: 5 bits a character, low bits first; from the fourth on, runs are differences
-    to the last but one."""
+def _decompress(counts: str | bytes) -> np.ndarray:
+    """The run lengths of a compressed RLE text.
+
+    Five bits a character from "0" on, low bits first, bit 5 = more to come; from the fourth on, runs are differences to
+    the last but one.
+    """
     if not isinstance(counts, str | bytes):
         raise ValueError("counts are neither text nor a list")
     text = counts.encode("ascii") if isinstance(counts, str) else counts

@@ -17,10 +17,11 @@ from pycocotools import mask as coco_mask
 from curation.sources.layout import find_root, only_one, recognise
 from icvos.categories import BY_CATEGORY_ID, category
 from icvos.errors import IcvosError
-from icvos.masks import whole_image_size
+from icvos.masks import compress_rle, whole_image_size
 from icvos.storage import read_json
 
 Rule = Literal["union", "painted"]
+FARTHEST = 4  # in longer sides of the image: how far out a polygon may reach before it is taken for damage
 MIN_PIXELS = 2 * 32 * 32  # the published few-shot lists take an image for a class from this many pixels on
 EXPECTED = "annotations/instances_val2017.json and val2017/, or the same of 2014"
 
@@ -158,18 +159,14 @@ def _to_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
     if isinstance(segmentation, list):
         polygons = [polygon for polygon in segmentation if len(polygon) >= 6]  # fewer points enclose nothing
         if not polygons:
-            return coco_mask.encode(np.zeros((height, width), dtype=np.uint8, order="F"))
+            return compress_rle({"size": [height, width], "counts": [height * width]})
+        if not all(np.abs(polygon).max() <= FARTHEST * max(height, width) for polygon in polygons):
+            raise ValueError("a polygon far outside the picture")  # or NaN: filling it would take all memory
         return coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    size, counts = [int(value) for value in segmentation["size"]], segmentation["counts"]
+    size = [int(value) for value in segmentation["size"]]
     if size != [height, width]:
         raise ValueError(f"an RLE of {size[1]}x{size[0]} pixels")
-    if isinstance(counts, str):
-        rle = {"size": size, "counts": counts.encode("ascii")}
-        coco_mask.decode(rle)  # raises for counts that do not fill the picture; merge and area would not
-        return rle
-    if min(counts, default=0) < 0 or sum(counts) != height * width:
-        raise ValueError("run lengths that do not fill the picture")
-    return coco_mask.frPyObjects({"size": size, "counts": list(counts)}, height, width)
+    return compress_rle(segmentation)
 
 
 def _compact(value: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +203,7 @@ def _image_folder(root: Path, split: str) -> Path:
 
 
 def _check_schema(path: Path, value: Any) -> None:
-    """Raises `IcvosError` unless ``value`` has the form of COCO's instance annotations, ``info`` and ``licenses`` aside."""
+    """Raises `IcvosError` unless ``value`` has the form of COCO's instance annotations; it may lack ``info``."""
 
     def stop(found: str) -> IcvosError:
         return IcvosError(

@@ -32,9 +32,8 @@ def source_options(command: Any) -> Any:
 
 def read_sources(given: dict[str, Any]) -> list[Any]:
     """The data sets named by `source_options`, read; takes those options out of ``given``."""
-    from curation.sources.video import ReadOptions
-
     from curation.sources import davis, lvos, mose
+    from curation.sources.video import ReadOptions
 
     options = ReadOptions(given.pop("missing_masks"), given.pop("resize"), given.pop("natural_sort"))
     resolution = given.pop("resolution")
@@ -102,11 +101,10 @@ def build(out: Path, check: bool, dry_run: bool, workers: int, only_decided: boo
 
 def _plan(only_decided: bool, given: dict[str, Any]) -> tuple[Any, list[str]]:
     """The build's plan from the command's options, and notes for the user."""
-    from curation.sources.coco import Coco
-
     from curation.build import Plan
     from curation.candidates import how_to_get_rows, republish, select
     from curation.rows import merge, read_rows, shipped_rows
+    from curation.sources.coco import Coco
     from curation.supports import SupportOptions
     from icvos.benchmark import Benchmark
     from icvos.errors import IcvosError
@@ -172,44 +170,45 @@ def _check(out: Path, workers: int) -> None:
 
 
 def _print_left_out(left_out: list[tuple[str, str, str, str]]) -> None:
+    """One line for every reason, with the clips that it concerns."""
+    reasons: dict[str, list[str]] = {}
     for source, video, category, reason in left_out:
-        click.echo(f"left out: {source}/{video} {category}: {reason}")
+        reasons.setdefault(reason, []).append(f"{source}/{video} {category}")
+    for reason, clips in reasons.items():
+        some = ", ".join(clips[:6]) + (f" and {len(clips) - 6} more" if len(clips) > 6 else "")
+        click.echo(f"left out: {some}: {reason}")
 
 
 def _print_manifest(manifest: dict[str, Any], root: Path) -> None:
     """Counts of a build next to the paper's, as tables."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
+    def beside(own: object, paper: object) -> str:
+        return f"{own} [dim]/ {paper}[/dim]"
+
     counts, paper = manifest["counts"], manifest["counts"]["paper"]
-    table = Table(title=f"{root}: counts, and the paper's", title_justify="left")
-    for column in ("source", "videos", "paper", "clips", "paper", "frames", "paper", "share of videos", "paper"):
-        table.add_column(
-            column, justify="left" if column == "source" else "right", style="dim" if column == "paper" else ""
-        )
+    sources = Table(box=box.SIMPLE_HEAD, title=f"{root}: here / in the paper", title_justify="left")
+    for column in ("source", "videos", "share of videos", "clips", "frames"):
+        sources.add_column(column, justify="left" if column == "source" else "right")
     for name, found in manifest["sources"].items():
-        share = f"{found['paper']['share_percent']} %"
-        label = f"{name} {found['version']}".strip()
-        values: tuple[Any, ...] = (found["videos"], found["paper"]["videos"], found["clips"], "", found["frames"], "")
-        table.add_row(label, *map(str, values), f"{found['share_percent']} %", share)
-    table.add_section()
-    table.add_row("all", *(f"{part[key]:,}" for key in ("videos", "clips", "frames") for part in (counts, paper)))
-    categories = Table(title=f"{counts['categories']} categories (paper: {paper['categories']})", title_justify="left")
-    for column in ("category", "class", "clips", "paper", "frames", "paper"):
-        categories.add_column(
-            column, justify="left" if column == "category" else "right", style="dim" if column == "paper" else ""
-        )
+        videos = beside(found["videos"], found["paper"]["videos"])
+        share = beside(f"{found['share_percent']} %", f"{found['paper']['share_percent']} %")
+        sources.add_row(f"{name} {found['version']}", videos, share, str(found["clips"]), f"{found['frames']:,}")
+    sources.add_section()
+    videos, clips, frames = (beside(f"{counts[key]:,}", f"{paper[key]:,}") for key in ("videos", "clips", "frames"))
+    sources.add_row("all", videos, "", clips, frames)
+    title = f"{counts['categories']} categories, {paper['categories']} in the paper"
+    categories = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    for column in ("category", "class", "clips", "frames"):
+        categories.add_column(column, justify="left" if column == "category" else "right")
     for name, found in manifest["categories"].items():
-        values = (
-            found["class"],
-            found["clips"],
-            found["paper"]["clips"],
-            found["frames"],
-            found["paper"]["frames_about"],
-        )
-        categories.add_row(name, *map(str, values))
+        clips = beside(found["clips"], found["paper"]["clips"])
+        frames = beside(found["frames"], f"{found['paper']['frames_about']:,}")
+        categories.add_row(name, str(found["class"]), clips, frames)
     console = Console()
-    console.print(categories, table)
+    console.print(categories, sources)
     _print_left_out([tuple(found.values()) for found in manifest["left_out"]])
     click.echo(f"{root}: {manifest['digest']}")
 

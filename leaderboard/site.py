@@ -100,6 +100,7 @@ def _data(tables: Sequence[Table]) -> dict[str, Any]:
                 "protocol": table.protocol,
                 "digest": table.digest,
                 "clips": table.clips,
+                "scored": table.scored,
                 "videos": table.videos,
                 "frames": table.frames,
                 "rows": [_row_data(table, row) for row in table.rows],

@@ -9,6 +9,7 @@ A result file is JSON::
 each figure with ``j``, ``f`` and ``jf`` as fractions, and ``run``, the record of how the predictions were made.
 """
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ SCORES_FORMAT = 1  # of scores.json
 MAX_BYTES = 64 * 2**20  # a result of all 437 clips over five draws takes less than one
 MAX_NAME = 80
 MAX_KEY = 200  # of a category, source or clip
+MAX_DEPTH = 32
 MEAN_TOLERANCE = 1e-4  # between jf and the mean of j and f, both fractions
 ROUND_OFF = 1e-9  # a mean of fractions may leave 0..1 by the last digit
 
@@ -169,9 +171,28 @@ def read_result(path: Path) -> dict[str, Any]:
         value = read_json(path, "a result of icvos score or icvos submit")
     except RecursionError:
         raise IcvosError(f"{path}: nested too deeply to be a result; remove it") from None
+    check_plain(value, path)
     if not isinstance(value, dict) or not ("scores" in value or "overall" in value):
         raise IcvosError(f"{path}: not a result; results are written by icvos score and icvos submit")
     return value
+
+
+def check_plain(value: Any, path: Path) -> None:
+    """Raise `IcvosError` for JSON that could not be written again: nested without end, or with broken Unicode."""
+    layer = [value]
+    for _ in range(MAX_DEPTH):
+        layer = [
+            child
+            for item in layer
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    if layer:
+        raise IcvosError(f"{path}: nested too deeply to be a result; remove it")
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise IcvosError(f"{path}: holds text that is not Unicode; score the predictions again") from None
 
 
 def check_scores(scores: Any, path: Path) -> None:

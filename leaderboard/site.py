@@ -7,6 +7,7 @@ the one script that is in it.
 import base64
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,6 +100,7 @@ def _data(tables: Sequence[Table]) -> dict[str, Any]:
                 "protocol": table.protocol,
                 "digest": table.digest,
                 "clips": table.clips,
+                "scored": table.scored,
                 "videos": table.videos,
                 "frames": table.frames,
                 "rows": [_row_data(table, row) for row in table.rows],
@@ -121,8 +123,17 @@ def _row_data(table: Table, row: Row) -> dict[str, Any]:
         "draws": row.draws,
         "notes": [table.footnotes[mark] for mark in row.notes],
         "revision": row.entry.revision if row.entry else None,
-        "scores": row.entry.scores if row.entry else None,
+        "scores": _standard(row.entry.scores) if row.entry else None,
     }
+
+
+def _standard(value: Any) -> Any:
+    """``value`` without NaN and infinities, which JSON does not know and browsers do not read."""
+    if isinstance(value, dict):
+        return {key: _standard(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_standard(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> str:
@@ -156,7 +167,7 @@ def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> s
         style=Markup(_resource("style.css")),
         script=Markup(script),
         script_digest=digest,
-        headline=headline(tables),
+        top=headline(tables[0]) if tables else None,
         version=_version(),
         newest=max((row.entry.date for table in tables for row in table.measured if row.entry), default=""),
     )
@@ -173,13 +184,9 @@ def _version() -> str:
         return ""
 
 
-def headline(tables: Sequence[Table]) -> tuple[Table, Row] | None:
-    """The best ranked row of the first table, for the top of the page; None where nothing is ranked."""
-    for table in tables:
-        for row in table.rows:
-            if row.kind == "ranked":
-                return table, row
-    return None
+def headline(table: Table) -> Row | None:
+    """The best ranked row of a table, for the top of the page; None where nothing is ranked."""
+    return next((row for row in table.rows if row.kind == "ranked"), None)
 
 
 def heat(value: float | None, part: Breakdown) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from icvos.errors import IcvosError
 from icvos.storage import write_json
-from leaderboard.entry import FORMAT, Entry, check_name, check_scores, read_entry
+from leaderboard.entry import FORMAT, Entry, check_name, check_plain, check_scores, read_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Board:
         check_name(name, "name")
         check_name(revision, "revision")
         scores = json.loads(json.dumps(scores))  # as it will be read back, so that the same result compares equal
+        check_plain([notes, scores], Path("scores"))
         check_scores(scores, Path("scores"))
         entry = Entry(name, revision, scores, Path("scores"), notes=notes, declared_clips=benchmark_clips)
         for found in self.entries:

@@ -60,11 +60,16 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The results of one protocol on one benchmark. ``footnotes`` maps a mark to its text, in order of appearance."""
+    """The results of one protocol on one benchmark.
+
+    ``clips`` are the benchmark's, as far as its results tell; ``scored``, ``videos`` and ``frames`` are those of its
+    most complete result. ``footnotes`` maps a mark to its text, in order of appearance.
+    """
 
     protocol: str
     digest: str | None
     clips: int
+    scored: int
     videos: int
     frames: int
     rows: tuple[Row, ...]
@@ -88,7 +93,8 @@ class Table:
     def coverage(self) -> str:
         """How much was scored, in words."""
         parts = ((self.clips, "clip"), (self.videos, "video"), (self.frames, "frame"))
-        return ", ".join(f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in parts)
+        words = ", ".join(f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in parts)
+        return words if self.scored == self.clips else f"{self.scored:,} of {words}"
 
     @property
     def measured(self) -> tuple[Row, ...]:
@@ -122,6 +128,7 @@ def _table(entries: Sequence[Entry], reported: bool) -> Table:
         protocol=first.protocol,
         digest=first.digest,
         clips=total,
+        scored=widest.clips,
         videos=widest.scores["overall"]["videos"],
         frames=widest.scores["overall"]["frames"],
         rows=tuple(rows),

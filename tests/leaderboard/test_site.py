@@ -13,6 +13,7 @@ from leaderboard.site import build_site
 from leaderboard.store import Board
 from leaderboard.tables import build_tables
 
+DIGEST = "sha256:" + "0123456789abcdef" * 4  # of the `scores` fixture
 Make = Callable[..., dict[str, Any]]
 
 HOSTILE = '<script>alert(1)</script>" onload="x'
@@ -137,9 +138,8 @@ def test_the_data_file_has_the_whole_results(board: Board, tmp_path: Path) -> No
     data = json.loads((index.parent / "results.json").read_text())
     assert [table["protocol"] for table in data["tables"]] == ["paper@1", "native@1"]
     rows = {row["label"]: row for row in data["tables"][0]["rows"]}
-    assert rows["lite, 1 shot"]["scores"] == next(
-        e.scores for e in board.entries if (e.name, e.shots, e.protocol) == ("lite", 1, "paper@1")
-    )
+    lite = {entry.key: entry for entry in board.entries}["lite", "1", "paper@1", DIGEST]
+    assert rows["lite, 1 shot"]["scores"] == lite.scores
     assert rows["DC-SAM"]["scores"] is None
     assert "contradicts" in rows["Matcher + SAM 2"]["notes"][1]
 
@@ -179,3 +179,12 @@ def test_an_earlier_page_is_replaced_and_anything_else_left_alone(board: Board, 
 
 def test_an_empty_board_still_has_a_page(tmp_path: Path) -> None:
     assert "No results yet" in build_site([], tmp_path / "site").read_text()
+
+
+def test_the_data_file_is_standard_json(tmp_path: Path, scores: Make) -> None:
+    board = Board.open(tmp_path / "board")
+    board.add(scores(seconds_per_frame=float("nan")), name="lite")
+    index = build_site(board.entries, tmp_path / "site")
+    text = (index.parent / "results.json").read_text()
+    row = json.loads(text, parse_constant=pytest.fail)["tables"][0]["rows"][0]
+    assert row["scores"]["run"]["seconds_per_frame"] is None

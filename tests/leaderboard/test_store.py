@@ -161,6 +161,8 @@ def test_scores_that_no_table_should_show_are_refused(
         ("[]", "not a result"),
         ('{"a": 1}', "not a result"),
         (DEEP, "nested too deeply|cannot be read"),
+        ('{"overall": ' + "[" * 40 + "]" * 40 + "}", "nested too deeply"),
+        ('{"overall": "\\ud800"}', "not Unicode"),
         ('{"format": 9, "scores": {}}', "not a result of format 1"),
         ('{"format": 1, "name": 3, "revision": "1", "scores": SCORES}', "the name is"),
         ('{"format": 1, "name": "lite", "scores": SCORES}', "the revision is"),

@@ -83,6 +83,7 @@ def test_a_result_is_partial_when_the_benchmark_is_known_to_be_larger(scores: Ma
     for table in (declared, stated):
         assert table.clips == 437
         assert table.rows[0].kind == "partial"
+        assert table.coverage == "5 of 437 clips, 5 videos, 805 frames"
     assert only(entry(scores())).rows[0].kind == "ranked"
 
 

@@ -205,7 +205,11 @@ def _identity(benchmark: Benchmark, method: Method | Segmenter, options: RunOpti
         "settings": described.get("settings", options.settings),
         "weights": described.get("weights", []),
         "sees_truth": sees_truth(method),
-        "benchmark": {"name": benchmark.manifest.get("name", benchmark.root.name), "digest": benchmark.digest},
+        "benchmark": {
+            "name": benchmark.manifest.get("name", benchmark.root.name),
+            "digest": benchmark.digest,
+            "clips": len(benchmark.clips),
+        },
         "draw": draw,
         "shots": options.shots,
         "device": described.get("device", "cpu"),

@@ -26,7 +26,7 @@ from icvos.storage import read_json
 
 MODES = ("1", "L", "P", "I;16", "I;16B", "I")  # of mask images: values or palette indices, never colours
 MAX_RLE_BYTES = 1 << 28  # of one clip's JSON
-OWN_FILES = ("run.json", "scores.json")
+OWN_FILES = re.compile(r"run\.json|scores.*\.json|.*\.csv")
 LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 Severity = Literal["error", "warning"]
@@ -225,7 +225,7 @@ def check(
     *,
     progress: Callable[[Clip], None] | None = None,
 ) -> list[Fault]:
-    """Every fault of a prediction folder (or of all draws of a run), from one pass that decodes every mask once.
+    """Every fault of a prediction folder (or of all draws of a run), from one pass that reads every mask once.
 
     Frames that do not count under ``protocol`` are not required. What the benchmark does not have (videos, classes,
     frames, files) is a warning, and so is a clip that equals the truth in every frame.
@@ -253,13 +253,14 @@ def _check_folder(
     progress: Callable[[Clip], None] | None,
 ) -> Iterator[Fault]:
     root = predictions.folder
-    digest = predictions.run.get("digest")
+    made_for = predictions.run.get("benchmark")
+    digest = made_for.get("digest") if isinstance(made_for, dict) else None
     if digest and benchmark.digest and digest != benchmark.digest:
         what = f"made for another build of the benchmark ({digest}, not {benchmark.digest}); predict again for this one"
         yield Fault("digest", str(root / "run.json"), what, "warning")
     entries = _visible(root)
     for entry in entries:
-        if not entry.is_dir() and entry.name not in OWN_FILES:
+        if not entry.is_dir() and not OWN_FILES.fullmatch(entry.name):
             yield Fault("extra-file", str(entry), "not part of a prediction folder; remove it", "warning")
     videos = {clip.video.name for clip in required}
     names = _Names("video", root, {entry.name: entry.name for entry in entries if entry.is_dir()})

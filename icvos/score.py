@@ -194,14 +194,14 @@ def score(
         path: A prediction folder or a run folder.
         protocol: Which frames count and at which size.
         clips: What to score; None: every clip of the benchmark. A clip that is not predicted is an error.
-        folders: The prediction folders in ``path`` to score, one per draw; None: all that are there.
+        folders: The prediction folders of the draws to score; None: all that ``path`` has.
         workers: Processes; the result is the same to the last bit for any number.
         progress: Called in this process when a clip is done, in the order in which they are.
     """
     chosen = tuple(benchmark.clips if clips is None else clips)
     if not chosen:
         raise IcvosError(f"{path}: no clip to score; choose at least one")
-    folders = folders or draw_folders(path)
+    folders = draw_folders(path) if folders is None else tuple(folders)
     draws = [Predictions.open(folder) for folder in folders]
     _require_complete(chosen, draws, protocol)
     values = _score_clips(chosen, draws, protocol, workers, progress)

@@ -1,0 +1,63 @@
+"""A benchmark of three small videos and predictions for it, written by hand."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from icvos.benchmark import Benchmark, Clip
+from icvos.masks import write_binary
+from tests.golden.masks import build
+
+SIZES = {"davis_dog": (30, 40), "lvos_cats": (48, 36), "mose_dog": (25, 61)}
+FRAMES = {"davis_dog": 5, "lvos_cats": 9, "mose_dog": 3}
+CLASSES = {"davis_dog": ("17",), "lvos_cats": ("1", "16"), "mose_dog": ("17",)}
+
+
+def frame_name(video: str, position: int) -> str:
+    """LVOS numbers its frames from 1 in eight digits, the others from 0 in five."""
+    return f"{1 + 5 * position:08d}" if video.startswith("lvos") else f"{position:05d}"
+
+
+def write_benchmark(root: Path) -> Benchmark:
+    manifest: dict[str, object] = {"format": 1, "digest": "sha256:handmade"}
+    videos = {}
+    for video, (height, width) in SIZES.items():
+        folder = root / "videos" / video
+        (folder / "JPEGImages").mkdir(parents=True)
+        for position in range(FRAMES[video]):
+            name = frame_name(video, position)
+            Image.new("RGB", (width, height), (position, 90, 120)).save(folder / "JPEGImages" / f"{name}.jpg")
+            for kind in CLASSES[video]:
+                seed = int(kind) + len(video)
+                truth = build(f"moved:{seed},{position},{-position}", height, width)
+                write_binary(folder / "Annotations" / kind / f"{name}.png", truth)
+        videos[video] = {"source": video.partition("_")[0], "clips": {kind: {} for kind in CLASSES[video]}}
+    manifest["videos"] = videos
+    (root / "icvos.json").write_text(json.dumps(manifest))
+    return Benchmark.open(root)
+
+
+def predicted(clip: Clip, frame: str, draw: int = 0) -> np.ndarray:
+    """What ``write_predictions`` predicts: the first frame's truth, moved a little by draw and class."""
+    position = clip.video.frames.index(frame)
+    seed = clip.category.index + len(clip.video.name)
+    return build(f"moved:{seed},{position // 2},{draw + 1}", *clip.video.size)
+
+
+def write_predictions(benchmark: Benchmark, folder: Path, draw: int = 0) -> Path:
+    for clip in benchmark.clips:
+        for frame in clip.video.frames:
+            write_binary(folder / clip.id / f"{frame}.png", predicted(clip, frame, draw))
+    return folder
+
+
+def sample_masks() -> Path:
+    """The folder of real masks and predictions; skips the test where it is absent."""
+    samples = os.environ.get("ICVOS_SAMPLES")
+    if not samples or not (Path(samples) / "davis_osvos").is_dir():
+        pytest.skip("ICVOS_SAMPLES names no folder with davis_osvos/ (DAVIS masks and OSVOS results)")
+    return Path(samples) / "davis_osvos"

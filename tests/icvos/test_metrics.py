@@ -1,0 +1,230 @@
+"""J and F of a mask pair: by hand, against an obvious reference, by their properties, and against recorded values."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from icvos.masks import read_binary, resize_nearest
+from icvos.metrics import Counts, count
+from icvos.metrics.boundary import boundary_map, tolerance_px
+from tests.golden.masks import build
+from tests.icvos.handmade import sample_masks
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def davis_osvos() -> Path:
+    return sample_masks()
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (GOLDEN / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def as_recorded(counts: Counts) -> tuple[float, ...]:
+    return (
+        counts.inter,
+        counts.union,
+        counts.prediction_boundary,
+        counts.truth_boundary,
+        counts.prediction_matched,
+        counts.truth_matched,
+        counts.j,
+        counts.precision,
+        counts.recall,
+        counts.f,
+    )
+
+
+def recorded(row: dict[str, str]) -> tuple[float, ...]:
+    integers = [int(row[key]) for key in ("inter", "union", "n_pred", "n_gt", "hit_pred", "hit_gt")]
+    return (*integers, *(float(row[key]) for key in ("J", "precision", "recall", "F")))
+
+
+def test_recorded_synthetic_pairs_come_out_to_the_last_bit() -> None:
+    found = rows("jf_synthetic.csv")
+    assert len(found) == 577
+    for row in found:
+        size = int(row["height"]), int(row["width"])
+        truth, prediction = build(row["gt"], *size), build(row["pred"], *size)
+        void = None if row["void"] == "-" else build(row["void"], *size)
+        tolerance = float(row["bound_th"])
+        assert tolerance_px(*size, tolerance) == int(row["radius"]), row
+        assert as_recorded(count(truth, prediction, void, tolerance=tolerance)) == recorded(row), row
+
+
+def test_recorded_real_frames_come_out_to_the_last_bit(davis_osvos: Path) -> None:
+    for row in rows("osvos_frames.csv"):
+        name = f"{row['sequence']}/{row['frame']}.png"
+        truth, prediction = read_binary(davis_osvos / "gt" / name), read_binary(davis_osvos / "osvos" / name)
+        assert as_recorded(count(truth, prediction)) == recorded(row), name
+        small = count(resize_nearest(truth, (512, 512)), resize_nearest(prediction, (512, 512)))
+        assert (small.j, small.f) == (float(row["J_512"]), float(row["F_512"])), name
+
+
+def test_equal_to_vos_benchmark_on_real_frames(davis_osvos: Path) -> None:
+    evaluators = pytest.importorskip("vos_benchmark.evaluator", reason="vos-benchmark is not installed")
+    for row in rows("osvos_frames.csv")[::20]:
+        name = f"{row['sequence']}/{row['frame']}.png"
+        truth, prediction = read_binary(davis_osvos / "gt" / name), read_binary(davis_osvos / "osvos" / name)
+        compare_with(evaluators, truth, prediction)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.01, 0.3), (0.001, 0.999)])
+@pytest.mark.parametrize("size", [(48, 64), (90, 33), (120, 200)])
+def test_equal_to_vos_benchmark_on_noise(size: tuple[int, int], shares: tuple[float, float]) -> None:
+    evaluators = pytest.importorskip("vos_benchmark.evaluator", reason="vos-benchmark is not installed")
+    random = np.random.RandomState(7)
+    for _ in range(5):
+        compare_with(evaluators, random.rand(*size) < shares[0], random.rand(*size) < shares[1])
+
+
+def compare_with(evaluators: Any, truth: np.ndarray, prediction: np.ndarray) -> None:
+    evaluator = evaluators.Evaluator()
+    evaluator.feed_frame(prediction.astype(np.uint8), truth.astype(np.uint8))
+    counts = count(truth, prediction)
+    assert (evaluator.object_iou[1], evaluator.boundary_f[1]) == ([counts.j], [counts.f])
+
+
+def slow_boundary(mask: np.ndarray) -> list[tuple[int, int]]:
+    height, width = mask.shape
+    found = []
+    for y in range(height):
+        for x in range(width):
+            neighbours = []
+            if x < width - 1:
+                neighbours.append((y, x + 1))
+            if y < height - 1:
+                neighbours.append((y + 1, x))
+            if x < width - 1 and y < height - 1:
+                neighbours.append((y + 1, x + 1))
+            if x == width - 1 or y == height - 1:
+                neighbours = neighbours[:1]
+            if any(mask[y, x] != mask[place] for place in neighbours):
+                found.append((y, x))
+    return found
+
+
+def slow_count(truth: np.ndarray, prediction: np.ndarray, radius: int) -> Counts:
+    boundaries = slow_boundary(truth), slow_boundary(prediction)
+
+    def matched(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> int:
+        return sum(any((y - v) ** 2 + (x - u) ** 2 <= radius**2 for v, u in others) for y, x in some)
+
+    return Counts(
+        sum(bool(a and b) for a, b in zip(truth.flat, prediction.flat, strict=True)),
+        sum(map(bool, truth.flat)),
+        sum(map(bool, prediction.flat)),
+        len(boundaries[0]),
+        len(boundaries[1]),
+        matched(boundaries[0], boundaries[1]),
+        matched(boundaries[1], boundaries[0]),
+    )
+
+
+small_shapes = st.tuples(st.integers(1, 12), st.integers(1, 70))
+small_pairs = small_shapes.flatmap(
+    lambda shape: st.tuples(*(arrays.arrays(np.bool_, shape, fill=st.just(False)) for _ in range(2)))
+)
+noise_pairs = st.builds(
+    lambda shape, seed, shares: tuple(
+        np.random.RandomState(seed + k).rand(*shape) < share for k, share in enumerate(shares)
+    ),
+    small_shapes,
+    st.integers(0, 10_000),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+pairs = st.one_of(small_pairs, noise_pairs)
+
+
+@given(pairs, st.integers(0, 15))
+@settings(max_examples=100, deadline=None)
+def test_equal_to_the_obvious_reference(pair: tuple[np.ndarray, np.ndarray], radius: int) -> None:
+    assert count(*pair, radius_px=radius) == slow_count(*pair, radius)
+
+
+@given(pairs, st.integers(0, 15))
+@settings(max_examples=100, deadline=None)
+def test_properties(pair: tuple[np.ndarray, np.ndarray], radius: int) -> None:
+    truth, prediction = pair
+    there, back = count(truth, prediction, radius_px=radius), count(prediction, truth, radius_px=radius)
+    assert (there.j, there.f) == (back.j, back.f)
+    assert (there.precision, there.recall) == (back.recall, back.precision)
+    assert 0 <= there.j <= 1
+    assert 0 <= there.f <= 1
+    same = count(truth, truth, radius_px=radius)
+    assert (same.j, same.f) == (1, 1)
+    inverse = count(~truth, ~prediction, radius_px=radius)
+    assert (inverse.precision, inverse.recall, inverse.f) == (there.precision, there.recall, there.f)
+    wider = count(truth, prediction, radius_px=radius + 1)
+    assert wider.truth_matched >= there.truth_matched
+    assert wider.prediction_matched >= there.prediction_matched
+
+
+@given(pairs, st.integers(0, 1000), st.floats(0, 1))
+@settings(max_examples=50, deadline=None)
+def test_void_empties_both_masks(pair: tuple[np.ndarray, np.ndarray], seed: int, share: float) -> None:
+    truth, prediction = pair
+    void = np.random.RandomState(seed).rand(*truth.shape) < share
+    assert count(truth, prediction, void) == count(truth & ~void, prediction & ~void)
+    assert count(truth, prediction, np.ones_like(void)) == Counts(0, 0, 0, 0, 0, 0, 0)
+
+
+def test_masks_are_left_as_they_were() -> None:
+    truth, prediction = build("ellipses:1", 60, 80), build("ellipses:2", 60, 80)
+    before = truth.copy(), prediction.copy()
+    count(truth, prediction, build("rect:0,0,30,80", 60, 80))
+    assert np.array_equal(truth, before[0])
+    assert np.array_equal(prediction, before[1])
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "j", "precision", "recall", "f"),
+    [
+        ("empty", "empty", 1, 1, 1, 1),
+        ("empty", "rect:5,5,10,10", 0, 0, 1, 0),
+        ("rect:5,5,10,10", "empty", 0, 1, 0, 0),
+        ("full", "empty", 0, 1, 1, 1),
+        ("full", "full", 1, 1, 1, 1),
+        ("rect:2,2,5,5", "rect:20,20,24,24", 0, 0, 0, 0),
+    ],
+)
+def test_conventions(truth: str, prediction: str, j: float, precision: float, recall: float, f: float) -> None:
+    counts = count(build(truth, 30, 40), build(prediction, 30, 40))
+    assert (counts.j, counts.precision, counts.recall, counts.f) == (j, precision, recall, f)
+
+
+@pytest.mark.parametrize(("y", "x", "expected"), [(0, 0, 1), (4, 5, 4), (9, 11, 3), (0, 5, 2), (9, 5, 4), (5, 11, 4)])
+def test_boundary_of_one_pixel(y: int, x: int, expected: int) -> None:
+    mask = np.zeros((10, 12), dtype=bool)
+    mask[y, x] = True
+    assert np.argwhere(boundary_map(mask)).tolist() == [list(place) for place in slow_boundary(mask)]
+    assert count(mask, mask).truth_boundary == expected
+
+
+def test_radius_is_exact_for_every_common_size() -> None:
+    for height in range(1, 2200, 7):
+        for width in (1, 2, height, 640, 854, 1920, 3840):
+            wanted = math.isqrt(-(-64 * (height * height + width * width) // 1_000_000) - 1) + 1
+            assert tolerance_px(height, width) == wanted, (height, width)
+
+
+@pytest.mark.parametrize("tolerance", [-0.1, 1.5, 2.25])
+def test_lopsided_tolerances_are_refused(tolerance: float) -> None:
+    with pytest.raises(ValueError, match="tolerance"):
+        tolerance_px(480, 854, tolerance)
+
+
+@pytest.mark.parametrize("shapes", [((4, 5), (5, 4)), ((4, 5, 1), (4, 5, 1)), ((20,), (20,))])
+def test_other_shapes_are_refused(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        count(np.zeros(shapes[0], dtype=bool), np.zeros(shapes[1], dtype=bool))

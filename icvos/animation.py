@@ -28,7 +28,8 @@ def write_animation(path: Path | str, frames: Iterable[Image], fps: float = 12, 
     """Write ``frames`` as a GIF, animated WebP or MP4, whole or not at all; returns how many there were.
 
     MP4 is encoded while the frames come. GIF and WebP go through a temporary file on disk, since a good shared palette
-    (and Pillow's WebP writer) must see all frames; no format holds the frames in memory.
+    (and Pillow's WebP writer) must see all frames. Memory holds one frame, and what Pillow keeps until the end: the
+    encoded frames of a WebP, one byte a pixel for a GIF.
 
     Args:
         path: ``.gif``, ``.webp`` or ``.mp4``; MP4 needs the extra ``[video]``.
@@ -54,7 +55,12 @@ def write_animation(path: Path | str, frames: Iterable[Image], fps: float = 12, 
         load_av(path)  # before a temporary file is made
     with atomic_file(path) as temporary:
         if suffix == ".mp4":
-            _write_mp4(temporary, counted, first.shape, Fraction(fps).limit_denominator(1001))
+            try:
+                _write_mp4(temporary, counted, first.shape, Fraction(fps).limit_denominator(1001))
+            except load_av(path).error.FFmpegError as error:
+                raise IcvosError(
+                    f"{path}: cannot be encoded ({error.strerror}); free some space, or choose another width or folder"
+                ) from error
         elif suffix == ".gif":
             _write_gif(temporary, counted, fps)
         else:

@@ -487,6 +487,13 @@ def test_mp4_without_av_names_the_extra(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_the_encoder_refuses_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    with pytest.raises(IcvosError, match=r"a\.mp4: cannot be encoded"):
+        write_animation(tmp_path / "a.mp4", [np.zeros((2, 40_000, 3), dtype=np.uint8)])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_too_many_frames_for_a_gif_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(animation, "SPOOL_BYTES", 20_000)
     with pytest.raises(IcvosError, match=r"too many frames; choose fewer, a smaller width, or \.mp4"):

@@ -138,10 +138,11 @@ def test_a_gif_is_a_video(tmp_path: Path) -> None:
     assert [round(float(image.mean()), -1) for _, image in open_frames(tmp_path / "a.gif")] == [0, 60, 120, 180]
 
 
-def test_a_truncated_video_says_so_or_ends_early(film: Path) -> None:
+@pytest.mark.parametrize("share", [0.1, 0.8])
+def test_a_truncated_video_is_refused(film: Path, share: float) -> None:
     data = film.read_bytes()
-    film.write_bytes(data[: len(data) // 3])
-    with pytest.raises(IcvosError, match=r"film\.mp4: "):
+    film.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(IcvosError, match=r"film\.mp4: (not a readable|holds no|cannot be decoded)"):
         list(open_frames(film))
 
 

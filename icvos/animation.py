@@ -19,15 +19,17 @@ from icvos.video import load_av
 
 SUFFIXES = (".gif", ".webp", ".mp4")
 PALETTE_SAMPLES = 48  # frames that the shared palette of a GIF is made from
+BT601, LIMITED_RANGE = 6, 1  # the numbers of these in the H.264 standard and in FFmpeg
 SPOOL_BYTES = (1 << 32) - (1 << 24)  # a TIFF cannot be larger
-DITHER = 14.0  # in grey levels: hides banding and keeps still regions still, which error diffusion does not
+DITHER = 8.0  # in grey levels: hides banding and keeps still regions still, which error diffusion does not
 
 
 def write_animation(path: Path | str, frames: Iterable[Image], fps: float = 12, width_px: int | None = None) -> int:
     """Write ``frames`` as a GIF, animated WebP or MP4, whole or not at all; returns how many there were.
 
     MP4 is encoded while the frames come. GIF and WebP go through a temporary file on disk, since a good shared palette
-    (and Pillow's WebP writer) must see all frames; no format holds the frames in memory.
+    (and Pillow's WebP writer) must see all frames. Memory holds one frame, and what Pillow keeps until the end: the
+    encoded frames of a WebP, one byte a pixel for a GIF.
 
     Args:
         path: ``.gif``, ``.webp`` or ``.mp4``; MP4 needs the extra ``[video]``.
@@ -53,7 +55,12 @@ def write_animation(path: Path | str, frames: Iterable[Image], fps: float = 12, 
         load_av(path)  # before a temporary file is made
     with atomic_file(path) as temporary:
         if suffix == ".mp4":
-            _write_mp4(temporary, counted, first.shape, Fraction(fps).limit_denominator(1001))
+            try:
+                _write_mp4(temporary, counted, first.shape, Fraction(fps).limit_denominator(1001))
+            except load_av(path).error.FFmpegError as error:
+                raise IcvosError(
+                    f"{path}: cannot be encoded ({error.strerror}); free some space, or choose another width or folder"
+                ) from error
         elif suffix == ".gif":
             _write_gif(temporary, counted, fps)
         else:
@@ -125,15 +132,28 @@ def _write_gif(path: Path, frames: Iterable[Image], fps: float) -> None:
 
 
 def _shared_palette(film: Pillow.Image, count: int) -> Pillow.Image:
-    """A palette image of at most 256 colours, from frames spread over the whole film."""
-    samples = []
+    """A palette image: white, and 255 colours from frames spread over the whole film.
+
+    A colour counts by the square root of its pixels, so that small things (a contour, a legend) keep theirs beside a
+    large background.
+    """
+    sums, counts = np.zeros((1 << 15, 3)), np.zeros(1 << 15)
     for index in sorted({step * count // PALETTE_SAMPLES for step in range(PALETTE_SAMPLES)}):
         film.seek(index)
-        page = film.convert("RGB")
-        page.thumbnail((200, 200), Pillow.Resampling.NEAREST)  # nearest: averages would lose thin colours
-        samples.append(np.asarray(page))
+        pixels = np.asarray(film.convert("RGB")).reshape(-1, 3)
+        bins = (pixels >> 3) @ np.array([1 << 10, 1 << 5, 1])
+        counts += np.bincount(bins, minlength=1 << 15)
+        for channel in range(3):
+            sums[:, channel] += np.bincount(bins, weights=pixels[:, channel], minlength=1 << 15)
     film.seek(0)
-    return Pillow.fromarray(np.concatenate(samples)).quantize(256, method=Pillow.Quantize.MEDIANCUT, kmeans=2)
+    used = np.flatnonzero(counts)
+    means = np.rint(sums[used] / counts[used, None]).astype(np.uint8)
+    shares = np.ceil(np.sqrt(counts[used]) * 256 / np.sqrt(counts.max())).astype(int)
+    drawn = Pillow.fromarray(np.repeat(means, shares, axis=0)[None])
+    reduced = drawn.quantize(255, method=Pillow.Quantize.MEDIANCUT, kmeans=3)
+    palette = Pillow.new("P", (1, 1))
+    palette.putpalette(([255, 255, 255, *(reduced.getpalette() or [])] * 256)[:768])
+    return palette
 
 
 def _bayer(size: int) -> np.ndarray:
@@ -167,6 +187,8 @@ def _write_mp4(path: Path, frames: Iterable[Image], shape: tuple[int, ...], rate
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        # Say which matrix made the YUV values: players guess another one for large frames.
+        stream.codec_context.colorspace, stream.codec_context.color_range = BT601, LIMITED_RANGE
         if codec == "libx264":
             stream.options = {"crf": "19", "preset": "medium"}
         else:

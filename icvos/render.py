@@ -59,13 +59,13 @@ Palette = Sequence[Colour] | np.ndarray  # (N, 3) RGB
 # first ones far from grass, sky, water, wood and skin.
 COLOURS: tuple[Colour, ...] = (
     (255, 20, 110),  # pink
-    (0, 160, 255),  # azure
+    (0, 140, 255),  # blue
     (255, 225, 0),  # yellow
-    (0, 110, 80),  # forest green
-    (85, 51, 255),  # indigo
+    (0, 90, 40),  # dark green
+    (106, 0, 128),  # purple
+    (51, 255, 221),  # mint
     (217, 130, 43),  # ochre
-    (102, 255, 204),  # mint
-    (64, 0, 128),  # violet
+    (72, 0, 217),  # indigo
 )
 AGREEMENT: Colour = (60, 210, 130)  # green
 MISSED: Colour = (30, 90, 255)  # blue

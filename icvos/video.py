@@ -122,8 +122,10 @@ def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
 def _opened(av: Any, path: Path) -> Any:
     try:
         container = av.open(str(path))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise IcvosError(f"{path}: not a readable video ({error}); give a folder of frames or another file") from error
+    except av.error.FFmpegError as error:
+        raise IcvosError(
+            f"{path}: not a readable video ({error.strerror}); give a folder of frames or another file"
+        ) from error
     if not container.streams.video:
         container.close()
         raise IcvosError(f"{path}: holds no video stream; give a folder of frames or another file")
@@ -144,7 +146,7 @@ def _decode_video(path: Path) -> Iterator[tuple[str, Image]]:
                 number += 1
         except av.error.FFmpegError as error:
             raise IcvosError(
-                f"{path}: cannot be decoded after frame {number} ({error}); fetch or encode the file again"
+                f"{path}: cannot be decoded after {number} frames ({error.strerror}); fetch or encode the file again"
             ) from error
     if not number:
         raise IcvosError(f"{path}: holds no frame; give a folder of frames or another file")

@@ -21,12 +21,13 @@ import numpy as np
 
 from icvos.benchmark import Benchmark, Clip
 from icvos.errors import IcvosError
-from icvos.masks import encode_binary, image_size, read_binary, read_image
+from icvos.masks import encode_binary, image_size, open_image, read_binary, read_image
 from icvos.method import Described, Method, Segmenter, Support, load_method, sees_truth, segment
 from icvos.protocol import Protocol
 from icvos.storage import atomic_folder, read_json, write_json
 
 RUN_FORMAT = 1
+EXIF_ORIENTATION = 0x0112
 Overwrite = Literal["never", "only-missing", "always"]
 Masks = Iterator[np.ndarray]
 
@@ -284,6 +285,10 @@ def predict_video(
 
 def support_of_files(image: Path, mask: Path) -> Support:
     """A support of somebody's own picture and mask; raises `IcvosError` if they do not fit or the mask is empty."""
+    if open_image(image).getexif().get(EXIF_ORIENTATION, 1) != 1:
+        raise IcvosError(
+            f"{image}: is stored turned, with a note (EXIF) to turn it back; save it upright, as its mask is"
+        )
     support = Support(image.stem, image, mask)
     found = support.mask()
     if found.shape != image_size(image):

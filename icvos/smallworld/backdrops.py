@@ -14,7 +14,8 @@ from icvos.smallworld.textures import SIDE, levels, tile
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A strip that is wider than the view; ``rate`` is its share of the camera's travel, ``cover`` (h, w) bool or None."""
+    """A strip that is wider than the view; ``rate`` is its share of the camera's travel, ``cover`` (h, w) uint8, non-zero where it
+    hides what is behind, or None: everywhere."""
 
     pixels: np.ndarray
     cover: np.ndarray | None
@@ -90,7 +91,7 @@ class Backdrop:
             _lay(layer, image, camera)
             assert layer.cover is not None
             first = layer.offset(camera)
-            ids[layer.cover[:, first : first + ids.shape[1]]] = 0
+            ids[layer.cover[:, first : first + ids.shape[1]] != 0] = 0
 
 
 def _lay(layer: Layer, image: np.ndarray, camera: float) -> None:
@@ -100,7 +101,7 @@ def _lay(layer: Layer, image: np.ndarray, camera: float) -> None:
     if layer.cover is None:
         rows[...] = view
     else:
-        np.copyto(rows, view, where=layer.cover[:, first : first + width, None])
+        cv2.copyTo(view, layer.cover[:, first : first + width], rows)
 
 
 class _Strip:
@@ -122,7 +123,7 @@ class _Strip:
         paint(self.pixels, self.cover, drawing, look, Placement(x, y, scale, 0.0, across), 1)
 
     def layer(self) -> Layer:
-        return Layer(self.pixels, self.cover.astype(bool), self.rate)
+        return Layer(self.pixels, self.cover, self.rate)
 
 
 def _sky(size: tuple[int, int], horizon: int, span: float, high: Colour, low: Colour, random: np.random.Generator, cloud: int) -> Layer:

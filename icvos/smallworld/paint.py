@@ -53,19 +53,31 @@ def paint(image: np.ndarray, ids: np.ndarray, drawing: Drawing, look: Look, plac
     if right <= left or bottom <= top:
         return
     colour, relief, marked = _rasterise(drawing, points - (left, top), (bottom - top, right - left))
-    alpha = colour[..., 3:].astype(np.int32)
+    alpha = _to_256(colour[..., 3:])
     gain = _light(relief, place.scale)
     surface, pattern = _surface(look, place, (left, top), relief.shape)
     gain += surface
     np.clip(gain, 80, 420, out=gain)
-    rgb = colour[..., :3].astype(np.int32)
+    rgb = colour[..., :3].astype(np.uint16)
     if pattern is not None:
-        share = (pattern.astype(np.int32) * marked // 255)[..., None]
-        rgb = (rgb * (255 - share) + np.asarray(look.ink, dtype=np.int32) * (alpha * share // 255)) // 255
-    rgb = np.minimum(rgb * gain[..., None] >> 8, alpha)
+        share = _to_256(cv2.bitwise_and(pattern, marked))[..., None]
+        rgb *= 256 - share
+        rgb += np.asarray(look.ink, dtype=np.uint16) * (alpha * share >> 8).astype(np.uint16)
+        rgb >>= 8
+    rgb *= (gain >> 1).astype(np.uint16)[..., None]  # at most 255 * 210, within 16 bits
+    rgb >>= 7
+    np.minimum(rgb, colour[..., 3:], out=rgb)
     target = image[top:bottom, left:right]
-    target[...] = rgb + (target * (255 - alpha) + 127) // 255
+    rgb += target * (256 - alpha) >> 8
+    target[...] = rgb
     ids[top:bottom, left:right][colour[..., 3] >= 128] = identity
+
+
+def _to_256(share: np.ndarray) -> np.ndarray:
+    """0..255 to 0..256 as uint16, so that blending can shift instead of divide."""
+    wide = share.astype(np.uint16)
+    wide += wide >> 7
+    return wide
 
 
 def _rasterise(
@@ -93,15 +105,15 @@ def _rasterise(
 
 
 def _light(relief: np.ndarray, scale: float) -> np.ndarray:
-    """(h, w) int32 gain around 256: parts bulge towards the viewer and the light comes from the upper left.
+    """(h, w) int16 gain around 256: parts bulge towards the viewer and the light comes from the upper left.
 
     The mean relief of a box to the lower right minus that of a box to the upper left is the slope towards the light.
     """
-    gain = np.full(relief.shape, 262, dtype=np.int32)
+    gain = np.full(relief.shape, 262, dtype=np.int16)
     for share, strength in ((0.045, 90), (0.2, 95)):
         side = max(3, int(scale * share))
-        below = cv2.blur(relief, (side, side), anchor=(side // 3, 0)).astype(np.int32)
-        above = cv2.blur(relief, (side, side), anchor=(side - 1 - side // 3, side - 1)).astype(np.int32)
+        below = cv2.blur(relief, (side, side), anchor=(side // 3, 0)).astype(np.int16)
+        above = cv2.blur(relief, (side, side), anchor=(side - 1 - side // 3, side - 1)).astype(np.int16)
         gain += (below - above) * strength // 160
     return gain
 
@@ -109,7 +121,7 @@ def _light(relief: np.ndarray, scale: float) -> np.ndarray:
 def _surface(
     look: Look, place: Placement, corner: tuple[int, int], size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The coat's gain (h, w) int32 around 0 and the marking (h, w) uint8, both fixed to the object."""
+    """The coat's gain (h, w) int16 around 0 and the marking (h, w) uint8, both fixed to the object."""
     inverse = np.linalg.inv(place.matrix()) * _TEXELS
     fixed = np.rint(inverse * (1 << 12)).astype(np.int64)
     columns = np.rint((np.arange(size[1]) + corner[0] + 0.5 - place.x) * 16).astype(np.int64)
@@ -118,7 +130,7 @@ def _surface(
     v = ((fixed[1, 0] * columns)[None, :] + (fixed[1, 1] * rows)[:, None]) >> 16
     mask = SIDE - 1
     index = (((v + look.seed[1]) & mask) << 8) | ((u + look.seed[0]) & mask)
-    coat = tile(look.coat).reshape(-1).take(index).astype(np.int32) - 128
+    coat = tile(look.coat).reshape(-1).take(index).astype(np.int16) - 128
     pattern = tile(look.marking).reshape(-1).take(index) if look.marking else None
     return coat, pattern
 
@@ -149,9 +161,9 @@ def cast_shadow(
     for part in drawing.parts:
         cv2.fillPoly(cover, [fixed[start:end] for start, end in part.contours], depth, cv2.LINE_8, _SHIFT)
     side = max(3, int(place.scale * 0.05) | 1)
-    share = cv2.blur(cover, (side, side)).astype(np.int32)[..., None]
+    share = _to_256(cv2.blur(cover, (side, side)))[..., None]
     target = image[top:bottom, left:right]
-    target[...] = (target * (255 - share) + tone * share) // 255
+    target[...] = (target * (256 - share) + tone * share) >> 8
 
 
 def shade_ground(image: np.ndarray, centre: tuple[float, float], radius: tuple[float, float], depth: int) -> None:
@@ -163,6 +175,6 @@ def shade_ground(image: np.ndarray, centre: tuple[float, float], radius: tuple[f
     x = np.rint((np.arange(left, right) - centre[0]) * 256 / radius[0]).astype(np.int64)
     y = np.rint((np.arange(top, bottom) - centre[1]) * 256 / radius[1]).astype(np.int64)
     away = (x * x)[None, :] + (y * y)[:, None]  # 65536 on the ellipse
-    share = ((98304 - away).clip(0, 98304) * depth // 98304)[..., None]
+    share = ((98304 - away).clip(0, 98304) * depth // 98304).astype(np.uint16)[..., None]
     target = image[top:bottom, left:right]
-    target[...] = target * (255 - share) // 255
+    target[...] = target * (256 - share) >> 8

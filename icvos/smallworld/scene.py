@@ -130,10 +130,10 @@ class Scene:
         mask = SIDE - 1
         rows = (np.arange(self.size[0]) + self.grain + frame * 97) & mask
         columns = (np.arange(self.size[1]) + self.grain * 3 + frame * 57) & mask
-        noise = (tile("noise")[rows].take(columns, axis=1) >> 5).astype(np.int16)
+        noise = (tile("noise")[rows].take(columns, axis=1) >> 6).astype(np.int16)
         light = np.asarray(self.backdrop.light, dtype=np.uint16) >> 1
         lit = (image * light >> 7).astype(np.int16)
-        lit += (noise - 4)[..., None]
+        lit += (noise - 2)[..., None]
         return np.clip(lit, 0, 255).astype(np.uint8)
 
     def _place(self, actor: Actor, frame: int) -> tuple[float, Placement, float]:
@@ -144,7 +144,8 @@ class Scene:
         if actor.medium == "air":
             growth = 1 + 0.8 * actor.depth_swing * (sin(wave * 0.7) - sin(actor.start * 0.7))
         elif actor.kind.gait:
-            depth = min(max(actor.depth + actor.depth_swing * (sin(wave * 0.8) - sin(actor.start * 0.8)), 0.16), 0.99)
+            nearest = min(0.4 if self.backdrop.name == "beach" else 0.16, actor.depth)
+            depth = min(max(actor.depth + actor.depth_swing * (sin(wave * 0.8) - sin(actor.start * 0.8)), nearest), 0.99)
             growth = (depth + 0.5) / (actor.depth + 0.5)
         scale = actor.scale * growth
         x = self._along(actor, frame)
@@ -154,7 +155,7 @@ class Scene:
         if actor.kind.gait and not actor.kind.one_way:
             brisk = max(actor.swing * 2 * pi / actor.period, 0.2)
             speed = (pace + drift * depth) / brisk
-            across = max(min(abs(speed) * 1.8, 1.0), 0.42) * (1 if speed * actor.heading >= -1e-9 else -1) * actor.heading
+            across = max(min(abs(speed) * 1.8, 1.0), 0.58) * (1 if speed * actor.heading >= -1e-9 else -1) * actor.heading
         travelled = x - actor.x + (self.camera.at(frame) if self.camera.heading else 0.0) * depth
         phase = actor.start + actor.kind.gait * travelled * (1 if across > 0 else -1) / actor.scale
         if actor.medium == "air" or not actor.kind.gait:
@@ -259,13 +260,15 @@ def _actor(
     height, width = size
     look = sample_look(kind, random)
     medium = kind.medium
-    if kind.category.name == "bird" and look.variant == 1:
-        medium = "ground"
-    if medium == "ground" and backdrop.name == "water":
-        medium = "water"
+    if kind.category.name == "bird" and look.variant == 1:  # it stands, where there is ground to stand on
+        if backdrop.name in ("water", "sky"):
+            look = replace(look, variant=0)
+        else:
+            medium = "ground"
     points = kind.draw(look, 0.0).points
     wide, tall = (float(v) for v in np.ptp(points, axis=0))
-    depth = 0.3 + 0.62 * float(random.random())
+    nearest = 0.44 if backdrop.name == "beach" else 0.3
+    depth = nearest + (0.92 - nearest) * float(random.random())
     target = kind.size * height * factor * (0.8 + 0.4 * depth if medium != "air" else 1.0)
     target = min(target, 0.92 * height, 0.72 * width * tall / wide)
     scale = target / tall

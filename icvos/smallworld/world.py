@@ -72,11 +72,16 @@ class World:
         self.categories = categories
 
     def picture(
-        self, index: int, categories: tuple[str, ...] | None = None, size: tuple[int, int] | None = None
+        self,
+        index: int,
+        categories: tuple[str, ...] | None = None,
+        size: tuple[int, int] | None = None,
+        least_px: int = 0,
     ) -> Picture:
         """A still of 1..4 objects; ``categories`` names the class of each object, else chance does.
 
-        Every instance that is listed is visible; the first takes at least 4 % of the picture.
+        Every instance that is listed is visible; the first takes about 4 % of the picture or more, and every category
+        ``least_px`` pixels, as far as a few tries allow.
         """
         size = size or self.size
         best: tuple[float, Scene, np.ndarray, np.ndarray] | None = None
@@ -88,6 +93,9 @@ class World:
             image, ids = scene.render(0)
             area = np.bincount(ids.reshape(-1), minlength=len(cast) + 1)[1:] / ids.size
             merit = min(float(area[0]) / 0.04, float(area.min()) / 0.008)
+            if least_px:
+                share = min(sum(area[i] for i, name in enumerate(cast) if name == wanted) for wanted in set(cast))
+                merit = min(merit, float(share) * ids.size / least_px)
             if best is None or merit > best[0]:
                 best = (merit, scene, image, ids)
             if merit >= 1:

@@ -45,7 +45,7 @@ def find_root(root: Path, source: str, fits: Callable[[Path], bool], expected: s
             raise IcvosError(_misdirected(place, other, source))
     if root.name in sum(SPLIT_NAMES.values(), ()) and (root / "JPEGImages").is_dir():
         raise IcvosError(f"{root}: one split of a data set; give its parent folder {root.parent} to --{source}")
-    raise IcvosError(f"{root}: not a {TITLES[source]} data set; expected {expected} in it")
+    raise IcvosError(f"{root}: no {TITLES[source]} data set; expected {expected} in it")
 
 
 def _misdirected(place: Path, other: str, source: str) -> str:

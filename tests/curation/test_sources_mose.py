@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from source_folders import ONE, ids_of, write_coco, write_davis, write_lvos, write_mose, write_text, write_video
 
-from curation.sources import mose
+from curation.sources import davis, mose
+from curation.sources.coco import Coco
 from curation.sources.video import ReadOptions
 from icvos.errors import IcvosError
 
@@ -53,6 +54,15 @@ def test_it_is_found_beside_other_data_sets(tmp_path: Path) -> None:
     write_coco(tmp_path / "COCO")
     root = write_mose(tmp_path / "MOSE")
     assert mose.read(tmp_path).root == root
+
+
+def test_it_may_share_a_folder_with_other_data_sets(tmp_path: Path) -> None:
+    write_mose(tmp_path)
+    write_davis(tmp_path)
+    write_coco(tmp_path)
+    assert names(mose.read(tmp_path)) == ["0a43a414"]
+    assert [video.name for video in davis.read(tmp_path).videos] == ["dog"]
+    assert Coco.open(tmp_path).split == "val2017"
 
 
 def test_two_copies_are_named(tmp_path: Path) -> None:

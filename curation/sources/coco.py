@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from curation.sources.layout import find_root, only_one, recognise
+from curation.sources.layout import find_root, has_coco_annotations, only_one
 from icvos.categories import BY_CATEGORY_ID, category
 from icvos.errors import IcvosError
 from icvos.masks import compress_rle, whole_image_size
@@ -84,7 +84,7 @@ class Coco:
 
         Raises `IcvosError` for another data set, two candidates, a JSON of another schema, or no image on disk.
         """
-        place = find_root(Path(root), "coco", lambda place: recognise(place) == "coco", EXPECTED)
+        place = find_root(Path(root), "coco", has_coco_annotations, EXPECTED)
         path = _annotation_file(place, split)
         split = path.stem.removeprefix("instances_")
         value = read_json(path, "COCO instance annotations", _compact)

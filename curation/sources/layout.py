@@ -45,7 +45,7 @@ def find_root(root: Path, source: str, fits: Callable[[Path], bool], expected: s
             raise IcvosError(_misdirected(place, other, source))
     if root.name in sum(SPLIT_NAMES.values(), ()) and (root / "JPEGImages").is_dir():
         raise IcvosError(f"{root}: one split of a data set; give its parent folder {root.parent} to --{source}")
-    raise IcvosError(f"{root}: not a {TITLES[source]} data set; expected {expected} in it")
+    raise IcvosError(f"{root}: no {TITLES[source]} data set; expected {expected} in it")
 
 
 def _misdirected(place: Path, other: str, source: str) -> str:
@@ -70,13 +70,21 @@ def recognise(place: Path) -> str | None:
         return "a built IC-VOS benchmark"
     if any((place / "JPEGImages" / resolution).is_dir() for resolution in RESOLUTIONS):
         return "davis"
-    if any((place / "annotations").glob("*_*.json")):
+    if has_coco_annotations(place):
         return "coco"
-    for folders in split_folders(place).values():
-        found = recognise_videos(folders[0].frames)
-        if found is not None:
-            return found
-    return None
+    found = (recognise_videos(folders[0].frames) for folders in split_folders(place).values())
+    return next((source for source in found if source is not None), None)
+
+
+def has_coco_annotations(place: Path) -> bool:
+    """Whether ``place`` has a folder of COCO's annotations of any kind."""
+    return any((place / "annotations").glob("*_*.json"))
+
+
+def has_splits_of(place: Path, source: str) -> bool:
+    """Whether ``place`` holds splits of videos that may be those of ``source``: none is clearly another data set's."""
+    splits = split_folders(place).values()
+    return bool(splits) and all(recognise_videos(folders[0].frames) in (None, source) for folders in splits)
 
 
 def recognise_videos(folder: Path) -> str | None:

@@ -15,8 +15,8 @@ from curation.sources.layout import (
     by_name,
     choose_splits,
     find_root,
+    has_splits_of,
     read_splits,
-    recognise,
     split_folders,
 )
 from curation.sources.video import (
@@ -41,7 +41,12 @@ def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOption
 
     Raises `IcvosError` for another data set, two candidates, no videos, or a frame without a mask.
     """
-    root = find_root(Path(root), "lvos", _fits, "train/JPEGImages/<video> or val/JPEGImages/<video>")
+    root = find_root(
+        Path(root),
+        "lvos",
+        lambda place: has_splits_of(place, "lvos"),
+        "train/JPEGImages/<video> or val/JPEGImages/<video>",
+    )
     chosen = choose_splits(root, splits, ("train", "val"), "lvos")
     warnings: list[str] = []
     videos = read_splits("lvos", chosen, options, warnings)
@@ -69,10 +74,6 @@ def _meta_path(root: Path, split: SplitFolders) -> Path | None:
     names = [f"{alias}_meta.json" for alias in (split.name, *aliases)] + ["meta.json"]
     candidates = [folder / name for folder in (root / split.name, root) for name in names]
     return next((path for path in candidates if path.is_file()), None)
-
-
-def _fits(place: Path) -> bool:
-    return bool(split_folders(place)) and recognise(place) in (None, "lvos")
 
 
 def _version(root: Path) -> str:

@@ -6,7 +6,7 @@ Only the train split has public masks for every frame. An object may leave and c
 from collections.abc import Sequence
 from pathlib import Path
 
-from curation.sources.layout import by_name, choose_splits, find_root, read_splits, recognise, split_folders
+from curation.sources.layout import by_name, choose_splits, find_root, has_splits_of, read_splits, split_folders
 from curation.sources.video import STRICT, ReadOptions, SourceDataset, check_meta, read_meta
 
 VIDEOS_IN_V1 = 2149
@@ -22,7 +22,12 @@ def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOption
 
     Raises `IcvosError` for another data set, two candidates, no videos, or a frame without a mask.
     """
-    root = find_root(Path(root), "mose", _fits, "train/JPEGImages/<video> or JPEGImages/train/<video>")
+    root = find_root(
+        Path(root),
+        "mose",
+        lambda place: has_splits_of(place, "mose"),
+        "train/JPEGImages/<video> or JPEGImages/train/<video>",
+    )
     chosen = choose_splits(root, splits, ("train",), "mose")
     warnings: list[str] = []
     videos = read_splits("mose", chosen, options, warnings)
@@ -32,10 +37,6 @@ def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOption
             warnings += check_meta(path, read_meta(path), by_name([split]), videos)
     names = tuple(split.name for split in chosen)
     return SourceDataset("mose", root, _version(root), names, tuple(videos.values()), tuple(warnings))
-
-
-def _fits(place: Path) -> bool:
-    return bool(split_folders(place)) and recognise(place) in (None, "mose")
 
 
 def _version(root: Path) -> str:

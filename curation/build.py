@@ -187,16 +187,11 @@ def _refusal(first: int | None, frames: Sequence[Path], allow_late: bool) -> str
 
 
 def _place_frame(source: Path, target: Path) -> None:
-    """Link a JPEG frame after a look at its end, or encode another kind as JPEG of quality 95."""
+    """Link a JPEG frame, or encode another kind as JPEG of quality 95."""
     if source.suffix.lower() in (".jpg", ".jpeg"):
-        with source.open("rb") as file:
-            file.seek(-2, 2) if source.stat().st_size > 2 else None
-            complete = file.read(2) == b"\xff\xd9"
-        if not complete:
-            open_image(source)  # some writers put bytes behind a whole picture; a truncated one raises
         link_or_copy(source, target)
-        return
-    open_image(source).convert("RGB").save(target, format="JPEG", quality=95, subsampling=0)
+    else:
+        open_image(source).convert("RGB").save(target, format="JPEG", quality=95, subsampling=0)
 
 
 def _supports(plan: Plan, records: dict[str, Any], out: Path, progress: Progress) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from curation.rows import Row
 from curation.sources.video import SourceDataset, SourceVideo
 from icvos.benchmark import Benchmark, Video
 from icvos.errors import IcvosError
-from icvos.masks import read_binary
+from icvos.masks import read_binary, whole_image_size
 
 
 class Tubes(Protocol):
@@ -116,6 +116,9 @@ class Republished:
         return f"published {self.classes}"
 
     def size(self) -> tuple[int, int]:
+        for path in self.frames:
+            if whole_image_size(path) != self.video.size:
+                raise IcvosError(f"{path}: not of the size of the video's first frame; fetch it again")
         return self.video.size
 
     def iter_masks(self) -> Iterator[dict[int, np.ndarray]]:
@@ -125,9 +128,9 @@ class Republished:
             for index in self.classes:
                 path = annotations / str(index) / f"{frame}.png"
                 masks[index] = read_binary(path)
-                if masks[index].shape != self.size():
+                if masks[index].shape != self.video.size:
                     raise IcvosError(
-                        f"{path}: mask is {masks[index].shape}, the frames are {self.size()}; fetch it again"
+                        f"{path}: mask is {masks[index].shape}, the frames are {self.video.size}; fetch it again"
                     )
             yield masks
 

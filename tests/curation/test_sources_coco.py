@@ -10,12 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from source_folders import ONE, SIZE, ids_of, write_coco, write_davis, write_frame, write_mose, write_text, write_video
 
 from curation.sources.coco import Coco
 from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.masks import compress_rle, decode_rle, encode_rle, read_image
+from tests.curation.source_folders import (
+    ONE,
+    SIZE,
+    ids_of,
+    write_coco,
+    write_davis,
+    write_frame,
+    write_mose,
+    write_text,
+    write_video,
+)
 
 PERSON, DOG = 1, 17  # class indices
 SAMPLES = os.environ.get("ICVOS_SAMPLES")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from source_folders import ONE, ids_of, write_davis, write_lvos, write_mose, write_text, write_video
 
 from curation.sources import davis
 from curation.sources.video import ReadOptions
 from icvos.errors import IcvosError
+from tests.curation.source_folders import ONE, ids_of, write_davis, write_lvos, write_mose, write_text, write_video
 
 SAMPLES = os.environ.get("ICVOS_SAMPLES")
 needs_samples = pytest.mark.skipif(SAMPLES is None, reason="ICVOS_SAMPLES does not name a folder of sample data")

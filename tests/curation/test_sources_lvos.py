@@ -4,11 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
-from source_folders import ONE, ids_of, write_coco, write_davis, write_lvos, write_mose, write_text, write_video
 
 from curation.sources import lvos
 from curation.sources.video import ReadOptions
 from icvos.errors import IcvosError
+from tests.curation.source_folders import (
+    ONE,
+    ids_of,
+    write_coco,
+    write_davis,
+    write_lvos,
+    write_mose,
+    write_text,
+    write_video,
+)
 
 STEMS = ["00000001", "00000006", "00000011"]
 

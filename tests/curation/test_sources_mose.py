@@ -4,12 +4,21 @@ import json
 from pathlib import Path
 
 import pytest
-from source_folders import ONE, ids_of, write_coco, write_davis, write_lvos, write_mose, write_text, write_video
 
 from curation.sources import davis, mose
 from curation.sources.coco import Coco
 from curation.sources.video import ReadOptions
 from icvos.errors import IcvosError
+from tests.curation.source_folders import (
+    ONE,
+    ids_of,
+    write_coco,
+    write_davis,
+    write_lvos,
+    write_mose,
+    write_text,
+    write_video,
+)
 
 VIDEOS = ["0a43a414", "fc4c1c67"]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from source_folders import ONE, SIZE, ids_of, write_davis, write_frame, write_mask, write_video
 
 from curation.sources.video import (
     STRICT,
@@ -21,6 +20,7 @@ from curation.sources.video import (
 )
 from icvos.errors import IcvosError
 from icvos.masks import DAVIS_PALETTE, resize_nearest
+from tests.curation.source_folders import ONE, SIZE, ids_of, write_davis, write_frame, write_mask, write_video
 
 EMPTY = np.zeros(SIZE, dtype=np.uint8)
 TWO = ids_of((1, slice(0, 2), slice(0, 8)), (2, slice(4, 6), slice(1, 3)))

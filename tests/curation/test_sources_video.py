@@ -212,7 +212,7 @@ def test_a_colour_outside_the_palette_is_refused(folders: tuple[Path, Path]) -> 
     colours[2, 3] = (127, 0, 0)
     Image.fromarray(colours).save(folders[1] / "00001.png")
     with pytest.raises(
-        IcvosError, match=r"00001\.png: colour \(127, 0, 0\) at row 2, column 3 is not in the DAVIS pal"
+        IcvosError, match=r"00001\.png: colour \[127, 0, 0\] at row 2, column 3 is not in the DAVIS pal"
     ):
         list(read(folders).iter_ids())
 

@@ -41,7 +41,7 @@ from icvos.metrics import count
 from icvos.metrics.summary import BOOTSTRAP_SAMPLES, bootstrap_interval, decay, mean, recall
 from icvos.predictions import Predictions, counted_frames, draw_folders
 from icvos.protocol import Protocol
-from icvos.storage import read_json, write_text
+from icvos.storage import write_text
 
 FORMAT = 1
 INTERVAL_LEVEL = 0.95
@@ -277,76 +277,3 @@ def write_frames_csv(path: Path, scores: Scores) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(frame_rows(scores))
     write_text(path, text.getvalue())
-
-
-def read_scores(path: Path | str) -> dict[str, Any]:
-    """A result as `Scores.to_json` gives it, from a file; raises `IcvosError` for anything of another schema."""
-    path = Path(path)
-    found = read_json(path, "the scores of a run")
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise IcvosError(f"{path}: not scores of format {FORMAT}; score the predictions again with this icvos")
-    fault = _schema_fault(found)
-    if fault:
-        raise IcvosError(f"{path}: {fault}; score the predictions again with this icvos")
-    return found
-
-
-_FRACTIONS = ("j", "f", "jf")
-_TABLES: dict[str, tuple[str, ...]] = {
-    "categories": ("class", "clips", "frames"),
-    "sources": ("clips", "frames"),
-    "clips": ("frames",),
-}
-
-
-def _schema_fault(found: dict[str, Any]) -> str | None:
-    """The first thing in a result that is not as the module's docstring says; None where all is."""
-    if not isinstance(found.get("protocol"), str):
-        return "protocol is not a text"
-    if not isinstance(found.get("digest"), str | None):
-        return "digest is neither a text nor null"
-    for key in ("overall", *_TABLES, "run"):
-        if not isinstance(found.get(key), dict):
-            return f"{key} is not an object"
-    overall = found["overall"]
-    groups: list[tuple[str, Any, tuple[str, ...]]] = [("overall", overall, ("clips", "videos", "frames"))]
-    for table, wholes in _TABLES.items():
-        groups += [(f"{table}: {name}", entry, wholes) for name, entry in found[table].items()]
-    for name, entry, wholes in groups:
-        if not isinstance(entry, dict):
-            return f"{name} is not an object"
-        for key in _FRACTIONS:
-            if not _is_fraction(entry.get(key)):
-                return f"{name}: {key} is not a fraction from 0 to 1"
-        for key in wholes:
-            if not isinstance(entry.get(key), int) or isinstance(entry[key], bool) or entry[key] < 1:
-                return f"{name}: {key} is not a whole number from 1"
-    for name, entry in [("overall", overall), *((f"clips: {key}", entry) for key, entry in found["clips"].items())]:
-        if not _are_draws(entry.get("draws")):
-            return f"{name}: draws is not a list of draws with j and f"
-    interval = overall.get("interval")
-    if not isinstance(interval, dict) or not all(_is_range(interval.get(key)) for key in _FRACTIONS):
-        return "overall: interval does not give a low and a high bound for j, f and jf"
-    return None
-
-
-def _is_fraction(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def _is_range(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_fraction, value)) and value[0] <= value[1]
-
-
-def _are_draws(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(
-            isinstance(one, dict)
-            and isinstance(one.get("draw"), int)
-            and _is_fraction(one.get("j"))
-            and _is_fraction(one.get("f"))
-            for one in value
-        )
-    )

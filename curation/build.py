@@ -172,6 +172,7 @@ def _write_video(tubes: Tubes, folder: Path, allow_late: bool) -> dict[str, Any]
             clips[str(index)] = {
                 "first_frame": tubes.frames[first[index]].stem,
                 "visible": visible[index],
+                "instances": tubes.instances[index],
                 "masks": digests[index].hexdigest(),
             }
     return {"frames": len(tubes.frames), "height": height, "width": width, "clips": clips, "left_out": left_out}

@@ -43,6 +43,11 @@ class Tubes(Protocol):
         """What is made of them, in words that change when the result would."""
         ...
 
+    @property
+    def instances(self) -> dict[int, int | None]:
+        """Class index -> how many annotated objects its masks are made of; None where nobody knows."""
+        ...
+
     def size(self) -> tuple[int, int]:
         """(height, width) of every frame."""
         ...
@@ -54,7 +59,10 @@ class Tubes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A source video and the categories to build from it: (class index, object ids) in order of class."""
+    """A source video and the categories to build from it: (class index, object ids) in order of class.
+
+    In a video of 0/255 masks the one class has all the objects.
+    """
 
     video: SourceVideo
     classes: tuple[tuple[int, tuple[int, ...]], ...]
@@ -79,12 +87,17 @@ class Candidate:
     def recipe(self) -> str:
         return f"objects {self.classes} {self.video.options}"
 
+    @property
+    def instances(self) -> dict[int, int | None]:
+        return {index: len(objects) for index, objects in self.classes}
+
     def size(self) -> tuple[int, int]:
         return self.video.size()
 
     def iter_masks(self) -> Iterator[dict[int, np.ndarray]]:
+        binary = self.video.is_binary()
         for ids in self.video.iter_ids():
-            yield {index: np.isin(ids, objects) for index, objects in self.classes}
+            yield {index: ids > 0 if binary else np.isin(ids, objects) for index, objects in self.classes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,10 @@ class Republished:
     @property
     def recipe(self) -> str:
         return f"published {self.classes}"
+
+    @property
+    def instances(self) -> dict[int, int | None]:
+        return dict.fromkeys(self.classes)
 
     def size(self) -> tuple[int, int]:
         for path in self.frames:
@@ -207,8 +224,6 @@ def _classes(
         reason = f"its masks are 0/255, all objects in one ({kinds}): give the masks with object ids (DAVIS 2017)"
         left_out += [LeftOut(video.source, video.name, row.category.name, reason) for row in rows if row.category]
         return (), left_out
-    if chosen and video.is_binary():
-        chosen = [(chosen[0][0], (1,))]
     return tuple(sorted(chosen)), left_out
 
 

@@ -1,4 +1,4 @@
-"""Miniature source datasets in their real layouts: DAVIS 2017, MOSE, LVOS v2 and COCO, with a curation file beside them."""
+"""Miniature source datasets in their real layouts: DAVIS 2017, MOSE, LVOS v2, COCO, and a curation file for them."""
 
 import csv
 import io
@@ -23,6 +23,9 @@ SUPPORT_PX = 2 * 32 * 32  # the least class area in a picture that the few-shot 
 CURATION_HEADER = ("source", "video", "class", "objects", "decision", "reason", "who", "when")
 
 
+_PLAINLY = Traits()
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """One video to be: its name and split in the dataset, the category of each object, and what happens."""
@@ -32,7 +35,7 @@ class Script:
     cast: tuple[str, ...]
     frames: int
     size: tuple[int, int]
-    traits: Traits = Traits()
+    traits: Traits = _PLAINLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,8 @@ _LVOS = {
     ),
 }
 _PICTURES = {
-    "tiny": (("dog", "person"), ("car", "cat"), ("person", "car"), ("cat", "dog"), ("dog", "car"), ("person", "cat")) * 2,
+    "tiny": (("dog", "person"), ("car", "cat"), ("person", "car"), ("cat", "dog"), ("dog", "car"), ("person",
+    "cat")) * 2,
     "demo": (
         ("dog", "person"), ("cat", "sports ball"), ("bus", "car"), ("bicycle", "motorcycle"), ("boat", "bird"),
         ("giraffe", "zebra"), ("horse", "cow"), ("airplane", "kite"), ("elephant",), ("bear",),
@@ -232,7 +236,7 @@ def annotation(mask: np.ndarray, category: Category, image_id: int, crowd: bool)
 
 
 def polygons(mask: np.ndarray) -> list[list[float]] | None:
-    """Outlines along the pixels' edges, [x, y, x, y, ...] each, or None where they would not decode to the same mask."""
+    """Outlines along the pixels' edges, [x, y, x, y, ...] each; None where they would not decode to the same mask."""
     double = np.repeat(np.repeat(mask.astype(np.uint8), 2, axis=0), 2, axis=1)
     contours, tree = cv2.findContours(double, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if not len(contours) or np.any(tree[0, :, 3] >= 0):  # a hole

@@ -43,13 +43,11 @@ class Placement:
 
 
 def paint(image: np.ndarray, ids: np.ndarray, drawing: Drawing, look: Look, place: Placement, identity: int) -> None:
-    """Draw over ``image`` (H, W, 3) uint8 in place; pixels at least half covered get ``identity`` in ``ids`` (H, W) uint8."""
+    """Draw over ``image`` (H, W, 3) uint8; pixels at least half covered get ``identity`` in ``ids`` (H, W) uint8."""
     points = place.project(drawing.points)
     margin = 4 + int(place.scale * 0.08)
     left, top = (int(v) for v in np.maximum(np.floor(points.min(axis=0)) - margin, 0))
-    right, bottom = (
-        int(v) for v in np.minimum(np.ceil(points.max(axis=0)) + margin, (image.shape[1], image.shape[0]))
-    )
+    right, bottom = (int(v) for v in np.minimum(np.ceil(points.max(axis=0)) + margin, (image.shape[1], image.shape[0])))
     if right <= left or bottom <= top:
         return
     colour, relief, marked = _rasterise(drawing, points - (left, top), (bottom - top, right - left))
@@ -62,7 +60,7 @@ def paint(image: np.ndarray, ids: np.ndarray, drawing: Drawing, look: Look, plac
     if pattern is not None:
         share = _to_256(cv2.bitwise_and(pattern, marked))[..., None]
         rgb *= 256 - share
-        rgb += np.asarray(look.ink, dtype=np.uint16) * (alpha * share >> 8).astype(np.uint16)
+        rgb += np.asarray(look.ink, dtype=np.uint16) * (alpha.astype(np.uint32) * share >> 8).astype(np.uint16)
         rgb >>= 8
     rgb *= (gain >> 1).astype(np.uint16)[..., None]  # at most 255 * 210, within 16 bits
     rgb >>= 7

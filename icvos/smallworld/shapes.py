@@ -1,7 +1,7 @@
-"""Drawings as lists of flat parts: polygons, smooth outlines, ellipses, limbs and rings, each with a colour and a relief.
+"""Drawings as lists of flat parts: polygons, smooth outlines, ellipses, limbs, rings, each with colour and relief.
 
-A drawing is made in the object's own units: x to the right (objects face right), y **up**, the ground at y = 0, about one unit
-tall. `icvos.smallworld.paint` turns it into pixels.
+A drawing is made in the object's own units: x to the right (objects face right), y **up**, the ground at y = 0,
+about one unit tall. `icvos.smallworld.paint` turns it into pixels.
 """
 
 from collections.abc import Sequence
@@ -127,9 +127,7 @@ class Drawing:
         """A round-ended bar from ``start`` to ``end`` with radii ``width`` at the two ends."""
         self.add([_limb(start, end, width)], colour, relief, marked)
 
-    def chain(
-        self, points: Points, width: Point, colour: Colour, relief: int = 140, marked: bool = False
-    ) -> None:
+    def chain(self, points: Points, width: Point, colour: Colour, relief: int = 140, marked: bool = False) -> None:
         """Limbs along ``points`` whose radius goes from ``width[0]`` to ``width[1]``: tails, trunks, ropes."""
         radii = np.linspace(width[0], width[1], len(points))
         for index in range(len(points) - 1):

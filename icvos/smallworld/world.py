@@ -63,9 +63,7 @@ class World:
         categories: Names of the COCO classes that may occur, out of `icvos.smallworld.NAMES`.
     """
 
-    def __init__(
-        self, seed: int = 0, size: tuple[int, int] = (240, 320), categories: tuple[str, ...] = NAMES
-    ) -> None:
+    def __init__(self, seed: int = 0, size: tuple[int, int] = (240, 320), categories: tuple[str, ...] = NAMES) -> None:
         _known(categories)
         self.seed = seed
         self.size = size

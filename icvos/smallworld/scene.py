@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from math import pi, sin
 
+import cv2
 import numpy as np
 
 from icvos.categories import Category
 from icvos.smallworld.backdrops import PLACES, Backdrop, make_backdrop
 from icvos.smallworld.catalogue import BY_NAME, KINDS, Kind, sample_look
-from icvos.smallworld.paint import Placement, cast_shadow, paint, shade_ground
+from icvos.smallworld.paint import Placement, cast_shadow, paint, shade_ground, three
 from icvos.smallworld.shapes import Look
 from icvos.smallworld.textures import SIDE, tile
 
@@ -145,11 +146,10 @@ class Scene:
         mask = SIDE - 1
         rows = (np.arange(self.size[0]) + self.grain + frame * 97) & mask
         columns = (np.arange(self.size[1]) + self.grain * 3 + frame * 57) & mask
-        noise = (tile("noise")[rows].take(columns, axis=1) >> 6).astype(np.int16)
-        light = np.asarray(self.backdrop.light, dtype=np.uint16) >> 1
-        lit = (image * light >> 7).astype(np.int16)
-        lit += (noise - 2)[..., None]
-        return np.clip(lit, 0, 255).astype(np.uint8)
+        noise = tile("noise")[rows].take(columns, axis=1) >> 6
+        levels = np.arange(SIDE)[:, None] * np.asarray(self.backdrop.light) // 256 - 2
+        lit = cv2.LUT(image, np.clip(levels, 0, 255).astype(np.uint8)[None])
+        return np.asarray(cv2.add(lit, three(noise)))
 
     def _place(self, actor: Actor, frame: int) -> tuple[float, Placement, float]:
         """(depth, placement, phase) of an actor in a frame."""
@@ -168,8 +168,9 @@ class Scene:
         x = self._along(actor, frame)
         pace = self._along(actor, frame + 0.5) - self._along(actor, frame - 0.5)
         drift = (self.camera.at(frame + 0.5) - self.camera.at(frame - 0.5)) * (1.0 if self.camera.heading else 0.0)
-        across = float(actor.heading) * (0.86 + 0.14 * sin(actor.start * 5))
-        if actor.kind.gait and not actor.kind.one_way:
+        ball = actor.kind.category.name == "sports ball"
+        across = float(actor.heading) * (1.0 if ball else 0.86 + 0.14 * sin(actor.start * 5))
+        if actor.kind.gait and not actor.kind.one_way and not ball:
             brisk = max(actor.swing * 2 * pi / actor.period, 0.2)
             speed = (pace + drift * depth) / brisk
             across = (
@@ -188,7 +189,7 @@ class Scene:
         elif actor.medium == "water":
             y += 0.008 * self.size[0] * sin(frame * 0.35 + actor.start)
             turn = 0.035 * sin(frame * 0.28 + actor.start)
-        elif actor.kind.category.name == "sports ball":
+        elif ball:
             y -= scale * 0.5 * abs(sin(frame * 0.24 + actor.start)) * (actor.swing > 0)
         return depth, Placement(x, y, scale, turn, across), phase
 

@@ -96,6 +96,14 @@ class Drawing:
             self._count += len(contour)
         self.parts.append(Part(tuple(slices), colour, relief, 255 if marked else 0))
 
+    def place(self, other: "Drawing", origin: Point, scale: Point) -> None:
+        """The parts of another drawing, scaled along x and y and moved so that its origin lies at ``origin``."""
+        self._points.append(other.points * np.asarray(scale) + np.asarray(origin))
+        for part in other.parts:
+            contours = tuple((start + self._count, end + self._count) for start, end in part.contours)
+            self.parts.append(Part(contours, part.colour, part.relief, part.marked))
+        self._count += len(self._points[-1])
+
     def polygon(self, points: Points, colour: Colour, relief: int = 140, marked: bool = False) -> None:
         """A polygon with sharp corners."""
         self.add([np.asarray(points, dtype=np.float64)], colour, relief, marked)

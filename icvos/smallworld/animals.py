@@ -1,182 +1,12 @@
-"""Animals and people, drawn from parts. Each function takes a `Look` and a phase (radians of gait) and returns a `Drawing`."""
+"""Animals and people, drawn from parts: (look, phase in radians of gait) to a `Drawing`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import cos, pi, sin
 
 import numpy as np
 
 from icvos.smallworld.shapes import Colour, Drawing, Look, Point, tint
-
-_DARK: Colour = (24, 20, 20)
-_WHITE: Colour = (250, 250, 246)
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """The proportions of a four-legged animal; lengths are in units of about its shoulder height.
-
-    Args:
-        length: From hip to shoulder.
-        leg: From the ground to the belly.
-        chest, hips: Height of the trunk at the shoulder and at the hip.
-        neck: Length; ``neck_angle`` is in degrees above the horizontal.
-        neck_width: Radii at the shoulder and at the head.
-        skull: Radius of the head; ``muzzle`` its length in front of it, ``muzzle_width`` the radii along it.
-        head_angle: Degrees below the horizontal.
-        thigh, foot: Radii of a leg at the top and at the bottom.
-        ear: One of "point", "flop", "round", "long", "fan".
-        tail: One of "up", "long", "hang", "tuft", "none".
-        tail_length: Length.
-        stride: How far a foot swings.
-    """
-
-    length: float = 1.0
-    leg: float = 0.5
-    chest: float = 0.45
-    hips: float = 0.4
-    neck: float = 0.35
-    neck_angle: float = 45.0
-    neck_width: Point = (0.2, 0.14)
-    skull: float = 0.16
-    muzzle: float = 0.22
-    muzzle_width: Point = (0.1, 0.07)
-    head_angle: float = 20.0
-    thigh: float = 0.12
-    foot: float = 0.05
-    ear: str = "point"
-    tail: str = "up"
-    tail_length: float = 0.5
-    stride: float = 0.2
-    hoof: bool = False
-
-
-def _leg(
-    drawing: Drawing, top: Point, swing: float, build: Build, colour: Colour, hoof: Colour, relief: int, bend: float
-) -> None:
-    """One leg of two bars from ``top`` to the ground; ``bend`` moves the knee forward."""
-    lift = max(0.0, cos(swing)) * build.stride * 0.35
-    foot = (top[0] + sin(swing) * build.stride, build.foot + lift)
-    knee = ((top[0] + foot[0]) / 2 + bend + lift * 0.3, (top[1] * 0.45 + foot[1] * 0.55))
-    middle = build.thigh * 0.42 + build.foot * 0.58
-    drawing.limb(top, knee, (build.thigh, middle), colour, relief, marked=True)
-    drawing.limb(knee, foot, (middle, build.foot), colour, relief, marked=not build.hoof)
-    shoe = (foot[0] + build.foot * 0.6, foot[1] - build.foot * 0.35)
-    drawing.ellipse(shoe, (build.foot * 1.6, build.foot * 0.8), hoof, relief)
-
-
-def _ear(drawing: Drawing, kind: str, head: Point, skull: float, colour: Colour, inner: Colour) -> None:
-    x, y = head
-    r = skull
-    if kind == "point":
-        drawing.polygon([(x - 0.75 * r, y + 0.45 * r), (x - 0.5 * r, y + 1.75 * r), (x + 0.2 * r, y + 0.8 * r)], colour, 190)
-        drawing.polygon([(x - 0.52 * r, y + 0.8 * r), (x - 0.42 * r, y + 1.4 * r), (x - 0.05 * r, y + 0.85 * r)], inner, 150)
-    elif kind == "flop":
-        drawing.smooth(
-            [(x - 0.2 * r, y + 0.9 * r), (x - 0.9 * r, y + 0.8 * r), (x - 1.15 * r, y - 0.5 * r), (x - 0.75 * r, y - 1.1 * r),
-             (x - 0.35 * r, y - 0.3 * r)], colour, 210,
-        )
-    elif kind == "round":
-        drawing.ellipse((x - 0.45 * r, y + 0.85 * r), (0.42 * r, 0.42 * r), colour, 190)
-        drawing.ellipse((x - 0.42 * r, y + 0.85 * r), (0.22 * r, 0.22 * r), inner, 150)
-    elif kind == "long":
-        drawing.smooth(
-            [(x - 0.35 * r, y + 0.5 * r), (x - 1.5 * r, y + 1.0 * r), (x - 1.7 * r, y + 0.65 * r), (x - 0.6 * r, y + 0.25 * r)],
-            colour, 190,
-        )
-    elif kind == "fan":
-        drawing.smooth(
-            [(x - 0.1 * r, y + 0.9 * r), (x - 1.3 * r, y + 1.1 * r), (x - 1.9 * r, y + 0.2 * r), (x - 1.5 * r, y - 1.1 * r),
-             (x - 0.7 * r, y - 1.5 * r), (x - 0.1 * r, y - 0.3 * r)], colour, 215, marked=False,
-        )
-
-
-def _tail(drawing: Drawing, build: Build, root: Point, phase: float, colour: Colour, tip: Colour) -> None:
-    wag = 0.18 * sin(phase * 1.3)
-    x, y = root
-    size = build.tail_length
-    if build.tail == "up":
-        points = [root, (x - 0.45 * size, y + 0.35 * size), (x - (0.6 + wag) * size, y + 0.95 * size)]
-        drawing.chain(points, (build.thigh * 0.5, build.thigh * 0.28), colour, 120, True)
-    elif build.tail == "long":
-        bow = np.linspace(0, 1, 6)
-        curve = [(x - size * (0.75 * t + 0.1 * sin(3 * t + phase * 0.4)), y + size * (t * t * 0.95 - 0.15 * t)) for t in bow]
-        drawing.chain(curve, (build.thigh * 0.42, build.thigh * 0.3), colour, 120, True)
-    elif build.tail == "hang":
-        points = [root, (x - 0.25 * size, y - 0.1 * size), (x - (0.3 + wag) * size, y - size)]
-        drawing.chain(points, (build.thigh * 0.35, build.thigh * 0.7), tip, 120)
-    elif build.tail == "tuft":
-        points = [root, (x - 0.18 * size, y - 0.25 * size), (x - (0.2 + wag) * size, y - size)]
-        drawing.chain(points, (build.foot * 0.6, build.foot * 0.5), colour, 120)
-        drawing.ellipse(points[-1], (build.foot * 0.9, build.foot * 1.7), tip, 130)
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """The points that a species' extras hang on."""
-
-    drawing: Drawing
-    build: Build
-    head: Point
-    nose: Point
-    withers: Point
-    rump: Point
-    tilt: float
-
-
-def _trunk(build: Build) -> list[Point]:
-    front, back = build.length / 2, -build.length / 2
-    top_front, top_back = build.leg + build.chest, build.leg + build.chest * 0.12 + build.hips
-    return [
-        (back - build.hips * 0.32, build.leg + build.hips * 0.62),
-        (back - build.hips * 0.1, top_back),
-        (back * 0.3, top_back - 0.02),
-        (front * 0.45, top_front - 0.015),
-        (front + build.chest * 0.1, top_front),
-        (front + build.chest * 0.42, build.leg + build.chest * 0.6),
-        (front + build.chest * 0.12, build.leg + 0.02),
-        (front * 0.2, build.leg - 0.02),
-        (back * 0.5, build.leg + build.hips * 0.12),
-        (back - build.hips * 0.1, build.leg + build.hips * 0.18),
-    ]
-
-
-def _beast(build: Build, phase: float, coat: Colour, face: Colour, leg: Colour, hoof: Colour, tip: Colour) -> _Frame:
-    """A standing or walking four-legged animal without its extras."""
-    drawing = Drawing()
-    hip, shoulder = (-build.length / 2, build.leg + build.hips * 0.35), (build.length / 2, build.leg + build.chest * 0.3)
-    rump = (hip[0] - build.hips * 0.3, build.leg + build.hips * 0.85)
-    far = tint(leg, 0.62)
-    _tail(drawing, build, rump, phase, tint(coat, 0.9), tip)
-    _leg(drawing, (hip[0] + 0.06, hip[1]), phase + 2.2, build, far, tint(hoof, 0.7), 80, -0.05)
-    _leg(drawing, (shoulder[0] + 0.05, shoulder[1]), phase + 5.3, build, far, tint(hoof, 0.7), 80, 0.02)
-    bob = 0.012 * sin(2 * phase)
-    drawing.smooth(np.array(_trunk(build)) + (0.0, bob), coat, 170, marked=True)
-    _leg(drawing, (hip[0] - 0.05, hip[1] + bob), phase, build, leg, hoof, 190, -0.06)
-    _leg(drawing, (shoulder[0] - 0.04, shoulder[1] + bob), phase + pi, build, leg, hoof, 190, 0.02)
-    angle = build.neck_angle * pi / 180
-    base = (build.length / 2 + build.chest * 0.08, build.leg + build.chest * 0.68 + bob)
-    head = (base[0] + cos(angle) * build.neck, base[1] + sin(angle) * build.neck + bob)
-    drawing.limb(base, head, build.neck_width, coat, 180, marked=True)
-    tilt = -build.head_angle * pi / 180
-    nose = (head[0] + cos(tilt) * build.muzzle, head[1] + sin(tilt) * build.muzzle)
-    drawing.ellipse(head, (build.skull, build.skull * 0.94), face, 205)
-    start = (head[0] + cos(tilt) * build.skull * 0.3, head[1] + sin(tilt) * build.skull * 0.3 - build.skull * 0.15)
-    drawing.limb(start, nose, build.muzzle_width, face, 205)
-    return _Frame(drawing, build, head, nose, (base[0], build.leg + build.chest), rump, tilt)
-
-
-def _eye(frame: _Frame, size: float = 0.2, ahead: float = 0.35) -> None:
-    r = frame.build.skull
-    x, y = frame.head[0] + cos(frame.tilt) * r * ahead, frame.head[1] + sin(frame.tilt) * r * ahead + r * 0.36
-    frame.drawing.ellipse((x, y), (r * size, r * size), _DARK, 205)
-    frame.drawing.ellipse((x + r * size * 0.3, y + r * size * 0.35), (r * size * 0.35, r * size * 0.35), _WHITE, 205)
-
-
-def _nose(frame: _Frame, colour: Colour = _DARK, size: float = 0.62) -> None:
-    r = frame.build.muzzle_width[1]
-    x, y = frame.nose
-    frame.drawing.ellipse((x + r * 0.55, y + r * 0.35), (r * size, r * size * 0.85), colour, 215)
-    frame.drawing.limb((x + r * 0.5, y - r * 0.5), (x - r * 1.4, y - r * 0.62), (r * 0.1, r * 0.08), tint(_DARK, 1.1), 205)
+from icvos.smallworld.skeleton import DARK, WHITE, Build, Frame, draw_beast, draw_ear, draw_eye, draw_nose
 
 
 def dog(look: Look, phase: float) -> Drawing:
@@ -185,15 +15,17 @@ def dog(look: Look, phase: float) -> Drawing:
     coat, face = look.colours[0], look.colours[1]
     build = Build(
         length=0.95 + 0.16 * s[0], leg=0.46 + 0.09 * s[1], chest=0.4, hips=0.31, neck=0.36, neck_angle=56 + 8 * s[2],
-        neck_width=(0.2, 0.15), skull=0.185, muzzle=0.29 + 0.04 * s[3], muzzle_width=(0.115, 0.085), head_angle=12 + 8 * s[4],
-        thigh=0.125, foot=0.055, ear="flop" if look.variant % 2 == 0 else "point", tail="up", tail_length=0.52, stride=0.2,
+        neck_width=(0.2, 0.15), skull=0.185, muzzle=0.29 + 0.04 * s[3], muzzle_width=(0.115, 0.085),
+        head_angle=12 + 8 * s[4],
+        thigh=0.125, foot=0.055, ear="flop" if look.variant % 2 == 0 else "point", tail="up", tail_length=0.52,
+        stride=0.2,
     )  # fmt: skip
     if look.variant >= 2:
         return _sitting(build, look, phase, 0.5)
-    frame = _beast(build, phase, coat, face, coat, tint(coat, 0.8), coat)
-    _ear(frame.drawing, build.ear, frame.head, build.skull, tint(coat, 0.62), (196, 140, 128))
-    _eye(frame)
-    _nose(frame, _DARK, 0.75)
+    frame = draw_beast(build, phase, coat, face, coat, tint(coat, 0.8), coat)
+    draw_ear(frame.drawing, build.ear, frame.head, build.skull, tint(coat, 0.62), (196, 140, 128))
+    draw_eye(frame)
+    draw_nose(frame, DARK, 0.75)
     collar = frame.build.neck * 0.55
     angle = build.neck_angle * pi / 180
     x, y = frame.head[0] - cos(angle) * collar * 0.72, frame.head[1] - sin(angle) * collar * 0.72
@@ -209,7 +41,9 @@ def _sitting(build: Build, look: Look, phase: float, tail: float) -> Drawing:
     drawing = Drawing()
     coat, face = look.colours[0], look.colours[1]
     sway = 0.02 * sin(phase * 0.5)
-    curve = [(-0.36 - tail * t * 1.1, 0.06 + 0.22 * tail * t * sin(2.2 * t + phase * 0.4)) for t in np.linspace(0, 1, 6)]
+    curve = [
+        (-0.36 - tail * t * 1.1, 0.06 + 0.22 * tail * t * sin(2.2 * t + phase * 0.4)) for t in np.linspace(0, 1, 6)
+    ]
     drawing.chain(curve, (0.06, 0.04), coat, 120, True)
     drawing.limb((0.2, 0.5), (0.26, 0.06), (0.1, 0.055), tint(coat, 0.62), 90, True)
     drawing.smooth(
@@ -225,12 +59,12 @@ def _sitting(build: Build, look: Look, phase: float, tail: float) -> Drawing:
     build = replace(build, skull=build.skull * 1.06, head_angle=build.head_angle * 0.5)
     tilt = -build.head_angle * pi / 180
     nose = (head[0] + cos(tilt) * build.muzzle, head[1] + sin(tilt) * build.muzzle)
-    frame = _Frame(drawing, build, head, nose, head, head, tilt)
+    frame = Frame(drawing, build, head, nose, head, head, tilt)
     drawing.ellipse(head, (build.skull, build.skull * 0.94), face, 205)
     drawing.limb((head[0] + 0.05, head[1] - 0.03), nose, build.muzzle_width, face, 205)
-    _ear(drawing, build.ear, head, build.skull, tint(coat, 0.66), (206, 150, 138))
-    _eye(frame)
-    _nose(frame, _DARK, 0.75)
+    draw_ear(drawing, build.ear, head, build.skull, tint(coat, 0.66), (206, 150, 138))
+    draw_eye(frame)
+    draw_nose(frame, DARK, 0.75)
     return drawing
 
 
@@ -247,17 +81,19 @@ def cat(look: Look, phase: float) -> Drawing:
         drawing = _sitting(replace(build, skull=0.23, muzzle=0.19), look, phase, 0.75)
         head, nose, r = (0.26 + 0.02 * sin(phase * 0.5), 1.1), (0.45, 1.07), 0.24
     else:
-        frame = _beast(build, phase, coat, face, coat, tint(coat, 1.15), coat)
+        frame = draw_beast(build, phase, coat, face, coat, tint(coat, 1.15), coat)
         drawing, head, nose, r = frame.drawing, frame.head, frame.nose, build.skull
-        _ear(drawing, "point", head, r, coat, (214, 158, 150))
-        _eye(frame, 0.2, 0.42)
-        _nose(frame, (190, 110, 108), 0.5)
+        draw_ear(drawing, "point", head, r, coat, (214, 158, 150))
+        draw_eye(frame, 0.2, 0.42)
+        draw_nose(frame, (190, 110, 108), 0.5)
     x, y = head
     drawing.polygon(
         [(x + 0.05 * r, y + 0.75 * r), (x + 0.5 * r, y + 1.65 * r), (x + 0.85 * r, y + 0.4 * r)], tint(coat, 0.82), 150
     )
     for rise in (-0.22, 0.1):
-        drawing.limb((nose[0], nose[1] - 0.02), (nose[0] - 0.3, nose[1] + rise * 0.6 - 0.06), (0.007, 0.004), _WHITE, 205)
+        drawing.limb(
+            (nose[0], nose[1] - 0.02), (nose[0] - 0.3, nose[1] + rise * 0.6 - 0.06), (0.007, 0.004), WHITE, 205
+        )
     return drawing
 
 
@@ -272,9 +108,9 @@ def horse(look: Look, phase: float) -> Drawing:
         muzzle_width=(0.115, 0.075), head_angle=(62 if graze else 44 + 8 * s[3]), thigh=0.125, foot=0.045, ear="point",
         tail="hang", tail_length=0.66, stride=0.26, hoof=True,
     )  # fmt: skip
-    frame = _beast(build, phase, coat, coat, coat, mane, mane)
-    _ear(frame.drawing, "point", frame.head, build.skull * 0.9, tint(coat, 0.85), tint(coat, 0.6))
-    _eye(frame, 0.19, 0.5)
+    frame = draw_beast(build, phase, coat, coat, coat, mane, mane)
+    draw_ear(frame.drawing, "point", frame.head, build.skull * 0.9, tint(coat, 0.85), tint(coat, 0.6))
+    draw_eye(frame, 0.19, 0.5)
     angle = build.neck_angle * pi / 180
     normal = (-sin(angle), cos(angle))
     for step in range(7):
@@ -282,11 +118,19 @@ def horse(look: Look, phase: float) -> Drawing:
         base = (frame.head[0] - cos(angle) * build.neck * t * 0.95, frame.head[1] - sin(angle) * build.neck * t * 0.95)
         out = 0.1 + 0.09 * t
         frame.drawing.ellipse(
-            (base[0] + normal[0] * out, base[1] + normal[1] * out), (0.1, 0.055), mane, 200, turn=angle + 0.9 + 0.2 * sin(phase + t)
+            (base[0] + normal[0] * out, base[1] + normal[1] * out),
+            (0.1, 0.055),
+            mane,
+            200,
+            turn=angle + 0.9 + 0.2 * sin(phase + t),
         )
     if s[6] > 0:
         frame.drawing.limb(
-            (frame.head[0] + 0.1, frame.head[1] + 0.03), (frame.nose[0] + 0.02, frame.nose[1] + 0.05), (0.03, 0.02), _WHITE, 215
+            (frame.head[0] + 0.1, frame.head[1] + 0.03),
+            (frame.nose[0] + 0.02, frame.nose[1] + 0.05),
+            (0.03, 0.02),
+            WHITE,
+            215,
         )
     x, y = frame.nose
     frame.drawing.ellipse((x + 0.03, y - 0.005), (0.02, 0.015), tint(coat, 0.35), 205)
@@ -302,22 +146,24 @@ def sheep(look: Look, phase: float) -> Drawing:
         neck_width=(0.2, 0.14), skull=0.13, muzzle=0.2, muzzle_width=(0.1, 0.07), head_angle=38 + 10 * s[2],
         thigh=0.085, foot=0.04, ear="long", tail="none", stride=0.14, hoof=True,
     )  # fmt: skip
-    frame = _beast(build, phase, wool, face, face, tint(face, 0.6), wool)
+    frame = draw_beast(build, phase, wool, face, face, tint(face, 0.6), wool)
     drawing = frame.drawing
     wide, high = build.length * 0.5 + 0.17, 0.25
     middle = build.leg + 0.24
     angles = np.linspace(0.2, 0.2 + 2 * pi, 14)[:-1]
     for index, angle in enumerate(angles):
         radius = 0.14 + 0.02 * sin(index * 2.4 + s[3] * 3)
-        drawing.ellipse((cos(angle) * wide * 0.86, middle + sin(angle) * high * 0.9), (radius, radius * 0.92), wool, 175, True)
+        drawing.ellipse(
+            (cos(angle) * wide * 0.86, middle + sin(angle) * high * 0.9), (radius, radius * 0.92), wool, 175, True
+        )
     drawing.ellipse((0, middle), (wide * 0.9, high), wool, 185, True)
     for x, y in ((-0.24, 0.08), (0.02, 0.13), (0.25, 0.05), (-0.1, -0.08), (0.14, -0.1)):
         drawing.ellipse((x, middle + y), (0.13, 0.11), tint(wool, 1.08), 205, True)
     drawing.ellipse(frame.head, (build.skull, build.skull), face, 215)
     drawing.limb(frame.head, frame.nose, build.muzzle_width, face, 215)
     drawing.ellipse((frame.head[0] - 0.05, frame.head[1] + 0.11), (0.12, 0.085), wool, 225)
-    _ear(drawing, "long", frame.head, build.skull, tint(face, 0.85), face)
-    _eye(frame, 0.2, 0.4)
+    draw_ear(drawing, "long", frame.head, build.skull, tint(face, 0.85), face)
+    draw_eye(frame, 0.2, 0.4)
     return drawing
 
 
@@ -327,21 +173,24 @@ def cow(look: Look, phase: float) -> Drawing:
     coat = look.colours[0]
     graze = s[5] < -0.6
     build = Build(
-        length=1.0 + 0.08 * s[0], leg=0.5, chest=0.54, hips=0.49, neck=0.36, neck_angle=(-30 if graze else 16 + 12 * s[1]),
-        neck_width=(0.25, 0.16), skull=0.165, muzzle=0.27, muzzle_width=(0.14, 0.11), head_angle=(66 if graze else 38 + 8 * s[2]),
+        length=1.0 + 0.08 * s[0], leg=0.5, chest=0.54, hips=0.49, neck=0.36,
+        neck_angle=(-30 if graze else 16 + 12 * s[1]),
+        neck_width=(0.25, 0.16), skull=0.165, muzzle=0.27, muzzle_width=(0.14, 0.11),
+        head_angle=(66 if graze else 38 + 8 * s[2]),
         thigh=0.13, foot=0.05, ear="long", tail="tuft", tail_length=0.6, stride=0.17, hoof=True,
     )  # fmt: skip
-    frame = _beast(build, phase, coat, look.colours[1], coat, (60, 48, 44), tint(coat, 0.5))
+    frame = draw_beast(build, phase, coat, look.colours[1], coat, (60, 48, 44), tint(coat, 0.5))
     drawing, head = frame.drawing, frame.head
     drawing.ellipse((-build.length * 0.28, build.leg + 0.0), (0.12, 0.085), (232, 172, 164), 190)
     drawing.chain(
-        [(head[0] - 0.02, head[1] + 0.13), (head[0] + 0.06, head[1] + 0.24), (head[0] + 0.0, head[1] + 0.32)], (0.035, 0.015),
+        [(head[0] - 0.02, head[1] + 0.13), (head[0] + 0.06, head[1] + 0.24), (head[0] + 0.0, head[1] + 0.32)], (0.035,
+        0.015),
         (226, 216, 190), 215,
     )  # fmt: skip
-    _ear(drawing, "long", head, build.skull, tint(look.colours[1], 0.8), (214, 150, 140))
+    draw_ear(drawing, "long", head, build.skull, tint(look.colours[1], 0.8), (214, 150, 140))
     drawing.ellipse((frame.nose[0] + 0.02, frame.nose[1]), (0.105, 0.1), (222, 168, 158), 220)
     drawing.ellipse((frame.nose[0] + 0.06, frame.nose[1] + 0.02), (0.022, 0.018), (120, 74, 70), 210)
-    _eye(frame, 0.16, 0.35)
+    draw_eye(frame, 0.16, 0.35)
     return drawing
 
 
@@ -350,27 +199,36 @@ def elephant(look: Look, phase: float) -> Drawing:
     s = look.shape
     coat = look.colours[0]
     build = Build(
-        length=0.82 + 0.08 * s[0], leg=0.36, chest=0.68, hips=0.6, neck=0.2, neck_angle=24 + 8 * s[1], neck_width=(0.32, 0.26),
-        skull=0.26, muzzle=0.2, muzzle_width=(0.17, 0.12), head_angle=58, thigh=0.18, foot=0.115, ear="none", tail="tuft",
+        length=0.82 + 0.08 * s[0], leg=0.36, chest=0.68, hips=0.6, neck=0.2, neck_angle=24 + 8 * s[1],
+        neck_width=(0.32, 0.26),
+        skull=0.26, muzzle=0.2, muzzle_width=(0.17, 0.12), head_angle=58, thigh=0.18, foot=0.115, ear="none",
+        tail="tuft",
         tail_length=0.42, stride=0.14,
     )  # fmt: skip
-    frame = _beast(build, phase, coat, coat, coat, tint(coat, 0.8), tint(coat, 0.5))
+    frame = draw_beast(build, phase, coat, coat, coat, tint(coat, 0.8), tint(coat, 0.5))
     drawing, head = frame.drawing, frame.head
     curl = 0.5 * sin(phase * 0.7) + s[2]
     trunk: list[Point] = [frame.nose]
     heading = -1.25
     for _ in range(5):
         last = trunk[-1]
-        trunk.append((last[0] + cos(heading) * 0.125, last[1] + sin(heading) * 0.125))
+        trunk.append((last[0] + cos(heading) * 0.145, last[1] + sin(heading) * 0.145))
         heading += 0.12 + 0.16 * curl
-    drawing.chain(trunk, (0.125, 0.055), coat, 205)
+    drawing.chain(trunk, (0.13, 0.06), coat, 205)
     drawing.chain(
         [(frame.nose[0] - 0.02, frame.nose[1] - 0.03), (frame.nose[0] + 0.12, frame.nose[1] - 0.16),
          (frame.nose[0] + 0.26, frame.nose[1] - 0.14)], (0.04, 0.014), (244, 238, 218), 225,
     )  # fmt: skip
     flap = 0.06 * sin(phase)
-    _ear(drawing, "fan", (head[0] - 0.04, head[1] + 0.02 + flap * 0.3), build.skull * (0.95 + flap), tint(coat, 0.86), coat)
-    _eye(frame, 0.1, 0.5)
+    draw_ear(
+        drawing,
+        "fan",
+        (head[0] - 0.04, head[1] + 0.02 + flap * 0.3),
+        build.skull * (0.95 + flap),
+        tint(coat, 0.86),
+        coat,
+    )
+    draw_eye(frame, 0.1, 0.5)
     return drawing
 
 
@@ -379,18 +237,20 @@ def bear(look: Look, phase: float) -> Drawing:
     s = look.shape
     coat = look.colours[0]
     build = Build(
-        length=0.9 + 0.1 * s[0], leg=0.3, chest=0.56, hips=0.54, neck=0.24, neck_angle=10 + 14 * s[1], neck_width=(0.27, 0.21),
-        skull=0.22, muzzle=0.27, muzzle_width=(0.13, 0.085), head_angle=22, thigh=0.165, foot=0.085, ear="round", tail="none",
+        length=0.9 + 0.1 * s[0], leg=0.3, chest=0.56, hips=0.54, neck=0.24, neck_angle=10 + 14 * s[1],
+        neck_width=(0.27, 0.21),
+        skull=0.22, muzzle=0.27, muzzle_width=(0.13, 0.085), head_angle=22, thigh=0.165, foot=0.085, ear="round",
+        tail="none",
         stride=0.15,
     )  # fmt: skip
-    frame = _beast(build, phase, coat, coat, coat, tint(coat, 0.6), coat)
+    frame = draw_beast(build, phase, coat, coat, coat, tint(coat, 0.6), coat)
     drawing = frame.drawing
     drawing.ellipse((build.length * 0.36, build.leg + build.chest * 0.86), (0.26, 0.13), coat, 185)
     start = (frame.head[0] + 0.12, frame.head[1] - 0.08)
     drawing.limb(start, frame.nose, (0.11, 0.08), look.colours[1], 215)
-    _ear(drawing, "round", frame.head, build.skull, coat, tint(coat, 0.6))
-    _eye(frame, 0.13, 0.5)
-    _nose(frame, _DARK, 0.8)
+    draw_ear(drawing, "round", frame.head, build.skull, coat, tint(coat, 0.6))
+    draw_eye(frame, 0.13, 0.5)
+    draw_nose(frame, DARK, 0.8)
     return drawing
 
 
@@ -399,11 +259,13 @@ def zebra(look: Look, phase: float) -> Drawing:
     s = look.shape
     coat = look.colours[0]
     build = Build(
-        length=0.95 + 0.08 * s[0], leg=0.5, chest=0.44, hips=0.41, neck=0.5, neck_angle=48 + 12 * s[1], neck_width=(0.23, 0.13),
-        skull=0.14, muzzle=0.31, muzzle_width=(0.115, 0.08), head_angle=40 + 8 * s[2], thigh=0.125, foot=0.048, ear="point",
+        length=0.95 + 0.08 * s[0], leg=0.5, chest=0.44, hips=0.41, neck=0.5, neck_angle=48 + 12 * s[1],
+        neck_width=(0.23, 0.13),
+        skull=0.14, muzzle=0.31, muzzle_width=(0.115, 0.08), head_angle=40 + 8 * s[2], thigh=0.125, foot=0.048,
+        ear="point",
         tail="tuft", tail_length=0.52, stride=0.22,
     )  # fmt: skip
-    frame = _beast(build, phase, coat, coat, coat, (48, 42, 40), look.ink)
+    frame = draw_beast(build, phase, coat, coat, coat, (48, 42, 40), look.ink)
     drawing = frame.drawing
     drawing.ellipse(frame.head, (build.skull, build.skull * 0.95), coat, 205, marked=True)
     drawing.limb(frame.head, frame.nose, build.muzzle_width, coat, 205, marked=True)
@@ -414,8 +276,8 @@ def zebra(look: Look, phase: float) -> Drawing:
         y = frame.head[1] - sin(angle) * build.neck * t + cos(angle) * (0.13 + 0.07 * t)
         drawing.ellipse((x, y), (0.055, 0.04), look.ink if step % 2 else coat, 200, turn=angle + 1.4)
     drawing.ellipse((frame.nose[0] + 0.02, frame.nose[1]), (0.085, 0.075), (52, 46, 46), 215)
-    _ear(drawing, "point", frame.head, build.skull * 0.9, coat, look.ink)
-    _eye(frame, 0.17, 0.4)
+    draw_ear(drawing, "point", frame.head, build.skull * 0.9, coat, look.ink)
+    draw_eye(frame, 0.17, 0.4)
     return drawing
 
 
@@ -425,22 +287,23 @@ def giraffe(look: Look, phase: float) -> Drawing:
     coat = look.colours[0]
     build = Build(
         length=0.56 + 0.04 * s[0], leg=0.66, chest=0.36, hips=0.28, neck=0.92 + 0.1 * s[1], neck_angle=66 + 9 * s[2],
-        neck_width=(0.17, 0.08), skull=0.095, muzzle=0.22, muzzle_width=(0.075, 0.05), head_angle=24 + 8 * s[3], thigh=0.095,
+        neck_width=(0.17, 0.08), skull=0.095, muzzle=0.22, muzzle_width=(0.075, 0.05), head_angle=24 + 8 * s[3],
+        thigh=0.095,
         foot=0.036, ear="long", tail="tuft", tail_length=0.42, stride=0.2,
     )  # fmt: skip
-    frame = _beast(build, phase, coat, tint(look.ink, 1.15), coat, (84, 60, 44), (58, 40, 30))
+    frame = draw_beast(build, phase, coat, tint(look.ink, 1.15), coat, (84, 60, 44), (58, 40, 30))
     drawing, head = frame.drawing, frame.head
     for offset in (-0.05, 0.02):
         tip = (head[0] + offset - 0.02, head[1] + 0.19)
         drawing.limb((head[0] + offset, head[1] + 0.07), tip, (0.018, 0.016), tint(coat, 0.9), 205)
         drawing.ellipse(tip, (0.028, 0.028), (58, 40, 30), 215)
-    _ear(drawing, "long", head, build.skull, tint(coat, 0.95), coat)
+    draw_ear(drawing, "long", head, build.skull, tint(coat, 0.95), coat)
     angle = build.neck_angle * pi / 180
     drawing.limb(
         (head[0] - 0.075 * sin(angle), head[1]), (frame.withers[0] - 0.13, frame.withers[1] - 0.02), (0.018, 0.02),
         tint(look.ink, 0.7), 200,
     )  # fmt: skip
-    _eye(frame, 0.2, 0.5)
+    draw_eye(frame, 0.2, 0.5)
     drawing.ellipse((frame.nose[0] + 0.02, frame.nose[1] + 0.01), (0.014, 0.011), (66, 44, 36), 205)
     return drawing
 
@@ -452,10 +315,15 @@ def bird(look: Look, phase: float) -> Drawing:
     s = look.shape
     beat = sin(phase * 1.6) if look.variant == 0 else 0.0
     base = 0.35 if look.variant else 0.0
-    drawing.polygon([(-0.3, base + 0.3), (-0.86, base + 0.2), (-0.9, base + 0.33), (-0.84, base + 0.42), (-0.3, base + 0.48)], tint(wing, 0.8), 120)
+    drawing.polygon(
+        [(-0.3, base + 0.3), (-0.86, base + 0.2), (-0.9, base + 0.33), (-0.84, base + 0.42), (-0.3, base + 0.48)],
+        tint(wing, 0.8),
+        120,
+    )
     if look.variant == 0:
         drawing.smooth(
-            [(0.2, 0.5), (-0.02, 0.62 + 0.55 * beat), (-0.28, 0.7 + 0.75 * beat), (-0.42, 0.62 + 0.68 * beat), (-0.2, 0.4)],
+            [(0.2, 0.5), (-0.02, 0.62 + 0.55 * beat), (-0.28, 0.7 + 0.75 * beat), (-0.42, 0.62 + 0.68 * beat), (-0.2,
+            0.4)],
             tint(wing, 0.66), 110,
         )  # fmt: skip
     else:
@@ -464,7 +332,8 @@ def bird(look: Look, phase: float) -> Drawing:
             drawing.limb((x - 0.03, 0.02), (x + 0.12, 0.02), (0.018, 0.014), bill, 120)
     plump = 0.04 * s[0]
     drawing.smooth(
-        [(-0.5, base + 0.36), (-0.2, base + 0.14 - plump), (0.2, base + 0.12 - plump), (0.44, base + 0.34), (0.42, base + 0.6),
+        [(-0.5, base + 0.36), (-0.2, base + 0.14 - plump), (0.2, base + 0.12 - plump), (0.44, base + 0.34), (0.42,
+        base + 0.6),
          (0.16, base + 0.6), (-0.2, base + 0.52)], body, 175, marked=True,
     )  # fmt: skip
     drawing.smooth(
@@ -474,17 +343,31 @@ def bird(look: Look, phase: float) -> Drawing:
     head = (0.45, base + 0.66)
     drawing.polygon([(0.55, head[1] + 0.1), (0.9 + 0.12 * s[1], head[1] - 0.04), (0.55, head[1] - 0.09)], bill, 160)
     drawing.ellipse(head, (0.2, 0.19), body, 205)
-    drawing.ellipse((0.52, head[1] + 0.05), (0.042, 0.042), _DARK, 205)
-    drawing.ellipse((0.535, head[1] + 0.065), (0.016, 0.016), _WHITE, 205)
+    drawing.ellipse((0.52, head[1] + 0.05), (0.042, 0.042), DARK, 205)
+    drawing.ellipse((0.535, head[1] + 0.065), (0.016, 0.016), WHITE, 205)
     if look.variant == 0:
         lift = 0.95 * beat
         drawing.smooth(
-            [(0.26, 0.5), (0.14, 0.62 + 0.5 * lift), (-0.12, 0.56 + 0.95 * lift), (-0.5, 0.46 + 1.05 * lift), (-0.42, 0.4 + 0.6 * lift),
+            [(0.26, 0.5), (0.14, 0.62 + 0.5 * lift), (-0.12, 0.56 + 0.95 * lift), (-0.5, 0.46 + 1.05 * lift), (-0.42,
+            0.4 + 0.6 * lift),
              (-0.3, 0.36)], wing, 215,
         )  # fmt: skip
-        drawing.smooth([(-0.06, 0.5 + 0.5 * lift), (-0.22, 0.5 + 0.95 * lift), (-0.5, 0.46 + 1.02 * lift), (-0.34, 0.4 + 0.5 * lift)], tint(wing, 0.7), 215)
+        drawing.smooth(
+            [
+                (-0.06, 0.5 + 0.5 * lift),
+                (-0.22, 0.5 + 0.95 * lift),
+                (-0.5, 0.46 + 1.02 * lift),
+                (-0.34, 0.4 + 0.5 * lift),
+            ],
+            tint(wing, 0.7),
+            215,
+        )
     else:
-        drawing.smooth([(0.22, base + 0.5), (-0.1, base + 0.55), (-0.62, base + 0.34), (-0.2, base + 0.24), (0.14, base + 0.3)], wing, 215)
+        drawing.smooth(
+            [(0.22, base + 0.5), (-0.1, base + 0.55), (-0.62, base + 0.34), (-0.2, base + 0.24), (0.14, base + 0.3)],
+            wing,
+            215,
+        )
         drawing.smooth([(-0.1, base + 0.42), (-0.58, base + 0.35), (-0.2, base + 0.28)], tint(wing, 0.7), 215)
     return drawing
 
@@ -504,7 +387,9 @@ def person(look: Look, phase: float) -> Drawing:
         foot = (knee[0] + sin(angle - 0.25 * max(0.0, -cos(phase) * side)) * 0.24, knee[1] - 0.235)
         drawing.limb((0, hip), knee, (0.075 * wide, 0.055), colour, relief)
         drawing.limb(knee, foot, (0.055, 0.04), colour if look.variant != 1 else skin, relief)
-        drawing.limb((foot[0], foot[1] + 0.005), (foot[0] + 0.07, foot[1] - 0.005), (0.036, 0.026), (52, 40, 36), relief)
+        drawing.limb(
+            (foot[0], foot[1] + 0.005), (foot[0] + 0.07, foot[1] - 0.005), (0.036, 0.026), (52, 40, 36), relief
+        )
 
     def arm(side: float, colour: Colour, relief: int) -> None:
         angle = -side * swing * 0.9
@@ -520,17 +405,20 @@ def person(look: Look, phase: float) -> Drawing:
     low = {0: hip - 0.04, 1: 0.3, 2: 0.26}[look.variant]
     flare = {0: 0.1, 1: 0.21, 2: 0.16}[look.variant] * wide
     drawing.smooth(
-        [(-0.09 * wide, neck + 0.01), (0.08 * wide, neck + 0.01), (0.135 * wide, neck - 0.09), (0.11 * wide, hip + 0.08), (flare, low + 0.02),
-         (flare * 0.95, low - 0.01), (-flare * 0.95, low - 0.01), (-flare, low + 0.02), (-0.1 * wide, hip + 0.08), (-0.13 * wide, neck - 0.09)],
+        [(-0.09 * wide, neck + 0.01), (0.08 * wide, neck + 0.01), (0.135 * wide, neck - 0.09), (0.11 * wide,
+        hip + 0.08), (flare, low + 0.02),
+         (flare * 0.95, low - 0.01), (-flare * 0.95, low - 0.01), (-flare, low + 0.02), (-0.1 * wide, hip + 0.08),
+         (-0.13 * wide, neck - 0.09)],
         top, 180, marked=True,
     )  # fmt: skip
     drawing.limb((0.0, neck - 0.02), (0.01, neck + 0.06), (0.045, 0.042), tint(skin, 0.85), 170)
     drawing.ellipse((0.018, neck + 0.12), (0.083, 0.098), skin, 205)
     drawing.smooth(
-        [(0.08, neck + 0.2), (0.0, neck + 0.235), (-0.09, neck + 0.19), (-0.1, neck + 0.1 - 0.1 * (s[1] > 0)), (-0.05, neck + 0.06 - 0.08 * (s[1] > 0)),
+        [(0.08, neck + 0.2), (0.0, neck + 0.235), (-0.09, neck + 0.19), (-0.1, neck + 0.1 - 0.1 * (s[1] > 0)), (-0.05,
+        neck + 0.06 - 0.08 * (s[1] > 0)),
          (-0.03, neck + 0.14), (0.05, neck + 0.165)], hair, 220,
     )  # fmt: skip
-    drawing.ellipse((0.068, neck + 0.125), (0.011, 0.014), _DARK, 205)
+    drawing.ellipse((0.068, neck + 0.125), (0.011, 0.014), DARK, 205)
     drawing.ellipse((0.1, neck + 0.105), (0.016, 0.014), skin, 215)
     arm(1, tint(top, 1.06), 215)
     return drawing

@@ -1,4 +1,4 @@
-"""Miniature source datasets in their real layouts: DAVIS 2017, MOSE, LVOS v2 and COCO, with a curation file beside them."""
+"""Miniature source datasets in their real layouts: DAVIS 2017, MOSE, LVOS v2, COCO, and a curation file for them."""
 
 import csv
 import io
@@ -23,16 +23,20 @@ SUPPORT_PX = 2 * 32 * 32  # the least class area in a picture that the few-shot 
 CURATION_HEADER = ("source", "video", "class", "objects", "decision", "reason", "who", "when")
 
 
+_PLAINLY = Traits()
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One video to be: its name and split in the dataset, the category of each object, and what happens."""
+    """One video to be: its name and split in the dataset, the category of each object, what happens, and where."""
 
     name: str
     split: str
     cast: tuple[str, ...]
     frames: int
     size: tuple[int, int]
-    traits: Traits = Traits()
+    traits: Traits = _PLAINLY
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,11 @@ _WIDE, _PLAIN, _SMALL = (208, 368), (240, 320), (96, 128)
 
 _DAVIS = {
     "tiny": (
-        Script("dog-walk", "train", ("dog", "person"), 7, _SMALL),
-        Script("car-park", "val", ("car", "cat"), 6, _SMALL),
+        Script("dog-walk", "train", ("dog", "person"), 7, _SMALL, place="park"),
+        Script("car-park", "val", ("car", "cat"), 6, _SMALL, place="park"),
     ),
     "demo": (
-        Script("dogs-park", "train", ("dog", "person", "dog"), 36, _WIDE),
+        Script("dogs-park", "train", ("dog", "person", "dog"), 36, _WIDE, place="park"),
         Script("sailing", "train", ("boat", "bird"), 32, _PLAIN, Traits(extras=1)),
         Script("bus-traffic", "val", ("bus", "car", "bicycle"), 40, _WIDE),
         Script("riding-school", "val", ("person", "horse"), 28, _PLAIN, Traits(unlabelled=True)),
@@ -71,9 +75,9 @@ _DAVIS = {
 _MOSE = {
     "tiny": (Script("0d06c4fe", "train", ("dog",), 8, _SMALL, Traits(leaving=1)),),
     "demo": (
-        Script("1f7be20a", "train", ("dog",), 40, _PLAIN, Traits(leaving=1, extras=1)),
+        Script("1f7be20a", "train", ("dog",), 40, _PLAIN, Traits(leaving=1, extras=1), "beach"),
         Script("5c09d3e8", "train", ("giraffe", "zebra", "giraffe"), 32, _WIDE, Traits(screens=2)),
-        Script("93ab46f1", "train", ("car", "motorcycle", "car"), 36, _WIDE, Traits(leaving=1, screens=1)),
+        Script("93ab46f1", "train", ("car", "motorcycle", "car"), 36, _WIDE, Traits(leaving=1, screens=1), "street"),
         Script("c2e8570d", "train", ("cat", "sports ball", "cat"), 30, _PLAIN, Traits(leaving=1, screens=1, extras=1)),
     ),
 }
@@ -90,7 +94,8 @@ _LVOS = {
     ),
 }
 _PICTURES = {
-    "tiny": (("dog", "person"), ("car", "cat"), ("person", "car"), ("cat", "dog"), ("dog", "car"), ("person", "cat")) * 2,
+    "tiny": (("dog", "person"), ("car", "cat"), ("person", "car"), ("cat", "dog"), ("dog", "car"), ("person",
+    "cat")) * 2,
     "demo": (
         ("dog", "person"), ("cat", "sports ball"), ("bus", "car"), ("bicycle", "motorcycle"), ("boat", "bird"),
         ("giraffe", "zebra"), ("horse", "cow"), ("airplane", "kite"), ("elephant",), ("bear",),
@@ -232,7 +237,7 @@ def annotation(mask: np.ndarray, category: Category, image_id: int, crowd: bool)
 
 
 def polygons(mask: np.ndarray) -> list[list[float]] | None:
-    """Outlines along the pixels' edges, [x, y, x, y, ...] each, or None where they would not decode to the same mask."""
+    """Outlines along the pixels' edges, [x, y, x, y, ...] each; None where they would not decode to the same mask."""
     double = np.repeat(np.repeat(mask.astype(np.uint8), 2, axis=0), 2, axis=1)
     contours, tree = cv2.findContours(double, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if not len(contours) or np.any(tree[0, :, 3] >= 0):  # a hole
@@ -288,7 +293,7 @@ def curation_rows(source: str, video: str, clip: Clip) -> list[CurationRow]:
 def _clips(seed: int, offset: int, scripts: Sequence[Script]) -> Iterator[tuple[Script, Clip]]:
     world = World(seed)
     for index, script in enumerate(scripts):
-        yield script, world.clip(offset + index, script.frames, script.cast, script.size, script.traits)
+        yield script, world.clip(offset + index, script.frames, script.cast, script.size, script.traits, script.place)
 
 
 def _pictures(seed: int, scale: str) -> Iterator[tuple[Picture, set[int]]]:

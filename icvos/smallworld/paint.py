@@ -43,34 +43,38 @@ class Placement:
 
 
 def paint(image: np.ndarray, ids: np.ndarray, drawing: Drawing, look: Look, place: Placement, identity: int) -> None:
-    """Draw over ``image`` (H, W, 3) uint8 in place; pixels at least half covered get ``identity`` in ``ids`` (H, W) uint8."""
+    """Draw over ``image`` (H, W, 3) uint8; pixels at least half covered get ``identity`` in ``ids`` (H, W) uint8."""
     points = place.project(drawing.points)
     margin = 4 + int(place.scale * 0.08)
     left, top = (int(v) for v in np.maximum(np.floor(points.min(axis=0)) - margin, 0))
-    right, bottom = (
-        int(v) for v in np.minimum(np.ceil(points.max(axis=0)) + margin, (image.shape[1], image.shape[0]))
-    )
+    right, bottom = (int(v) for v in np.minimum(np.ceil(points.max(axis=0)) + margin, (image.shape[1], image.shape[0])))
     if right <= left or bottom <= top:
         return
     colour, relief, marked = _rasterise(drawing, points - (left, top), (bottom - top, right - left))
-    alpha = _to_256(colour[..., 3:])
+    alpha = _to_256(colour[..., 3])
     gain = _light(relief, place.scale)
     surface, pattern = _surface(look, place, (left, top), relief.shape)
     gain += surface
     np.clip(gain, 80, 420, out=gain)
     rgb = colour[..., :3].astype(np.uint16)
     if pattern is not None:
-        share = _to_256(cv2.bitwise_and(pattern, marked))[..., None]
-        rgb *= 256 - share
-        rgb += np.asarray(look.ink, dtype=np.uint16) * (alpha * share >> 8).astype(np.uint16)
+        share = _to_256(cv2.bitwise_and(pattern, marked))
+        ink = (alpha.astype(np.uint32) * share >> 8).astype(np.uint16)
+        rgb *= three(256 - share)
+        rgb += cv2.merge([ink * value for value in look.ink])
         rgb >>= 8
-    rgb *= (gain >> 1).astype(np.uint16)[..., None]  # at most 255 * 210, within 16 bits
+    rgb *= three((gain >> 1).astype(np.uint16))  # at most 255 * 210, within 16 bits
     rgb >>= 7
-    np.minimum(rgb, colour[..., 3:], out=rgb)
+    np.minimum(rgb, three(colour[..., 3]), out=rgb)
     target = image[top:bottom, left:right]
-    rgb += target * (256 - alpha) >> 8
+    rgb += target * three(256 - alpha) >> 8
     target[...] = rgb
     ids[top:bottom, left:right][colour[..., 3] >= 128] = identity
+
+
+def three(plane: np.ndarray) -> np.ndarray:
+    """(h, w) to (h, w, 3): numpy is several times slower where it has to repeat values along so short an axis."""
+    return np.asarray(cv2.merge((plane, plane, plane)))
 
 
 def _to_256(share: np.ndarray) -> np.ndarray:
@@ -161,7 +165,7 @@ def cast_shadow(
     for part in drawing.parts:
         cv2.fillPoly(cover, [fixed[start:end] for start, end in part.contours], depth, cv2.LINE_8, _SHIFT)
     side = max(3, int(place.scale * 0.05) | 1)
-    share = _to_256(cv2.blur(cover, (side, side)))[..., None]
+    share = three(_to_256(cv2.blur(cover, (side, side))))
     target = image[top:bottom, left:right]
     target[...] = (target * (256 - share) + tone * share) >> 8
 
@@ -175,6 +179,6 @@ def shade_ground(image: np.ndarray, centre: tuple[float, float], radius: tuple[f
     x = np.rint((np.arange(left, right) - centre[0]) * 256 / radius[0]).astype(np.int64)
     y = np.rint((np.arange(top, bottom) - centre[1]) * 256 / radius[1]).astype(np.int64)
     away = (x * x)[None, :] + (y * y)[:, None]  # 65536 on the ellipse
-    share = ((98304 - away).clip(0, 98304) * depth // 98304).astype(np.uint16)[..., None]
+    share = three((np.maximum(98304 - away, 0) * depth // 98304).astype(np.uint16))
     target = image[top:bottom, left:right]
     target[...] = target * (256 - share) >> 8

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from math import pi, sin
 
+import cv2
 import numpy as np
 
 from icvos.categories import Category
 from icvos.smallworld.backdrops import PLACES, Backdrop, make_backdrop
 from icvos.smallworld.catalogue import BY_NAME, KINDS, Kind, sample_look
-from icvos.smallworld.paint import Placement, cast_shadow, paint, shade_ground
+from icvos.smallworld.paint import Placement, cast_shadow, paint, shade_ground, three
 from icvos.smallworld.shapes import Look
 from icvos.smallworld.textures import SIDE, tile
 
@@ -46,7 +47,22 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One object and its motion; ``identity`` 0 has no mask. Lengths in pixels, times in frames."""
+    """One object and its motion.
+
+    Args:
+        kind, look: What it is and how it looks.
+        identity: Its value in the id maps; 0 has no mask.
+        medium: "ground", "air" or "water".
+        scale: Pixels per object unit in the first frame.
+        x: Column of the foot in the first frame, in pixels.
+        depth: Row of the foot in the first frame, as a share of the way from the horizon to the lower edge.
+        lift: Pixels above the ground (in the air).
+        heading: 1 faces right, -1 left.
+        swing, period, start: Amplitude (pixels), length (frames) and phase (radians) of the motion to and fro.
+        depth_swing: Amplitude of the motion in depth.
+        motion: "stay", "leave" (and come back) or "enter" (late).
+        reach: How far leaving or entering takes it, in pixels.
+    """
 
     kind: Kind
     look: Look
@@ -130,11 +146,10 @@ class Scene:
         mask = SIDE - 1
         rows = (np.arange(self.size[0]) + self.grain + frame * 97) & mask
         columns = (np.arange(self.size[1]) + self.grain * 3 + frame * 57) & mask
-        noise = (tile("noise")[rows].take(columns, axis=1) >> 6).astype(np.int16)
-        light = np.asarray(self.backdrop.light, dtype=np.uint16) >> 1
-        lit = (image * light >> 7).astype(np.int16)
-        lit += (noise - 2)[..., None]
-        return np.clip(lit, 0, 255).astype(np.uint8)
+        noise = tile("noise")[rows].take(columns, axis=1) >> 6
+        levels = np.arange(SIDE)[:, None] * np.asarray(self.backdrop.light) // 256 - 2
+        lit = cv2.LUT(image, np.clip(levels, 0, 255).astype(np.uint8)[None])
+        return np.asarray(cv2.add(lit, three(noise)))
 
     def _place(self, actor: Actor, frame: int) -> tuple[float, Placement, float]:
         """(depth, placement, phase) of an actor in a frame."""
@@ -145,17 +160,22 @@ class Scene:
             growth = 1 + 0.8 * actor.depth_swing * (sin(wave * 0.7) - sin(actor.start * 0.7))
         elif actor.kind.gait:
             nearest = min(0.4 if self.backdrop.name == "beach" else 0.16, actor.depth)
-            depth = min(max(actor.depth + actor.depth_swing * (sin(wave * 0.8) - sin(actor.start * 0.8)), nearest), 0.99)
+            depth = min(
+                max(actor.depth + actor.depth_swing * (sin(wave * 0.8) - sin(actor.start * 0.8)), nearest), 0.99
+            )
             growth = (depth + 0.5) / (actor.depth + 0.5)
         scale = actor.scale * growth
         x = self._along(actor, frame)
         pace = self._along(actor, frame + 0.5) - self._along(actor, frame - 0.5)
         drift = (self.camera.at(frame + 0.5) - self.camera.at(frame - 0.5)) * (1.0 if self.camera.heading else 0.0)
-        across = float(actor.heading) * (0.86 + 0.14 * sin(actor.start * 5))
-        if actor.kind.gait and not actor.kind.one_way:
+        ball = actor.kind.category.name == "sports ball"
+        across = float(actor.heading) * (1.0 if ball else 0.86 + 0.14 * sin(actor.start * 5))
+        if actor.kind.gait and not actor.kind.one_way and not ball:
             brisk = max(actor.swing * 2 * pi / actor.period, 0.2)
             speed = (pace + drift * depth) / brisk
-            across = max(min(abs(speed) * 1.8, 1.0), 0.58) * (1 if speed * actor.heading >= -1e-9 else -1) * actor.heading
+            across = (
+                max(min(abs(speed) * 1.8, 1.0), 0.58) * (1 if speed * actor.heading >= -1e-9 else -1) * actor.heading
+            )
         travelled = x - actor.x + (self.camera.at(frame) if self.camera.heading else 0.0) * depth
         phase = actor.start + actor.kind.gait * travelled * (1 if across > 0 else -1) / actor.scale
         if actor.medium == "air" or not actor.kind.gait:
@@ -169,7 +189,7 @@ class Scene:
         elif actor.medium == "water":
             y += 0.008 * self.size[0] * sin(frame * 0.35 + actor.start)
             turn = 0.035 * sin(frame * 0.28 + actor.start)
-        elif actor.kind.category.name == "sports ball":
+        elif ball:
             y -= scale * 0.5 * abs(sin(frame * 0.24 + actor.start)) * (actor.swing > 0)
         return depth, Placement(x, y, scale, turn, across), phase
 
@@ -241,7 +261,7 @@ def compose(
             motion = "enter"
         factor = crowd * (zoom[0] + (zoom[1] - zoom[0]) * float(random.random())) * (1.0 if identity else 0.8)
         slot = (int(slots[number]) + 0.5 + 0.5 * (float(random.random()) - 0.5)) / len(names)
-        actors.append(_actor(BY_NAME[name], identity, motion, slot, factor, size, frames, backdrop, heading, random))
+        actors.append(_actor(BY_NAME[name], identity, motion, slot, factor, size, backdrop, heading, random))
     return Scene(size, frames, backdrop, Camera(span, heading, frames), tuple(actors), int(random.integers(256)))
 
 
@@ -252,7 +272,6 @@ def _actor(
     slot: float,
     factor: float,
     size: tuple[int, int],
-    frames: int,
     backdrop: Backdrop,
     pan: int,
     random: np.random.Generator,
@@ -285,8 +304,22 @@ def _actor(
     turning = 1 if random.random() < 0.5 else -1
     moves = kind.gait > 0 or medium == "air" or random.random() < 0.5
     swing = (0.05 + 0.1 * float(random.random())) * width * (1.0 if moves else 0.0) * (1.0 if kind.gait else 0.5)
+    beyond = width * 0.5 + abs(x - width / 2) + scale * wide * 0.9 + swing  # out of sight on either side
+    around = width + scale * wide * 1.7  # out on one side and in again on the other
     return Actor(
-        kind, look, identity, medium, scale, x, depth, lift, pan or turning, swing * (0.6 if pan else 1.0),
-        40 + 50 * float(random.random()), 2 * pi * float(random.random()), 0.06 + 0.14 * float(random.random()), motion,
-        width + scale * wide * 1.7 if motion == "leave" and kind.one_way else width * 0.5 + abs(x - width / 2) + scale * wide * 0.9 + swing,
-    )  # fmt: skip
+        kind=kind,
+        look=look,
+        identity=identity,
+        medium=medium,
+        scale=scale,
+        x=x,
+        depth=depth,
+        lift=lift,
+        heading=pan or turning,
+        swing=swing * (0.6 if pan else 1.0),
+        period=40 + 50 * float(random.random()),
+        start=2 * pi * float(random.random()),
+        depth_swing=0.06 + 0.14 * float(random.random()),
+        motion=motion,
+        reach=around if motion == "leave" and kind.one_way else beyond,
+    )

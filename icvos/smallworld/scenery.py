@@ -34,7 +34,8 @@ def conifer(random: np.random.Generator, leaf: Colour) -> Drawing:
     for index in range(4):
         low, wide = 0.14 + 0.19 * index, 0.3 - 0.055 * index
         drawing.polygon(
-            [(-wide, low), (-wide * 0.4, low + 0.05), (0, low - 0.01), (wide * 0.45, low + 0.04), (wide, low - 0.01), (lean, low + 0.34)],
+            [(-wide, low), (-wide * 0.4, low + 0.05), (0, low - 0.01), (wide * 0.45, low + 0.04), (wide, low - 0.01),
+            (lean, low + 0.34)],
             tint(leaf, 0.76 + 0.09 * index), 140 + 15 * index,
         )  # fmt: skip
     return drawing
@@ -60,7 +61,11 @@ def palm(random: np.random.Generator, leaf: Colour) -> Drawing:
     for angle in (-0.5, 0.1, 0.7, 1.5, 2.4, 3.0, 3.6):
         tip = (lean + cos(angle) * 0.36, 0.8 + sin(angle) * 0.2 - 0.08)
         mid = (lean + cos(angle) * 0.2, 0.84 + sin(angle) * 0.2)
-        drawing.smooth([(lean, 0.77), (mid[0], mid[1] + 0.05), tip, (mid[0], mid[1] - 0.03)], tint(leaf, 0.8 + 0.2 * abs(sin(angle))), 160)
+        drawing.smooth(
+            [(lean, 0.77), (mid[0], mid[1] + 0.05), tip, (mid[0], mid[1] - 0.03)],
+            tint(leaf, 0.8 + 0.2 * abs(sin(angle))),
+            160,
+        )
     return drawing
 
 
@@ -70,7 +75,9 @@ def bush(random: np.random.Generator, leaf: Colour, blossom: Colour | None = Non
     for index in range(9):
         x = -0.42 + 0.84 * ((index * 4) % 9) / 8
         y = 0.22 + 0.2 * float(random.random()) * (1 - abs(x))
-        drawing.ellipse((x, y), (0.2, 0.22 + 0.1 * float(random.random())), tint(leaf, 0.7 + 0.05 * index), 130 + 9 * index)
+        drawing.ellipse(
+            (x, y), (0.2, 0.22 + 0.1 * float(random.random())), tint(leaf, 0.7 + 0.05 * index), 130 + 9 * index
+        )
     drawing.polygon([(-0.58, 0.0), (-0.5, 0.22), (0.5, 0.22), (0.58, 0.0)], tint(leaf, 0.8), 150)
     if blossom:
         for index in range(9):
@@ -98,14 +105,24 @@ def house(random: np.random.Generator, wall: Colour, storeys: int, bays: int) ->
     drawing.polygon([(0, 0), (0, high), (wide, high), (wide, 0)], wall, 150)
     roof = int(random.integers(3))
     if roof == 0:
-        drawing.polygon([(-0.03, high), (0.1, high + 0.22), (wide - 0.1, high + 0.22), (wide + 0.03, high)], (128, 74, 60), 170)
+        drawing.polygon(
+            [(-0.03, high), (0.1, high + 0.22), (wide - 0.1, high + 0.22), (wide + 0.03, high)], (128, 74, 60), 170
+        )
     else:
-        drawing.polygon([(-0.02, high), (-0.02, high + 0.06), (wide + 0.02, high + 0.06), (wide + 0.02, high)], tint(wall, 0.75), 190)
+        drawing.polygon(
+            [(-0.02, high), (-0.02, high + 0.06), (wide + 0.02, high + 0.06), (wide + 0.02, high)],
+            tint(wall, 0.75),
+            190,
+        )
     glass = (92, 112, 130)
     for storey in range(storeys):
         low = 0.34 * storey + 0.12
         if storey == 0:
-            drawing.polygon([(0.05, 0.03), (0.05, low + 0.16), (wide - 0.05, low + 0.16), (wide - 0.05, 0.03)], tint(glass, 0.7), 110)
+            drawing.polygon(
+                [(0.05, 0.03), (0.05, low + 0.16), (wide - 0.05, low + 0.16), (wide - 0.05, 0.03)],
+                tint(glass, 0.7),
+                110,
+            )
             awning = ((196, 70, 58), (66, 120, 150), (214, 168, 72))[int(random.integers(3))]
             strips = max(4, 3 * bays)
             for strip in range(strips):
@@ -113,12 +130,23 @@ def house(random: np.random.Generator, wall: Colour, storeys: int, bays: int) ->
                 right = 0.03 + (wide - 0.06) * (strip + 1) / strips
                 shade = awning if strip % 2 == 0 else (238, 232, 220)
                 drawing.polygon([(left, 0.22), (left, 0.32), (right, 0.32), (right, 0.22)], shade, 200)
-            drawing.polygon([(wide * 0.42, 0.0), (wide * 0.42, 0.21), (wide * 0.58, 0.21), (wide * 0.58, 0.0)], tint(wall, 0.5), 130)
+            drawing.polygon(
+                [(wide * 0.42, 0.0), (wide * 0.42, 0.21), (wide * 0.58, 0.21), (wide * 0.58, 0.0)], tint(wall, 0.5), 130
+            )
             continue
         for bay in range(bays):
             x = 0.3 * bay + 0.075
             pane = glass if random.random() < 0.7 else (232, 206, 140)
-            drawing.polygon([(x - 0.015, low - 0.015), (x - 0.015, low + 0.215), (x + 0.165, low + 0.215), (x + 0.165, low - 0.015)], tint(wall, 1.35), 180)
+            drawing.polygon(
+                [
+                    (x - 0.015, low - 0.015),
+                    (x - 0.015, low + 0.215),
+                    (x + 0.165, low + 0.215),
+                    (x + 0.165, low - 0.015),
+                ],
+                tint(wall, 1.35),
+                180,
+            )
             drawing.polygon([(x, low), (x, low + 0.2), (x + 0.15, low + 0.2), (x + 0.15, low)], pane, 120)
             drawing.polygon([(x, low), (x, low + 0.2), (x + 0.07, low + 0.2)], tint(pane, 1.25), 120)
             drawing.limb((x + 0.075, low), (x + 0.075, low + 0.2), (0.006, 0.006), tint(wall, 1.3), 150)
@@ -143,11 +171,28 @@ def trunk(random: np.random.Generator, bark: Colour) -> Drawing:
     drawing = Drawing()
     lean = 0.04 * (float(random.random()) - 0.5)
     drawing.smooth(
-        [(-0.13, 0), (-0.07, 0.07), (-0.052, 0.3), (-0.05 + lean, 1.2), (0.05 + lean, 1.2), (0.056, 0.3), (0.075, 0.06), (0.14, 0)], bark, 190
+        [
+            (-0.13, 0),
+            (-0.07, 0.07),
+            (-0.052, 0.3),
+            (-0.05 + lean, 1.2),
+            (0.05 + lean, 1.2),
+            (0.056, 0.3),
+            (0.075, 0.06),
+            (0.14, 0),
+        ],
+        bark,
+        190,
     )
     for index in range(5):
         y = 0.14 + 0.18 * index
-        drawing.limb((-0.03 + 0.02 * (index % 3), y), (-0.026 + 0.02 * (index % 3), y + 0.1), (0.005, 0.003), tint(bark, 0.7), 170)
+        drawing.limb(
+            (-0.03 + 0.02 * (index % 3), y),
+            (-0.026 + 0.02 * (index % 3), y + 0.1),
+            (0.005, 0.003),
+            tint(bark, 0.7),
+            170,
+        )
     return drawing
 
 
@@ -162,7 +207,11 @@ def window(random: np.random.Generator) -> Drawing:
     drawing.limb((0.05, 0.5), (0.95, 0.5), (0.018, 0.018), (240, 238, 232), 190)
     cloth = ((196, 92, 80), (88, 128, 168), (214, 180, 110), (120, 150, 118))[int(random.integers(4))]
     for side, x in ((1, -0.1), (-1, 1.1)):
-        drawing.smooth([(x, 1.08), (x + side * 0.34, 1.08), (x + side * 0.2, 0.5), (x + side * 0.24, -0.08), (x, -0.08)], cloth, 220)
+        drawing.smooth(
+            [(x, 1.08), (x + side * 0.34, 1.08), (x + side * 0.2, 0.5), (x + side * 0.24, -0.08), (x, -0.08)],
+            cloth,
+            220,
+        )
         drawing.limb((x + side * 0.1, 1.0), (x + side * 0.09, 0.0), (0.012, 0.012), tint(cloth, 0.8), 200)
     drawing.limb((-0.16, 1.08), (1.16, 1.08), (0.025, 0.025), (120, 92, 64), 230)
     return drawing
@@ -172,9 +221,13 @@ def painting(random: np.random.Generator) -> Drawing:
     """A framed picture, 1.2 x 0.9 units."""
     drawing = Drawing()
     drawing.polygon([(0, 0), (0, 0.9), (1.2, 0.9), (1.2, 0)], (132, 96, 58), 210)
-    sky, land = (((226, 196, 150), (150, 96, 74)), ((166, 196, 214), (90, 120, 96)), ((232, 214, 196), (92, 108, 142)))[int(random.integers(3))]
+    sky, land = (((226, 196, 150), (150, 96, 74)), ((166, 196, 214), (90, 120, 96)), ((232, 214, 196), (92, 108, 142)))[
+        int(random.integers(3))
+    ]
     drawing.polygon([(0.1, 0.1), (0.1, 0.8), (1.1, 0.8), (1.1, 0.1)], sky, 130)
-    drawing.polygon([(0.1, 0.1), (0.1, 0.34), (0.4, 0.58), (0.66, 0.3), (0.86, 0.46), (1.1, 0.26), (1.1, 0.1)], land, 130)
+    drawing.polygon(
+        [(0.1, 0.1), (0.1, 0.34), (0.4, 0.58), (0.66, 0.3), (0.86, 0.46), (1.1, 0.26), (1.1, 0.1)], land, 130
+    )
     drawing.ellipse((0.84, 0.62), (0.08, 0.08), (248, 232, 190), 130)
     return drawing
 

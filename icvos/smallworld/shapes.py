@@ -1,7 +1,7 @@
-"""Drawings as lists of flat parts: polygons, smooth outlines, ellipses, limbs and rings, each with a colour and a relief.
+"""Drawings as lists of flat parts: polygons, smooth outlines, ellipses, limbs, rings, each with colour and relief.
 
-A drawing is made in the object's own units: x to the right (objects face right), y **up**, the ground at y = 0, about one unit
-tall. `icvos.smallworld.paint` turns it into pixels.
+A drawing is made in the object's own units: x to the right (objects face right), y **up**, the ground at y = 0,
+about one unit tall. `icvos.smallworld.paint` turns it into pixels.
 """
 
 from collections.abc import Sequence
@@ -96,6 +96,14 @@ class Drawing:
             self._count += len(contour)
         self.parts.append(Part(tuple(slices), colour, relief, 255 if marked else 0))
 
+    def place(self, other: "Drawing", origin: Point, scale: Point) -> None:
+        """The parts of another drawing, scaled along x and y and moved so that its origin lies at ``origin``."""
+        self._points.append(other.points * np.asarray(scale) + np.asarray(origin))
+        for part in other.parts:
+            contours = tuple((start + self._count, end + self._count) for start, end in part.contours)
+            self.parts.append(Part(contours, part.colour, part.relief, part.marked))
+        self._count += len(self._points[-1])
+
     def polygon(self, points: Points, colour: Colour, relief: int = 140, marked: bool = False) -> None:
         """A polygon with sharp corners."""
         self.add([np.asarray(points, dtype=np.float64)], colour, relief, marked)
@@ -127,9 +135,7 @@ class Drawing:
         """A round-ended bar from ``start`` to ``end`` with radii ``width`` at the two ends."""
         self.add([_limb(start, end, width)], colour, relief, marked)
 
-    def chain(
-        self, points: Points, width: Point, colour: Colour, relief: int = 140, marked: bool = False
-    ) -> None:
+    def chain(self, points: Points, width: Point, colour: Colour, relief: int = 140, marked: bool = False) -> None:
         """Limbs along ``points`` whose radius goes from ``width[0]`` to ``width[1]``: tails, trunks, ropes."""
         radii = np.linspace(width[0], width[1], len(points))
         for index in range(len(points) - 1):

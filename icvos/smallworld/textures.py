@@ -16,7 +16,7 @@ def _random(kind: int) -> np.random.Generator:
 
 
 def _value_noise(generator: np.random.Generator, cells: tuple[int, int]) -> np.ndarray:
-    """(256, 256) int64 in 0..255 * 2**16: random values on a periodic grid of ``cells`` (rows, columns), interpolated."""
+    """(256, 256) int64 in 0..255 * 2**16: random values on a periodic grid of ``cells`` = (rows, columns)."""
     grid = generator.integers(0, 256, cells)
     axes = []
     for count in cells:

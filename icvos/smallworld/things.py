@@ -1,4 +1,4 @@
-"""Things that people hold, sit on or play with. Each function takes a `Look` and a phase and returns a `Drawing`."""
+"""Things that people hold, sit on or play with, drawn from parts: (look, phase) to a `Drawing`."""
 
 from math import cos, pi, sin
 
@@ -9,7 +9,7 @@ from icvos.smallworld.shapes import Drawing, Look, Point, tint
 _STEEL = (168, 172, 180)
 
 
-def umbrella(look: Look, phase: float) -> Drawing:
+def umbrella(look: Look, _phase: float) -> Drawing:
     """An open canopy of alternating panels on a shaft with a hooked handle."""
     drawing = Drawing()
     one, two, s = look.colours[0], look.colours[1], look.shape
@@ -20,10 +20,18 @@ def umbrella(look: Look, phase: float) -> Drawing:
     steps = np.linspace(0, 1, 7)
     for index in range(6):
         left, right = float(ribs[index]), float(ribs[index + 1])
-        bow = [(x * float(np.sin(t * pi / 2)), edge + (top - edge) * float(np.cos(t * pi / 2))) for x, t in ((left, t) for t in steps)]
-        back = [(x * float(np.sin(t * pi / 2)), edge + (top - edge) * float(np.cos(t * pi / 2))) for x, t in ((right, t) for t in steps[::-1])]
+        bow = [
+            (x * float(np.sin(t * pi / 2)), edge + (top - edge) * float(np.cos(t * pi / 2)))
+            for x, t in ((left, t) for t in steps)
+        ]
+        back = [
+            (x * float(np.sin(t * pi / 2)), edge + (top - edge) * float(np.cos(t * pi / 2)))
+            for x, t in ((right, t) for t in steps[::-1])
+        ]
         middle = ((left + right) / 2, edge + 0.055)
-        drawing.polygon([*bow, middle, *back], one if index % 2 == 0 else two, 150 + 18 * (3 - abs(index - 3)), marked=True)
+        drawing.polygon(
+            [*bow, middle, *back], one if index % 2 == 0 else two, 150 + 18 * (3 - abs(index - 3)), marked=True
+        )
     drawing.limb((0, top - 0.01), (0, top + 0.07), (0.016, 0.01), _STEEL, 200)
     return drawing
 
@@ -43,7 +51,8 @@ def sports_ball(look: Look, phase: float) -> Drawing:
                 angle = turn + index * 2 * pi / 5
                 x, y = ring * cos(angle), 0.5 + ring * sin(angle)
                 corners = [
-                    (x + radius * cos(turn + k * 2 * pi / 5 + ring), y + radius * sin(turn + k * 2 * pi / 5 + ring)) for k in range(5)
+                    (x + radius * cos(turn + k * 2 * pi / 5 + ring), y + radius * sin(turn + k * 2 * pi / 5 + ring))
+                    for k in range(5)
                 ]
                 drawing.polygon(corners, two, 200)
                 if ring:
@@ -51,14 +60,19 @@ def sports_ball(look: Look, phase: float) -> Drawing:
                     drawing.limb((x, y), (0.48 * cos(angle), 0.5 + 0.48 * sin(angle)), (0.03, 0.03), two, 200)
     elif look.variant == 1:
         for angle in (turn, turn + pi / 2):
-            drawing.limb((-0.49 * cos(angle), 0.5 - 0.49 * sin(angle)), (0.49 * cos(angle), 0.5 + 0.49 * sin(angle)), (0.016, 0.016), two, 190)
+            drawing.limb(
+                (-0.49 * cos(angle), 0.5 - 0.49 * sin(angle)),
+                (0.49 * cos(angle), 0.5 + 0.49 * sin(angle)),
+                (0.016, 0.016),
+                two,
+                190,
+            )
         for side in (-1, 1):
-            arc = np.linspace(-0.95, 0.95, 8)
-            points: list[Point] = []
-            for t in arc:
+            seam: list[Point] = []
+            for t in np.linspace(-0.95, 0.95, 8):
                 x, y = side * (0.5 - 0.24 * cos(t * 1.2)), 0.44 * t
-                points.append((x * cos(turn) - y * sin(turn), 0.5 + x * sin(turn) + y * cos(turn)))
-            drawing.chain(points, (0.016, 0.016), two, 190)
+                seam.append((x * cos(turn) - y * sin(turn), 0.5 + x * sin(turn) + y * cos(turn)))
+            drawing.chain(seam, (0.016, 0.016), two, 190)
     else:
         for index in range(6):
             a, b = turn + index * pi / 3, turn + (index + 1) * pi / 3
@@ -79,7 +93,11 @@ def kite(look: Look, phase: float) -> Drawing:
     for index in (2, 4, 6):
         x, y = tail[index]
         for side in (-1, 1):
-            drawing.polygon([(x, y), (x + side * 0.1, y + 0.055), (x + side * 0.1, y - 0.055)], (one, two, three)[index // 2 - 1], 170)
+            drawing.polygon(
+                [(x, y), (x + side * 0.1, y + 0.055), (x + side * 0.1, y - 0.055)],
+                (one, two, three)[index // 2 - 1],
+                170,
+            )
     top, low, cross = (0.0, 1.3), (0.0, 0.4), 0.95
     drawing.polygon([top, (-wide, cross), (0, cross)], one, 190)
     drawing.polygon([top, (wide, cross), (0, cross)], two, 170)
@@ -90,17 +108,21 @@ def kite(look: Look, phase: float) -> Drawing:
     return drawing
 
 
-def bottle(look: Look, phase: float) -> Drawing:
+def bottle(look: Look, _phase: float) -> Drawing:
     """Glass with a neck, cap, label and a highlight: wine-like (0) or a round flask (1)."""
     drawing = Drawing()
     glass, label, cap = look.colours[0], look.colours[1], look.colours[2]
     wide = (0.17 if look.variant == 0 else 0.24) + 0.02 * look.shape[0]
     shoulder = 0.62 if look.variant == 0 else 0.55
     drawing.smooth(
-        [(-wide, 0.0), (-wide, 0.0), (-wide * 1.02, shoulder * 0.6), (-wide, shoulder), (-0.075, shoulder + 0.15), (-0.065, 0.95), (-0.065, 1.0),
-         (0.065, 1.0), (0.065, 0.95), (0.075, shoulder + 0.15), (wide, shoulder), (wide * 1.02, shoulder * 0.6), (wide, 0.0), (wide, 0.0)], glass, 190,
+        [(-wide, 0.0), (-wide, 0.0), (-wide * 1.02, shoulder * 0.6), (-wide, shoulder), (-0.075, shoulder + 0.15),
+        (-0.065, 0.95), (-0.065, 1.0),
+         (0.065, 1.0), (0.065, 0.95), (0.075, shoulder + 0.15), (wide, shoulder), (wide * 1.02, shoulder * 0.6),
+         (wide, 0.0), (wide, 0.0)], glass, 190,
     )  # fmt: skip
-    drawing.polygon([(-wide * 0.97, 0.02), (-wide * 0.97, 0.3), (wide * 0.97, 0.3), (wide * 0.97, 0.02)], tint(glass, 0.72), 190)
+    drawing.polygon(
+        [(-wide * 0.97, 0.02), (-wide * 0.97, 0.3), (wide * 0.97, 0.3), (wide * 0.97, 0.02)], tint(glass, 0.72), 190
+    )
     drawing.polygon([(-wide, 0.17), (-wide, 0.47), (wide, 0.47), (wide, 0.17)], label, 200)
     drawing.polygon([(-wide, 0.38), (-wide, 0.42), (wide, 0.42), (wide, 0.38)], cap, 200)
     drawing.ellipse((0, 0.28), (0.07, 0.06), cap, 200)
@@ -110,7 +132,7 @@ def bottle(look: Look, phase: float) -> Drawing:
     return drawing
 
 
-def cup(look: Look, phase: float) -> Drawing:
+def cup(look: Look, _phase: float) -> Drawing:
     """A mug with a handle, a visible rim with coffee or tea, and a band or a dot."""
     drawing = Drawing()
     clay, band, s = look.colours[0], look.colours[1], look.shape
@@ -118,7 +140,8 @@ def cup(look: Look, phase: float) -> Drawing:
     handle = [(wide * 0.9 + 0.3 * sin(t), tall * 0.52 + 0.22 * cos(t)) for t in np.linspace(0.2, pi - 0.2, 7)]
     drawing.chain(handle, (0.055, 0.055), tint(clay, 0.9), 170)
     drawing.smooth(
-        [(-wide * taper, 0.03), (-wide * taper, 0.03), (-wide, tall), (-wide, tall), (wide, tall), (wide, tall), (wide * taper, 0.03), (wide * taper, 0.03),
+        [(-wide * taper, 0.03), (-wide * taper, 0.03), (-wide, tall), (-wide, tall), (wide, tall), (wide, tall),
+        (wide * taper, 0.03), (wide * taper, 0.03),
          (0, -0.05)], clay, 205,
     )  # fmt: skip
     if look.variant == 0:
@@ -149,7 +172,8 @@ def potted_plant(look: Look, phase: float) -> Drawing:
             drawing.limb((0, 0.4), tip, (0.016, 0.012), tint(leaf, 0.6), 130)
             drawing.ellipse(tip, (0.22, 0.11), tint(leaf, 0.82 + 0.06 * index), 150 + 10 * index, True, turn=turn)
             drawing.limb(
-                (tip[0] - cos(turn) * 0.15, tip[1] - sin(turn) * 0.15), (tip[0] + cos(turn) * 0.17, tip[1] + sin(turn) * 0.17),
+                (tip[0] - cos(turn) * 0.15, tip[1] - sin(turn) * 0.15), (tip[0] + cos(turn) * 0.17,
+                tip[1] + sin(turn) * 0.17),
                 (0.008, 0.005), tint(leaf, 1.3), 150 + 10 * index,
             )  # fmt: skip
     elif look.variant == 1:
@@ -160,7 +184,8 @@ def potted_plant(look: Look, phase: float) -> Drawing:
             side = (-sin(turn) * 0.05, cos(turn) * 0.05)
             mid = (cos(turn) * reach * 0.5, 0.36 + sin(turn) * reach * 0.5 + 0.05)
             drawing.polygon(
-                [(-side[0] * 0.5, 0.36 - side[1] * 0.5), (mid[0] - side[0], mid[1] - side[1]), tip, (mid[0] + side[0], mid[1] + side[1]),
+                [(-side[0] * 0.5, 0.36 - side[1] * 0.5), (mid[0] - side[0], mid[1] - side[1]), tip, (mid[0] + side[0],
+                mid[1] + side[1]),
                  (side[0] * 0.5, 0.36 + side[1] * 0.5)], tint(leaf, 0.8 + 0.06 * index), 140 + 9 * index, True,
             )  # fmt: skip
     else:
@@ -179,7 +204,7 @@ def potted_plant(look: Look, phase: float) -> Drawing:
     return drawing
 
 
-def chair(look: Look, phase: float) -> Drawing:
+def chair(look: Look, _phase: float) -> Drawing:
     """A dining chair seen at an angle: four legs, a cushion, a back with slats (0) or upholstered (1)."""
     drawing = Drawing()
     wood, cloth, s = look.colours[0], look.colours[1], look.shape
@@ -194,7 +219,9 @@ def chair(look: Look, phase: float) -> Drawing:
     else:
         drawing.polygon([(-0.31, 0.54), (-0.34, back), (-0.12, back + 0.06), (-0.1, 0.6)], cloth, 200, marked=True)
     drawing.polygon([(-0.36, 0.4), (-0.34, 0.48), (-0.1, 0.57), (0.4, 0.56), (0.36, 0.44)], wood, 170)
-    drawing.smooth([(-0.34, 0.47), (-0.3, 0.53), (-0.08, 0.6), (0.38, 0.59), (0.42, 0.53), (0.3, 0.48)], cloth, 215, marked=True)
+    drawing.smooth(
+        [(-0.34, 0.47), (-0.3, 0.53), (-0.08, 0.6), (0.38, 0.59), (0.42, 0.53), (0.3, 0.48)], cloth, 215, marked=True
+    )
     for x in (-0.31, 0.3):
         drawing.limb((x, 0.43), (x + (0.03 if x > 0 else -0.03), 0.02), (0.038, 0.028), wood, 200)
     drawing.limb((-0.31, 0.2), (0.31, 0.2), (0.018, 0.018), tint(wood, 0.85), 190)

@@ -1,4 +1,4 @@
-"""Things that carry people, drawn from parts. Each function takes a `Look` and a phase (radians of wheel) and returns a `Drawing`."""
+"""Things that carry people, drawn from parts: (look, phase in radians of the wheels) to a `Drawing`."""
 
 from math import cos, pi, sin
 
@@ -28,7 +28,16 @@ def _pane(drawing: Drawing, points: list[Point], glass: Colour = _GLASS) -> None
     """A window with a diagonal glint."""
     drawing.polygon(points, tint(glass, 0.62), 120)
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = points  # lower left, upper left, upper right, lower right
-    drawing.polygon([(ax, ay), (bx, by), (bx + (cx - bx) * 0.55, by + (cy - by) * 0.55), (ax + (dx - ax) * 0.25, ay + (dy - ay) * 0.25)], glass, 120)
+    drawing.polygon(
+        [
+            (ax, ay),
+            (bx, by),
+            (bx + (cx - bx) * 0.55, by + (cy - by) * 0.55),
+            (ax + (dx - ax) * 0.25, ay + (dy - ay) * 0.25),
+        ],
+        glass,
+        120,
+    )
 
 
 def car(look: Look, phase: float) -> Drawing:
@@ -39,23 +48,40 @@ def car(look: Look, phase: float) -> Drawing:
     sill, belt = 0.13, 0.4
     rear_roof = {0: -0.42, 1: -0.68, 2: -0.82}[look.variant]
     rear_belt = {0: -0.74, 1: -0.92, 2: -0.96}[look.variant] * long
-    drawing.polygon([(-long * 0.96, 0.12), (long * 0.96, 0.12), (long * 0.9, 0.2), (-long * 0.9, 0.2)], (28, 28, 32), 90)
     drawing.polygon(
-        [(rear_belt, belt - 0.02), (rear_roof - 0.03, roof - 0.03), (rear_roof + 0.08, roof), (0.18, roof), (0.3, roof - 0.035),
+        [(-long * 0.96, 0.12), (long * 0.96, 0.12), (long * 0.9, 0.2), (-long * 0.9, 0.2)], (28, 28, 32), 90
+    )
+    drawing.polygon(
+        [(rear_belt, belt - 0.02), (rear_roof - 0.03, roof - 0.03), (rear_roof + 0.08, roof), (0.18, roof), (0.3,
+        roof - 0.035),
          (0.62, belt - 0.02)], paint, 165,
     )  # fmt: skip
     drawing.smooth(
-        [(-long, sill + 0.02), (-long * 1.02, belt - 0.04), (-long * 0.92, belt + 0.03), (-0.3, belt + 0.04), (0.5, belt + 0.03), (long * 0.9, belt - 0.06),
-         (long * 1.03, belt - 0.14), (long * 1.01, sill + 0.02), (long * 0.7, sill - 0.02), (-long * 0.7, sill - 0.02)], paint, 190,
+        [(-long, sill + 0.02), (-long * 1.02, belt - 0.04), (-long * 0.92, belt + 0.03), (-0.3, belt + 0.04), (0.5,
+        belt + 0.03), (long * 0.9, belt - 0.06),
+         (long * 1.03, belt - 0.14), (long * 1.01, sill + 0.02), (long * 0.7, sill - 0.02), (-long * 0.7,
+         sill - 0.02)], paint, 190,
     )  # fmt: skip
-    _pane(drawing, [(rear_belt + 0.14, belt + 0.02), (rear_roof + 0.04, roof - 0.06), (-0.16, roof - 0.05), (-0.16, belt + 0.02)])
+    _pane(
+        drawing,
+        [(rear_belt + 0.14, belt + 0.02), (rear_roof + 0.04, roof - 0.06), (-0.16, roof - 0.05), (-0.16, belt + 0.02)],
+    )
     _pane(drawing, [(-0.09, belt + 0.02), (-0.09, roof - 0.05), (0.2, roof - 0.06), (0.5, belt + 0.02)])
     drawing.limb((-0.125, belt), (-0.125, sill + 0.05), (0.008, 0.008), tint(paint, 0.6), 150)
     drawing.limb((0.44, belt - 0.02), (0.4, sill + 0.06), (0.008, 0.008), tint(paint, 0.6), 150)
     drawing.limb((-0.3, belt - 0.05), (-0.2, belt - 0.05), (0.014, 0.014), tint(paint, 0.5), 215)
     drawing.limb((-long * 0.9, 0.24), (long * 0.92, 0.24), (0.012, 0.012), tint(paint, 0.72), 170)
     drawing.ellipse((long * 0.95, belt - 0.12), (0.06, 0.038), _LAMP, 220)
-    drawing.polygon([(-long * 1.0, belt - 0.1), (-long * 1.0, belt - 0.01), (-long * 0.92, belt - 0.01), (-long * 0.94, belt - 0.1)], _REAR, 200)
+    drawing.polygon(
+        [
+            (-long * 1.0, belt - 0.1),
+            (-long * 1.0, belt - 0.01),
+            (-long * 0.92, belt - 0.01),
+            (-long * 0.94, belt - 0.1),
+        ],
+        _REAR,
+        200,
+    )
     for x in (-long * 0.6, long * 0.6):
         drawing.ellipse((x, 0.17), (0.215, 0.215), (26, 26, 30), 100)
         _wheel(drawing, (x, 0.165), 0.17, phase)
@@ -68,27 +94,57 @@ def bus(look: Look, phase: float) -> Drawing:
     paint, band, s = look.colours[0], look.colours[1], look.shape
     long, top = (1.15 + 0.12 * s[0], 0.86) if look.variant == 0 else (0.98, 1.22)
     drawing.polygon([(-long, 0.1), (long, 0.1), (long, 0.24), (-long, 0.24)], (34, 34, 38), 100)
-    body = [(-long, 0.14), (-long, top - 0.08), (-long + 0.07, top), (long - 0.12, top), (long, top - 0.12), (long + 0.03, 0.4), (long + 0.02, 0.14)]
+    body = [
+        (-long, 0.14),
+        (-long, top - 0.08),
+        (-long + 0.07, top),
+        (long - 0.12, top),
+        (long, top - 0.12),
+        (long + 0.03, 0.4),
+        (long + 0.02, 0.14),
+    ]
     drawing.polygon(body, paint, 185)
     drawing.polygon([(-long, 0.3), (-long, 0.38), (long + 0.02, 0.38), (long + 0.025, 0.3)], band, 185)
-    drawing.polygon([(-long + 0.05, top), (long - 0.14, top), (long - 0.2, top + 0.03), (-long + 0.12, top + 0.03)], tint(paint, 0.8), 160)
+    drawing.polygon(
+        [(-long + 0.05, top), (long - 0.14, top), (long - 0.2, top + 0.03), (-long + 0.12, top + 0.03)],
+        tint(paint, 0.8),
+        160,
+    )
     for floor in range(look.variant + 1):
         low = 0.46 + 0.4 * floor
         high = low + 0.26
         count = 6
         width = (2 * long - 0.34) / count
-        drawing.polygon([(-long + 0.05, low - 0.02), (-long + 0.05, high + 0.02), (long - 0.28, high + 0.02), (long - 0.28, low - 0.02)], (40, 44, 50), 130)
+        drawing.polygon(
+            [
+                (-long + 0.05, low - 0.02),
+                (-long + 0.05, high + 0.02),
+                (long - 0.28, high + 0.02),
+                (long - 0.28, low - 0.02),
+            ],
+            (40, 44, 50),
+            130,
+        )
         for index in range(count):
             x = -long + 0.075 + index * width
             right = min(x + width * 0.88, long - 0.3)
             _pane(drawing, [(x, low), (x, high), (right, high), (right, low)])
-        _pane(drawing, [(long - 0.2, low - 0.04), (long - 0.2, high + 0.02), (long - 0.05, high), (long + 0.005, low - 0.04)])
-    drawing.polygon([(long - 0.46, 0.15), (long - 0.46, 0.7), (long - 0.27, 0.7), (long - 0.27, 0.15)], tint(paint, 0.55), 120)
+        _pane(
+            drawing,
+            [(long - 0.2, low - 0.04), (long - 0.2, high + 0.02), (long - 0.05, high), (long + 0.005, low - 0.04)],
+        )
+    drawing.polygon(
+        [(long - 0.46, 0.15), (long - 0.46, 0.7), (long - 0.27, 0.7), (long - 0.27, 0.15)], tint(paint, 0.55), 120
+    )
     for x in (long - 0.445, long - 0.355):
         _pane(drawing, [(x, 0.19), (x, 0.67), (x + 0.07, 0.67), (x + 0.07, 0.19)])
     drawing.ellipse((long - 0.02, 0.23), (0.035, 0.03), _LAMP, 215)
     drawing.polygon([(-long, 0.2), (-long, 0.28), (-long + 0.035, 0.28), (-long + 0.035, 0.2)], _REAR, 200)
-    drawing.polygon([(long - 0.22, top - 0.1), (long - 0.22, top - 0.03), (long - 0.08, top - 0.03), (long - 0.06, top - 0.1)], (250, 190, 60), 170)
+    drawing.polygon(
+        [(long - 0.22, top - 0.1), (long - 0.22, top - 0.03), (long - 0.08, top - 0.03), (long - 0.06, top - 0.1)],
+        (250, 190, 60),
+        170,
+    )
     for x in (-long * 0.58, long * 0.5):
         drawing.ellipse((x, 0.16), (0.175, 0.175), (30, 30, 34), 90)
         _wheel(drawing, (x, 0.14), 0.14, phase)
@@ -112,10 +168,16 @@ def truck(look: Look, phase: float) -> Drawing:
         drawing.polygon([(back, 0.29), (back - 0.08, 0.78), (0.46, 0.78), (0.38, 0.29)], load, 190)
         for step in range(1, 6):
             x = back + (0.4 - back) * step / 6
-            drawing.polygon([(x - 0.03, 0.3), (x - 0.03, 0.76), (x + 0.03, 0.76), (x + 0.03, 0.3)], tint(load, 0.72), 200)
+            drawing.polygon(
+                [(x - 0.03, 0.3), (x - 0.03, 0.76), (x + 0.03, 0.76), (x + 0.03, 0.3)], tint(load, 0.72), 200
+            )
     else:
         drawing.limb((back + 0.3, 0.62), (0.12, 0.62), (0.33, 0.33), load, 230)
-        drawing.polygon([(back * 0.6, 0.3), (back * 0.6, 0.93), (back * 0.6 + 0.1, 0.93), (back * 0.6 + 0.1, 0.3)], look.colours[2], 230)
+        drawing.polygon(
+            [(back * 0.6, 0.3), (back * 0.6, 0.93), (back * 0.6 + 0.1, 0.93), (back * 0.6 + 0.1, 0.3)],
+            look.colours[2],
+            230,
+        )
         drawing.polygon([(-0.1, 0.3), (-0.1, 0.93), (0.0, 0.93), (0.0, 0.3)], look.colours[2], 230)
     drawing.polygon(
         [(0.47, 0.19), (0.47, 0.86), (0.55, 0.93), (0.86, 0.92), (0.98, 0.6), (1.12, 0.52), (1.14, 0.19)], cab, 200
@@ -137,7 +199,8 @@ def _spokes(drawing: Drawing, centre: Point, radius: float, phase: float, width:
     for spoke in range(6):
         angle = -phase + spoke * pi / 3
         drawing.limb(
-            centre, (centre[0] + cos(angle) * (radius - tyre), centre[1] + sin(angle) * (radius - tyre)), (width, width),
+            centre, (centre[0] + cos(angle) * (radius - tyre), centre[1] + sin(angle) * (radius - tyre)), (width,
+            width),
             (168, 170, 176), 150,
         )  # fmt: skip
     drawing.ellipse(centre, (0.045, 0.045), (90, 92, 98), 190)
@@ -189,12 +252,16 @@ def motorcycle(look: Look, phase: float) -> Drawing:
         _spokes(drawing, centre, 0.2, phase, 0.012, 0.04)
     drawing.limb(rear, (-0.1, 0.34), (0.045, 0.05), (80, 82, 88), 160)
     drawing.limb(front, (0.36, 0.86), (0.04, 0.045), (186, 190, 196), 190)
-    drawing.smooth([(-0.3, 0.16), (-0.34, 0.44), (-0.1, 0.58), (0.3, 0.56), (0.36, 0.3), (0.2, 0.14)], (74, 76, 82), 180)
+    drawing.smooth(
+        [(-0.3, 0.16), (-0.34, 0.44), (-0.1, 0.58), (0.3, 0.56), (0.36, 0.3), (0.2, 0.14)], (74, 76, 82), 180
+    )
     for step in range(4):
         drawing.limb((-0.02, 0.26 + step * 0.07), (0.24, 0.29 + step * 0.07), (0.02, 0.02), (166, 170, 176), 200)
     drawing.limb((0.1, 0.2), (-0.86, 0.24), (0.035, 0.06), (206, 208, 212), 215)
     drawing.smooth([(-0.92, 0.62), (-0.84, 0.7), (-0.5, 0.62), (-0.44, 0.5), (-0.76, 0.5)], paint, 200)
-    drawing.smooth([(-0.66, 0.62), (-0.62, 0.76), (-0.34, 0.68), (0.02, 0.66), (0.0, 0.54), (-0.4, 0.56)], (38, 32, 32), 215)
+    drawing.smooth(
+        [(-0.66, 0.62), (-0.62, 0.76), (-0.34, 0.68), (0.02, 0.66), (0.0, 0.54), (-0.4, 0.56)], (38, 32, 32), 215
+    )
     drawing.smooth([(-0.1, 0.6), (-0.04, 0.8), (0.22, 0.88), (0.44, 0.78), (0.4, 0.58), (0.1, 0.54)], paint, 225)
     drawing.smooth([(0.04, 0.64), (0.1, 0.72), (0.34, 0.74), (0.36, 0.66)], look.colours[1], 225)
     drawing.smooth([(0.36, 0.52), (0.44, 0.63), (0.72, 0.64), (0.94, 0.5), (0.7, 0.56)], tint(paint, 0.9), 210)
@@ -213,11 +280,29 @@ def boat(look: Look, phase: float) -> Drawing:
         bend = 0.05 * sin(phase * 0.3)
         drawing.limb((0.05, 0.2), (0.05, 1.52), (0.022, 0.016), (120, 92, 66), 160)
         main, jib = look.colours[2], look.colours[3]
-        drawing.smooth([(0.0, 1.46), (0.0, 1.46), (-0.3 - bend, 0.95), (-0.62 - bend, 0.38), (-0.62 - bend, 0.38), (0.0, 0.36), (0.0, 0.36)], main, 190)
+        drawing.smooth(
+            [
+                (0.0, 1.46),
+                (0.0, 1.46),
+                (-0.3 - bend, 0.95),
+                (-0.62 - bend, 0.38),
+                (-0.62 - bend, 0.38),
+                (0.0, 0.36),
+                (0.0, 0.36),
+            ],
+            main,
+            190,
+        )
         drawing.smooth([(-0.12, 1.1), (-0.3 - bend, 0.88), (-0.5, 0.62), (0.0, 0.6), (0.0, 1.1)], jib, 190)
-        drawing.smooth([(0.1, 1.36), (0.1, 1.36), (0.42 + bend, 0.86), (0.78, 0.34), (0.78, 0.34), (0.12, 0.36)], tint(main, 0.92), 180)
+        drawing.smooth(
+            [(0.1, 1.36), (0.1, 1.36), (0.42 + bend, 0.86), (0.78, 0.34), (0.78, 0.34), (0.12, 0.36)],
+            tint(main, 0.92),
+            180,
+        )
         for height in (0.7, 1.0):
-            drawing.limb((-0.02, height), (-0.42 + 0.3 * (height - 0.7), height - 0.03), (0.006, 0.006), tint(main, 0.78), 190)
+            drawing.limb(
+                (-0.02, height), (-0.42 + 0.3 * (height - 0.7), height - 0.03), (0.006, 0.006), tint(main, 0.78), 190
+            )
         drawing.polygon([(0.05, 1.52), (-0.18, 1.58), (0.05, 1.64)], trim, 170)
         drawing.limb((0.05, 1.5), (0.05, 1.64), (0.014, 0.012), (120, 92, 66), 160)
     elif look.variant == 1:
@@ -240,9 +325,13 @@ def boat(look: Look, phase: float) -> Drawing:
         drawing.ellipse((-0.55, 0.32), (0.2, 0.12), (196, 120, 58), 190)
     low = -0.03
     drawing.polygon(
-        [(-0.86, 0.32), (-0.74, low), (0.72, low), (0.94, 0.16), (1.08 + 0.05 * s[0], 0.4), (0.6, 0.31), (-0.3, 0.28)], hull, 205
+        [(-0.86, 0.32), (-0.74, low), (0.72, low), (0.94, 0.16), (1.08 + 0.05 * s[0], 0.4), (0.6, 0.31), (-0.3, 0.28)],
+        hull,
+        205,
     )
-    drawing.polygon([(-0.86, 0.32), (-0.83, 0.24), (0.98, 0.26), (1.08 + 0.05 * s[0], 0.4), (0.6, 0.31), (-0.3, 0.28)], trim, 210)
+    drawing.polygon(
+        [(-0.86, 0.32), (-0.83, 0.24), (0.98, 0.26), (1.08 + 0.05 * s[0], 0.4), (0.6, 0.31), (-0.3, 0.28)], trim, 210
+    )
     drawing.polygon([(-0.755, 0.04), (-0.74, low), (0.72, low), (0.78, 0.04)], tint(hull, 0.55), 190)
     if look.variant:
         for x in (-0.5, -0.2, 0.55):
@@ -262,7 +351,8 @@ def airplane(look: Look, phase: float) -> Drawing:
         drawing.polygon([(-0.82, 0.56), (-1.1, 0.72), (-1.18, 0.72), (-1.04, 0.54)], tint(body, 0.7), 130)
         drawing.polygon([(-0.7, 0.56), (-1.02, 1.0), (-1.2, 1.0), (-1.1, 0.52)], trim, 170)
         drawing.smooth(
-            [(-1.26, 0.54), (-1.0, 0.38), (-0.5, 0.3), (0.6, 0.3), (0.98, 0.36), (1.16, 0.44), (1.0, 0.56), (0.66, 0.62), (-0.5, 0.61), (-1.1, 0.6)],
+            [(-1.26, 0.54), (-1.0, 0.38), (-0.5, 0.3), (0.6, 0.3), (0.98, 0.36), (1.16, 0.44), (1.0, 0.56), (0.66,
+            0.62), (-0.5, 0.61), (-1.1, 0.6)],
             body, 215,
         )  # fmt: skip
         drawing.polygon([(-0.95, 0.4), (-0.5, 0.335), (0.9, 0.335), (1.04, 0.385), (-0.4, 0.39)], trim, 215)
@@ -275,7 +365,20 @@ def airplane(look: Look, phase: float) -> Drawing:
         drawing.polygon([(-0.88, 0.48), (-1.16, 0.36), (-1.28, 0.36), (-1.1, 0.5)], tint(body, 0.84), 235)
     else:
         drawing.polygon([(-0.8, 0.46), (-1.06, 0.86), (-1.2, 0.84), (-1.12, 0.42)], trim, 170)
-        drawing.smooth([(-1.2, 0.46), (-0.6, 0.3), (0.2, 0.22), (0.74, 0.26), (0.86, 0.4), (0.74, 0.52), (0.3, 0.56), (-0.6, 0.52)], body, 215)
+        drawing.smooth(
+            [
+                (-1.2, 0.46),
+                (-0.6, 0.3),
+                (0.2, 0.22),
+                (0.74, 0.26),
+                (0.86, 0.4),
+                (0.74, 0.52),
+                (0.3, 0.56),
+                (-0.6, 0.52),
+            ],
+            body,
+            215,
+        )
         drawing.smooth([(-0.36, 0.52), (-0.16, 0.74), (0.2, 0.74), (0.4, 0.54)], _GLASS, 200)
         drawing.limb((0.03, 0.53), (0.0, 0.72), (0.018, 0.018), body, 205)
         drawing.polygon([(-1.0, 0.42), (0.84, 0.36), (0.84, 0.42), (-0.9, 0.48)], trim, 215)
@@ -309,7 +412,9 @@ def train(look: Look, phase: float) -> Drawing:
         nose: list[Point] = [(right - 0.18, 0.78), (right - 0.04, 0.66), (right + 0.14, 0.36), (right + 0.12, 0.12)]
         end: list[Point] = nose if first else [(right, 0.76), (right, 0.12)]
         drawing.polygon([(left, 0.12), (left, 0.76), (left + 0.03, 0.8), *end], paint, 190)
-        drawing.polygon([(left, 0.26), (left, 0.36), (right + 0.1 * first, 0.36), (right + 0.13 * first, 0.26)], band, 190)
+        drawing.polygon(
+            [(left, 0.26), (left, 0.36), (right + 0.1 * first, 0.36), (right + 0.13 * first, 0.26)], band, 190
+        )
         width = 0.15
         for index in range(4 if first else 5):
             x = left + 0.06 + index * (width + 0.03)

@@ -63,9 +63,7 @@ class World:
         categories: Names of the COCO classes that may occur, out of `icvos.smallworld.NAMES`.
     """
 
-    def __init__(
-        self, seed: int = 0, size: tuple[int, int] = (240, 320), categories: tuple[str, ...] = NAMES
-    ) -> None:
+    def __init__(self, seed: int = 0, size: tuple[int, int] = (240, 320), categories: tuple[str, ...] = NAMES) -> None:
         _known(categories)
         self.seed = seed
         self.size = size
@@ -77,9 +75,11 @@ class World:
         categories: tuple[str, ...] | None = None,
         size: tuple[int, int] | None = None,
         least_px: int = 0,
+        place: str | None = None,
     ) -> Picture:
         """A still of 1..4 objects; ``categories`` names the class of each object, else chance does.
 
+        ``place`` is one of `icvos.smallworld.backdrops.PLACES`; None chooses one where the categories belong.
         Every instance that is listed is visible; the first takes about 4 % of the picture or more, and every category
         ``least_px`` pixels, as far as a few tries allow.
         """
@@ -88,8 +88,8 @@ class World:
         for attempt in range(_ATTEMPTS):
             random = self._random("picture", index, attempt)
             traits = Traits(objects=int(random.choice([1, 2, 2, 3, 3, 4])), categories=3)
-            place, cast = self._cast(categories, traits, random)
-            scene = compose(size, 1, place, cast, traits, random, zoom=(0.75, 1.5))
+            where, cast = self._cast(categories, place, traits, random)
+            scene = compose(size, 1, where, cast, traits, random, zoom=(0.75, 1.5))
             image, ids = scene.render(0)
             area = np.bincount(ids.reshape(-1), minlength=len(cast) + 1)[1:] / ids.size
             merit = min(float(area[0]) / 0.04, float(area.min()) / 0.008)
@@ -111,8 +111,9 @@ class World:
         categories: tuple[str, ...] | None = None,
         size: tuple[int, int] | None = None,
         traits: Traits | None = None,
+        place: str | None = None,
     ) -> Clip:
-        """A video; ``categories`` names the class of each object and ``traits`` what happens, else chance does.
+        """A video; ``categories``, ``place`` and ``traits`` say what it shows, where, what happens, else chance does.
 
         Every instance is visible in the first frame, except the last ``traits.late`` ones, which are not.
         """
@@ -121,9 +122,9 @@ class World:
         for attempt in range(_ATTEMPTS):
             random = self._random("clip", index, attempt)
             plan = traits or _chance(random)
-            place, cast = self._cast(categories, plan, random)
+            where, cast = self._cast(categories, place, plan, random)
             plan = replace(plan, objects=len(cast), categories=len(set(cast)))
-            made = Clip(compose(size, frames, place, cast, plan, random), plan)
+            made = Clip(compose(size, frames, where, cast, plan, random), plan)
             area = np.bincount(made.frame(0)[1].reshape(-1), minlength=len(cast) + 1)[1:] / (size[0] * size[1])
             late = area[len(cast) - plan.late :]
             early = area[: len(cast) - plan.late]
@@ -137,14 +138,19 @@ class World:
         return best[1]
 
     def _cast(
-        self, categories: tuple[str, ...] | None, traits: Traits, random: np.random.Generator
+        self, categories: tuple[str, ...] | None, place: str | None, traits: Traits, random: np.random.Generator
     ) -> tuple[str, tuple[str, ...]]:
+        """The place and the category of each instance."""
+        if place is not None and place not in PLACES:
+            raise IcvosError(f"the small world has no place {place!r}; choose from {', '.join(PLACES)}")
         if categories:
             _known(categories)
-            return choose_place(categories, random), categories
-        places = [name for name in PLACES if any(name in BY_NAME[kind].habitats for kind in self.categories)]
-        place = places[int(random.integers(len(places)))]
-        return place, choose_cast(place, traits, self.categories, random)
+            return place or choose_place(categories, random), categories
+        homes = [name for name in PLACES if any(name in BY_NAME[kind].habitats for kind in self.categories)]
+        if place not in (None, *homes):
+            raise IcvosError(f"none of {', '.join(self.categories)} lives at {place!r}; choose from {', '.join(homes)}")
+        where = place or homes[int(random.integers(len(homes)))]
+        return where, choose_cast(where, traits, self.categories, random)
 
     def _random(self, stream: str, index: int, attempt: int) -> np.random.Generator:
         return np.random.Generator(

@@ -94,6 +94,10 @@ KINDS: tuple[Kind, ...] = (
         variants=2, **_VEHICLE,
     ),
     _kind(
+        "train", vehicles.train, "2c5ca8 e8e8e4|c83c34 f0ece0|2c8058 f0e8c8|e0a030 3c3c44|d8dce0 c8342c",
+        "meadow savanna", 0.24, **_VEHICLE,
+    ),
+    _kind(
         "truck", vehicles.truck,
         "c8342c e8e8e4 2c5ca8|2c60a8 f0ece4 d8602c|e0a028 8c98a4 5c6470|3c8c5c d8dcd8 e0b030|e8e8e8 b04838 f0f0f0",
         "street", 0.4, variants=3, **_VEHICLE,
@@ -115,8 +119,7 @@ KINDS: tuple[Kind, ...] = (
         "cat", animals.cat,
         "d08a48 f0d8b8 c83c34|8c8c90 d8d8d8 3c6cb0|38343a 58545a d8b040|e8dccc f4ece0 3c8c6c|a4784c e0c49c b04090",
         "indoor park meadow", 0.4, variants=2, resting=(1,),
-        coat="fur", markings=("tabby", "tabby", None), inks=("5c3a24",
-        "3c3a40", "805028"), gait=7.5,
+        coat="fur", markings=("tabby", "tabby", None), inks=("5c3a24", "3c3a40", "805028"), gait=7.5,
     ),
     _kind(
         "dog", animals.dog,

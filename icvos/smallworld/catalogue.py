@@ -29,6 +29,7 @@ class Kind:
         medium: "ground", "air" or "water".
         gait: Radians of phase for one object unit travelled; 0 for things that only sway.
         one_way: It never turns round (vehicles).
+        resting: The builds that sit and do not walk.
     """
 
     category: Category
@@ -43,6 +44,7 @@ class Kind:
     medium: str = "ground"
     gait: float = 0.0
     one_way: bool = False
+    resting: tuple[int, ...] = ()
 
 
 def colour(text: str) -> Colour:
@@ -92,6 +94,10 @@ KINDS: tuple[Kind, ...] = (
         variants=2, **_VEHICLE,
     ),
     _kind(
+        "train", vehicles.train, "2c5ca8 e8e8e4|c83c34 f0ece0|2c8058 f0e8c8|e0a030 3c3c44|d8dce0 c8342c",
+        "meadow savanna", 0.24, **_VEHICLE,
+    ),
+    _kind(
         "truck", vehicles.truck,
         "c8342c e8e8e4 2c5ca8|2c60a8 f0ece4 d8602c|e0a028 8c98a4 5c6470|3c8c5c d8dcd8 e0b030|e8e8e8 b04838 f0f0f0",
         "street", 0.4, variants=3, **_VEHICLE,
@@ -112,14 +118,15 @@ KINDS: tuple[Kind, ...] = (
     _kind(
         "cat", animals.cat,
         "d08a48 f0d8b8 c83c34|8c8c90 d8d8d8 3c6cb0|38343a 58545a d8b040|e8dccc f4ece0 3c8c6c|a4784c e0c49c b04090",
-        "indoor park meadow", 0.4, variants=2, coat="fur", markings=("tabby", "tabby", None), inks=("5c3a24",
-        "3c3a40", "805028"), gait=7.5,
+        "indoor park meadow", 0.4, variants=2, resting=(1,),
+        coat="fur", markings=("tabby", "tabby", None), inks=("5c3a24", "3c3a40", "805028"), gait=7.5,
     ),
     _kind(
         "dog", animals.dog,
         "b4783c d8ac74 c83430|e8d4b0 f0e4cc 2c5cac|5c3c28 8c6444 e0b02c|3c3634 9c7048 d84038|d8d4cc e8e4dc 2c8c5c"
         "|94623c e8d8c0 8c3c94",
-        "park meadow indoor beach street", 0.42, variants=4, coat="fur", markings=("saddle", "patches", None),
+        "park meadow indoor beach street", 0.42, variants=4, resting=(2, 3),
+        coat="fur", markings=("saddle", "patches", None),
         inks=("3c2a20", "f0e8dc", "6c4428"),
         gait=7.0,
     ),

@@ -53,6 +53,7 @@ class Actor:
         kind, look: What it is and how it looks.
         identity: Its value in the id maps; 0 has no mask.
         medium: "ground", "air" or "water".
+        gait: Radians of phase for one object unit travelled; 0: it stays where it is.
         scale: Pixels per object unit in the first frame.
         x: Column of the foot in the first frame, in pixels.
         depth: Row of the foot in the first frame, as a share of the way from the horizon to the lower edge.
@@ -68,6 +69,7 @@ class Actor:
     look: Look
     identity: int
     medium: str
+    gait: float
     scale: float
     x: float
     depth: float
@@ -158,7 +160,7 @@ class Scene:
         growth = 1.0
         if actor.medium == "air":
             growth = 1 + 0.8 * actor.depth_swing * (sin(wave * 0.7) - sin(actor.start * 0.7))
-        elif actor.kind.gait:
+        elif actor.gait:
             nearest = min(0.4 if self.backdrop.name == "beach" else 0.16, actor.depth)
             depth = min(
                 max(actor.depth + actor.depth_swing * (sin(wave * 0.8) - sin(actor.start * 0.8)), nearest), 0.99
@@ -170,22 +172,22 @@ class Scene:
         drift = (self.camera.at(frame + 0.5) - self.camera.at(frame - 0.5)) * (1.0 if self.camera.heading else 0.0)
         ball = actor.kind.category.name == "sports ball"
         across = float(actor.heading) * (1.0 if ball else 0.86 + 0.14 * sin(actor.start * 5))
-        if actor.kind.gait and not actor.kind.one_way and not ball:
+        if actor.gait and not actor.kind.one_way and not ball:
             brisk = max(actor.swing * 2 * pi / actor.period, 0.2)
             speed = (pace + drift * depth) / brisk
             across = (
                 max(min(abs(speed) * 1.8, 1.0), 0.58) * (1 if speed * actor.heading >= -1e-9 else -1) * actor.heading
             )
         travelled = x - actor.x + (self.camera.at(frame) if self.camera.heading else 0.0) * depth
-        phase = actor.start + actor.kind.gait * travelled * (1 if across > 0 else -1) / actor.scale
-        if actor.medium == "air" or not actor.kind.gait:
+        phase = actor.start + actor.gait * travelled * (1 if across > 0 else -1) / actor.scale
+        if actor.medium == "air" or not actor.gait:
             phase = actor.start + frame * 0.55
         rows = self.size[0] - self.backdrop.horizon
         y = self.backdrop.horizon + depth * rows - actor.lift
         turn = 0.0
         if actor.medium == "air":
             y += 0.03 * self.size[0] * sin(wave * 1.7)
-            turn = (0.22 if not actor.kind.gait else 0.09) * sin(wave * 1.3)
+            turn = (0.22 if not actor.gait else 0.09) * sin(wave * 1.3)
         elif actor.medium == "water":
             y += 0.008 * self.size[0] * sin(frame * 0.35 + actor.start)
             turn = 0.035 * sin(frame * 0.28 + actor.start)
@@ -206,7 +208,7 @@ class Scene:
             x += actor.heading * actor.reach * (_smooth((share - 0.12) / 0.3) - _smooth((share - 0.62) / 0.3))
         elif actor.motion == "enter":
             x -= actor.heading * actor.reach * (1 - _smooth((share - 0.3) / 0.35))
-        if not actor.kind.gait and actor.medium != "air":  # a thing stays where it is on the ground
+        if not actor.gait and actor.medium != "air":  # a thing stays where it is on the ground
             x -= (self.camera.at(frame) - self.camera.at(0)) * actor.depth
         return x
 
@@ -284,6 +286,9 @@ def _actor(
             look = replace(look, variant=0)
         else:
             medium = "ground"
+    if look.variant in kind.resting and (motion != "stay" or pan):  # what travels stands up
+        look = replace(look, variant=0)
+    gait = 0.0 if look.variant in kind.resting else kind.gait
     points = kind.draw(look, 0.0).points
     wide, tall = (float(v) for v in np.ptp(points, axis=0))
     nearest = 0.44 if backdrop.name == "beach" else 0.3
@@ -302,8 +307,8 @@ def _actor(
     half = 0.45 * min(scale * wide / width, 0.9)
     x = width * (half + (1 - 2 * half) * slot)
     turning = 1 if random.random() < 0.5 else -1
-    moves = kind.gait > 0 or medium == "air" or random.random() < 0.5
-    swing = (0.05 + 0.1 * float(random.random())) * width * (1.0 if moves else 0.0) * (1.0 if kind.gait else 0.5)
+    moves = gait > 0 or medium == "air" or (kind.gait == 0 and random.random() < 0.5)
+    swing = (0.05 + 0.1 * float(random.random())) * width * (1.0 if moves else 0.0) * (1.0 if gait else 0.5)
     beyond = width * 0.5 + abs(x - width / 2) + scale * wide * 0.9 + swing  # out of sight on either side
     around = width + scale * wide * 1.7  # out on one side and in again on the other
     return Actor(
@@ -311,6 +316,7 @@ def _actor(
         look=look,
         identity=identity,
         medium=medium,
+        gait=gait,
         scale=scale,
         x=x,
         depth=depth,

@@ -98,4 +98,4 @@ def describe(settings: Any) -> dict[str, Any]:
     import dataclasses
 
     path = lite0_weights()
-    return {"settings": dataclasses.asdict(settings), "weights": {"name": path.name, "sha256": sha256(path)}}
+    return {"settings": dataclasses.asdict(settings), "weights": [{"name": path.name, "sha256": sha256(path)}]}

@@ -6,6 +6,7 @@ A run folder holds one prediction folder for every support draw: ``draw0/<video>
 
 import datetime
 import importlib.metadata
+import json
 import platform
 import shutil
 import sys
@@ -200,7 +201,7 @@ def _claim(out: Path, options: RunOptions) -> None:
 def _identity(benchmark: Benchmark, method: Method | Segmenter, options: RunOptions, draw: int) -> dict[str, Any]:
     """What makes two runs the same run: resuming with another of these is refused."""
     described = method.describe() if isinstance(method, Described) else {}
-    return {
+    identity = {
         "format": RUN_FORMAT,
         "method": options.method,
         "settings": described.get("settings", options.settings),
@@ -216,6 +217,8 @@ def _identity(benchmark: Benchmark, method: Method | Segmenter, options: RunOpti
         "device": described.get("device", "cpu"),
         "dtype": described.get("dtype", "float32"),
     }
+    as_read_back: dict[str, Any] = json.loads(json.dumps(identity))
+    return as_read_back
 
 
 def _record(path: Path, identity: dict[str, Any], options: RunOptions) -> dict[str, Any]:

@@ -107,8 +107,8 @@ def test_oracle_gives_the_true_mask_and_says_that_it_sees_it(tmp_path: Path, lit
 def test_describes_itself(lite: Lite) -> None:
     about = lite.describe()
     assert about["settings"]["short_side"] == 160
-    assert about["weights"]["name"].endswith(".pth")
-    assert len(about["weights"]["sha256"]) == 64
+    assert about["weights"][0]["name"].endswith(".pth")
+    assert len(about["weights"][0]["sha256"]) == 64
 
 
 def test_is_found_by_name_and_takes_settings() -> None:

@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
+EVAL := $(BIN)/icvos eval --benchmark $(DEMO)/benchmark --set short_side=240
 
 .PHONY: demo test check setup clean
 
@@ -21,11 +22,12 @@ demo: setup
 	$(BIN)/icvos smallworld $(DEMO)/world
 	$(BIN)/icvos build --davis $(DEMO)/world/davis --mose $(DEMO)/world/mose --lvos $(DEMO)/world/lvos \
 	  --coco $(DEMO)/world/coco --curation $(DEMO)/world/curation.csv --only-decided --out $(DEMO)/benchmark
-	$(BIN)/icvos eval --method lite --draws 0,1 --benchmark $(DEMO)/benchmark --out $(DEMO)/runs/lite
-	$(BIN)/icvos eval --method lite --shots 5 --draws 0 --benchmark $(DEMO)/benchmark --out $(DEMO)/runs/lite-5-shot
-	$(BIN)/icvos eval --method oracle --benchmark $(DEMO)/benchmark --out $(DEMO)/runs/oracle
-	$(BIN)/icvos render $(DEMO)/benchmark --predictions $(DEMO)/runs/lite/draw0 --kind sheet --out $(DEMO)/pictures
-	$(BIN)/icvos leaderboard $(DEMO)/runs/lite $(DEMO)/runs/lite-5-shot $(DEMO)/runs/oracle --out $(DEMO)/site
+	$(EVAL) --method lite --draws 0 --out $(DEMO)/runs/lite
+	$(EVAL) --method lite --draws 0 --shots 5 --out $(DEMO)/runs/lite-5-shot
+	$(EVAL) --method oracle --out $(DEMO)/runs/oracle
+	$(BIN)/icvos render $(DEMO)/benchmark --predictions $(DEMO)/runs/lite-5-shot --kind sheet --out $(DEMO)/pictures
+	$(BIN)/icvos leaderboard $(DEMO)/runs/* --out $(DEMO)/site \
+	  --picture $(DEMO)/pictures/mose_5c09d3e8-giraffe.png --picture $(DEMO)/pictures/davis_dogs-park-dog.png
 
 test: setup
 	$(BIN)/python -m pytest -n 2 -q

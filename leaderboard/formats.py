@@ -87,13 +87,13 @@ def _terminal_table(table: Table) -> "RenderableType":
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    grid = RichTable(
-        title=Text(f"{table.title}\n{table.coverage}", style="bold"), title_justify="left", box=box.SIMPLE_HEAD
-    )
+    title = Text(f"{table.title}\n{table.coverage}", style="bold")
+    grid = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for position, heading in enumerate(_headings(table)):
-        grid.add_column(
-            Text(heading), justify="left" if position == 1 else "right", no_wrap=position != 1, overflow="fold"
-        )
+        if position == 1:  # the names wrap, but are never squeezed out of a narrow terminal
+            grid.add_column(Text(heading), min_width=14, overflow="fold")
+        else:
+            grid.add_column(Text(heading), justify="right", no_wrap=True)
     for kind, rows in groups(table):
         if kind != "ranked":
             grid.add_row(Text(""), Text(KINDS[kind], style="italic dim"))

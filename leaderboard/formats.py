@@ -93,7 +93,8 @@ def _terminal_table(table: Table) -> "RenderableType":
         if position == 1:  # the names wrap, but are never squeezed out of a narrow terminal
             grid.add_column(Text(heading), min_width=14, overflow="fold")
         else:
-            grid.add_column(Text(heading), justify="right", no_wrap=True)
+            two_lines = heading.replace("% ", "%\n").replace("s/", "s/\n")
+            grid.add_column(Text(two_lines), justify="right", no_wrap=True)
     for kind, rows in groups(table):
         if kind != "ranked":
             grid.add_row(Text(""), Text(KINDS[kind], style="italic dim"))

@@ -1,7 +1,7 @@
 """Mask propagation by feature affinity: every cell of a new frame takes the labels of the cells it resembles most.
 
-The memory is the first frame, which is never wrong, and the last few frames, which look most like the new one. Nothing is
-trained: the features are those of a frozen image backbone.
+The memory is the first frame, which is never wrong, and the last few frames, which look most like the new one.
+Nothing is trained: the features are those of a frozen image backbone.
 """
 
 from collections import deque
@@ -17,6 +17,11 @@ from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt
 from icvos.models.backbones import EfficientNetLite0, lite0_input
 
+TILE = 8  # cells on a side of the squares of cells that are matched together
+TILES_AT_ONCE = 8
+VISIBLE = 0.05  # soft label from which a cell may hold some of the object
+LOST = 0.3  # highest soft label below which the object is taken as out of sight, and looked for everywhere
+
 
 @dataclass(frozen=True, slots=True)
 class Affinity:
@@ -27,25 +32,25 @@ class Affinity:
         blocks: Backbone blocks whose features are compared; each is normalised, then all are concatenated.
         stride: Pixels of the scaled frame per cell.
         recent: How many of the last frames are remembered beside the first.
-        radius: How far a label may travel in one step, in cells along each axis.
+        radius: How far a label of a recent frame may travel, in cells along each axis.
         first_radius: The same for labels of the first frame.
         nearest: How many of the most similar cells vote.
         temperature: Softmax temperature of their votes; lower is sharper.
     """
 
     short_side: int = 480
-    blocks: tuple[int, ...] = (10,)
-    stride: int = 16
-    recent: int = 4
-    radius: int = 12
-    first_radius: int = 12
-    nearest: int = 20
-    temperature: float = 0.07
+    blocks: tuple[int, ...] = (4, 10)
+    stride: int = 8
+    recent: int = 2
+    radius: int = 8
+    first_radius: int = 16
+    nearest: int = 40
+    temperature: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """One remembered frame: (C, N) unit features and (N,) soft labels of its N cells."""
+    """One remembered frame: (C, h, w) unit features and (h, w) soft labels; h and w are multiples of `TILE`."""
 
     features: Tensor
     labels: Tensor
@@ -62,10 +67,12 @@ class AffinityPropagator:
         self.recent: deque[Remembered] = deque(maxlen=affinity.recent)
         self.frame_size = (0, 0)
         self.grid = (0, 0)
-        self.distance = torch.zeros(0)
 
     def start(self, frame: Image, prompt: Prompt) -> Mask:
-        """The prompt's mask, (H, W) bool; forgets any earlier video. Raises `IcvosError` without a mask of the frame's size."""
+        """The prompt's mask, (H, W) bool; forgets any earlier video.
+
+        Raises `IcvosError` without a prompt mask of the frame's size.
+        """
         height, width = frame.shape[:2]
         if prompt.mask is None or prompt.mask.shape != (height, width):
             found = "none" if prompt.mask is None else f"{prompt.mask.shape[1]}x{prompt.mask.shape[0]}"
@@ -75,23 +82,24 @@ class AffinityPropagator:
         features, self.grid = self._features(frame)
         self.first = Remembered(features, self._labels(mask))
         self.recent.clear()
-        self.distance = cell_distances(self.grid).to(self.device)
         return mask
 
     def step(self, frame: Image) -> Mask:
-        """The mask of the next frame, (H, W) bool. Raises `IcvosError` before `start` or when the frame's size changes."""
+        """The mask of the next frame, (H, W) bool.
+
+        Raises `IcvosError` before `start` or for a frame of another size.
+        """
         if self.first is None:
             raise IcvosError("affinity propagation has no first frame; call start before step")
         if frame.shape[:2] != self.frame_size:
             height, width = self.frame_size
-            raise IcvosError(
-                f"frame of {frame.shape[1]}x{frame.shape[0]} in a video of {width}x{height}; resize the frames to one size"
-            )
+            found = f"{frame.shape[1]}x{frame.shape[0]}"
+            raise IcvosError(f"frame of {found} in a video of {width}x{height}; resize the frames to one size")
         features, _ = self._features(frame)
         labels = self._propagate(features)
         self.recent.append(Remembered(features, labels))
-        soft = labels.reshape(self.grid).cpu().numpy()
-        return cv2.resize(soft, self.frame_size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+        soft = labels[: self.grid[0], : self.grid[1]].cpu().numpy()
+        return cv2.resize(soft, self.frame_size[::-1], interpolation=cv2.INTER_CUBIC) > 0.5
 
     def held_bytes(self) -> int:
         """Bytes of features and labels remembered now; constant once ``1 + recent`` frames have been seen."""
@@ -103,30 +111,62 @@ class AffinityPropagator:
             picture = lite0_input(frame, self.affinity.short_side, self.device)
             maps = self.network.blocks(picture, self.affinity.blocks)
             grid = (picture.shape[2] // self.affinity.stride, picture.shape[3] // self.affinity.stride)
-            return fuse_blocks(maps, grid).flatten(1), grid
+            return pad_to_tiles(fuse_blocks(maps, grid)), grid
 
     def _labels(self, mask: Mask) -> Tensor:
-        """(N,) share of every cell that the mask covers; if no cell reaches a half, the fullest ones count as whole."""
+        """(h, w) share of every cell that the mask covers; if none reaches a half, the fullest count as whole."""
         share = cv2.resize(mask.astype(np.float32), self.grid[::-1], interpolation=cv2.INTER_AREA)
         most = float(share.max())
         if 0 < most < 0.5:
             share = np.where(share >= most, 1.0, share).astype(np.float32)
-        return torch.from_numpy(share.reshape(-1)).to(self.device)
+        return pad_to_tiles(torch.from_numpy(share).to(self.device))
 
     def _propagate(self, features: Tensor) -> Tensor:
-        """(N,) soft labels of a frame's cells from all remembered frames."""
+        """(h, w) soft labels of a frame's cells from all remembered frames; 0 far from where the object was last."""
         assert self.first is not None
-        memory = [self.first, *self.recent]
+        memory = [self.first, *reversed(self.recent)]
+        radii = [self.affinity.first_radius] + [self.affinity.radius] * len(self.recent)
+        if not bool(self.first.labels.any()):
+            return torch.zeros_like(self.first.labels)
+        last = self.recent[-1] if self.recent else self.first
+        tiles = self._tiles_near(last.labels)
+        labels = torch.zeros_like(last.labels)
         with torch.inference_mode():
-            similarity = torch.cat([features.T @ frame.features for frame in memory], dim=1)
-            near = self.distance <= self.affinity.radius
-            near_first = self.distance <= self.affinity.first_radius
-            allowed = torch.cat([near_first] + [near] * len(self.recent), dim=1)
-            similarity.masked_fill_(~allowed, -torch.inf)
-            labels = torch.cat([frame.labels for frame in memory])
-            best, where = similarity.topk(min(self.affinity.nearest, similarity.shape[1]), dim=1)
-            weights = (best / self.affinity.temperature).softmax(dim=1)
-            return (weights * labels[where]).sum(dim=1)
+            votes = torch.cat([self._vote(features, memory, radii, some) for some in tiles.split(TILES_AT_ONCE)])
+            squares = labels.reshape(labels.shape[0] // TILE, TILE, labels.shape[1] // TILE, TILE)
+            squares[tiles[:, 0], :, tiles[:, 1], :] = votes.reshape(-1, TILE, TILE)
+        labels[self.grid[0] :] = 0
+        labels[:, self.grid[1] :] = 0
+        return labels
+
+    def _tiles_near(self, labels: Tensor) -> Tensor:
+        """(T, 2) rows and columns of the tiles within ``radius`` of visible cells; all once the object is lost."""
+        visible = labels > VISIBLE if float(labels.max()) > LOST else torch.ones_like(labels, dtype=torch.bool)
+        reach = self.affinity.radius
+        near = functional.max_pool2d(visible[None, None].float(), 2 * reach + 1, stride=1, padding=reach)
+        return functional.max_pool2d(near, TILE)[0, 0].nonzero()
+
+    def _vote(self, features: Tensor, memory: list[Remembered], radii: list[int], tiles: Tensor) -> Tensor:
+        """(T, TILE * TILE) soft labels of the cells of some tiles."""
+        queries = windows(features, 0, tiles).transpose(1, 2)
+        pairs = list(zip(memory, radii, strict=True))
+        similarity = torch.cat([queries @ windows(frame.features, radius, tiles) for frame, radius in pairs], dim=2)
+        labels = torch.cat([windows(frame.labels[None], radius, tiles) for frame, radius in pairs], dim=2)
+        best, where = similarity.topk(min(self.affinity.nearest, similarity.shape[2]), dim=2)
+        weights = (best / self.affinity.temperature).softmax(dim=2)
+        return (weights * labels.expand_as(similarity).gather(2, where)).sum(dim=2)
+
+
+def windows(cells: Tensor, radius: int, tiles: Tensor) -> Tensor:
+    """(T, C, side * side) squares of a (C, h, w) map: some tiles with ``radius`` cells around; 0 outside the map."""
+    side = TILE + 2 * radius
+    squares = functional.pad(cells, (radius,) * 4).unfold(1, side, TILE).unfold(2, side, TILE)
+    return squares[:, tiles[:, 0], tiles[:, 1]].transpose(0, 1).flatten(2)
+
+
+def pad_to_tiles(cells: Tensor) -> Tensor:
+    """(..., h, w) with zeros below and right so that h and w are multiples of `TILE`."""
+    return functional.pad(cells, (0, -cells.shape[-1] % TILE, 0, -cells.shape[-2] % TILE))
 
 
 def fuse_blocks(maps: dict[int, Tensor], grid: tuple[int, int]) -> Tensor:
@@ -143,10 +183,3 @@ def fuse_blocks(maps: dict[int, Tensor], grid: tuple[int, int]) -> Tensor:
         features = features - features.mean(dim=(2, 3), keepdim=True)
         parts.append(functional.normalize(features[0], dim=0))
     return torch.cat(parts) / len(parts) ** 0.5
-
-
-def cell_distances(grid: tuple[int, int]) -> Tensor:
-    """(N, N) int16: the larger of the row and column distances between any two of a grid's N = h * w cells."""
-    rows, columns = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij")
-    place = torch.stack([rows.reshape(-1), columns.reshape(-1)], dim=1).to(torch.int16)
-    return (place[:, None] - place[None]).abs().amax(dim=2)

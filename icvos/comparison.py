@@ -8,8 +8,9 @@ mean over support draws. The comparison::
     clips, videos: how many both have; only_a, only_b: the clips that one alone has
     bootstrap   {level, samples}: paired bootstrap over videos, each drawn with all its clips
     overall     j, f and jf, each {a, b, difference, interval, probability, verdict}:
-                difference is a - b, interval its [low, high], probability that of a being better than b, verdict
-                "a is better", "b is better", or "tied" where the interval contains 0;
+                difference is a - b, interval its [low, high], probability that of a being better than b, which is the
+                share of the resamples in which it is (half of those in which they are equal); verdict "a is better",
+                "b is better", or "tied" where the interval contains 0;
                 with a single video nothing is known: interval and probability are null, the verdict is "unknown"
     categories  per category name: class, clips, and the J&F of a, of b, and their difference
     by_clip     per "<video>/<class>" J&F of a, of b, and their difference, the clip where they part most first

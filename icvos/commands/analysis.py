@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 DASH = "–"
 PROTOCOL = click.option(
-    "--protocol", "name", default=PAPER, show_default=True, help="Which scores of a run folder to take."
+    "--protocol",
+    "name",
+    default=None,
+    help=f"Which scores of a run folder to take.  [default: {PAPER}, or the only ones there]",
 )
 
 
@@ -23,7 +26,7 @@ PROTOCOL = click.option(
 @click.option("--ceiling", type=FOLDER, default=None, help="The oracle's scores file or run folder.")
 @PROTOCOL
 @click.option("--json", "out", type=FOLDER, default=None, help="Also write the analysis into this file.")
-def report(scores: Path, ceiling: Path | None, name: str, out: Path | None) -> None:
+def report(scores: Path, ceiling: Path | None, name: str | None, out: Path | None) -> None:
     """Show where a run is good and where it fails.
 
     SCORES is a scores file or a run folder. By length, size and number of the objects, while the category is absent
@@ -53,7 +56,7 @@ def report(scores: Path, ceiling: Path | None, name: str, out: Path | None) -> N
 @PROTOCOL
 @click.option("--most", default=10, show_default=True, help="How many clips to list, those that part most.")
 @click.option("--json", "out", type=FOLDER, default=None, help="Also write the whole comparison into this file.")
-def diff(a: Path, b: Path, name: str, most: int, out: Path | None) -> None:
+def diff(a: Path, b: Path, name: str | None, most: int, out: Path | None) -> None:
     """Compare two runs, clip by clip, and say how sure the difference is.
 
     A and B are scores files or run folders of one protocol and one build of the benchmark.
@@ -81,7 +84,7 @@ def diff(a: Path, b: Path, name: str, most: int, out: Path | None) -> None:
     click.echo(_verdict(found))
 
 
-def _result(path: Path, name: str) -> Any:
+def _result(path: Path, name: str | None) -> Any:
     """The `leaderboard.entry.Entry` in a file, or in a run folder for the protocol called ``name``."""
     from icvos.errors import IcvosError
     from icvos.protocol import protocol
@@ -89,11 +92,16 @@ def _result(path: Path, name: str) -> Any:
 
     if not path.is_dir():
         return read_entry(path)
-    chosen = protocol(name).id
+    chosen = protocol(name or PAPER).id
     file = path / scores_name(chosen)
+    others = sorted(path.glob("scores-*.json"))
+    if name is None and not file.is_file() and len(others) == 1:
+        file = others[0]
     if not file.is_file():
+        there = f"there is {', '.join(other.name for other in others)}; " if others else ""
         raise IcvosError(
-            f"{file}: no such file; score the run first with: icvos score {path} --protocol {chosen} --benchmark ..."
+            f"{file}: no such file; {there}score the run first with: "
+            f"icvos score {path} --protocol {chosen} --benchmark ..."
         )
     return read_entry(file)
 

@@ -156,6 +156,18 @@ def test_one_video_says_nothing(runs: Path, built: Path, benchmark: Benchmark, t
     assert single.splitlines()[-1] == "unknown: all clips are of one video, which says nothing about others"
 
 
+def test_a_run_folder_may_hold_scores_of_several_protocols(runs: Path, built: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(runs / "one", run)
+    (run / "scores.json").unlink()
+    icvos("score", run, "--benchmark", built, "--protocol", "native")
+    assert ", native@1" in icvos("report", run).stdout  # the only ones there
+    assert "there is scores-native@1.json" in icvos("report", run, "--protocol", "paper", status=2).stderr
+    icvos("score", run, "--benchmark", built)
+    assert ", paper@1" in icvos("report", run).stdout
+    assert ", native@1" in icvos("report", run, "--protocol", "native").stdout
+
+
 def test_other_draws_are_pointed_out(runs: Path, built: Path, tmp_path: Path) -> None:
     for draw in (0, 1):
         shutil.copytree(runs / "one", tmp_path / f"draw{draw}")

@@ -228,8 +228,29 @@ def check_scores(scores: Any, path: Path) -> None:
                 _check_facts(member, f"{group}.{name}", path)
             elif _count(member.get("clips")) is None:
                 raise _broken(path, f"{group}.{name}.clips is not a count")
-    if not isinstance(scores.get("analysis", {}), dict):
+    _check_analysis(scores.get("analysis", {}), path)
+
+
+def _check_analysis(analysis: Any, path: Path) -> None:
+    """The groups of `icvos.analysis`, any of which may be absent."""
+    if not isinstance(analysis, dict):
         raise _broken(path, "analysis is not an object")
+    groups = {f"analysis.{key}": analysis.get(key) for key in ("disappearance", "reappearance")}
+    for key in ("length", "area", "instances"):
+        bins = analysis.get(key, {})
+        if not isinstance(bins, dict):
+            raise _broken(path, f"analysis.{key} is not an object")
+        groups |= {f"analysis.{key}.{name}": group for name, group in bins.items()}
+    propagation = analysis.get("propagation")
+    if propagation is not None:
+        if not isinstance(propagation, dict):
+            raise _broken(path, "analysis.propagation is not an object")
+        for key in ("first", "after"):
+            figures = _check_figures(propagation.get(key), f"analysis.propagation.{key}", path)
+            groups[f"analysis.propagation.{key}"] = {**figures, "clips": propagation.get("clips")}
+    for where, group in groups.items():
+        if group is not None and _count(_check_figures(group, where, path).get("clips")) is None:
+            raise _broken(path, f"{where}.clips is not a count")
 
 
 def _check_facts(clip: dict[str, Any], where: str, path: Path) -> None:

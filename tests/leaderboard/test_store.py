@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from icvos.analysis import analyse
 from icvos.errors import IcvosError
 from leaderboard.entry import read_entry
 from leaderboard.store import Board, collect
@@ -94,12 +93,7 @@ def test_a_board_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_results_with_and_without_an_analysis_are_kept(tmp_path: Path, scores: Make) -> None:
-    analysed = scores(j=0.4)
-    for clip in analysed["clips"].values():
-        figures = {key: clip[key] for key in ("j", "f", "jf")}
-        clip |= {"area": None, "instances": 2, "first": figures, "after": None}
-        clip |= {"disappearance": {**figures, "runs": 1, "frames": 3}, "reappearance": None}
-    analysed["analysis"] = analyse(analysed["clips"])
+    analysed = scores(j=0.4, analysed=True)
     board = Board.open(tmp_path)
     board.add(scores(), name="without")
     board.add(analysed, name="with")
@@ -159,6 +153,12 @@ def _set(value: dict[str, Any], where: str, new: Any) -> None:
         ("clips.davis_dog/17.after", [], "clips.davis_dog/17.after is missing"),
         ("clips.davis_dog/17.reappearance", {"j": 1, "f": 1, "jf": 1, "frames": 2}, "reappearance.runs is not a count"),
         ("analysis", [], "analysis is not an object"),
+        ("analysis", {"length": []}, "analysis.length is not an object"),
+        ("analysis", {"area": {"1-4 %": {"j": 1, "f": 1, "jf": 1}}}, r"analysis.area.1-4 %.clips is not a count"),
+        ("analysis", {"instances": {"1": {"j": 2, "f": 1, "jf": 1}}}, r"analysis.instances.1.j is not a fraction"),
+        ("analysis", {"reappearance": 0.5}, "analysis.reappearance is missing"),
+        ("analysis", {"propagation": [0.5]}, "analysis.propagation is not an object"),
+        ("analysis", {"propagation": {"clips": 2}}, "analysis.propagation.first is missing"),
     ],
 )
 def test_scores_that_no_table_should_show_are_refused(

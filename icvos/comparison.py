@@ -73,6 +73,10 @@ def _common_clips(a: Mapping[str, Any], b: Mapping[str, Any], a_name: str, b_nam
     if not common:
         raise IcvosError(f"{b_name}: has no clip in common with {a_name}; score both on the same clips")
     for clip in sorted(common):
+        try:
+            category(_parts(clip)[1])
+        except IcvosError as error:
+            raise IcvosError(f"{a_name}: clip {clip}: {error}; score the predictions again") from error
         lengths = [result["clips"][clip].get("frames") for result in (a, b)]
         if None not in lengths and lengths[0] != lengths[1]:
             raise IcvosError(

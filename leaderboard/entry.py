@@ -281,6 +281,10 @@ def _check_figures(figures: Any, where: str, path: Path) -> dict[str, Any]:
         values.append(value)
     if abs(values[2] - (values[0] + values[1]) / 2) > MEAN_TOLERANCE:
         raise _broken(path, f"{where}.jf is not the mean of its j and f")
+    for key in ("j_recall", "f_recall", "j_decay", "f_decay"):
+        share = figures.get(key, 0)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not -1 <= share <= 1:
+            raise _broken(path, f"{where}.{key} is not a share in -1..1")
     return figures
 
 

@@ -197,7 +197,7 @@ def _report_table(own: Any, found: dict[str, Any], ceiling: Any) -> "Table":
     row("all clips", {**overall, "of_ceiling": found["ceiling"]["share"]["jf"]} if ceiling else overall)
     for key in ("recall", "decay"):
         if f"j_{key}" in overall:
-            table.add_row(f"  {key}", "", "", _percent(overall[f"j_{key}"]), _percent(overall[f"f_{key}"]))
+            table.add_row(f"  {key}", "", "", *(_percent(overall.get(f"{measure}_{key}")) for measure in "jf"))
     if ceiling:
         row("  ceiling", found["ceiling"])
     for key, heading in (("length", "length"), ("area", "first-frame area"), ("instances", "number of instances")):

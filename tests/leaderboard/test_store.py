@@ -152,6 +152,8 @@ def _set(value: dict[str, Any], where: str, new: Any) -> None:
         ("clips.davis_dog/17.first", {"j": 1, "f": 1}, "clips.davis_dog/17.first.jf"),
         ("clips.davis_dog/17.after", [], "clips.davis_dog/17.after is missing"),
         ("clips.davis_dog/17.reappearance", {"j": 1, "f": 1, "jf": 1, "frames": 2}, "reappearance.runs is not a count"),
+        ("overall.j_recall", "high", "overall.j_recall is not a share"),
+        ("sources.davis.f_decay", float("nan"), "sources.davis.f_decay is not a share"),
         ("analysis", [], "analysis is not an object"),
         ("analysis", {"length": []}, "analysis.length is not an object"),
         ("analysis", {"area": {"1-4 %": {"j": 1, "f": 1, "jf": 1}}}, r"analysis.area.1-4 %.clips is not a count"),

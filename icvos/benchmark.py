@@ -53,10 +53,14 @@ class Video:
 
 @dataclass(frozen=True)
 class Clip:
-    """One (video, category) pair: what a method segments and what is scored."""
+    """One (video, category) pair: what a method segments and what is scored.
+
+    ``instances`` is how many annotated objects its masks are made of; None where nobody knows.
+    """
 
     video: Video
     category: Category
+    instances: int | None = None
 
     @property
     def id(self) -> str:
@@ -116,7 +120,10 @@ class Benchmark:
             if not video.folder.is_dir():
                 raise IcvosError(f"{video.folder}: missing from the benchmark; run the build again to restore it")
             videos.append(video)
-            clips += [Clip(video, category(index)) for index in sorted(entry["clips"], key=int)]
+            clips += [
+                Clip(video, category(index), entry["clips"][index].get("instances"))
+                for index in sorted(entry["clips"], key=int)
+            ]
         return cls(root, tuple(videos), tuple(clips), manifest["digest"], manifest)
 
     @classmethod

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from icvos.commands import curate, evaluate, results, source
+from icvos.commands import analysis, curate, evaluate, results, source
 from icvos.errors import IcvosError
 
 
@@ -44,6 +44,8 @@ main.add_command(evaluate.methods)
 main.add_command(evaluate.evaluate)
 main.add_command(evaluate.predict)
 main.add_command(results.score)
+main.add_command(analysis.report)
+main.add_command(analysis.diff)
 main.add_command(results.submit)
 main.add_command(results.leaderboard)
 main.add_command(results.render)

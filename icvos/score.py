@@ -8,16 +8,22 @@ The result, ``scores.json``::
     format      1
     protocol    the protocol's id, for instance "paper@1"; figures of different protocols never share a table
     digest      of the benchmark that was scored against; null in the published layout
-    overall     j, f, jf
+    overall     j, f, jf, j_recall, f_recall, j_decay, f_decay (the plain mean of the clips')
                 clips, videos, frames: how many were scored; a frame of a clip counts once whatever the draws
                 draws: a list of {draw, j, f, jf}, each over all clips
                 interval: {level, samples, j, f, jf}, the last three [low, high]: percentile bootstrap over videos, each
                 drawn with all its clips; with a single video it has no width
-    categories  per category name: class (1..80), j, f, jf, clips, frames
-    sources     per source data set: j, f, jf, clips, frames
+    categories  per category name: class (1..80), j, f, jf, clips, frames, recall and decay as overall
+    sources     per source data set: the same without class
     clips       per "<video>/<class>": j, f, jf, frames,
                 j_recall, f_recall: share of frames above 0.5; j_decay, f_decay: first quarter less last quarter
-                (all means over draws), and draws: a list of {draw, j, f}
+                (all means over draws), draws: a list of {draw, j, f}, and what the analysis is made of:
+                area: share of the frame that the category takes in the first frame that shows it; instances: objects;
+                first: {j, f, jf} in that frame; after: {j, f, jf}, the mean of the frames behind it;
+                disappearance, reappearance: {j, f, jf, runs, frames}; null where there is none or nobody knows
+    analysis    length, area, instances: per bin j, f, jf, clips, frames; a bin's name says its edges
+                disappearance, reappearance: {j, f, jf, clips, runs, frames}, or null without such clips
+                propagation: {clips, first, after, drop}, the last three {j, f, jf}; `icvos.analysis` defines them all
     run         run.json of the first draw, or {}
 """
 
@@ -34,6 +40,7 @@ from typing import Any
 
 import numpy as np
 
+from icvos.analysis import analyse, clip_facts, figures
 from icvos.benchmark import Benchmark, Clip
 from icvos.errors import IcvosError
 from icvos.masks import read_binary, resize_nearest
@@ -45,16 +52,21 @@ from icvos.storage import write_text
 
 FORMAT = 1
 INTERVAL_LEVEL = 0.95
+ROBUSTNESS = ("j_recall", "f_recall", "j_decay", "f_decay")
 
 
 @dataclass(frozen=True, slots=True)
 class ClipScores:
-    """J and F of every frame of a clip that counts: ``j`` and ``f`` are (T,) float64 in the order of ``frames``."""
+    """J and F of every frame of a clip that counts, and how much of the frame the truth takes: 0 where it is empty.
+
+    ``j``, ``f`` and ``areas`` are (T,) float64 in the order of ``frames``; areas are shares of the frame as compared.
+    """
 
     clip: str
     frames: tuple[str, ...]
     j: np.ndarray
     f: np.ndarray
+    areas: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -81,79 +93,77 @@ class Scores:
         """The result as the module's docstring lays it out."""
         # (clips, draws, 2): J and F of every clip in every draw
         means = np.array([[(mean(one.j), mean(one.f)) for one in per_draw] for per_draw in self.values])
-        by_clip = means.mean(axis=1)
-        frames = [len(per_draw[0].frames) for per_draw in self.values]
-        categories = {clip.category for clip in self.clips}
+        clips = {
+            clip.id: self._clip(clip, per_draw, own)
+            for clip, per_draw, own in zip(self.clips, self.values, means, strict=True)
+        }
+        categories = sorted({clip.category for clip in self.clips}, key=lambda kind: kind.index)
+        sources = sorted({clip.video.source for clip in self.clips})
         return {
             "format": FORMAT,
             "protocol": self.protocol,
             "digest": self.digest,
-            "overall": self._overall(means, sum(frames)),
+            "overall": self._overall(means, list(clips.values())),
             "categories": {
                 kind.name: {
                     "class": kind.index,
-                    **_group(by_clip, frames, [clip.category == kind for clip in self.clips]),
+                    **_group([clips[clip.id] for clip in self.clips if clip.category == kind]),
                 }
-                for kind in sorted(categories, key=lambda kind: kind.index)
+                for kind in categories
             },
             "sources": {
-                source: _group(by_clip, frames, [clip.video.source == source for clip in self.clips])
-                for source in sorted({clip.video.source for clip in self.clips})
+                source: _group([clips[clip.id] for clip in self.clips if clip.video.source == source])
+                for source in sources
             },
-            "clips": {
-                clip.id: {
-                    **_figures(by_clip[position]),
-                    "frames": frames[position],
-                    **_robustness(self.values[position]),
-                    "draws": [
-                        {"draw": draw, "j": float(j), "f": float(f)}
-                        for draw, (j, f) in zip(self.draws, means[position], strict=True)
-                    ],
-                }
-                for position, clip in enumerate(self.clips)
-            },
+            "clips": clips,
+            "analysis": analyse(clips),
             "run": self.run,
         }
 
-    def _overall(self, means: np.ndarray, frames: int) -> dict[str, Any]:
+    def _clip(self, clip: Clip, per_draw: Sequence[ClipScores], means: np.ndarray) -> dict[str, Any]:
+        values = np.array([[one.j for one in per_draw], [one.f for one in per_draw]])
+        return {
+            **figures(means.mean(axis=0)),
+            "frames": len(per_draw[0].frames),
+            **_robustness(per_draw),
+            **clip_facts(per_draw[0].areas, values, clip.instances),
+            "draws": [
+                {"draw": draw, "j": float(j), "f": float(f)} for draw, (j, f) in zip(self.draws, means, strict=True)
+            ],
+        }
+
+    def _overall(self, means: np.ndarray, clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
         by_clip = means.mean(axis=1)
         videos = [clip.video.name for clip in self.clips]
         columns = np.column_stack([by_clip, by_clip.mean(axis=1)])
         low, high = bootstrap_interval(columns, videos, level=INTERVAL_LEVEL)
         bounds = {key: [float(low[k]), float(high[k])] for k, key in enumerate(("j", "f", "jf"))}
+        group = _group(clips)
+        frames = group.pop("frames")
         return {
-            **_figures(by_clip.mean(axis=0)),
-            "clips": len(self.clips),
+            **group,
             "videos": len(set(videos)),
             "frames": frames,
             "draws": [
-                {"draw": draw, **_figures(means[:, position].mean(axis=0))} for position, draw in enumerate(self.draws)
+                {"draw": draw, **figures(means[:, position].mean(axis=0))} for position, draw in enumerate(self.draws)
             ],
             "interval": {"level": INTERVAL_LEVEL, "samples": BOOTSTRAP_SAMPLES, **bounds},
         }
 
 
-def _figures(pair: np.ndarray) -> dict[str, float]:
-    j, f = float(pair[0]), float(pair[1])
-    return {"j": j, "f": f, "jf": (j + f) / 2}
-
-
-def _group(by_clip: np.ndarray, frames: Sequence[int], members: Sequence[bool]) -> dict[str, Any]:
-    chosen = np.array(members)
+def _group(clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Plain means over some clips of a result, and how many there are."""
     return {
-        **_figures(by_clip[chosen].mean(axis=0)),
-        "clips": int(chosen.sum()),
-        "frames": int(np.array(frames)[chosen].sum()),
+        **figures(np.mean([(clip["j"], clip["f"]) for clip in clips], axis=0)),
+        **{key: float(np.mean([clip[key] for clip in clips])) for key in ROBUSTNESS},
+        "clips": len(clips),
+        "frames": sum(clip["frames"] for clip in clips),
     }
 
 
 def _robustness(per_draw: Sequence[ClipScores]) -> dict[str, float]:
-    return {
-        "j_recall": float(np.mean([recall(one.j) for one in per_draw])),
-        "f_recall": float(np.mean([recall(one.f) for one in per_draw])),
-        "j_decay": float(np.mean([decay(one.j) for one in per_draw])),
-        "f_decay": float(np.mean([decay(one.f) for one in per_draw])),
-    }
+    of_draws = [(recall(one.j), recall(one.f), decay(one.j), decay(one.f)) for one in per_draw]
+    return dict(zip(ROBUSTNESS, np.mean(of_draws, axis=0).tolist(), strict=True))
 
 
 def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> ClipScores:
@@ -162,7 +172,7 @@ def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Clip
     Raises `IcvosError` for a predicted mask that is missing, broken or of another size than the video.
     """
     frames = counted_frames(clip, protocol)
-    j, f = np.empty(len(frames)), np.empty(len(frames))
+    j, f, areas = np.empty(len(frames)), np.empty(len(frames)), np.empty(len(frames))
     for position, frame in enumerate(frames):
         truth, prediction = read_binary(clip.mask_path(frame)), predictions.mask(clip, frame)
         if truth.shape != prediction.shape:
@@ -173,8 +183,8 @@ def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Clip
         if protocol.size is not None:
             truth, prediction = resize_nearest(truth, protocol.size), resize_nearest(prediction, protocol.size)
         counts = count(truth, prediction)
-        j[position], f[position] = counts.j, counts.f
-    return ClipScores(clip.id, frames, j, f)
+        j[position], f[position], areas[position] = counts.j, counts.f, counts.truth_area / truth.size
+    return ClipScores(clip.id, frames, j, f, areas)
 
 
 def score(

@@ -6,7 +6,8 @@ A result file is JSON::
      "benchmark": {"clips": 437}, "scores": {...}}
 
 ``scores`` is what `icvos.score` writes: ``protocol``, ``digest``, ``overall``, ``categories``, ``sources``, ``clips``,
-each figure with ``j``, ``f`` and ``jf`` as fractions, and ``run``, the record of how the predictions were made.
+each figure with ``j``, ``f`` and ``jf`` as fractions, and ``run``, the record of how the predictions were made. What an
+analysis is made of, and the analysis itself, may be absent.
 """
 
 import json
@@ -223,8 +224,50 @@ def check_scores(scores: Any, path: Path) -> None:
             if not name.isprintable() or len(name) > MAX_KEY:
                 raise _broken(path, f"{group} has a name that is not printable or longer than {MAX_KEY} characters")
             _check_figures(member, f"{group}.{name}", path)
-            if group != "clips" and _count(member.get("clips")) is None:
+            if group == "clips":
+                _check_facts(member, f"{group}.{name}", path)
+            elif _count(member.get("clips")) is None:
                 raise _broken(path, f"{group}.{name}.clips is not a count")
+    _check_analysis(scores.get("analysis", {}), path)
+
+
+def _check_analysis(analysis: Any, path: Path) -> None:
+    """The groups of `icvos.analysis`, any of which may be absent."""
+    if not isinstance(analysis, dict):
+        raise _broken(path, "analysis is not an object")
+    groups = {f"analysis.{key}": analysis.get(key) for key in ("disappearance", "reappearance")}
+    for key in ("length", "area", "instances"):
+        bins = analysis.get(key, {})
+        if not isinstance(bins, dict):
+            raise _broken(path, f"analysis.{key} is not an object")
+        groups |= {f"analysis.{key}.{name}": group for name, group in bins.items()}
+    propagation = analysis.get("propagation")
+    if propagation is not None:
+        if not isinstance(propagation, dict):
+            raise _broken(path, "analysis.propagation is not an object")
+        for key in ("first", "after"):
+            figures = _check_figures(propagation.get(key), f"analysis.propagation.{key}", path)
+            groups[f"analysis.propagation.{key}"] = {**figures, "clips": propagation.get("clips")}
+    for where, group in groups.items():
+        if group is not None and _count(_check_figures(group, where, path).get("clips")) is None:
+            raise _broken(path, f"{where}.clips is not a count")
+
+
+def _check_facts(clip: dict[str, Any], where: str, path: Path) -> None:
+    """What `icvos.analysis` is made of; null where a clip has no such thing, absent in results without it."""
+    for key in ("frames", "instances"):
+        if clip.get(key) is not None and _count(clip[key]) is None:
+            raise _broken(path, f"{where}.{key} is not a count")
+    area = clip.get("area")
+    if area is not None and not 0 < (_finite(area) or 0) <= 1:
+        raise _broken(path, f"{where}.area is not a share of the frame")
+    for key in ("first", "after", "disappearance", "reappearance"):
+        if clip.get(key) is None:
+            continue
+        found = _check_figures(clip[key], f"{where}.{key}", path)
+        for name in ("runs", "frames") if key.endswith("appearance") else ():
+            if _count(found.get(name)) is None:
+                raise _broken(path, f"{where}.{key}.{name} is not a count")
 
 
 def _check_figures(figures: Any, where: str, path: Path) -> dict[str, Any]:
@@ -238,6 +281,10 @@ def _check_figures(figures: Any, where: str, path: Path) -> dict[str, Any]:
         values.append(value)
     if abs(values[2] - (values[0] + values[1]) / 2) > MEAN_TOLERANCE:
         raise _broken(path, f"{where}.jf is not the mean of its j and f")
+    for key in ("j_recall", "f_recall", "j_decay", "f_decay"):
+        share = figures.get(key, 0)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not -1 <= share <= 1:
+            raise _broken(path, f"{where}.{key} is not a share in -1..1")
     return figures
 
 

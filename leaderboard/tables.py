@@ -49,9 +49,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """J&F by category or source: ``figures[key][i]`` belongs to ``labels[i]``, None where that row has no such clip."""
+    """J&F by category, source or condition: ``figures[key][i]`` belongs to ``labels[i]``, None without such a clip.
 
-    kind: Literal["category", "source"]
+    Conditions are those of `icvos.analysis`; results that are older than it have none.
+    """
+
+    kind: Literal["category", "source", "condition"]
     labels: tuple[str, ...]
     clips: dict[str, int]
     figures: dict[str, tuple[float | None, ...]]
@@ -75,6 +78,7 @@ class Table:
     rows: tuple[Row, ...]
     categories: Breakdown
     sources: Breakdown
+    conditions: Breakdown
     footnotes: dict[str, str]
     level: float | None
 
@@ -134,6 +138,7 @@ def _table(entries: Sequence[Entry], reported: bool) -> Table:
         rows=tuple(rows),
         categories=_breakdown("category", measured),
         sources=_breakdown("source", measured),
+        conditions=_conditions(measured),
         footnotes=footnotes,
         level=levels.pop() if len(levels) == 1 else None,
     )
@@ -269,14 +274,57 @@ def _shown(value: float) -> float:
 
 
 def _breakdown(kind: Literal["category", "source"], rows: Sequence[Row]) -> Breakdown:
+    """Groups of clips, the one with most clips first."""
     group = {"category": "categories", "source": "sources"}[kind]
     parts: list[dict[str, Any]] = [row.entry.scores.get(group, {}) if row.entry else {} for row in rows]
+    clips = _most_clips(parts)
+    return _matrix(kind, rows, parts, sorted(clips, key=lambda key: (-clips[key], key)))
+
+
+def _conditions(rows: Sequence[Row]) -> Breakdown:
+    """The groups of the analysis in its own order."""
+    parts = [_condition_figures(row.entry.scores.get("analysis", {})) if row.entry else {} for row in rows]
+    return _matrix("condition", rows, parts, list(dict.fromkeys(key for part in parts for key in part)))
+
+
+def _condition_figures(analysis: dict[str, Any]) -> dict[str, Any]:
+    """What is J&F under which condition, with the clips that it is of; a condition that no clip meets has nothing."""
+    from icvos.analysis import AREA_NAMES, INSTANCE_NAMES, LENGTH_NAMES
+
+    bins = (
+        ("length", "length", LENGTH_NAMES),
+        ("area", "first-frame area", AREA_NAMES),
+        ("instances", "instances", INSTANCE_NAMES),
+    )
+    found = {f"{heading}: {name}": analysis.get(key, {}).get(name) for key, heading, names in bins for name in names}
+    propagation = analysis.get("propagation") or {}
+    for key, heading in (("first", "the first frame"), ("after", "the frames after it")):
+        found[heading] = propagation and {**propagation[key], "clips": propagation["clips"]}
+    for key, heading in (("disappearance", "while it is absent"), ("reappearance", "when it is back")):
+        found[heading] = analysis.get(key)
+    return found
+
+
+def _most_clips(parts: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many clips each group has, in the result that has most of it."""
     clips: dict[str, int] = {}
     for part in parts:
         for key, figures in part.items():
-            clips[key] = max(clips.get(key, 0), figures["clips"])
-    keys = sorted(clips, key=lambda key: (-clips[key], key))
-    figures = {key: tuple(part[key]["jf"] if key in part else None for part in parts) for key in keys}
+            if figures:
+                clips[key] = max(clips.get(key, 0), figures["clips"])
+    return clips
+
+
+def _matrix(
+    kind: Literal["category", "source", "condition"],
+    rows: Sequence[Row],
+    parts: Sequence[dict[str, Any]],
+    order: Sequence[str],
+) -> Breakdown:
+    """J&F of every row in every group that any of them has; ``parts`` are the rows' groups."""
+    clips = _most_clips(parts)
+    keys = [key for key in order if key in clips]
+    figures = {key: tuple(part[key]["jf"] if part.get(key) else None for part in parts) for key in keys}
     ranked = [position for position, row in enumerate(rows) if row.kind == "ranked"]
     best = {}
     for key in keys:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 BOOTSTRAP_SAMPLES = 1000
+PAIRED_SAMPLES = 10_000  # more: a small probability is read off the tail
 BOOTSTRAP_SEED = 0
 
 
@@ -75,12 +76,47 @@ def bootstrap_interval(
     Returns:
         Lower and upper bounds, (K,) float64 each.
     """
+    means = resampled_means(values, groups, samples=samples, seed=seed)
+    tail = (1 - level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def resampled_means(
+    values: np.ndarray, groups: Sequence[str], *, samples: int = BOOTSTRAP_SAMPLES, seed: int = BOOTSTRAP_SEED
+) -> np.ndarray:
+    """(samples, K) float64: the means of (N, K) ``values`` when all groups are drawn again, with replacement.
+
+    The arguments are those of `bootstrap_interval`.
+    """
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     sums = np.zeros((len(names), values.shape[1]))
     np.add.at(sums, member, values)
     sizes = np.bincount(member)
-    drawn = np.random.RandomState(seed).randint(0, len(names), (samples, len(names)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None]
+    random = np.random.RandomState(seed)
+    means = np.empty((samples, values.shape[1]))
+    for start in range(0, samples, BOOTSTRAP_SAMPLES):  # in parts, to keep what is drawn small
+        drawn = random.randint(0, len(names), (min(BOOTSTRAP_SAMPLES, samples - start), len(names)))
+        means[start : start + len(drawn)] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None]
+    return means
+
+
+def paired_bootstrap(
+    differences: np.ndarray, groups: Sequence[str], *, level: float = 0.95, samples: int = PAIRED_SAMPLES
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How sure the sign of a mean difference is, when the groups are drawn again as in `bootstrap_interval`.
+
+    Args:
+        differences: (N, K) float64: K figures of N clips in one run, less those of the same clips in another.
+        groups: The N clips' videos.
+        level: Share of the resampled mean differences that lie inside the interval.
+        samples: How many times all groups are drawn, with replacement.
+
+    Returns:
+        Lower and upper bounds, and the probability that the difference is positive: the share of resampled means above
+        0, those that are 0 counted half. (K,) float64 each. With one group they say nothing.
+    """
+    means = resampled_means(differences, groups, samples=samples)
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
-    return low, high
+    return low, high, (np.sign(means).mean(axis=0) + 1) / 2

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icvos.metrics import count
-from icvos.metrics.summary import bootstrap_interval, decay, mean, quarter_edges, recall
+from icvos.metrics.summary import bootstrap_interval, decay, mean, quarter_edges, recall, resampled_means
 from tests.golden.masks import build
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -79,6 +79,17 @@ def test_interval_draws_videos_with_all_their_clips() -> None:
     deviation = np.linspace(0, 1, 10).std() / math.sqrt(10)
     assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.1)
     assert bootstrap_interval(apart[:4], groups[:4]) == (apart[0], apart[0])
+
+
+def test_resampled_means_against_drawing_one_by_one() -> None:
+    groups = ["a", "b", "b", "c", "c", "c"]
+    values = np.arange(12, dtype=float).reshape(6, 2) ** 2
+    drawn = np.random.RandomState(5).randint(0, 3, (2300, 3))  # more than are kept in memory at once
+    found = resampled_means(values, groups, samples=2300, seed=5)
+    assert found.shape == (2300, 2)
+    for sample, videos in zip(found, drawn, strict=True):
+        members = [k for video in videos for k in range(6) if groups[k] == "abc"[video]]
+        assert sample == near(values[members].mean(axis=0))
 
 
 def labels(frame: dict[str, str], height: int, width: int) -> np.ndarray:

@@ -90,6 +90,21 @@ def test_the_page_shows_every_row_and_where_it_comes_from(board: Board, tmp_path
     assert text.index("not run here") > text.index("lite")
 
 
+def test_conditions_are_shown_where_results_have_them(tmp_path: Path, scores: Make) -> None:
+    board = Board.open(tmp_path / "board")
+    board.add(scores(), name="older")
+    assert "By condition" not in build_site(board.entries, tmp_path / "site").read_text()
+    hard = scores(j=0.4, f=0.4, analysed=True)
+    hard["analysis"]["length"][HOSTILE] = hard["analysis"]["length"]["50-99 frames"]
+    board.add(hard, name="lite")
+    text = build_site(board.entries, tmp_path / "site").read_text()
+    page = Page(text)
+    assert len(page.all("caption")) == len(page.all("table")) == 4
+    for shown in ("By condition", "length: 50-99 frames", "while it is absent", "50.00", "100.00"):
+        assert shown in text, shown
+    assert "alert(1)" not in text
+
+
 def test_tables_are_marked_up_for_reading_aloud(board: Board, tmp_path: Path) -> None:
     page = Page(build_site(board.entries, tmp_path / "site").read_text())
     assert len(page.all("caption")) == len(page.all("table")) == 6

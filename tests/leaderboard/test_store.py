@@ -92,6 +92,15 @@ def test_a_board_is_a_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_results_with_and_without_an_analysis_are_kept(tmp_path: Path, scores: Make) -> None:
+    analysed = scores(j=0.4, analysed=True)
+    board = Board.open(tmp_path)
+    board.add(scores(), name="without")
+    board.add(analysed, name="with")
+    assert [entry.name for entry in board.entries] == ["with", "without"]
+    assert board.entries[0].scores == json.loads(json.dumps(analysed))
+
+
 def test_a_copied_result_is_noticed(tmp_path: Path, scores: Make) -> None:
     board = Board.open(tmp_path)
     path = board.add(scores(), name="lite")
@@ -136,6 +145,22 @@ def _set(value: dict[str, Any], where: str, new: Any) -> None:
         ("categories.dog.clips", "many", "categories.dog.clips"),
         ("sources.a\nb", {"j": 0.5, "f": 0.5, "jf": 0.5, "clips": 1}, "not printable"),
         ("clips.davis_dog/17.j", None, "clips.davis_dog/17.j"),
+        ("clips.davis_dog/17.frames", "all", "clips.davis_dog/17.frames is not a count"),
+        ("clips.davis_dog/17.instances", 0, "clips.davis_dog/17.instances is not a count"),
+        ("clips.davis_dog/17.area", 1.5, "clips.davis_dog/17.area is not a share"),
+        ("clips.davis_dog/17.area", "large", "clips.davis_dog/17.area is not a share"),
+        ("clips.davis_dog/17.first", {"j": 1, "f": 1}, "clips.davis_dog/17.first.jf"),
+        ("clips.davis_dog/17.after", [], "clips.davis_dog/17.after is missing"),
+        ("clips.davis_dog/17.reappearance", {"j": 1, "f": 1, "jf": 1, "frames": 2}, "reappearance.runs is not a count"),
+        ("overall.j_recall", "high", "overall.j_recall is not a share"),
+        ("sources.davis.f_decay", float("nan"), "sources.davis.f_decay is not a share"),
+        ("analysis", [], "analysis is not an object"),
+        ("analysis", {"length": []}, "analysis.length is not an object"),
+        ("analysis", {"area": {"1-4 %": {"j": 1, "f": 1, "jf": 1}}}, r"analysis.area.1-4 %.clips is not a count"),
+        ("analysis", {"instances": {"1": {"j": 2, "f": 1, "jf": 1}}}, r"analysis.instances.1.j is not a fraction"),
+        ("analysis", {"reappearance": 0.5}, "analysis.reappearance is missing"),
+        ("analysis", {"propagation": [0.5]}, "analysis.propagation is not an object"),
+        ("analysis", {"propagation": {"clips": 2}}, "analysis.propagation.first is missing"),
     ],
 )
 def test_scores_that_no_table_should_show_are_refused(

@@ -211,3 +211,28 @@ def test_a_submission_without_a_record_has_blanks(scores: Make) -> None:
     table = only(entry(scores(run=False)))
     assert (table.rows[0].shots, table.rows[0].seconds_per_frame) == (None, None)
     assert "–" in render([table], "terminal")
+
+
+def test_conditions_stand_in_the_order_of_the_analysis(scores: Make) -> None:
+    table = only(
+        entry(scores(j=0.4, f=0.4, analysed=True), "a"),
+        entry(scores(j=0.3, f=0.3, analysed=True), "b"),
+        entry(scores(j=0.2, f=0.2), "older"),
+    )
+    found = table.conditions
+    assert list(found.figures) == [
+        *("length: under 50 frames", "length: 50-99 frames", "length: 100-199 frames", "length: 400 frames and more"),
+        *(f"first-frame area: {name}" for name in ("under 0.25 %", "0.25-1 %", "1-4 %", "4-16 %", "16 % and more")),
+        *(f"instances: {name}" for name in ("1", "2", "3 and more", "unknown")),
+        *("the first frame", "the frames after it", "while it is absent"),
+    ]
+    assert found.figures["length: 50-99 frames"] == (pytest.approx(0.4), pytest.approx(0.3), None)
+    assert found.figures["the first frame"] == (1, 1, None)
+    assert found.figures["while it is absent"] == (pytest.approx(0.5), pytest.approx(0.4), None)
+    assert (found.clips["instances: 3 and more"], found.clips["the frames after it"]) == (2, 5)
+    assert found.best["the first frame"] == {0, 1}
+    assert found.best["while it is absent"] == {0}
+
+
+def test_results_without_an_analysis_have_no_conditions(scores: Make) -> None:
+    assert only(entry(scores())).conditions.figures == {}

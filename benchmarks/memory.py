@@ -1,6 +1,6 @@
 """Peak memory of build, eval and score on a video of 100 and of 2,000 frames: it must not grow with the length.
 
-    python benchmarks/memory.py [--method oracle] [--frames 100 2000]
+    python benchmarks/memory.py [--method oracle] [--set short_side=160] [--frames 100 2000]
 
 Each command runs in a process of its own, whose peak resident memory the operating system reports.
 """
@@ -56,6 +56,7 @@ def peak_of(*arguments: object) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--method", default="oracle")
+    parser.add_argument("--set", default="short_side=160", help="a setting of the method, to be quick")
     parser.add_argument("--frames", type=int, nargs="+", default=[100, 2000])
     arguments = parser.parse_args()
     print(f"{'frames':>7} {'command':<14} {'peak MiB':>9} {'seconds':>8}")
@@ -64,13 +65,14 @@ def main() -> None:
             root = Path(folder)
             make_davis(root / "davis", frames)
             built, run = root / "built", root / "run"
+            native = ["--benchmark", built, "--protocol", "native"]
             for name, command in (
                 ("build", ["build", "--davis", root / "davis", "--curation", root / "rows.csv", "--out", built]),
                 (
                     "eval",
-                    ["eval", "--method", arguments.method, "--benchmark", built, "--out", run, "--protocol", "native"],
+                    ["eval", "--method", arguments.method, "--set", arguments.set, *native, "--out", run],
                 ),
-                ("score", ["score", run, "--benchmark", built, "--protocol", "native", "--out", root / "scores.json"]),
+                ("score", ["score", run, *native, "--out", root / "scores.json"]),
             ):
                 peak, seconds = peak_of(*command)
                 print(f"{frames:>7} {name:<14} {peak:>9.0f} {seconds:>8.1f}", flush=True)

@@ -21,6 +21,7 @@ WORDS = types.Array(types.uint64, 2, "C")
 COLUMN = types.Array(types.uint64, 1, "C")
 WORD = np.uint64
 ZERO, ONE, ALL, LAST = WORD(0), WORD(1), WORD((1 << 64) - 1), WORD(63)
+EVEN, PAIRS, HALVES = WORD(0x5555555555555555), WORD(0x3333333333333333), WORD(0x0F0F0F0F0F0F0F0F)
 SPARE = 8  # rows of zeros below the last one; it also keeps columns of 512 rows from sharing all their cache sets
 
 
@@ -128,6 +129,84 @@ def pack_bytes(
                     word |= WORD(values[position + x] == value) << WORD(x)
             words[whole, y] = (word ^ flip) & inside
     return words, extent(words)
+
+
+@compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, types.int64, types.int64))
+def pack_bits(lines: np.ndarray, width: int, rows: int) -> tuple[np.ndarray, tuple[int, int, int, int, int]]:
+    """As `pack_bytes`, from an image of one bit a pixel as PNG files hold it: the first pixel is a byte's highest bit.
+
+    Args:
+        lines: (H, K) words as they lie in memory: the rows, filled up to whole words with anything.
+        width: Pixels of a row.
+        rows: How many rows to take, as in `pack_bytes`.
+    """
+    height, columns = lines.shape
+    words = np.zeros((columns + 1, rows + SPARE), dtype=np.uint64)
+    for y in range(rows):
+        line = lines[y * height // rows]
+        for k in range(columns):
+            words[k, y] = line[k]
+    rest = width % 64
+    inside = (ONE << WORD(rest)) - ONE if rest else ALL
+    for k in range(columns):
+        column, keep = words[k], inside if k == columns - 1 else ALL
+        for y in range(rows):
+            word = column[y]
+            word = (word & EVEN) << ONE | (word >> ONE) & EVEN
+            word = (word & PAIRS) << WORD(2) | (word >> WORD(2)) & PAIRS
+            word = (word & HALVES) << WORD(4) | (word >> WORD(4)) & HALVES
+            column[y] = word & keep
+    return words, extent(words)
+
+
+@compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, WORDS, types.int64))
+def narrow(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray, tuple[int, int, int, int, int]]:
+    """Leave out columns of pixels: the others move together, and what is left is ``width`` pixels wide.
+
+    Args:
+        words: (K + 1, R) of a mask.
+        plan: (K, 7) for every word of a row the bits to keep, then the bits to move down by 1, 2, 4, ... 32 in turn.
+        width: The number of bits kept.
+    """
+    narrower = np.zeros(((width + 63) // 64 + 1, words.shape[1]), dtype=np.uint64)
+    filled = 0
+    for k in range(len(plan)):
+        source, steps = words[k], plan[k]
+        target, shift = narrower[filled // 64], WORD(filled % 64)
+        spill = narrower[min(filled // 64 + 1, len(narrower) - 1)]
+        for y in range(len(source)):
+            word = source[y] & steps[0]
+            for step in range(6):
+                moved = word & steps[step + 1]
+                word = (word ^ moved) | (moved >> WORD(1 << step))
+            target[y] |= word << shift
+            spill[y] |= (word >> ONE) >> (LAST - shift)
+        filled += np.int64(bit_count(steps[0]))
+    return narrower, extent(narrower)
+
+
+@compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, WORDS, types.int64))
+def stretch(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray, tuple[int, int, int, int, int]]:
+    """Repeat columns of pixels until there are ``width``.
+
+    Args:
+        words: (K + 1, R) of a mask.
+        plan: (N, 8) for every word of the result the column of pixels that its first bit repeats, then the bits that
+            come from 32, 16, ... 1 bits further down in turn, then the bits that are inside the frame.
+        width: Of the result, at least that of the mask.
+    """
+    wider = np.zeros(((width + 63) // 64 + 1, words.shape[1]), dtype=np.uint64)
+    for k in range(len(plan)):
+        steps, target = plan[k], wider[k]
+        first, shift = np.int64(steps[0]) // 64, steps[0] % WORD(64)
+        source, following = words[first], words[first + 1]
+        for y in range(len(source)):
+            word = source[y] >> shift | (following[y] << ONE) << (LAST - shift)
+            for step in range(6):
+                moved = (word << WORD(32 >> step)) & steps[step + 1]
+                word = (word & ~steps[step + 1]) | moved
+            target[y] = word & steps[7]
+    return wider, extent(wider)
 
 
 @compiled(types.int64(COLUMN, COLUMN, COLUMN, types.uint64, types.boolean))

@@ -9,14 +9,13 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
-from numba import types
 from zlib_ng import zlib_ng
 
 from icvos.metrics.bits import PackedMask, pack, pack_lines, pack_rows
-from icvos.metrics.kernel import BYTES, compiled
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 1 << 28  # as for Pillow in icvos.masks
+MAX_TEXT = 1 << 16  # bytes of a comment
 GREY, PALETTE = 0, 3
 _CHUNK = struct.Struct(">I4s")
 _HEADER = struct.Struct(">IIBBBBB")
@@ -84,13 +83,15 @@ class Png:
 
     def _lines(self) -> np.ndarray | None:
         """The rows as bytes, filters undone: (H, B) uint8, B of one-bit images filled up to whole 64-bit words."""
+        from icvos.metrics import kernel  # imports numba, which takes its time
+
         raw = self._inflate()
         if raw is None:
             return None
         length = len(raw) // self.height - 1
         padded = -(-length // 8) * 8 if self.depth == 1 else length
         lines = np.zeros((self.height, padded), dtype=np.uint8)
-        return lines if undo_filters(raw, length, lines) else None
+        return lines if kernel.undo_filters(raw, length, lines) else None
 
     def _inflate(self) -> np.ndarray | None:
         """(H * (1 + B),) uint8: every row with its filter before it. None unless there are exactly so many bytes."""
@@ -105,23 +106,43 @@ class Png:
 
 def parse(content: bytes) -> Png | None:
     """Read the chunks of a file; None: not a PNG of a kind that is read here. `PngError` for a wrong checksum."""
-    header, data = None, []
-    palette = ended = False
-    position = len(SIGNATURE)
-    if not content.startswith(SIGNATURE):
+    chunks = _chunks(content)
+    names = [name for name, _ in chunks]
+    if names[:1] != [b"IHDR"] or names[-1:] != [b"IEND"] or len(chunks[0][1]) != _HEADER.size:
         return None
-    while not ended:
-        if position + 12 > len(content):
-            return None
+    width, height, depth, kind, compression, filters, interlaced = _HEADER.unpack(chunks[0][1])
+    plain = kind in (GREY, PALETTE) and depth in (1, 2, 4, 8) and not (compression or filters or interlaced)
+    if not plain or not 0 < height * width <= MAX_PIXELS:
+        return None
+    first = names.index(b"IDAT") if b"IDAT" in names else len(names)
+    last = first + names.count(b"IDAT")
+    if names[first:last] != [b"IDAT"] * (last - first) or (kind == PALETTE and b"PLTE" not in names[:first]):
+        return None
+    if not all(_is_harmless(name, len(body)) for name, body in (*chunks[1:first], *chunks[last:-1])):
+        return None
+    data = b"".join(body for _, body in chunks[first:last])
+    return Png(height, width, depth, kind == PALETTE, data)
+
+
+def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
+    """Name and content of every chunk up to IEND, or up to where the file breaks off; checksums are compared."""
+    found: list[tuple[bytes, bytes]] = []
+    position = len(SIGNATURE) if content.startswith(SIGNATURE) else len(content)
+    while position + 12 <= len(content) and (not found or found[-1][0] != b"IEND"):
         length, name = _CHUNK.unpack_from(content, position)
-        body = content[position + 8 : position + 8 + length]
-        if position + 12 + length > len(content) or (header is None) != (name == b"IHDR"):
-            return None
-        if zlib_ng.crc32(body, zlib_ng.crc32(name)) != _CHECKSUM.unpack_from(content, position + 8 + length)[0]:
-            raise PngError(f"wrong checksum of {name!r} at byte {position}")
-        position += 12 + length
-        if name == b"IDAT":
-            data.append(body)
-    return None
+        end = position + 8 + length
+        if end + 4 > len(content):
+            break
+        body = content[position + 8 : end]
+        if zlib_ng.crc32(content[position + 4 : end]) != _CHECKSUM.unpack_from(content, end)[0]:
+            raise PngError(f"wrong checksum of the chunk {name!r} at byte {position}")
+        found.append((name, body))
+        position = end + 4
+    return found
 
 
+def _is_harmless(name: bytes, length: int) -> bool:
+    """Whether a chunk beside the pixels is one that changes no value, and of a length that Pillow accepts."""
+    if name in (b"PLTE", b"tRNS"):
+        return 2 <= length <= 768
+    return length == _HARMLESS.get(name) or (name == b"tEXt" and length < MAX_TEXT)

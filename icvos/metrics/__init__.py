@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icvos.metrics import kernel
 from icvos.metrics.bits import PackedMask, pack
 from icvos.metrics.boundary import TOLERANCE, harmonic, share, tolerance_px
 from icvos.metrics.region import similarity
@@ -89,6 +88,8 @@ def count_packed(
     truth: PackedMask, prediction: PackedMask, *, radius_px: int | None = None, tolerance: float = TOLERANCE
 ) -> Counts:
     """`count` for masks that are packed already."""
+    from icvos.metrics import kernel  # imports numba, which takes its time
+
     if truth.size != prediction.size:
         raise ValueError(f"truth of {truth.size} and prediction of {prediction.size} pixels: expected the same size")
     if radius_px is None:

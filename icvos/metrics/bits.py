@@ -5,7 +5,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from icvos.metrics import kernel
+SPARE = 8  # rows of zeros below the last one; it also keeps columns of 512 rows from sharing all their cache sets
+ALL = (1 << 64) - 1
+
+
+def warm() -> None:
+    """Load the compiled code now, and compile it where this machine has not yet: before workers start, or a clock."""
+    from icvos.metrics import kernel  # noqa: F401
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +19,7 @@ class PackedMask:
     """A mask of one frame; make one with `pack` or `icvos.masks.read_packed`.
 
     Args:
-        words: (K, height + `kernel.SPARE`) uint64: word ``k`` of row ``y`` at ``[k, y]``; see `icvos.metrics.kernel`.
+        words: (K, height + `SPARE`) uint64: word ``k`` of row ``y`` at ``[k, y]``; see `icvos.metrics.kernel`.
         height: In pixels.
         width: In pixels.
         area: How many pixels are set.
@@ -63,19 +69,25 @@ def pack_rows(
 ) -> PackedMask:
     """`pack` for an image whose row ``y`` begins at ``start + y * stride`` of (N,) uint8 ``values``."""
     height, width = shape
+    from icvos.metrics import kernel  # imports numba, which takes its time
+
     rows, columns = size or shape
-    words, extent = kernel.pack_bytes(values, start, stride, height, width, rows, 0, kernel.ALL)
+    words, extent = kernel.pack_bytes(values, start, stride, height, width, rows, 0, ALL)
     return _of_width(words, extent, rows, width, columns)
 
 
 def pack_lines(lines: np.ndarray, width: int, size: tuple[int, int] | None = None) -> PackedMask:
     """`pack` for an image of one bit a pixel, the first in a byte's highest bit: (H, 8 K) uint8, rows filled up."""
+    from icvos.metrics import kernel
+
     rows, columns = size or (len(lines), width)
     words, extent = kernel.pack_bits(lines.view(np.uint64), width, rows)
     return _of_width(words, extent, rows, width, columns)
 
 
 def _of_width(words: np.ndarray, extent: tuple[int, ...], height: int, width: int, columns: int) -> PackedMask:
+    from icvos.metrics import kernel
+
     if columns < width:
         words, extent = kernel.narrow(words, _narrowing(width, columns), columns)
     elif columns > width:

@@ -13,16 +13,17 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+from icvos.metrics.bits import ALL, SPARE
 
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 WORDS = types.Array(types.uint64, 2, "C")
+LINES = types.Array(types.uint8, 2, "C")
 COLUMN = types.Array(types.uint64, 1, "C")
 WORD = np.uint64
-ZERO, ONE, ALL, LAST = WORD(0), WORD(1), WORD((1 << 64) - 1), WORD(63)
+ZERO, ONE, EVERY, LAST = WORD(0), WORD(1), WORD(ALL), WORD(63)
 EVEN, PAIRS, HALVES = WORD(0x5555555555555555), WORD(0x3333333333333333), WORD(0x0F0F0F0F0F0F0F0F)
-SPARE = 8  # rows of zeros below the last one; it also keeps columns of 512 rows from sharing all their cache sets
 
 
 def compiled(signature: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -42,7 +43,7 @@ def compiled(signature: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 @intrinsic
-def equal_bits(typing_context: Any, values: Any, position: Any, value: Any) -> Any:  # type: ignore[no-untyped-def]
+def equal_bits(_typing: Any, values: Any, position: Any, value: Any) -> Any:
     """64 bits: which of the 64 bytes of ``values`` from ``position`` on equal ``value``. Reads without bounds."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -60,10 +61,10 @@ def equal_bits(typing_context: Any, values: Any, position: Any, value: Any) -> A
 
 
 @intrinsic
-def bit_count(typing_context: Any, word: Any) -> Any:  # type: ignore[no-untyped-def]
+def bit_count(_typing: Any, _word: Any) -> Any:
     """How many bits of a 64-bit word are set."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), generate
@@ -147,9 +148,9 @@ def pack_bits(lines: np.ndarray, width: int, rows: int) -> tuple[np.ndarray, tup
         for k in range(columns):
             words[k, y] = line[k]
     rest = width % 64
-    inside = (ONE << WORD(rest)) - ONE if rest else ALL
+    inside = (ONE << WORD(rest)) - ONE if rest else EVERY
     for k in range(columns):
-        column, keep = words[k], inside if k == columns - 1 else ALL
+        column, keep = words[k], inside if k == columns - 1 else EVERY
         for y in range(rows):
             word = column[y]
             word = (word & EVEN) << ONE | (word >> ONE) & EVEN
@@ -340,3 +341,49 @@ def compare(
         _matched(edges[0], edges[1], radius),
         _matched(edges[1], edges[0], radius),
     )
+
+
+@compiled(types.boolean(BYTES, types.int64, LINES))
+def undo_filters(raw: np.ndarray, length: int, lines: np.ndarray) -> bool:
+    """Undo the row filters of a PNG image whose pixels take one byte or less; False for a filter that does not exist.
+
+    Args:
+        raw: (H * (1 + ``length``),) uint8: before every row the number of its filter.
+        length: Bytes of a row.
+        lines: (H, at least ``length``) uint8 zeros, to fill.
+    """
+    for y in range(len(lines)):
+        start = y * (length + 1)
+        kind, source, line, above = raw[start], raw[start + 1 : start + 1 + length], lines[y], lines[max(y - 1, 0)]
+        left, corner, up = np.uint8(0), 0, 0
+        if kind == 0:
+            line[:length] = source
+        elif kind == 1:
+            for x in range(length):
+                left = np.uint8(source[x] + left)
+                line[x] = left
+        elif kind == 2:
+            for x in range(length):
+                line[x] = source[x] + (above[x] if y else np.uint8(0))
+        elif kind == 3:
+            for x in range(length):
+                up = np.int64(above[x]) if y else 0
+                left = np.uint8(source[x] + (np.int64(left) + up) // 2)
+                line[x] = left
+        elif kind == 4:
+            for x in range(length):
+                up = np.int64(above[x]) if y else 0
+                by_left, by_up = abs(up - corner), abs(np.int64(left) - corner)
+                by_corner = abs(np.int64(left) + up - 2 * corner)
+                nearest = (
+                    np.int64(left)
+                    if by_left <= by_up and by_left <= by_corner
+                    else up
+                    if by_up <= by_corner
+                    else corner
+                )
+                left, corner = np.uint8(source[x] + nearest), up
+                line[x] = left
+        else:
+            return False
+    return True

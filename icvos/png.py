@@ -6,6 +6,7 @@ and names every fault, is asked then. The size of the pixels is known before any
 """
 
 import struct
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from icvos.metrics.bits import PackedMask, pack, pack_lines, pack_rows
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 1 << 28  # as for Pillow in icvos.masks
+MAX_SCRATCH = 1 << 26  # bytes
 MAX_TEXT = 1 << 16  # bytes of a comment
 GREY, PALETTE = 0, 3
 _CHUNK = struct.Struct(">I4s")
@@ -25,6 +27,24 @@ _HARMLESS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"tIME": 7}  # of 
 
 class PngError(ValueError):
     """A PNG that is damaged in a way that Pillow may not notice."""
+
+
+class _Scratch(threading.local):
+    """Memory for the rows of one image: to get new pages from the system for every image costs more than to fill it."""
+
+    kept = np.empty(0, dtype=np.uint8)
+
+    def take(self, shape: tuple[int, int]) -> np.ndarray:
+        """Memory of this shape, filled with anything."""
+        size = shape[0] * shape[1]
+        if size > MAX_SCRATCH:
+            return np.empty(shape, dtype=np.uint8)
+        if size > len(self.kept):
+            self.kept = np.empty(size, dtype=np.uint8)
+        return self.kept[:size].reshape(shape)
+
+
+_scratch = _Scratch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +70,13 @@ class Png:
         """(height, width)."""
         return self.height, self.width
 
-    @property
-    def mode(self) -> str:
-        """What Pillow calls this kind."""
-        return "P" if self.palette else "1" if self.depth == 1 else "L"
-
     def values(self) -> np.ndarray | None:
-        """(H, W) uint8, as in Pillow's image of `mode`, whose one-bit pixels are 0 and 1; None: Pillow should look."""
-        lines = self._lines()
+        """(H, W) uint8: palette indices, or grey levels with those of one bit as 0 and 1; None: Pillow should look."""
+        lines = self._lines(scratch=False)
         if lines is None:
             return None
         if self.depth == 8:
-            return lines[:, : self.width]
+            return lines
         if self.depth == 1:
             return np.unpackbits(lines, axis=1, count=self.width)
         shifts = np.arange(8 - self.depth, -1, -self.depth, dtype=np.uint8)
@@ -75,23 +90,29 @@ class Png:
             raw = self._inflate()
             if raw is not None and not raw[:: self.width + 1].any():  # no row is filtered: no need to copy them
                 return pack_rows(raw, 1, self.width + 1, self.size, size)
-        if self.depth == 1:
-            lines = self._lines()
-            return None if lines is None else pack_lines(lines, self.width, size)
+        if self.depth in (1, 8):
+            lines = self._lines(scratch=True)
+            if lines is None:
+                return None
+            return pack(lines, size) if self.depth == 8 else pack_lines(lines, self.width, size)
         values = self.values()
         return None if values is None else pack(values, size)
 
-    def _lines(self) -> np.ndarray | None:
-        """The rows as bytes, filters undone: (H, B) uint8, B of one-bit images filled up to whole 64-bit words."""
+    def _lines(self, *, scratch: bool) -> np.ndarray | None:
+        """The rows as bytes, filters undone: (H, B) uint8, B of one-bit images filled up to whole 64-bit words.
+
+        With ``scratch`` they lie in memory that the next call in this thread fills again.
+        """
         from icvos.metrics import kernel  # imports numba, which takes its time
 
         raw = self._inflate()
         if raw is None:
             return None
         length = len(raw) // self.height - 1
-        padded = -(-length // 8) * 8 if self.depth == 1 else length
-        lines = np.zeros((self.height, padded), dtype=np.uint8)
-        return lines if kernel.undo_filters(raw, length, lines) else None
+        shape = 1 + self.height, -(-length // 8) * 8 if self.depth == 1 else length
+        lines = _scratch.take(shape) if scratch else np.empty(shape, dtype=np.uint8)
+        lines[0] = 0
+        return lines[1:] if kernel.undo_filters(raw, length, lines) else None
 
     def _inflate(self) -> np.ndarray | None:
         """(H * (1 + B),) uint8: every row with its filter before it. None unless there are exactly so many bytes."""
@@ -118,7 +139,7 @@ def parse(content: bytes) -> Png | None:
     last = first + names.count(b"IDAT")
     if names[first:last] != [b"IDAT"] * (last - first) or (kind == PALETTE and b"PLTE" not in names[:first]):
         return None
-    if not all(_is_harmless(name, len(body)) for name, body in (*chunks[1:first], *chunks[last:-1])):
+    if not all(_is_harmless(name, len(body), kind) for name, body in (*chunks[1:first], *chunks[last:-1])):
         return None
     data = b"".join(body for _, body in chunks[first:last])
     return Png(height, width, depth, kind == PALETTE, data)
@@ -141,8 +162,8 @@ def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _is_harmless(name: bytes, length: int) -> bool:
+def _is_harmless(name: bytes, length: int, kind: int) -> bool:
     """Whether a chunk beside the pixels is one that changes no value, and of a length that Pillow accepts."""
     if name in (b"PLTE", b"tRNS"):
-        return 2 <= length <= 768
+        return (1 if kind == PALETTE else 2) <= length <= 768
     return length == _HARMLESS.get(name) or (name == b"tEXt" and length < MAX_TEXT)

@@ -44,7 +44,7 @@ def compiled(signature: Any) -> Callable[[Callable[..., Any]], Any]:
 
 @intrinsic
 def equal_bits(_typing: Any, values: Any, position: Any, value: Any) -> Any:
-    """64 bits: which of the 64 bytes of ``values`` from ``position`` on equal ``value``. Reads without bounds."""
+    """64 bits: which of the 64 bytes of ``values`` from ``position`` on equal ``value``; bounds are not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -343,47 +343,56 @@ def compare(
     )
 
 
+@numba.njit(inline="always")
+def _guess(kind: int, left: int, up: int, corner: int) -> int:
+    """What the filters 1 (left), 3 (average) and 4 (Paeth's predictor) add to a byte."""
+    if kind == 1:
+        return np.int64(left)
+    a, b, c = np.int64(left), np.int64(up), np.int64(corner)
+    if kind == 3:
+        return (a + b) >> 1
+    by_left, by_up, by_corner = abs(b - c), abs(a - c), abs(a + b - 2 * c)
+    if by_left <= by_up and by_left <= by_corner:
+        return a
+    return b if by_up <= by_corner else c
+
+
 @compiled(types.boolean(BYTES, types.int64, LINES))
 def undo_filters(raw: np.ndarray, length: int, lines: np.ndarray) -> bool:
     """Undo the row filters of a PNG image whose pixels take one byte or less; False for a filter that does not exist.
 
+    Most of a mask is constant over many pixels, in the row above as well: 64 such pixels are filled in at once.
+
     Args:
         raw: (H * (1 + ``length``),) uint8: before every row the number of its filter.
         length: Bytes of a row.
-        lines: (H, at least ``length``) uint8 zeros, to fill.
+        lines: (1 + H, at least ``length``) uint8 zeros; all but the first row are filled.
     """
-    for y in range(len(lines)):
-        start = y * (length + 1)
-        kind, source, line, above = raw[start], raw[start + 1 : start + 1 + length], lines[y], lines[max(y - 1, 0)]
-        left, corner, up = np.uint8(0), 0, 0
+    for y in range(1, len(lines)):
+        start = (y - 1) * (length + 1)
+        kind, source, line, above = raw[start], raw[start + 1 : start + 1 + length], lines[y], lines[y - 1]
         if kind == 0:
-            line[:length] = source
-        elif kind == 1:
             for x in range(length):
-                left = np.uint8(source[x] + left)
-                line[x] = left
+                line[x] = source[x]
         elif kind == 2:
             for x in range(length):
-                line[x] = source[x] + (above[x] if y else np.uint8(0))
-        elif kind == 3:
-            for x in range(length):
-                up = np.int64(above[x]) if y else 0
-                left = np.uint8(source[x] + (np.int64(left) + up) // 2)
-                line[x] = left
-        elif kind == 4:
-            for x in range(length):
-                up = np.int64(above[x]) if y else 0
-                by_left, by_up = abs(up - corner), abs(np.int64(left) - corner)
-                by_corner = abs(np.int64(left) + up - 2 * corner)
-                nearest = (
-                    np.int64(left)
-                    if by_left <= by_up and by_left <= by_corner
-                    else up
-                    if by_up <= by_corner
-                    else corner
-                )
-                left, corner = np.uint8(source[x] + nearest), up
-                line[x] = left
+                line[x] = np.uint8(source[x] + above[x])
+        elif kind <= 4:
+            left = corner = np.uint8(0)
+            for first in range(0, length, 64):
+                end = min(first + 64, length)
+                whole = end == first + 64 and (kind == 1 or left == corner)
+                if whole and equal_bits(source, first, np.uint8(0)) == EVERY:
+                    whole = kind == 1 or equal_bits(above, first, left) == EVERY
+                else:
+                    whole = False
+                if whole:
+                    line[first:end] = left
+                    continue
+                for x in range(first, end):
+                    up = above[x]
+                    left = np.uint8(source[x] + _guess(kind, left, up, corner))
+                    line[x], corner = left, up
         else:
             return False
     return True

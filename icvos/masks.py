@@ -1,6 +1,6 @@
 """Masks in and out: PNG files, COCO RLE, and resizing with a named convention.
 
-Pillow is the only reader here: OpenCV turns palette indices into colours.
+`icvos.png` reads the kinds of PNG that masks come in and Pillow all others; OpenCV turns palette indices into colours.
 """
 
 import io
@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from icvos import png
 from icvos.errors import IcvosError
+from icvos.metrics.bits import PackedMask, pack
 from icvos.storage import write_bytes
 
 Image.MAX_IMAGE_PIXELS = 1 << 28  # 16384 x 16384: above any dataset here, below a decompression bomb
@@ -78,6 +80,16 @@ def read_image(path: Path) -> np.ndarray:
     return np.asarray(open_image(path).convert("RGB"))
 
 
+def parse_png(path: Path) -> png.Png | None:
+    """A mask PNG whose pixels are not decoded yet; None for what only Pillow reads, or says what is wrong with."""
+    try:
+        return png.parse(path.read_bytes())
+    except FileNotFoundError:
+        raise IcvosError(f"{path}: no such file") from None
+    except (OSError, png.PngError) as error:
+        raise IcvosError(f"{path}: cannot be decoded ({error}); fetch the file again") from error
+
+
 def read_ids(path: Path) -> np.ndarray:
     """The values of a mask PNG, (H, W) uint8 or uint16: palette indices or grey levels, never colours.
 
@@ -85,6 +97,10 @@ def read_ids(path: Path) -> np.ndarray:
     ``RGBA``, which image tools make of palette PNGs, are mapped back through the DAVIS palette, and a colour that is
     not in it raises `IcvosError`. 255 (void, or the foreground of a 0/255 mask) is left as it is.
     """
+    found = parse_png(path)
+    values = found.values() if found is not None else None
+    if values is not None:
+        return values
     image = open_image(path)
     if image.mode in ("P", "L"):
         return np.asarray(image)
@@ -117,6 +133,13 @@ def _ids_from_colours(colours: np.ndarray, path: Path) -> np.ndarray:
 def read_binary(path: Path) -> np.ndarray:
     """(H, W) bool: every non-zero value of the mask PNG is foreground."""
     return read_ids(path) != 0
+
+
+def read_packed(path: Path, size: tuple[int, int] | None = None) -> PackedMask:
+    """`read_binary` as bits, for `icvos.metrics.count_packed`; resized to ``size`` by the rule of `resize_nearest`."""
+    found = parse_png(path)
+    packed = found.packed(size) if found is not None else None
+    return pack(read_binary(path), size) if packed is None else packed
 
 
 def encode_binary(mask: np.ndarray) -> bytes:

@@ -8,6 +8,7 @@ A run over several support draws holds one such folder per draw: ``<run>/draw0``
 elsewhere is looked at before it is decoded: size, kind of image, run lengths.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +21,9 @@ import numpy as np
 from icvos.benchmark import Benchmark, Clip
 from icvos.categories import category
 from icvos.errors import IcvosError
-from icvos.masks import decode_rle, image_size, open_image, read_binary
+from icvos.masks import decode_rle, image_size, open_image, parse_png, read_packed
+from icvos.metrics.bits import PackedMask, pack
+from icvos.png import Png
 from icvos.protocol import Protocol
 from icvos.storage import read_json
 
@@ -135,6 +138,16 @@ class Predictions:
             return _decode(self._read_rles(place), frame, clip.video.size, place)
         return _read(place / f"{frame}.png", clip.video.size)
 
+    def packed(self, clip: Clip, frame: str, size: tuple[int, int] | None = None) -> PackedMask:
+        """`mask` as bits, resized to ``size`` by the rule of `icvos.masks.resize_nearest`; None: at its own size."""
+        place = self._place(clip)
+        if place.suffix == ".json":
+            return pack(self.mask(clip, frame), size)
+        path = place / f"{frame}.png"
+        found = _parse(path, clip.video.size)
+        packed = found.packed(size) if found is not None else None
+        return pack(_read(path, clip.video.size), size) if packed is None else packed
+
     def _place(self, clip: Clip) -> Path:
         """The clip's folder of PNGs, or its JSON of RLEs."""
         folder = self.folder / clip.video.name / str(clip.category.index)
@@ -164,22 +177,42 @@ def _visible(folder: Path) -> list[Path]:
 
 def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
     """A PNG as (H, W) bool; size and kind are looked at before pixels are decoded."""
-    if not path.is_file():
-        raise PredictionError(Fault("missing-frame", str(path), "no such file; predict the frame"))
-    try:
+    found = _parse(path, size)
+    values = found.values() if found is not None else None
+    if values is not None:
+        return values != 0
+    with _reading(path):
         _require_size(image_size(path), size, str(path))
         image = open_image(path)
-    except PredictionError:
-        raise
-    except IcvosError as error:
-        what = f"cannot be decoded ({error.__cause__}); write the file again"
-        raise PredictionError(Fault("unreadable", str(path), what)) from error
     if image.mode not in MODES:
         what = (
             f"image of mode {image.mode}; save the mask with one channel of values or palette indices, 0 = background"
         )
         raise PredictionError(Fault("mode", str(path), what))
     return np.asarray(image) != 0
+
+
+def _parse(path: Path, size: tuple[int, int]) -> Png | None:
+    """A PNG of the right size whose pixels are not decoded yet; None for what only Pillow can judge."""
+    if not path.is_file():
+        raise PredictionError(Fault("missing-frame", str(path), "no such file; predict the frame"))
+    with _reading(path):
+        found = parse_png(path)
+    if found is not None:
+        _require_size(found.size, size, str(path))
+    return found
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what `icvos.masks` says of a file that cannot be decoded into a fault."""
+    try:
+        yield
+    except PredictionError:
+        raise
+    except IcvosError as error:
+        what = f"cannot be decoded ({error.__cause__}); write the file again"
+        raise PredictionError(Fault("unreadable", str(path), what)) from error
 
 
 def _load_rles(path: Path) -> dict[str, Any]:
@@ -310,12 +343,12 @@ def _check_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Ite
             equal = False
             continue
         try:
-            mask = predictions.mask(clip, frame)
+            mask = predictions.packed(clip, frame)
         except PredictionError as error:
             yield error.fault
             equal = False
             continue
-        equal = equal and np.array_equal(mask, read_binary(clip.mask_path(frame)))
+        equal = equal and mask == read_packed(clip.mask_path(frame))
     if equal:
         what = "equal to the true masks in every frame; submit predictions, not annotations"
         yield Fault("truth", str(place), what, "warning")

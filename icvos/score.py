@@ -43,8 +43,9 @@ import numpy as np
 from icvos.analysis import analyse, clip_facts, figures
 from icvos.benchmark import Benchmark, Clip
 from icvos.errors import IcvosError
-from icvos.masks import read_binary, resize_nearest
-from icvos.metrics import count
+from icvos.masks import image_size, parse_png, read_binary
+from icvos.metrics import count_packed
+from icvos.metrics.bits import PackedMask, pack, warm
 from icvos.metrics.summary import BOOTSTRAP_SAMPLES, bootstrap_interval, decay, mean, recall
 from icvos.predictions import Predictions, counted_frames, draw_folders
 from icvos.protocol import Protocol
@@ -174,17 +175,25 @@ def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Clip
     frames = counted_frames(clip, protocol)
     j, f, areas = np.empty(len(frames)), np.empty(len(frames)), np.empty(len(frames))
     for position, frame in enumerate(frames):
-        truth, prediction = read_binary(clip.mask_path(frame)), predictions.mask(clip, frame)
-        if truth.shape != prediction.shape:
-            raise IcvosError(
-                f"{clip.mask_path(frame)}: true mask of {truth.shape[0]} x {truth.shape[1]}, the video is "
-                f"{prediction.shape[0]} x {prediction.shape[1]} (height x width); build the benchmark again"
-            )
-        if protocol.size is not None:
-            truth, prediction = resize_nearest(truth, protocol.size), resize_nearest(prediction, protocol.size)
-        counts = count(truth, prediction)
-        j[position], f[position], areas[position] = counts.j, counts.f, counts.truth_area / truth.size
+        truth = _truth(clip, frame, protocol)
+        counts = count_packed(truth, predictions.packed(clip, frame, protocol.size))
+        pixels = truth.height * truth.width
+        j[position], f[position], areas[position] = counts.j, counts.f, counts.truth_area / pixels
     return ClipScores(clip.id, frames, j, f, areas)
+
+
+def _truth(clip: Clip, frame: str, protocol: Protocol) -> PackedMask:
+    """The true mask; a size other than the video's raises `IcvosError`, also where masks are resized."""
+    path = clip.mask_path(frame)
+    found = parse_png(path)
+    size = image_size(path) if found is None else found.size
+    if size != clip.video.size:
+        raise IcvosError(
+            f"{path}: true mask of {size[0]} x {size[1]}, the video is {clip.video.size[0]} x {clip.video.size[1]} "
+            "(height x width); build the benchmark again"
+        )
+    packed = found.packed(protocol.size) if found is not None else None
+    return pack(read_binary(path), protocol.size) if packed is None else packed
 
 
 def score(
@@ -239,6 +248,7 @@ def _score_clips(
 ) -> tuple[tuple[ClipScores, ...], ...]:
     if min(workers, len(clips)) <= 1:
         return tuple(_score_draws(clip, draws, protocol, progress) for clip in clips)
+    warm()  # compiled at most once, not by every worker at the same time
     longest_first = sorted(range(len(clips)), key=lambda position: -len(counted_frames(clips[position], protocol)))
     # spawned, not forked: a caller may hold threads (torch, OpenCV, a progress bar) that do not survive a fork
     context = multiprocessing.get_context("spawn")

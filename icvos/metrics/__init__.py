@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icvos.metrics.boundary import TOLERANCE, boundary_map, harmonic, matched, share, tolerance_px
-from icvos.metrics.region import overlap, similarity
+from icvos.metrics.bits import PackedMask, pack
+from icvos.metrics.boundary import TOLERANCE, harmonic, share, tolerance_px
+from icvos.metrics.region import similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +79,26 @@ def count(
         raise ValueError(
             f"truth of shape {truth.shape} and prediction of shape {prediction.shape}: expected (H, W) twice"
         )
-    if radius_px is None:
-        radius_px = tolerance_px(truth.shape[0], truth.shape[1], tolerance)
     if void is not None:
         truth, prediction = truth & ~void, prediction & ~void
-    truth, prediction = _crop(truth, prediction)
-    truth_edges, prediction_edges = boundary_map(truth), boundary_map(prediction)
-    return Counts(
-        *overlap(truth, prediction),
-        int(np.count_nonzero(truth_edges)),
-        int(np.count_nonzero(prediction_edges)),
-        *matched(truth_edges, prediction_edges, radius_px),
+    return count_packed(pack(truth), pack(prediction), radius_px=radius_px, tolerance=tolerance)
+
+
+def count_packed(
+    truth: PackedMask, prediction: PackedMask, *, radius_px: int | None = None, tolerance: float = TOLERANCE
+) -> Counts:
+    """`count` for masks that are packed already."""
+    from icvos.metrics import kernel  # imports numba, which takes its time
+
+    if truth.size != prediction.size:
+        raise ValueError(f"truth of {truth.size} and prediction of {prediction.size} pixels: expected the same size")
+    if radius_px is None:
+        radius_px = tolerance_px(truth.height, truth.width, tolerance)
+    top, bottom, left, right = (
+        choose(one, other)
+        for choose, one, other in zip((min, max, min, max), truth.window, prediction.window, strict=True)
     )
-
-
-def _crop(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both masks in their joint bounding box grown by one pixel, but never beyond the frame.
-
-    The grown box keeps an empty row and column around the objects, or the frame's edge where they touch it, so every
-    boundary pixel comes out as in the full frame.
-    """
-    either = truth | prediction
-    rows = np.flatnonzero(either.any(axis=1))
-    if not len(rows):
-        return truth[:0, :0], prediction[:0, :0]
-    columns = np.flatnonzero(either[rows[0] : rows[-1] + 1].any(axis=0))
-    window = (slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(columns[0] - 1, 0), columns[-1] + 2))
-    return truth[window], prediction[window]
+    inter, *boundaries = kernel.compare(
+        truth.words, prediction.words, truth.height, truth.width, top, bottom, left, right, radius_px
+    )
+    return Counts(inter, truth.area, prediction.area, *boundaries)

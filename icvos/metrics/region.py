@@ -1,13 +1,5 @@
 """Region similarity J: the intersection over the union of two masks."""
 
-import numpy as np
-
-
-def overlap(truth: np.ndarray, prediction: np.ndarray) -> tuple[int, int, int]:
-    """Pixels in both masks, in the truth and in the prediction; both (H, W) bool."""
-    inter = int(np.count_nonzero(truth & prediction))
-    return inter, int(np.count_nonzero(truth)), int(np.count_nonzero(prediction))
-
 
 def similarity(inter: int, truth_area: int, prediction_area: int) -> float:
     """J in [0, 1] from pixel counts; 1 where both masks are empty.

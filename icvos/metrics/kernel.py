@@ -1,0 +1,398 @@
+"""The compiled half of J and F: masks as bits, 64 pixels a word, counted with whole-word operations.
+
+Word ``k`` of row ``y`` holds the pixels ``64 k`` to ``64 k + 63`` of that row, the first in its lowest bit, and lies at
+``words[k, y]``: a column of words is contiguous, so that one vector instruction works on several rows at once, and a
+move up or down is nothing but another start. All compiled code is in this file, because the cache on disk of a compiled
+function does not notice when a function of another file changes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from icvos.metrics.bits import ALL, SPARE
+
+BYTES = types.Array(types.uint8, 1, "C", readonly=True)
+WORDS = types.Array(types.uint64, 2, "C")
+LINES = types.Array(types.uint8, 2, "C")
+COLUMN = types.Array(types.uint64, 1, "C")
+WORD = np.uint64
+ZERO, ONE, EVERY, LAST = WORD(0), WORD(1), WORD(ALL), WORD(63)
+EVEN, PAIRS, HALVES = WORD(0x5555555555555555), WORD(0x3333333333333333), WORD(0x0F0F0F0F0F0F0F0F)
+
+
+def compiled(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile for one signature, once per machine: later runs read the result from the cache next to this file.
+
+    Where that place cannot be written numba takes the user's cache folder, or the one that ``NUMBA_CACHE_DIR`` names;
+    where there is none at all, every process compiles for itself.
+    """
+
+    def compile_function(function: Callable[..., Any]) -> Any:
+        try:
+            return numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
+        except RuntimeError:  # no place for a cache
+            return numba.njit(signature, nogil=True, error_model="numpy")(function)
+
+    return compile_function
+
+
+@intrinsic
+def equal_bits(_typing: Any, values: Any, position: Any, value: Any) -> Any:
+    """64 bits: which of the 64 bytes of ``values`` from ``position`` on equal ``value``; bounds are not checked."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        start = builder.gep(array.data, [arguments[1]])
+        vector = ir.VectorType(ir.IntType(8), 64)
+        found = builder.load(builder.bitcast(start, vector.as_pointer()))
+        found.align = 1
+        wanted = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[2], ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
+        wanted = builder.shuffle_vector(wanted, ir.Constant(vector, ir.Undefined), zeros)
+        return builder.bitcast(builder.icmp_unsigned("==", found, wanted), ir.IntType(64))
+
+    return types.uint64(values, position, value), generate
+
+
+@intrinsic
+def bit_count(_typing: Any, _word: Any) -> Any:
+    """How many bits of a 64-bit word are set."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@compiled(types.UniTuple(types.int64, 5)(WORDS))
+def extent(words: np.ndarray) -> tuple[int, int, int, int, int]:
+    """The area of packed pixels, and where their boundary can lie: first and last row, first and last word of a row.
+
+    Of no pixels at all: 0, and a first row and word beyond the last ones.
+    """
+    columns, rows = words.shape
+    area = ZERO
+    left, right = columns, -1
+    any_row = np.zeros(rows, dtype=np.uint64)
+    for k in range(columns):
+        column = words[k]
+        any_column, count = ZERO, ZERO
+        for y in range(rows):
+            any_column |= column[y]
+            any_row[y] |= column[y]
+            count += bit_count(column[y])
+        if any_column:
+            left, right = min(left, k - 1 if k and any_column & ONE else k), k
+        area += count
+    top, bottom = rows, -1
+    for y in range(rows):
+        if any_row[y]:
+            top, bottom = min(top, max(y - 1, 0)), y
+    return np.int64(area), top, bottom, left, right
+
+
+@compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(BYTES, *[types.int64] * 5, types.uint8, types.uint64))
+def pack_bytes(
+    values: np.ndarray, start: int, stride: int, height: int, width: int, rows: int, value: int, flip: int
+) -> tuple[np.ndarray, tuple[int, int, int, int, int]]:
+    """The pixels that equal ``value``, or with ``flip`` = `ALL` the others, as words, and their `extent`.
+
+    Args:
+        values: (N,) uint8, the image; row ``y`` begins at ``start + y * stride``.
+        start: See above.
+        stride: See above.
+        height: Rows of the image.
+        width: Pixels of a row.
+        rows: How many rows to take, by the old nearest rule: row ``y`` is row ``y * height // rows`` of the image.
+        value: See above.
+        flip: 0 or `ALL`.
+    """
+    whole, rest = width // 64, width % 64
+    words = np.zeros((whole + (rest > 0) + 1, rows + SPARE), dtype=np.uint64)
+    inside = (ONE << WORD(rest)) - ONE
+    for y in range(rows):
+        position = start + y * height // rows * stride
+        for k in range(whole):
+            words[k, y] = equal_bits(values, position + 64 * k, value) ^ flip
+        if rest:
+            position += 64 * whole
+            word = ZERO
+            if position + 64 <= len(values):
+                word = equal_bits(values, position, value)
+            else:
+                for x in range(rest):
+                    word |= WORD(values[position + x] == value) << WORD(x)
+            words[whole, y] = (word ^ flip) & inside
+    return words, extent(words)
+
+
+@compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, types.int64, types.int64))
+def pack_bits(lines: np.ndarray, width: int, rows: int) -> tuple[np.ndarray, tuple[int, int, int, int, int]]:
+    """As `pack_bytes`, from an image of one bit a pixel as PNG files hold it: the first pixel is a byte's highest bit.
+
+    Args:
+        lines: (H, K) words as they lie in memory: the rows, filled up to whole words with anything.
+        width: Pixels of a row.
+        rows: How many rows to take, as in `pack_bytes`.
+    """
+    height, columns = lines.shape
+    words = np.zeros((columns + 1, rows + SPARE), dtype=np.uint64)
+    for y in range(rows):
+        line = lines[y * height // rows]
+        for k in range(columns):
+            words[k, y] = line[k]
+    rest = width % 64
+    inside = (ONE << WORD(rest)) - ONE if rest else EVERY
+    for k in range(columns):
+        column, keep = words[k], inside if k == columns - 1 else EVERY
+        for y in range(rows):
+            word = column[y]
+            word = (word & EVEN) << ONE | (word >> ONE) & EVEN
+            word = (word & PAIRS) << WORD(2) | (word >> WORD(2)) & PAIRS
+            word = (word & HALVES) << WORD(4) | (word >> WORD(4)) & HALVES
+            column[y] = word & keep
+    return words, extent(words)
+
+
+@compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, WORDS, types.int64))
+def narrow(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray, tuple[int, int, int, int, int]]:
+    """Leave out columns of pixels: the others move together, and what is left is ``width`` pixels wide.
+
+    Args:
+        words: (K + 1, R) of a mask.
+        plan: (K, 7) for every word of a row the bits to keep, then the bits to move down by 1, 2, 4, ... 32 in turn.
+        width: The number of bits kept.
+    """
+    narrower = np.zeros(((width + 63) // 64 + 1, words.shape[1]), dtype=np.uint64)
+    filled = 0
+    for k in range(len(plan)):
+        source, steps = words[k], plan[k]
+        target, shift = narrower[filled // 64], WORD(filled % 64)
+        spill = narrower[min(filled // 64 + 1, len(narrower) - 1)]
+        for y in range(len(source)):
+            word = source[y] & steps[0]
+            for step in range(6):
+                moved = word & steps[step + 1]
+                word = (word ^ moved) | (moved >> WORD(1 << step))
+            target[y] |= word << shift
+            spill[y] |= (word >> ONE) >> (LAST - shift)
+        filled += np.int64(bit_count(steps[0]))
+    return narrower, extent(narrower)
+
+
+@compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, WORDS, types.int64))
+def stretch(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray, tuple[int, int, int, int, int]]:
+    """Repeat columns of pixels until there are ``width``.
+
+    Args:
+        words: (K + 1, R) of a mask.
+        plan: (N, 8) for every word of the result the column of pixels that its first bit repeats, then the bits that
+            come from 32, 16, ... 1 bits further down in turn, then the bits that are inside the frame.
+        width: Of the result, at least that of the mask.
+    """
+    wider = np.zeros(((width + 63) // 64 + 1, words.shape[1]), dtype=np.uint64)
+    for k in range(len(plan)):
+        steps, target = plan[k], wider[k]
+        first, shift = np.int64(steps[0]) // 64, steps[0] % WORD(64)
+        source, following = words[first], words[first + 1]
+        for y in range(len(source)):
+            word = source[y] >> shift | (following[y] << ONE) << (LAST - shift)
+            for step in range(6):
+                moved = (word << WORD(32 >> step)) & steps[step + 1]
+                word = (word & ~steps[step + 1]) | moved
+            target[y] = word & steps[7]
+    return wider, extent(wider)
+
+
+@compiled(types.int64(COLUMN, COLUMN, COLUMN, types.uint64, types.boolean))
+def _edges_of_column(edges: np.ndarray, column: np.ndarray, beyond: np.ndarray, last_bit: int, at_end: bool) -> int:
+    """Fill one column of words of a boundary map; returns how many bits are set.
+
+    Args:
+        edges: (R,) to fill.
+        column: (R + 1,) of the mask, the same rows and the one below.
+        beyond: (R + 1,), the next words of these rows.
+        last_bit: The bit of the frame's last column of pixels; 0 where it is not in this word.
+        at_end: The last row of ``edges`` is that of the frame.
+    """
+    rows = len(edges)
+    for y in range(rows):
+        here, below = column[y], column[y + 1]
+        right, below_right = here >> ONE | beyond[y] << LAST, below >> ONE | beyond[y + 1] << LAST
+        found = (here ^ right) | (here ^ below) | (here ^ below_right)
+        edges[y] = (found & ~last_bit) | ((here ^ below) & last_bit)
+    if at_end:
+        here = column[rows - 1]
+        edges[rows - 1] = (here ^ (here >> ONE | beyond[rows - 1] << LAST)) & ~last_bit
+    count = ZERO
+    for y in range(rows):
+        count += bit_count(edges[y])
+    return np.int64(count)
+
+
+@compiled(types.void(COLUMN, COLUMN, COLUMN, COLUMN))
+def _widen_column(wider: np.ndarray, before: np.ndarray, column: np.ndarray, after: np.ndarray) -> None:
+    """One pixel to the left and right of what is set in ``column``, with its neighbouring columns of words."""
+    for y in range(len(wider)):
+        here = column[y]
+        wider[y] = here | here << ONE | before[y] >> LAST | here >> ONE | after[y] << LAST
+
+
+@compiled(types.void(COLUMN, COLUMN, COLUMN))
+def _add(column: np.ndarray, above: np.ndarray, below: np.ndarray) -> None:
+    for y in range(len(column)):
+        column[y] |= above[y] | below[y]
+
+
+@compiled(types.int64(WORDS, WORDS, types.int64))
+def _matched(edges: np.ndarray, others: np.ndarray, radius: int) -> int:
+    """How many bits of ``edges`` have one of ``others`` within ``radius`` pixels.
+
+    The disk is a stack of rows that get shorter away from its middle. So the map is widened one pixel at a time, and
+    the unwidened map is added, moved up and down, in between: the tips of the disk come last and are widened least.
+
+    Args:
+        edges: (K, R) words of a boundary map with zeros around it: one column of words, ``radius`` rows.
+        others: Likewise.
+        radius: Any from 0 on.
+    """
+    columns, rows = edges.shape[0], edges.shape[1] - 2 * radius
+    near = np.zeros((columns, rows), dtype=np.uint64)
+    wider = np.zeros((columns, rows), dtype=np.uint64)
+    near[:] = others[:, radius : radius + rows]
+    half = radius
+    for d in range(1, radius + 1):
+        steps = 0
+        while half * half > radius * radius - d * d:
+            half -= 1
+            steps += 1
+        for _ in range(steps):
+            for k in range(1, columns - 1):
+                _widen_column(wider[k], near[k - 1], near[k], near[k + 1])
+            near, wider = wider, near
+        for k in range(1, columns - 1):
+            _add(near[k], others[k, radius - d : radius - d + rows], others[k, radius + d : radius + d + rows])
+    count = ZERO
+    for k in range(1, columns - 1):
+        column, reached = edges[k, radius : radius + rows], near[k]
+        for y in range(rows):
+            count += bit_count(column[y] & reached[y])
+    return np.int64(count)
+
+
+@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, *[types.int64] * 7))
+def compare(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    height: int,
+    width: int,
+    top: int,
+    bottom: int,
+    left: int,
+    right: int,
+    radius: int,
+) -> tuple[int, int, int, int, int]:
+    """Intersection, pixels of both boundaries, and matched pixels of both boundaries.
+
+    Args:
+        truth: (K, ``height`` + `SPARE`) words.
+        prediction: Likewise.
+        height: Of the frame.
+        width: Of the frame.
+        top: First row that a boundary can touch.
+        bottom: The last one.
+        left: First word of a row that a boundary can touch.
+        right: The last one.
+        radius: How far boundaries reach, in pixels.
+    """
+    if bottom < top:
+        return 0, 0, 0, 0, 0
+    rows, columns = bottom - top + 1, right - left + 1
+    edges = np.zeros((2, columns + 2, rows + 2 * radius), dtype=np.uint64)
+    inter = ZERO
+    for k in range(left, right + 1):
+        some, others = truth[k], prediction[k]
+        for y in range(top, bottom + 1):
+            inter += bit_count(some[y] & others[y])
+    boundary = np.zeros(2, dtype=np.int64)
+    for k in range(columns):
+        last_bit = ONE << WORD((width - 1) % 64) if left + k == (width - 1) // 64 else ZERO
+        for which in range(2):
+            words = truth if which == 0 else prediction
+            boundary[which] += _edges_of_column(
+                edges[which, k + 1, radius : radius + rows],
+                words[left + k, top : bottom + 2],
+                words[left + k + 1, top : bottom + 2],
+                last_bit,
+                bottom == height - 1,
+            )
+    if not boundary[0] or not boundary[1]:
+        return np.int64(inter), boundary[0], boundary[1], 0, 0
+    return (
+        np.int64(inter),
+        boundary[0],
+        boundary[1],
+        _matched(edges[0], edges[1], radius),
+        _matched(edges[1], edges[0], radius),
+    )
+
+
+@numba.njit(inline="always")
+def _guess(kind: int, left: int, up: int, corner: int) -> int:
+    """What the filters 1 (left), 3 (average) and 4 (Paeth's predictor) add to a byte."""
+    if kind == 1:
+        return np.int64(left)
+    a, b, c = np.int64(left), np.int64(up), np.int64(corner)
+    if kind == 3:
+        return (a + b) >> 1
+    by_left, by_up, by_corner = abs(b - c), abs(a - c), abs(a + b - 2 * c)
+    if by_left <= by_up and by_left <= by_corner:
+        return a
+    return b if by_up <= by_corner else c
+
+
+@compiled(types.boolean(BYTES, types.int64, LINES))
+def undo_filters(raw: np.ndarray, length: int, lines: np.ndarray) -> bool:
+    """Undo the row filters of a PNG image whose pixels take one byte or less; False for a filter that does not exist.
+
+    Most of a mask is constant over many pixels, in the row above as well: 64 such pixels are filled in at once.
+
+    Args:
+        raw: (H * (1 + ``length``),) uint8: before every row the number of its filter.
+        length: Bytes of a row.
+        lines: (1 + H, at least ``length``) uint8 zeros; all but the first row are filled.
+    """
+    for y in range(1, len(lines)):
+        start = (y - 1) * (length + 1)
+        kind, source, line, above = raw[start], raw[start + 1 : start + 1 + length], lines[y], lines[y - 1]
+        if kind == 0:
+            for x in range(length):
+                line[x] = source[x]
+        elif kind == 2:
+            for x in range(length):
+                line[x] = np.uint8(source[x] + above[x])
+        elif kind <= 4:
+            left = corner = np.uint8(0)
+            for first in range(0, length, 64):
+                end = min(first + 64, length)
+                whole = end == first + 64 and (kind == 1 or left == corner)
+                if whole and equal_bits(source, first, np.uint8(0)) == EVERY:
+                    whole = kind == 1 or equal_bits(above, first, left) == EVERY
+                else:
+                    whole = False
+                if whole:
+                    line[first:end] = left
+                    continue
+                for x in range(first, end):
+                    up = above[x]
+                    left = np.uint8(source[x] + _guess(kind, left, up, corner))
+                    line[x], corner = left, up
+        else:
+            return False
+    return True

@@ -180,7 +180,7 @@ def inspect(path: Path, entries: Sequence[zipfile.ZipInfo], limits: Limits = LIM
                 yield replace(fault, where=f"{path}/{fault.where}")
     if listed > MAX_LISTED:
         yield Fault("path", str(path), f"{listed - MAX_LISTED:,} more files with such faults; pack it again")
-    files = {entry.filename for entry in entries if not entry.is_dir()}
+    files = {entry.filename for entry in entries if not entry.filename.endswith("/")}
     for name in sorted({parent for one in seen for parent in _parents(one)} & files)[:MAX_LISTED]:
         yield Fault("duplicate", f"{path}/{name}", "both a file and a folder; pack it again")
     total, packed = sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)
@@ -217,7 +217,7 @@ def _fault_of(entry: zipfile.ZipInfo, seen: set[str], limits: Limits) -> Fault |
         found = "duplicate", "is in the archive twice; pack it again"
     elif entry.flag_bits & 0x41:
         found = "encrypted", "is encrypted; pack without a password"
-    elif name.lower().endswith(ARCHIVES) and not entry.is_dir():
+    elif name.lower().endswith(ARCHIVES):
         found = "nested", "an archive inside the archive is not opened; pack the masks themselves"
     elif entry.compress_type not in METHODS:
         found = "method", f"packed by method {entry.compress_type}; pack with deflate, as zip does by default"
@@ -235,7 +235,7 @@ def _write(
     left = limits.total_bytes
     for entry in entries:
         parts = entry.filename.rstrip("/").split("/")
-        if entry.is_dir() or any(part in LEFTOVERS or part.startswith(".") for part in parts):
+        if entry.filename.endswith("/") or any(part in LEFTOVERS or part.startswith(".") for part in parts):
             continue
         target = folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)

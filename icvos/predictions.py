@@ -35,7 +35,18 @@ MAX_TEXT = 1000  # characters of a message
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 # what Pillow raises for a PNG whose chunks are broken in one way or another
-BROKEN_PNG = (OSError, SyntaxError, ValueError, struct.error, IndexError, KeyError, TypeError, OverflowError, EOFError)
+BROKEN_PNG = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    EOFError,
+    Image.DecompressionBombError,
+)
 LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 Severity = Literal["error", "warning"]
@@ -260,6 +271,8 @@ def open_png(path: Path, size: tuple[int, int], modes: tuple[str, ...] = MODES) 
         if length > most:
             raise ValueError(f"{length:,} bytes for {height} x {width} pixels")
         image = Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",))
+        if (image.height, image.width) != size or image.mode not in modes:
+            raise ValueError("a second header that differs from the first")
         image.load()
     except BROKEN_PNG as error:
         what = f"cannot be decoded ({error}); write the file again"

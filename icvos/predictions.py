@@ -1,35 +1,53 @@
-"""Prediction folders, which are also submissions: reading their masks, and finding every fault in one pass.
+"""Prediction folders, which are also submissions: reading their masks. What is wrong with one: `icvos.validation`.
 
     <root>/run.json                       how the predictions were made; may be absent
            <video>/<class>/<frame>.png    at the video's own size; any non-zero value is foreground, or
            <video>/<class>.json           the same clip as COCO RLE: {"<frame>": {"size": [h, w], "counts": ...}, ...}
 
 A run over several support draws holds one such folder per draw: ``<run>/draw0``, ``<run>/draw1``, ... What comes from
-elsewhere is looked at before it is decoded: size, kind of image, run lengths.
+elsewhere is looked at before it is decoded: kind of file, size, kind of image, run lengths. Only PNG is ever decoded:
+Pillow would open any of its formats by content, and starts another program for some.
 """
 
-import contextlib
+import io
 import json
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from PIL import Image
 
-from icvos.benchmark import Benchmark, Clip
-from icvos.categories import category
+from icvos.benchmark import Clip
 from icvos.errors import IcvosError
-from icvos.masks import decode_rle, image_size, open_image, parse_png, read_packed
+from icvos.masks import decode_rle, parse_png
 from icvos.metrics.bits import PackedMask, pack
-from icvos.png import Png
 from icvos.protocol import Protocol
-from icvos.storage import read_json
 
-MODES = ("1", "L", "P", "I;16", "I;16B", "I")  # of mask images: values or palette indices, never colours
-MAX_RLE_BYTES = 1 << 28  # of one clip's JSON
-OWN_FILES = re.compile(r"run\.json|scores.*\.json|.*\.csv")
+MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, never colours
+MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
+MAX_RLE_PARTS = 1 << 18  # objects and lists in it: three for every frame
+MAX_RECORD_BYTES = 1 << 24  # of run.json
+MAX_FILES = 300_000  # in one folder
+MAX_TEXT = 1000  # characters of a message
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
+# what Pillow raises for a PNG whose chunks are broken in one way or another
+BROKEN_PNG = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    EOFError,
+    Image.DecompressionBombError,
+)
 LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 Severity = Literal["error", "warning"]
@@ -40,8 +58,9 @@ class Fault:
     """One thing that is wrong with a prediction folder.
 
     Args:
-        kind: A word to group by: missing, extra or misnamed followed by -video, -class or -frame; size, mode,
-            unreadable, ambiguous, truth, digest, extra-file.
+        kind: A word to group by: missing, extra or misnamed followed by -video, -class or -frame; size, mode, palette,
+            values, unreadable, ambiguous, truth, digest, record, extra-file; of archives: path, link, duplicate,
+            encrypted, nested, limit.
         where: The file or folder.
         what: What is wrong and the remedy, in one line.
         severity: An ``error`` keeps the folder from being scored, a ``warning`` does not.
@@ -53,8 +72,23 @@ class Fault:
     severity: Severity = "error"
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what}"
-        return "".join(character if character.isprintable() else "?" for character in text)
+        return printable(f"{self.where}: {self.what}")
+
+    def to_json(self) -> dict[str, str]:
+        """The four texts by name."""
+        return {
+            "severity": self.severity,
+            "kind": self.kind,
+            "where": printable(self.where),
+            "what": printable(self.what),
+        }
+
+
+def printable(text: str) -> str:
+    """``text`` with ``?`` for what could steer a terminal or cannot be written as UTF-8, and cut where it is long."""
+    if len(text) > MAX_TEXT:
+        text = f"{text[: MAX_TEXT // 2]}...{text[-MAX_TEXT // 2 :]}"
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 class PredictionError(IcvosError):
@@ -72,7 +106,11 @@ def draw_folders(path: Path | str) -> tuple[Path, ...]:
     path = Path(path)
     if not path.is_dir():
         raise IcvosError(f"{path}: no such folder; expected predictions as <video>/<class>/<frame>.png")
-    numbered = {int(entry.name[4:]): entry for entry in path.iterdir() if re.fullmatch(r"draw(0|[1-9]\d*)", entry.name)}
+    numbered = {
+        int(entry.name[4:]): entry
+        for entry in path.iterdir()
+        if re.fullmatch(r"draw(0|[1-9][0-9]*)", entry.name) and entry.is_dir()
+    }
     return tuple(numbered[number] for number in sorted(numbered)) or (path,)
 
 
@@ -99,32 +137,28 @@ class Predictions:
         folder = Path(folder)
         if not folder.is_dir():
             raise IcvosError(f"{folder}: no such folder; expected predictions as <video>/<class>/<frame>.png")
-        path = folder / "run.json"
-        run = read_json(path, "the record of a run") if path.is_file() else {}
-        if not isinstance(run, dict):
-            raise IcvosError(f"{path}: not a JSON object; write the record of the run again or remove the file")
-        return cls(folder, run)
+        return cls(folder, read_record(folder / "run.json"))
 
     @property
     def clip_ids(self) -> tuple[str, ...]:
         """The clips that are present, ``<video>/<class>``, in order of video name and class index."""
         found = {
             (video.name, int(entry.name.removesuffix(".json")))
-            for video in _visible(self.folder)
+            for video in visible(self.folder)
             if video.is_dir()
-            for entry in _visible(video)
+            for entry in visible(video)
             if re.fullmatch(r"[1-9]\d?(\.json)?", entry.name) and entry.is_dir() != (entry.suffix == ".json")
         }
         return tuple(f"{video}/{index}" for video, index in sorted(found))
 
     def frames(self, clip: Clip) -> frozenset[str]:
         """The names of the frames of ``clip`` that have a mask; empty where the clip is absent."""
-        path = self._place(clip)
+        path = self.place(clip)
         if path.suffix == ".json":
             return frozenset(self._read_rles(path))
         if not path.is_dir():
             return frozenset()
-        return frozenset(entry.stem for entry in _visible(path) if entry.suffix == ".png")
+        return frozenset(entry.stem for entry in visible(path) if entry.suffix == ".png")
 
     def missing(self, clip: Clip, protocol: Protocol) -> list[str]:
         """The files (or entries of the clip's JSON) that ``protocol`` needs and that are not there."""
@@ -133,23 +167,28 @@ class Predictions:
 
     def mask(self, clip: Clip, frame: str) -> np.ndarray:
         """(H, W) bool at the video's own size; `PredictionError` for an absent or broken mask or another size."""
-        place = self._place(clip)
+        place = self.place(clip)
         if place.suffix == ".json":
             return _decode(self._read_rles(place), frame, clip.video.size, place)
-        return _read(place / f"{frame}.png", clip.video.size)
+        return np.asarray(open_png(place / f"{frame}.png", clip.video.size)) != 0
 
     def packed(self, clip: Clip, frame: str, size: tuple[int, int] | None = None) -> PackedMask:
         """`mask` as bits, resized to ``size`` by the rule of `icvos.masks.resize_nearest`; None: at its own size."""
-        place = self._place(clip)
-        if place.suffix == ".json":
-            return pack(self.mask(clip, frame), size)
-        path = place / f"{frame}.png"
-        found = _parse(path, clip.video.size)
-        packed = found.packed(size) if found is not None else None
-        return pack(_read(path, clip.video.size), size) if packed is None else packed
+        place = self.place(clip)
+        found = None if place.suffix == ".json" else read_plain(place / f"{frame}.png", clip.video.size, size)
+        return pack(self.mask(clip, frame), size) if found is None else found
 
-    def _place(self, clip: Clip) -> Path:
-        """The clip's folder of PNGs, or its JSON of RLEs."""
+    def examine(self, clip: Clip, frame: str) -> tuple[np.ndarray, Fault | None]:
+        """`mask`, and what the values in its file make one doubt of; RLE has two values and no doubt."""
+        place = self.place(clip)
+        if place.suffix == ".json":
+            return self.mask(clip, frame), None
+        path = place / f"{frame}.png"
+        image = open_png(path, clip.video.size)
+        return np.asarray(image) != 0, odd_values(image, path)
+
+    def place(self, clip: Clip) -> Path:
+        """The clip's folder of PNGs, there or not, or its JSON of RLEs; `PredictionError` where both are there."""
         folder = self.folder / clip.video.name / str(clip.category.index)
         listing = folder.with_name(f"{folder.name}.json")
         if not listing.is_file():
@@ -161,66 +200,147 @@ class Predictions:
         return listing
 
     def _where(self, clip: Clip, frame: str) -> str:
-        place = self._place(clip)
+        place = self.place(clip)
         return f"{place}: {frame}" if place.suffix == ".json" else str(place / f"{frame}.png")
 
     def _read_rles(self, path: Path) -> dict[str, Any]:
         if self._rles is None or self._rles[0] != path:
-            self._rles = path, _load_rles(path)
+            self._rles = path, load_rles(path)
         return self._rles[1]
 
 
-def _visible(folder: Path) -> list[Path]:
+def visible(folder: Path) -> list[Path]:
     """What is in ``folder``, by name, without hidden files and leftovers of archives and file managers."""
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.name not in LEFTOVERS)
+    names = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith(".") and entry.name not in LEFTOVERS:
+                names.append(entry.name)
+            if len(names) > MAX_FILES:
+                what = (
+                    f"more than {MAX_FILES:,} files in one folder; keep one mask per frame, <video>/<class>/<frame>.png"
+                )
+                raise PredictionError(Fault("limit", str(folder), what))
+    return [folder / name for name in sorted(names)]
 
 
-def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """A PNG as (H, W) bool; size and kind are looked at before pixels are decoded."""
-    found = _parse(path, size)
-    values = found.values() if found is not None else None
-    if values is not None:
-        return values != 0
-    with _reading(path):
-        _require_size(image_size(path), size, str(path))
-        image = open_image(path)
-    if image.mode not in MODES:
-        what = (
-            f"image of mode {image.mode}; save the mask with one channel of values or palette indices, 0 = background"
-        )
-        raise PredictionError(Fault("mode", str(path), what))
-    return np.asarray(image) != 0
-
-
-def _parse(path: Path, size: tuple[int, int]) -> Png | None:
-    """A PNG of the right size whose pixels are not decoded yet; None for what only Pillow can judge."""
-    if not path.is_file():
-        raise PredictionError(Fault("missing-frame", str(path), "no such file; predict the frame"))
-    with _reading(path):
-        found = parse_png(path)
-    if found is not None:
-        _require_size(found.size, size, str(path))
+def read_record(path: Path) -> dict[str, Any]:
+    """``run.json``, {} where there is none; `PredictionError` for one that is no JSON object or far too long."""
+    try:
+        if not path.is_file():
+            return {}
+        if path.stat().st_size > MAX_RECORD_BYTES:
+            raise ValueError(f"larger than {MAX_RECORD_BYTES >> 20} MiB")
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        what = f"cannot be read as JSON ({error}); write the record of the run again or remove the file"
+        raise PredictionError(Fault("record", str(path), what)) from error
+    if not isinstance(found, dict):
+        what = "not a JSON object; write the record of the run again or remove the file"
+        raise PredictionError(Fault("record", str(path), what))
     return found
 
 
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn what `icvos.masks` says of a file that cannot be decoded into a fault."""
+def png_header(path: Path) -> tuple[int, int, str]:
+    """Height, width and mode (``1``, ``L``, ``P``, ``LA``, ``RGB``, ``RGBA``; ``I;16``, ``RGB;16`` ...) of a PNG file.
+
+    Read from its first bytes, without decoding; `PredictionError` for a file that is absent or no PNG.
+    """
+    if not path.is_file():
+        raise PredictionError(Fault("missing-frame", str(path), "no such file; predict the frame"))
     try:
-        yield
-    except PredictionError:
-        raise
+        with path.open("rb") as file:
+            head = file.read(26)
+    except OSError as error:
+        raise PredictionError(Fault("unreadable", str(path), f"cannot be read ({error.strerror})")) from error
+    if len(head) < 26 or head[:8] != PNG_SIGNATURE or head[12:16] != b"IHDR" or head[25] not in PNG_MODES:
+        raise PredictionError(
+            Fault("unreadable", str(path), "cannot be decoded (not a PNG file); write the file again")
+        )
+    width, height = struct.unpack(">II", head[16:24])
+    mode = PNG_MODES[head[25]]
+    if head[24] == 16:
+        mode = "I;16" if mode == "L" else f"{mode};16"
+    elif mode == "L" and head[24] == 1:
+        mode = "1"
+    return height, width, mode
+
+
+def open_png(path: Path, size: tuple[int, int], modes: tuple[str, ...] = MODES) -> Image.Image:
+    """The decoded image of a PNG; size, kind and length of the file are looked at before pixels are decoded."""
+    height, width, mode = png_header(path)
+    _require_size((height, width), size, str(path))
+    if mode not in modes:
+        what = f"image of mode {mode}; save the mask with one channel of values or palette indices, 0 = background"
+        raise PredictionError(Fault("mode", str(path), what))
+    try:
+        length = path.stat().st_size
+        if length > _most_bytes((height, width)):
+            raise ValueError(f"{length:,} bytes for {height} x {width} pixels")
+        image = Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",))
+        if (image.height, image.width) != size or image.mode not in modes:
+            raise ValueError("a second header that differs from the first")
+        image.load()
+    except BROKEN_PNG as error:
+        what = f"cannot be decoded ({error}); write the file again"
+        raise PredictionError(Fault("unreadable", str(path), what)) from error
+    return image
+
+
+def read_plain(path: Path, size: tuple[int, int], to_size: tuple[int, int] | None) -> PackedMask | None:
+    """The bits of a PNG of a plain kind, resized to ``to_size``; None for what `open_png` has to judge."""
+    try:
+        found = parse_png(path) if path.is_file() and path.stat().st_size <= _most_bytes(size) else None
+        if found is None or found.size != size:
+            return None
+        return found.packed(to_size)
     except IcvosError as error:
         what = f"cannot be decoded ({error.__cause__}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error
 
 
-def _load_rles(path: Path) -> dict[str, Any]:
+def _most_bytes(size: tuple[int, int]) -> int:
+    """More than an honest PNG of (height, width) takes, comments included."""
+    return (1 << 20) + 2 * size[0] * (8 * size[1] + 1)
+
+
+def odd_values(image: Image.Image, path: Path) -> Fault | None:
+    """A fault where a mask's values hardly mean what they will be read as: a background that is not index 0, or shades.
+
+    Args:
+        image: Decoded, of one of `MODES`.
+        path: Its file, for the message.
+    """
+    if image.mode == "1":
+        return None
+    values = (
+        [value for _, value in image.getcolors(256) or ()]
+        if image.mode != "I;16"
+        else np.unique(np.asarray(image)).tolist()
+    )
+    if image.mode == "P":
+        palette = image.getpalette("RGB") or []
+        black = [not any(palette[3 * value : 3 * value + 3]) for value in (0, *values)]
+        if len(palette) >= 3 and not black[0] and any(black[1:]):
+            what = "index 0 is shown in a colour and another one as black, yet indices count: 0 = background; swap them"
+            return Fault("palette", str(path), what)
+    several = len([value for value in values if value])
+    if several > 1:
+        what = f"{several} different values beside 0, and every one counts as foreground; save a mask of 0 and 1"
+        return Fault("values", str(path), what, "warning")
+    return None
+
+
+def load_rles(path: Path) -> dict[str, Any]:
+    """A clip's JSON, frame by frame, unchecked; `PredictionError` for a file that is no JSON object or far too long."""
     if path.stat().st_size > MAX_RLE_BYTES:
         what = f"larger than {MAX_RLE_BYTES >> 20} MiB; write the clip as PNG files"
         raise PredictionError(Fault("unreadable", str(path), what))
     try:
-        found = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        if data.count(b"{") + data.count(b"[") > MAX_RLE_PARTS:  # small lists take far more memory than text
+            raise ValueError("more objects and lists than a clip has")
+        found = json.loads(data)
     except (OSError, ValueError, RecursionError) as error:
         what = f"cannot be read as JSON ({error}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error
@@ -248,169 +368,3 @@ def _require_size(found: tuple[int, int], expected: tuple[int, int], where: str)
     if found != expected:
         what = f"mask of {found[0]} x {found[1]}, the video is {expected[0]} x {expected[1]} (height x width)"
         raise PredictionError(Fault("size", where, f"{what}; resize the mask to the video's own size"))
-
-
-def check(
-    benchmark: Benchmark,
-    folder: Path | str,
-    protocol: Protocol,
-    clips: Sequence[Clip] | None = None,
-    *,
-    progress: Callable[[Clip], None] | None = None,
-) -> list[Fault]:
-    """Every fault of a prediction folder (or of all draws of a run), from one pass that reads every mask once.
-
-    Frames that do not count under ``protocol`` are not required. What the benchmark does not have (videos, classes,
-    frames, files) is a warning, and so is a clip that equals the truth in every frame.
-
-    Args:
-        benchmark: What the predictions are for.
-        folder: A prediction folder, or a run folder with one per draw.
-        protocol: Says which frames count.
-        clips: The clips that must be there; None: all.
-        progress: Called after each clip.
-    """
-    required = tuple(benchmark.clips if clips is None else clips)
-    return [
-        fault
-        for draw in draw_folders(folder)
-        for fault in _check_folder(benchmark, Predictions.open(draw), protocol, required, progress)
-    ]
-
-
-def _check_folder(
-    benchmark: Benchmark,
-    predictions: Predictions,
-    protocol: Protocol,
-    required: tuple[Clip, ...],
-    progress: Callable[[Clip], None] | None,
-) -> Iterator[Fault]:
-    root = predictions.folder
-    made_for = predictions.run.get("benchmark")
-    digest = made_for.get("digest") if isinstance(made_for, dict) else None
-    if digest and benchmark.digest and digest != benchmark.digest:
-        what = f"made for another build of the benchmark ({digest}, not {benchmark.digest}); predict again for this one"
-        yield Fault("digest", str(root / "run.json"), what, "warning")
-    entries = _visible(root)
-    for entry in entries:
-        if not entry.is_dir() and not OWN_FILES.fullmatch(entry.name):
-            yield Fault("extra-file", str(entry), "not part of a prediction folder; remove it", "warning")
-    videos = {clip.video.name for clip in required}
-    names = _Names("video", root, {entry.name: entry.name for entry in entries if entry.is_dir()})
-    yield from names.compare(videos, {video.name for video in benchmark.videos}, _video_key)
-    for video in sorted(videos & names.found.keys()):
-        known = {str(clip.category.index) for clip in benchmark.clips if clip.video.name == video}
-        wanted = {str(clip.category.index): clip for clip in required if clip.video.name == video}
-        yield from _check_video(root / video, wanted, known, predictions, protocol, progress)
-
-
-def _check_video(
-    folder: Path,
-    wanted: dict[str, Clip],
-    known: set[str],
-    predictions: Predictions,
-    protocol: Protocol,
-    progress: Callable[[Clip], None] | None,
-) -> Iterator[Fault]:
-    classes = _Names(
-        "class",
-        folder,
-        {e.name.removesuffix(".json") if e.is_file() else e.name: e.name for e in _visible(folder)},
-    )
-    yield from classes.compare(wanted.keys(), known, _class_key)
-    for name in sorted(wanted.keys() & classes.found.keys(), key=int):
-        try:
-            yield from _check_clip(wanted[name], predictions, protocol)
-        except PredictionError as error:
-            yield error.fault
-        if progress is not None:
-            progress(wanted[name])
-
-
-def _check_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Iterator[Fault]:
-    """Names first, then every mask that counts; `PredictionError` where the clip as a whole cannot be read."""
-    present = predictions.frames(clip)
-    place = predictions.folder / clip.video.name / str(clip.category.index)
-    if place.is_dir():
-        listed = {e.name.removesuffix(".png"): e.name for e in _visible(place)}
-    else:
-        place, listed = place.with_name(f"{place.name}.json"), {frame: frame for frame in present}
-    frames = counted_frames(clip, protocol)
-    yield from _Names("frame", place, listed).compare(frames, clip.video.frames, _frame_key)
-    equal = True
-    for frame in frames:
-        if frame not in present:
-            equal = False
-            continue
-        try:
-            mask = predictions.packed(clip, frame)
-        except PredictionError as error:
-            yield error.fault
-            equal = False
-            continue
-        equal = equal and mask == read_packed(clip.mask_path(frame))
-    if equal:
-        what = "equal to the true masks in every frame; submit predictions, not annotations"
-        yield Fault("truth", str(place), what, "warning")
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """What was found in a place: for each name without suffix the file or folder that carries it."""
-
-    level: str
-    place: Path
-    found: dict[str, str]
-
-    def compare(self, wanted: Iterable[str], known: Iterable[str], key: Callable[[str], str | None]) -> Iterator[Fault]:
-        """Faults where names are absent, unknown, or wrong in a way that shows what is meant (an equal ``key``)."""
-        wanted, known = tuple(wanted), set(known)
-        absent = [name for name in wanted if name not in self.found]
-        meant: dict[str | None, list[str]] = {}
-        for name in absent:
-            meant.setdefault(key(name), []).append(name)
-        taken = set()
-        for name, file in self.found.items():
-            if name in known:
-                continue
-            target = meant.get(key(name), [])
-            if key(name) is not None and len(target) == 1 and target[0] not in taken:
-                taken.add(target[0])
-                yield self._fault("misnamed", file, f"is not a {self.level} of the benchmark; rename it to {target[0]}")
-            else:
-                what = f"the benchmark has no such {self.level}; remove it"
-                yield self._fault("extra", file, what, "warning")
-        for name in absent:
-            if name not in taken:
-                yield self._fault("missing", name, f"no such {self.level} among the predictions; predict it")
-
-    def _fault(self, kind: str, name: str, what: str, severity: Severity = "error") -> Fault:
-        if self.place.suffix == ".json":
-            where = f"{self.place}: {name}"
-        elif self.level == "frame" and kind == "missing":
-            where = str(self.place / f"{name}.png")
-        else:
-            where = str(self.place / name)
-        return Fault(f"{kind}-{self.level}", where, what, severity)
-
-
-def _video_key(name: str) -> str:
-    """Equal for ``davis_dog``, ``dog`` and ``Dog``."""
-    for source in ("davis_", "mose_", "lvos_"):
-        name = name.lower().removeprefix(source)
-    return name
-
-
-def _class_key(name: str) -> str | None:
-    """Equal for ``17``, ``017`` and ``dog``; None for what names no class."""
-    text = name.lstrip("0") if name.isdecimal() else name.replace("_", " ")
-    try:
-        return str(category(text).index)
-    except IcvosError:
-        return None
-
-
-def _frame_key(name: str) -> str | None:
-    """Equal for names whose last number is the same, as in ``00005``, ``5.jpg`` and ``frame_5``; None without one."""
-    numbers = re.findall(r"\d+", re.sub(r"\.[A-Za-z]\w*$", "", name))
-    return (numbers[-1].lstrip("0") or "0") if numbers else None

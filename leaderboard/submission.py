@@ -1,6 +1,7 @@
 """From a folder of predictions to a result on the board: checked whole, then scored, then stored."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,14 @@ class SubmissionError(IcvosError):
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A folder of predictions that can be scored, and what was odd about it but allowed."""
+
+    folder: Path
+    warnings: tuple["Fault", ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SubmissionReport:
     """What became of a submission: its file on the board, its scores, and what was odd about it but allowed."""
 
@@ -32,18 +41,31 @@ class SubmissionReport:
     warnings: tuple["Fault", ...]
 
 
-def check_submission(benchmark: "Benchmark", predictions: Path, protocol: "Protocol") -> tuple["Fault", ...]:
-    """Every fault of every draw in ``predictions``; raises `SubmissionError`, with all of them, if one is an error."""
-    from icvos.predictions import check, draw_folders
+@contextlib.contextmanager
+def checked_folder(benchmark: "Benchmark", predictions: Path, protocol: "Protocol") -> Iterator[Checked]:
+    """The prediction or run folder that ``predictions`` is, or that the zip file holds, and what is odd about it.
 
-    faults = tuple(fault for folder in draw_folders(predictions) for fault in check(benchmark, folder, protocol))
+    Raises `SubmissionError`, with every fault of every draw, if one of them is an error.
+    """
+    from icvos.archive import ArchiveError, relocate, submission_folder
+    from icvos.validation import check
+
+    try:
+        with submission_folder(predictions, {video.name for video in benchmark.videos}) as folder:
+            faults = tuple(relocate(fault, folder, predictions) for fault in check(benchmark, folder, protocol))
+            _refuse_errors(predictions, faults)
+            yield Checked(folder, faults)
+    except ArchiveError as error:
+        _refuse_errors(predictions, error.faults)
+
+
+def _refuse_errors(predictions: Path, faults: tuple["Fault", ...]) -> None:
     errors = [fault for fault in faults if fault.severity == "error"]
     if errors:
         noun = "fault" if len(errors) == 1 else "faults"
         raise SubmissionError(
             f"{predictions}: {len(errors)} {noun}, nothing was scored; mend what is listed and submit again", faults
         )
-    return faults
 
 
 def submit(
@@ -60,16 +82,17 @@ def submit(
 ) -> SubmissionReport:
     """Check, score and store ``predictions`` under ``name`` and ``revision``.
 
-    ``predictions`` is a prediction folder or a run with one such folder for each draw. ``workers`` and ``progress`` are
-    passed to `icvos.score.score`. Raises `SubmissionError` before anything is scored where the check finds an error,
-    and `IcvosError` where the board already holds other figures under that name and revision.
+    ``predictions`` is a prediction folder, a run with one such folder for each draw, or a zip file of either.
+    ``workers`` and ``progress`` are passed to `icvos.score.score`. Raises `SubmissionError` before anything is scored
+    where the check finds an error, and `IcvosError` where the board already holds other figures under that name and
+    revision.
     """
     from icvos.score import score
 
     check_name(name, "name")
     check_name(revision, "revision")
     board = board if isinstance(board, Board) else Board.open(board)
-    warnings = check_submission(benchmark, predictions, protocol)
-    scores = score(benchmark, predictions, protocol, workers=workers, progress=progress).to_json()
+    with checked_folder(benchmark, predictions, protocol) as checked:
+        scores = score(benchmark, checked.folder, protocol, workers=workers, progress=progress).to_json()
     path = board.add(scores, name=name, revision=revision, notes=notes, benchmark_clips=len(benchmark.clips))
-    return SubmissionReport(path, scores, warnings)
+    return SubmissionReport(path, scores, checked.warnings)

@@ -1,4 +1,4 @@
-"""`icvos score`, `icvos submit`, `icvos leaderboard` and `icvos render`: what came out."""
+"""`icvos score`, `icvos validate`, `icvos submit`, `icvos leaderboard` and `icvos render`: what came out."""
 
 import io
 from functools import partial
@@ -15,17 +15,85 @@ SHEET_FRAMES = 8
 
 @click.command()
 @click.argument("predictions", type=FOLDER)
-@click.option("--benchmark", type=FOLDER, required=True, help="The benchmark that was predicted.")
-@click.option("--protocol", "name", default=PAPER, show_default=True)
-@click.option("--out", type=FOLDER, default=None, help="The scores file.  [default: scores.json in PREDICTIONS]")
-@click.option("--frames-csv", type=FOLDER, default=None, help="Also a row per frame: video,class,frame,J,F.")
-@click.option("--videos", default="", help="Only these videos, comma-separated.")
+@click.argument("truth", metavar="[GT]", type=FOLDER, required=False)
+@click.option("--benchmark", type=FOLDER, default=None, help="The benchmark that was predicted, in place of GT.")
+@click.option("--protocol", "name", default=None, help=f"With --benchmark.  [default: {PAPER}]")
+@click.option("--skip-ends", is_flag=True, help="With GT: leave out each video's first and last frame, as DAVIS does.")
+@click.option(
+    "--objects",
+    type=click.Choice(["all", "first-frame", "binary"]),
+    default=None,
+    help="With GT: every id of the truth (vos-benchmark), those of its first frame (DAVIS 2017), or one object of all "
+    "that is not 0 (DAVIS 2016).  [default: all]",
+)
+@click.option(
+    "--out", "--json", type=FOLDER, default=None, help="The scores file.  [default with --benchmark: in PREDICTIONS]"
+)
+@click.option(
+    "--frames-csv", type=FOLDER, default=None, help="Also a row per frame: video, class or object, frame, J, F."
+)
+@click.option("--videos", default="", help="Only these videos, comma-separated, or a file with one per line.")
 @click.option("--categories", default="", help="Only these categories, comma-separated names or class numbers.")
 @click.option("--workers", default=1, show_default=True, help="Processes; the result is the same for any number.")
-def score(
-    predictions: Path, benchmark: Path, name: str, out: Path | None, frames_csv: Path | None, **given: str
-) -> None:
-    """Score a run, or a folder of predictions (<video>/<class>/<frame>.png)."""
+def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given: Any) -> None:
+    """Score predictions against a benchmark, or a folder of masks against another, GT.
+
+    With --benchmark: a run, a folder of predictions (<video>/<class>/<frame>.png), or a zip file of either. With GT:
+    <video>/<frame>.png or the frames of one video, multi-object (ids) or binary.
+    """
+    from icvos.errors import IcvosError
+
+    if (truth is None) == (benchmark is None):
+        raise IcvosError("give exactly one of GT, a folder of true masks, and --benchmark")
+    foreign = ("name", "categories") if truth else ("skip_ends", "objects")
+    for key in foreign:
+        if given[key]:
+            option = "protocol" if key == "name" else key.replace("_", "-")
+            raise IcvosError(f"--{option} is for scoring against {'a --benchmark' if truth else 'a folder GT'}")
+    if truth:
+        _score_folders(predictions, truth, **given)
+    elif benchmark:
+        _score_benchmark(predictions, benchmark, **given)
+
+
+def _score_folders(predictions: Path, truth: Path, **given: Any) -> None:
+    from icvos.folders import score_folders, write_frames_csv
+    from icvos.progress import bar
+    from icvos.storage import write_json
+
+    with bar("score") as update:
+        scores = score_folders(
+            predictions,
+            truth,
+            skip_ends=given["skip_ends"],
+            objects=given["objects"] or "all",
+            videos=_video_list(given["videos"]),
+            workers=given["workers"],
+            progress=lambda video: update(advance=1),
+        )
+    if given["out"]:
+        write_json(given["out"], scores.to_json())
+    if given["frames_csv"]:
+        write_frames_csv(given["frames_csv"], scores)
+    for line in scores.warnings:
+        click.echo(f"warning: {line}", err=True)
+    overall = scores.overall
+    click.echo(
+        f"J {100 * overall['j']:.2f}  F {100 * overall['f']:.2f}  J&F {100 * overall['jf']:.2f}  {overall['objects']} "
+        f"objects, {overall['videos']} videos, {overall['frames']} frames; objects: {scores.objects}, first and last "
+        f"frames {'left out' if scores.skip_ends else 'counted'}"
+    )
+
+
+def _video_list(text: str) -> tuple[str, ...]:
+    from icvos.commands.evaluate import names
+
+    path = Path(text)
+    return tuple(path.read_text(encoding="utf-8").split()) if text and path.is_file() else names(text)
+
+
+def _score_benchmark(predictions: Path, benchmark: Path, **given: Any) -> None:
+    from icvos.archive import submission_folder
     from icvos.benchmark import Benchmark
     from icvos.commands.evaluate import names
     from icvos.progress import bar
@@ -34,23 +102,71 @@ def score(
     from icvos.score import write_frames_csv
     from icvos.storage import write_json
 
-    opened, chosen = Benchmark.open(benchmark), protocol(name)
-    clips = opened.select(names(given["videos"]), names(given["categories"]))
-    with bar("score", len(clips)) as update:
+    opened, chosen = Benchmark.open(benchmark), protocol(given["name"] or PAPER)
+    clips = opened.select(_video_list(given["videos"]), names(given["categories"]))
+    with (
+        submission_folder(predictions, {video.name for video in opened.videos}) as folder,
+        bar("score", len(clips)) as update,
+    ):
         scores = run_score(
             opened,
-            predictions,
+            folder,
             chosen,
             clips=clips,
-            workers=int(given["workers"]),
+            workers=given["workers"],
             progress=lambda clip: update(advance=1),
         )
-    path = out or predictions / scores_name(chosen.id)
+    beside = predictions.with_name(f"{predictions.stem}-{scores_name(chosen.id)}")
+    path = given["out"] or (predictions / scores_name(chosen.id) if predictions.is_dir() else beside)
     found = scores.to_json()
     write_json(path, found)
-    if frames_csv:
-        write_frames_csv(frames_csv, scores)
+    if given["frames_csv"]:
+        write_frames_csv(given["frames_csv"], scores)
     print_scores(found, path)
+
+
+@click.command()
+@click.argument("predictions", type=FOLDER)
+@click.option("--benchmark", type=FOLDER, required=True, help="The benchmark that was predicted.")
+@click.option("--protocol", "name", default=PAPER, show_default=True, help="Says which frames must be there.")
+@click.option("--json", "out", type=FOLDER, default=None, help="Also write every fault to this file.")
+@click.option(
+    "--repair", "repaired", type=FOLDER, default=None, help="A new folder for predictions without harmless faults."
+)
+def validate(predictions: Path, benchmark: Path, name: str, out: Path | None, repaired: Path | None) -> None:
+    """Find every fault of a run, a folder of predictions or a zip file of either, in one pass.
+
+    Exit status 1 where an error is found, which keeps it from being scored; warnings do not. With --repair the status
+    is that of the new folder.
+    """
+    from icvos.benchmark import Benchmark
+    from icvos.progress import bar
+    from icvos.protocol import protocol
+    from icvos.repair import repair
+    from icvos.storage import write_json
+    from icvos.validation import validate as run_validate
+
+    opened, chosen = Benchmark.open(benchmark), protocol(name)
+    with bar("validate", len(opened.clips)) as update:
+        faults = run_validate(opened, predictions, chosen, progress=lambda clip: update(advance=1))
+    for fault in faults:
+        click.echo(f"{fault.severity}: {fault}")
+    report = {"protocol": chosen.id, "faults": [fault.to_json() for fault in faults]}
+    if repaired:
+        result = repair(opened, predictions, repaired, chosen)
+        for done in result.repairs:
+            click.echo(f"repaired: {done}")
+        faults = list(result.left)
+        report["repairs"] = [done.to_json() for done in result.repairs]
+        report["left"] = [fault.to_json() for fault in faults]
+        for fault in faults:
+            click.echo(f"left: {fault.severity}: {fault}")
+    if out:
+        write_json(out, report)
+    errors = sum(fault.severity == "error" for fault in faults)
+    click.echo(f"{repaired or predictions}: {errors} errors, {len(faults) - errors} warnings under {chosen.id}")
+    if errors:
+        raise SystemExit(1)
 
 
 @click.command()
@@ -64,7 +180,7 @@ def score(
 def submit(
     predictions: Path, benchmark: Path, protocols: tuple[str, ...], board: Path, workers: int, **given: str
 ) -> None:
-    """Check a folder of predictions whole, score it, and put the result on a leaderboard."""
+    """Check predictions whole (a folder, a run, a zip file), score them, and put the result on a leaderboard."""
     from icvos.benchmark import Benchmark
     from icvos.progress import bar
     from icvos.protocol import protocol

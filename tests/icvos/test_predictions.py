@@ -12,8 +12,9 @@ from PIL import Image
 from icvos.benchmark import Benchmark
 from icvos.errors import IcvosError
 from icvos.masks import decode_rle, encode_rle, read_binary, write_binary
-from icvos.predictions import Fault, PredictionError, Predictions, check, draw_folders
+from icvos.predictions import Fault, PredictionError, Predictions, draw_folders
 from icvos.protocol import NATIVE, PAPER, Protocol
+from icvos.validation import check
 from tests.icvos.handmade import predicted, write_benchmark, write_predictions
 
 
@@ -319,8 +320,10 @@ def test_reading_says_what_is_wrong(handmade: Benchmark, folder: Path) -> None:
 def test_a_broken_record_is_an_error(handmade: Benchmark, folder: Path) -> None:
     for text in ("", "[]", "{"):
         (folder / "run.json").write_text(text)
+        (fault,) = check(handmade, folder, PAPER)
+        assert (fault.kind, fault.severity, fault.where) == ("record", "error", str(folder / "run.json"))
         with pytest.raises(IcvosError, match=r"run\.json"):
-            check(handmade, folder, PAPER)
+            Predictions.open(folder)
 
 
 def test_names_cannot_write_to_the_terminal() -> None:

@@ -15,10 +15,10 @@ from icvos.errors import IcvosError
 from icvos.masks import read_binary, resize_nearest
 from icvos.metrics import count
 from icvos.metrics.summary import decay, recall
-from icvos.predictions import check
 from icvos.protocol import NATIVE, PAPER, Protocol
 from icvos.score import frame_rows, score, write_frames_csv
 from icvos.storage import link_or_copy, write_json
+from icvos.validation import check
 from tests.icvos.handmade import SIZES, predicted, sample_masks, write_benchmark, write_predictions
 
 GOLDEN = Path(__file__).parent.parent / "golden"

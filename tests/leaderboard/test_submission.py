@@ -1,6 +1,7 @@
+import contextlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icvos.archive import ArchiveError
 from icvos.benchmark import Benchmark
 from icvos.errors import IcvosError
 from icvos.protocol import NATIVE, PAPER
@@ -71,20 +73,27 @@ def fake_modules(
         calls.append(f"score {path.name}")
         return SimpleNamespace(to_json=scores)
 
-    folders = SimpleNamespace(check=check, draw_folders=lambda path: (path / "draw-0", path / "draw-1"))
-    monkeypatch.setitem(sys.modules, "icvos.predictions", folders)  # type: ignore[arg-type]
+    @contextlib.contextmanager
+    def submission_folder(path: Path, _videos: set[str]) -> Iterator[Path]:
+        yield path
+
+    archive = SimpleNamespace(
+        ArchiveError=ArchiveError, relocate=lambda fault, *_: fault, submission_folder=submission_folder
+    )
+    monkeypatch.setitem(sys.modules, "icvos.archive", archive)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "icvos.validation", SimpleNamespace(check=check))  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "icvos.score", SimpleNamespace(score=score))  # type: ignore[arg-type]
     return calls
 
 
-def test_every_draw_is_checked_before_anything_is_scored(
+def test_all_is_checked_before_anything_is_scored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, benchmark: Benchmark, scores: Make
 ) -> None:
     warning = FakeFault("palette", "dog/17/00000.png", "is 0/255", "warning")
     calls = fake_modules(monkeypatch, [warning], scores)
     report = submit(benchmark, tmp_path / "run", PAPER, board=tmp_path / "board", name="mine", revision="3", notes="n")
-    assert calls == ["check draw-0", "check draw-1", "score run"]
-    assert report.warnings == (warning, warning)
+    assert calls == ["check run", "score run"]
+    assert report.warnings == (warning,)
     (entry,) = Board.open(tmp_path / "board").entries
     assert entry.path == report.path
     assert (entry.name, entry.revision, entry.notes, entry.declared_clips) == ("mine", "3", "n", 2)
@@ -99,10 +108,10 @@ def test_a_fault_stops_the_submission_and_all_are_given(
         FakeFault("size", "cows/20/00000.png", "is 3 x 3", "error"),
     ]
     calls = fake_modules(monkeypatch, faults, scores)
-    with pytest.raises(SubmissionError, match="4 faults, nothing was scored") as caught:
+    with pytest.raises(SubmissionError, match="2 faults, nothing was scored") as caught:
         submit(benchmark, tmp_path / "run", PAPER, board=tmp_path / "board", name="mine")
-    assert list(caught.value.faults) == faults * 2
-    assert calls == ["check draw-0", "check draw-1"]
+    assert list(caught.value.faults) == faults
+    assert calls == ["check run"]
     assert not (tmp_path / "board").exists()
 
 

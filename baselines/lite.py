@@ -161,7 +161,7 @@ class Lite:
 
 
 def cut_object(image: Image, mask: Mask, object_side: int, margin: float) -> tuple[Image, Mask, int]:
-    """The part of a picture around its object, its mask, and the short side that makes the object ``object_side`` large.
+    """The part of a picture around its object, its mask, and the short side to scale the object to ``object_side``.
 
     The cut is ``margin`` times the object's box, and at least 0.6 ``margin`` times its longer side; ``mask`` must not
     be empty.

@@ -19,7 +19,7 @@ from icvos.models.backbones import EfficientNetLite0, lite0_input
 
 TILE = 8  # cells on a side of the squares of cells that are matched together
 TILES_AT_ONCE = 8
-VISIBLE = 0.05  # soft label from which a cell may hold some of the object
+VISIBLE = 0.1  # soft label from which a cell may hold some of the object
 LOST = 0.3  # highest soft label below which the object is taken as out of sight, and looked for everywhere
 
 
@@ -34,6 +34,7 @@ class Affinity:
         recent: How many of the last frames are remembered beside the first.
         radius: How far a label of a recent frame may travel, in cells along each axis.
         first_radius: The same for labels of the first frame.
+        reach: How far from where the object was in the last frame it is looked for, in cells.
         nearest: How many of the most similar cells vote.
         temperature: Softmax temperature of their votes; lower is sharper.
     """
@@ -43,7 +44,8 @@ class Affinity:
     stride: int = 8
     recent: int = 2
     radius: int = 8
-    first_radius: int = 16
+    first_radius: int = 12
+    reach: int = 6
     nearest: int = 40
     temperature: float = 0.1
 
@@ -132,7 +134,10 @@ class AffinityPropagator:
         tiles = self._tiles_near(last.labels)
         labels = torch.zeros_like(last.labels)
         with torch.inference_mode():
-            votes = torch.cat([self._vote(features, memory, radii, some) for some in tiles.split(TILES_AT_ONCE)])
+            queries = windows(features, 0)
+            keys = [windows(frame.features, radius) for frame, radius in zip(memory, radii, strict=True)]
+            values = [windows(frame.labels[None], radius) for frame, radius in zip(memory, radii, strict=True)]
+            votes = torch.cat([self._vote(queries, keys, values, some) for some in tiles.split(TILES_AT_ONCE)])
             squares = labels.reshape(labels.shape[0] // TILE, TILE, labels.shape[1] // TILE, TILE)
             squares[tiles[:, 0], :, tiles[:, 1], :] = votes.reshape(-1, TILE, TILE)
         labels[self.grid[0] :] = 0
@@ -140,27 +145,30 @@ class AffinityPropagator:
         return labels
 
     def _tiles_near(self, labels: Tensor) -> Tensor:
-        """(T, 2) rows and columns of the tiles within ``radius`` of visible cells; all once the object is lost."""
+        """(T, 2) rows and columns of the tiles within ``reach`` of visible cells; all once the object is lost."""
         visible = labels > VISIBLE if float(labels.max()) > LOST else torch.ones_like(labels, dtype=torch.bool)
-        reach = self.affinity.radius
+        reach = self.affinity.reach
         near = functional.max_pool2d(visible[None, None].float(), 2 * reach + 1, stride=1, padding=reach)
         return functional.max_pool2d(near, TILE)[0, 0].nonzero()
 
-    def _vote(self, features: Tensor, memory: list[Remembered], radii: list[int], tiles: Tensor) -> Tensor:
-        """(T, TILE * TILE) soft labels of the cells of some tiles."""
-        queries = windows(features, 0, tiles).transpose(1, 2)
-        pairs = list(zip(memory, radii, strict=True))
-        similarity = torch.cat([queries @ windows(frame.features, radius, tiles) for frame, radius in pairs], dim=2)
-        labels = torch.cat([windows(frame.labels[None], radius, tiles) for frame, radius in pairs], dim=2)
+    def _vote(self, queries: Tensor, keys: list[Tensor], values: list[Tensor], tiles: Tensor) -> Tensor:
+        """(T, TILE * TILE) soft labels of the cells of some tiles, from the `windows` of all remembered frames."""
+        cells = pick_windows(queries, tiles).transpose(1, 2)
+        similarity = torch.cat([cells @ pick_windows(squares, tiles) for squares in keys], dim=2)
+        labels = torch.cat([pick_windows(squares, tiles) for squares in values], dim=2)
         best, where = similarity.topk(min(self.affinity.nearest, similarity.shape[2]), dim=2)
         weights = (best / self.affinity.temperature).softmax(dim=2)
         return (weights * labels.expand_as(similarity).gather(2, where)).sum(dim=2)
 
 
-def windows(cells: Tensor, radius: int, tiles: Tensor) -> Tensor:
-    """(T, C, side * side) squares of a (C, h, w) map: some tiles with ``radius`` cells around; 0 outside the map."""
+def windows(cells: Tensor, radius: int) -> Tensor:
+    """(C, rows, columns, side, side) view of a (C, h, w) map: its tiles with ``radius`` cells around; 0 outside it."""
     side = TILE + 2 * radius
-    squares = functional.pad(cells, (radius,) * 4).unfold(1, side, TILE).unfold(2, side, TILE)
+    return functional.pad(cells, (radius,) * 4).unfold(1, side, TILE).unfold(2, side, TILE)
+
+
+def pick_windows(squares: Tensor, tiles: Tensor) -> Tensor:
+    """(T, C, side * side) of some tiles' windows."""
     return squares[:, tiles[:, 0], tiles[:, 1]].transpose(0, 1).flatten(2)
 
 

@@ -72,7 +72,8 @@ class Png:
 
     def values(self) -> np.ndarray | None:
         """(H, W) uint8: palette indices, or grey levels with those of one bit as 0 and 1; None: Pillow should look."""
-        lines = self._lines(scratch=False)
+        raw = self._inflate()
+        lines = None if raw is None else self._lines(raw, scratch=False)
         if lines is None:
             return None
         if self.depth == 8:
@@ -86,28 +87,26 @@ class Png:
 
     def packed(self, size: tuple[int, int] | None = None) -> PackedMask | None:
         """Every non-zero pixel, resized as by `icvos.metrics.bits.pack`; None: Pillow should look."""
-        if self.depth == 8:
-            raw = self._inflate()
-            if raw is not None and not raw[:: self.width + 1].any():  # no row is filtered: no need to copy them
-                return pack_rows(raw, 1, self.width + 1, self.size, size)
-        if self.depth in (1, 8):
-            lines = self._lines(scratch=True)
-            if lines is None:
-                return None
-            return pack(lines, size) if self.depth == 8 else pack_lines(lines, self.width, size)
-        values = self.values()
-        return None if values is None else pack(values, size)
+        if self.depth in (2, 4):
+            values = self.values()
+            return None if values is None else pack(values, size)
+        raw = self._inflate()
+        if raw is None:
+            return None
+        if self.depth == 8 and not raw[:: self.width + 1].any():  # no row is filtered: no need to copy them
+            return pack_rows(raw, 1, self.width + 1, self.size, size)
+        lines = self._lines(raw, scratch=True)
+        if lines is None:
+            return None
+        return pack(lines, size) if self.depth == 8 else pack_lines(lines, self.width, size)
 
-    def _lines(self, *, scratch: bool) -> np.ndarray | None:
+    def _lines(self, raw: np.ndarray, *, scratch: bool) -> np.ndarray | None:
         """The rows as bytes, filters undone: (H, B) uint8, B of one-bit images filled up to whole 64-bit words.
 
         With ``scratch`` they lie in memory that the next call in this thread fills again.
         """
         from icvos.metrics import kernel  # imports numba, which takes its time
 
-        raw = self._inflate()
-        if raw is None:
-            return None
         length = len(raw) // self.height - 1
         shape = 1 + self.height, -(-length // 8) * 8 if self.depth == 1 else length
         lines = _scratch.take(shape) if scratch else np.empty(shape, dtype=np.uint8)
@@ -120,7 +119,7 @@ class Png:
         stream = zlib_ng.decompressobj()
         try:
             raw = stream.decompress(self.data, wanted + 1)
-        except zlib_ng.error:
+        except zlib_ng.error:  # type: ignore[misc]
             return None
         return np.frombuffer(raw, dtype=np.uint8) if len(raw) == wanted and stream.eof else None
 

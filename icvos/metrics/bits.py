@@ -92,7 +92,8 @@ def _of_width(words: np.ndarray, extent: tuple[int, ...], height: int, width: in
         words, extent = kernel.narrow(words, _narrowing(width, columns), columns)
     elif columns > width:
         words, extent = kernel.stretch(words, _stretching(width, columns), columns)
-    return PackedMask(words, height, columns, extent[0], extent[1:])
+    area, top, bottom, left, right = extent
+    return PackedMask(words, height, columns, area, (top, bottom, left, right))
 
 
 @lru_cache(maxsize=64)

@@ -23,6 +23,7 @@ LINES = types.Array(types.uint8, 2, "C")
 COLUMN = types.Array(types.uint64, 1, "C")
 WORD = np.uint64
 ZERO, ONE, EVERY, LAST = WORD(0), WORD(1), WORD(ALL), WORD(63)
+FEW = 32  # a word on its own takes about so many times as long as a word among all
 EVEN, PAIRS, HALVES = WORD(0x5555555555555555), WORD(0x3333333333333333), WORD(0x0F0F0F0F0F0F0F0F)
 
 
@@ -67,7 +68,7 @@ def bit_count(_typing: Any, _word: Any) -> Any:
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
-    return types.uint64(types.uint64), generate
+    return types.int64(types.uint64), generate
 
 
 @compiled(types.UniTuple(types.int64, 5)(WORDS))
@@ -77,12 +78,12 @@ def extent(words: np.ndarray) -> tuple[int, int, int, int, int]:
     Of no pixels at all: 0, and a first row and word beyond the last ones.
     """
     columns, rows = words.shape
-    area = ZERO
+    area = 0
     left, right = columns, -1
     any_row = np.zeros(rows, dtype=np.uint64)
     for k in range(columns):
         column = words[k]
-        any_column, count = ZERO, ZERO
+        any_column, count = ZERO, 0
         for y in range(rows):
             any_column |= column[y]
             any_row[y] |= column[y]
@@ -94,7 +95,7 @@ def extent(words: np.ndarray) -> tuple[int, int, int, int, int]:
     for y in range(rows):
         if any_row[y]:
             top, bottom = min(top, max(y - 1, 0)), y
-    return np.int64(area), top, bottom, left, right
+    return area, top, bottom, left, right
 
 
 @compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(BYTES, *[types.int64] * 5, types.uint8, types.uint64))
@@ -182,7 +183,7 @@ def narrow(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray,
                 word = (word ^ moved) | (moved >> WORD(1 << step))
             target[y] |= word << shift
             spill[y] |= (word >> ONE) >> (LAST - shift)
-        filled += np.int64(bit_count(steps[0]))
+        filled += bit_count(steps[0])
     return narrower, extent(narrower)
 
 
@@ -210,80 +211,172 @@ def stretch(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray
     return wider, extent(wider)
 
 
-@compiled(types.int64(COLUMN, COLUMN, COLUMN, types.uint64, types.boolean))
-def _edges_of_column(edges: np.ndarray, column: np.ndarray, beyond: np.ndarray, last_bit: int, at_end: bool) -> int:
-    """Fill one column of words of a boundary map; returns how many bits are set.
+@compiled(types.Tuple((WORDS, types.int64))(WORDS, *[types.int64] * 7))
+def _boundary(
+    words: np.ndarray, height: int, width: int, top: int, bottom: int, left: int, right: int, margin: int
+) -> tuple[np.ndarray, int]:
+    """The boundary map in a window, and how many bits it has.
+
+    A pixel is on the boundary where its right, lower or lower right neighbour differs from it. The last row only looks
+    right and the last column only down, so an object cut by the frame has no boundary along it.
 
     Args:
-        edges: (R,) to fill.
-        column: (R + 1,) of the mask, the same rows and the one below.
-        beyond: (R + 1,), the next words of these rows.
-        last_bit: The bit of the frame's last column of pixels; 0 where it is not in this word.
-        at_end: The last row of ``edges`` is that of the frame.
+        words: (K, ``height`` + `SPARE`) words of the mask.
+        height: Of the frame.
+        width: Of the frame.
+        top: First row of the window.
+        bottom: Its last row.
+        left: Its first word of a row.
+        right: Its last one.
+        margin: Rows of zeros above and below the map; beside it there is one word of zeros.
     """
-    rows = len(edges)
-    for y in range(rows):
-        here, below = column[y], column[y + 1]
-        right, below_right = here >> ONE | beyond[y] << LAST, below >> ONE | beyond[y + 1] << LAST
-        found = (here ^ right) | (here ^ below) | (here ^ below_right)
-        edges[y] = (found & ~last_bit) | ((here ^ below) & last_bit)
-    if at_end:
-        here = column[rows - 1]
-        edges[rows - 1] = (here ^ (here >> ONE | beyond[rows - 1] << LAST)) & ~last_bit
-    count = ZERO
-    for y in range(rows):
-        count += bit_count(edges[y])
-    return np.int64(count)
+    rows, columns = bottom - top + 1, right - left + 1
+    edges = np.zeros((columns + 2, rows + 2 * margin), dtype=np.uint64)
+    count = 0
+    for k in range(columns):
+        column, beyond = words[left + k, top : bottom + 2], words[left + k + 1, top : bottom + 2]
+        target = edges[k + 1, margin : margin + rows]
+        last_bit = ONE << WORD((width - 1) % 64) if left + k == (width - 1) // 64 else ZERO
+        for y in range(rows):
+            here, below = column[y], column[y + 1]
+            right_of, below_right = here >> ONE | beyond[y] << LAST, below >> ONE | beyond[y + 1] << LAST
+            found = (here ^ right_of) | (here ^ below) | (here ^ below_right)
+            target[y] = (found & ~last_bit) | ((here ^ below) & last_bit)
+        if bottom == height - 1:
+            here = column[rows - 1]
+            target[rows - 1] = (here ^ (here >> ONE | beyond[rows - 1] << LAST)) & ~last_bit
+        for y in range(rows):
+            count += bit_count(target[y])
+    return edges, count
 
 
-@compiled(types.void(COLUMN, COLUMN, COLUMN, COLUMN))
-def _widen_column(wider: np.ndarray, before: np.ndarray, column: np.ndarray, after: np.ndarray) -> None:
-    """One pixel to the left and right of what is set in ``column``, with its neighbouring columns of words."""
-    for y in range(len(wider)):
-        here = column[y]
-        wider[y] = here | here << ONE | before[y] >> LAST | here >> ONE | after[y] << LAST
+@compiled(types.void(WORDS, WORDS, types.int64, types.int64))
+def _widen(target: np.ndarray, source: np.ndarray, margin: int, step: int) -> None:
+    """Into ``target`` what is set in ``source``, there and ``step`` <= 63 pixels to the left and right."""
+    up, down = WORD(step), WORD(64 - step)
+    end = source.shape[1] - margin
+    for k in range(1, len(source) - 1):
+        before, column, after = source[k - 1, margin:end], source[k, margin:end], source[k + 1, margin:end]
+        wider = target[k, margin:end]
+        for y in range(len(wider)):
+            here = column[y]
+            wider[y] = here | here << up | before[y] >> down | here >> up | after[y] << down
 
 
-@compiled(types.void(COLUMN, COLUMN, COLUMN))
-def _add(column: np.ndarray, above: np.ndarray, below: np.ndarray) -> None:
-    for y in range(len(column)):
-        column[y] |= above[y] | below[y]
+@compiled(types.void(WORDS, WORDS, types.int64, types.int64))
+def _add_moved(target: np.ndarray, source: np.ndarray, margin: int, step: int) -> None:
+    """Add to ``target`` what is set in ``source``, moved ``step`` <= ``margin`` rows up and down."""
+    end = source.shape[1] - margin
+    for k in range(1, len(source) - 1):
+        above, below = source[k, margin - step : end - step], source[k, margin + step : end + step]
+        taller = target[k, margin:end]
+        for y in range(len(taller)):
+            taller[y] |= above[y] | below[y]
+
+
+@compiled(types.UniTuple(types.int64, 2)(WORDS, WORDS))
+def _remove(edges: np.ndarray, near: np.ndarray) -> tuple[int, int]:
+    """Clear the bits of ``edges`` that are set in ``near``.
+
+    Returns how many those were, and in how many words others are left.
+    """
+    count = words = 0
+    for k in range(1, len(edges) - 1):
+        column, reached = edges[k], near[k]
+        for y in range(len(column)):
+            count += bit_count(column[y] & reached[y])
+            column[y] &= ~reached[y]
+            words += column[y] != ZERO
+    return count, words
+
+
+@compiled(WORDS(WORDS, types.int64))
+def _near_square(others: np.ndarray, radius: int) -> np.ndarray:
+    """What lies in the square inside the disk around a set bit: quick to make, and most of what the disk reaches."""
+    near, spare = others.copy(), np.zeros_like(others)
+    reach = 0
+    while 2 * (reach + 1) ** 2 <= radius * radius:
+        step = 1
+        while step <= reach and 2 * (reach + step + 1) ** 2 <= radius * radius:
+            step += 1
+        _widen(spare, near, radius, step)
+        for k in range(len(near)):
+            for y in range(near.shape[1]):
+                near[k, y] = spare[k, y]
+        _add_moved(near, spare, radius, step)
+        reach += step
+    return near
+
+
+@compiled(WORDS(WORDS, types.int64))
+def _near_disk(others: np.ndarray, radius: int) -> np.ndarray:
+    """What lies in the disk around a set bit.
+
+    The disk is a stack of rows that get shorter away from its middle. So the map is widened one pixel at a time, and
+    the unwidened map is added, moved up and down, in between: the tips of the disk come last and are widened least.
+    """
+    near, spare = others.copy(), np.zeros_like(others)
+    half = radius
+    for d in range(1, radius + 1):
+        while half * half > radius * radius - d * d:
+            _widen(spare, near, radius, 1)
+            near, spare = spare, near
+            half -= 1
+        _add_moved(near, others, radius, d)
+    return near
+
+
+@compiled(types.uint64(types.uint64, types.uint64, types.uint64, types.int64))
+def _widened(before: int, here: int, after: int, half: int) -> int:
+    """A word with all within ``half`` <= 63 pixels of what is set in it and its two neighbours."""
+    up = down = here
+    reach = 0
+    while reach < half:
+        step = min(reach + 1, half - reach)
+        near, far = WORD(step), WORD(64 - step)
+        up |= up << near | before >> far
+        before |= before << near
+        down |= down >> near | after << far
+        after |= after >> near
+        reach += step
+    return up | down
+
+
+@compiled(types.int64(WORDS, WORDS, types.int64))
+def _remove_one_by_one(edges: np.ndarray, others: np.ndarray, radius: int) -> int:
+    """How many bits of ``edges`` have one of ``others`` within ``radius`` <= 63: for maps with few bits."""
+    count = 0
+    for k in range(1, len(edges) - 1):
+        for y in range(radius, edges.shape[1] - radius):
+            left = edges[k, y]
+            half = radius
+            for d in range(radius + 1 if left else 0):
+                while half * half > radius * radius - d * d:
+                    half -= 1
+                for row in (y - d, y + d):
+                    left &= ~_widened(others[k - 1, row], others[k, row], others[k + 1, row], half)
+                if not left:
+                    break
+            count += bit_count(edges[k, y] ^ left)
+    return count
 
 
 @compiled(types.int64(WORDS, WORDS, types.int64))
 def _matched(edges: np.ndarray, others: np.ndarray, radius: int) -> int:
     """How many bits of ``edges`` have one of ``others`` within ``radius`` pixels.
 
-    The disk is a stack of rows that get shorter away from its middle. So the map is widened one pixel at a time, and
-    the unwidened map is added, moved up and down, in between: the tips of the disk come last and are widened least.
-
     Args:
         edges: (K, R) words of a boundary map with zeros around it: one column of words, ``radius`` rows.
         others: Likewise.
         radius: Any from 0 on.
     """
-    columns, rows = edges.shape[0], edges.shape[1] - 2 * radius
-    near = np.zeros((columns, rows), dtype=np.uint64)
-    wider = np.zeros((columns, rows), dtype=np.uint64)
-    near[:] = others[:, radius : radius + rows]
-    half = radius
-    for d in range(1, radius + 1):
-        steps = 0
-        while half * half > radius * radius - d * d:
-            half -= 1
-            steps += 1
-        for _ in range(steps):
-            for k in range(1, columns - 1):
-                _widen_column(wider[k], near[k - 1], near[k], near[k + 1])
-            near, wider = wider, near
-        for k in range(1, columns - 1):
-            _add(near[k], others[k, radius - d : radius - d + rows], others[k, radius + d : radius + d + rows])
-    count = ZERO
-    for k in range(1, columns - 1):
-        column, reached = edges[k, radius : radius + rows], near[k]
-        for y in range(rows):
-            count += bit_count(column[y] & reached[y])
-    return np.int64(count)
+    if radius > 63:
+        return _remove(edges.copy(), _near_disk(others, radius))[0]
+    left = edges.copy()
+    count, words = _remove(left, _near_square(others, radius))
+    if words * FEW < edges.size:
+        return count + _remove_one_by_one(left, others, radius)
+    return count + _remove(left, _near_disk(others, radius))[0]
 
 
 @compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, *[types.int64] * 7))
@@ -313,38 +406,20 @@ def compare(
     """
     if bottom < top:
         return 0, 0, 0, 0, 0
-    rows, columns = bottom - top + 1, right - left + 1
-    edges = np.zeros((2, columns + 2, rows + 2 * radius), dtype=np.uint64)
-    inter = ZERO
+    inter = 0
     for k in range(left, right + 1):
         some, others = truth[k], prediction[k]
         for y in range(top, bottom + 1):
             inter += bit_count(some[y] & others[y])
-    boundary = np.zeros(2, dtype=np.int64)
-    for k in range(columns):
-        last_bit = ONE << WORD((width - 1) % 64) if left + k == (width - 1) // 64 else ZERO
-        for which in range(2):
-            words = truth if which == 0 else prediction
-            boundary[which] += _edges_of_column(
-                edges[which, k + 1, radius : radius + rows],
-                words[left + k, top : bottom + 2],
-                words[left + k + 1, top : bottom + 2],
-                last_bit,
-                bottom == height - 1,
-            )
-    if not boundary[0] or not boundary[1]:
-        return np.int64(inter), boundary[0], boundary[1], 0, 0
-    return (
-        np.int64(inter),
-        boundary[0],
-        boundary[1],
-        _matched(edges[0], edges[1], radius),
-        _matched(edges[1], edges[0], radius),
-    )
+    edges, count = _boundary(truth, height, width, top, bottom, left, right, radius)
+    other_edges, other_count = _boundary(prediction, height, width, top, bottom, left, right, radius)
+    if not count or not other_count:
+        return inter, count, other_count, 0, 0
+    return inter, count, other_count, _matched(edges, other_edges, radius), _matched(other_edges, edges, radius)
 
 
 @numba.njit(inline="always")
-def _guess(kind: int, left: int, up: int, corner: int) -> int:
+def _guess(kind: int, left: int, up: int, corner: int) -> np.int64:
     """What the filters 1 (left), 3 (average) and 4 (Paeth's predictor) add to a byte."""
     if kind == 1:
         return np.int64(left)

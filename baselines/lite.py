@@ -24,6 +24,7 @@ from icvos.models.backbones import lite0, lite0_input, lite0_weights, pick_devic
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16
 GRAPH_BLOCKS = (4, 10)
+GRAPH_LONGEST = 4  # long over short side up to which GRAPH_SIDE holds; the graph's matrix grows with the square of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class Lite:
 
     def _score(self, direction: Tensor, frame: Image) -> Tensor:
         """(h, w) float32 on the graph's cells: likeness to the category, averaged over the scales of the frame."""
-        size = lite0_input(frame, GRAPH_SIDE).shape
+        size = lite0_input(frame, graph_side(frame)).shape
         grid = (size[2] // GRAPH_STRIDE, size[3] // GRAPH_STRIDE)
         scores = [
             torch.einsum("chw,c->hw", self._features(frame, side), direction) for side in self.settings.prompt_sides
@@ -165,7 +166,7 @@ class Lite:
         """(h, w): scores after a random walk with restart over the graph of cells that look alike and lie near."""
         settings = self.settings
         height, width = score.shape
-        maps = self.network.blocks(lite0_input(frame, GRAPH_SIDE, self.device), GRAPH_BLOCKS)
+        maps = self.network.blocks(lite0_input(frame, graph_side(frame), self.device), GRAPH_BLOCKS)
         cells = fuse_blocks(maps, (height, width)).flatten(1)
         rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         place = torch.stack([rows.flatten(), columns.flatten()], dim=1).float().to(self.device) / height
@@ -182,6 +183,12 @@ class Lite:
         picture = lite0_input(image, side, self.device)
         maps = self.network.blocks(picture, [self.settings.block])
         return fuse_blocks(maps, tuple(maps[self.settings.block].shape[2:]))
+
+
+def graph_side(frame: Image) -> int:
+    """The short side, in pixels, at which a frame becomes a graph: less than `GRAPH_SIDE` for very long pictures."""
+    longest = GRAPH_LONGEST * min(frame.shape[:2]) / max(frame.shape[:2])
+    return round(GRAPH_SIDE * min(1.0, longest))
 
 
 def bounds(mask: Mask) -> tuple[slice, slice]:

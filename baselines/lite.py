@@ -24,6 +24,7 @@ from icvos.models.backbones import lite0, lite0_input, lite0_weights, pick_devic
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16
 GRAPH_BLOCKS = (4, 10)
+GRAPH_LONGEST = 4  # long over short side up to which GRAPH_SIDE holds; the graph's matrix grows with the square of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class LiteSettings:
         certain: Above this share it is foreground for certain.
         cut_side: Short side, in pixels, of the picture in which the outline is cut.
         cut_rounds: Rounds of the cut.
+        part: Parts of the mask smaller than this share of its largest are dropped.
+        zooms: How often the frame around what was found is looked at again, larger.
+        surround: Side of that part of the frame over the side of what was found.
+        closest: Share of the frame above which looking closer is not worth it.
         short_side: Short side, in pixels, of the frames in propagation.
         recent: Last frames that propagation remembers beside the first.
     """
@@ -63,6 +68,10 @@ class LiteSettings:
     certain: float = 0.8
     cut_side: int = 240
     cut_rounds: int = 3
+    part: float = 0.1
+    zooms: int = 1
+    surround: float = 2.0
+    closest: float = 0.6
     short_side: int = 480
     recent: int = 2
 
@@ -88,8 +97,19 @@ class Lite:
         if not shown:
             return Prompt(mask=np.zeros(frame.shape[:2], dtype=bool))
         with torch.inference_mode():
-            score = self._spread(self._score(self._direction(shown), frame), frame)
-        return Prompt(mask=cut_outline(frame, score.cpu().numpy(), self.settings))
+            direction = self._direction(shown)
+            mask = self._segment(direction, frame)
+            for _ in range(self.settings.zooms):
+                mask = large_parts(mask, self.settings.part)
+                if not mask.any():
+                    break
+                window = surroundings(mask, self.settings.surround)
+                if window_area(window) > self.settings.closest * mask.size:
+                    break
+                closer = np.ascontiguousarray(frame[window])
+                mask = np.zeros_like(mask)
+                mask[window] = self._segment(direction, closer)
+        return Prompt(mask=large_parts(mask, self.settings.part))
 
     def propagator(self) -> AffinityPropagator:
         """What carries the mask through a video."""
@@ -104,6 +124,11 @@ class Lite:
             "weights": [{"name": path.name, "sha256": sha256(path)}],
             "device": str(self.device),
         }
+
+    def _segment(self, direction: Tensor, frame: Image) -> Mask:
+        """(H, W) bool: what in ``frame`` is like the category."""
+        score = self._spread(self._score(direction, frame), frame)
+        return cut_outline(frame, score.cpu().numpy(), self.settings)
 
     def _direction(self, shown: Sequence[tuple[Image, Mask]]) -> Tensor:
         """(C,) float32: the supports' mean foreground feature less their mean background feature, each of length 1.
@@ -126,7 +151,7 @@ class Lite:
 
     def _score(self, direction: Tensor, frame: Image) -> Tensor:
         """(h, w) float32 on the graph's cells: likeness to the category, averaged over the scales of the frame."""
-        size = lite0_input(frame, GRAPH_SIDE).shape
+        size = lite0_input(frame, graph_side(frame)).shape
         grid = (size[2] // GRAPH_STRIDE, size[3] // GRAPH_STRIDE)
         scores = [
             torch.einsum("chw,c->hw", self._features(frame, side), direction) for side in self.settings.prompt_sides
@@ -141,7 +166,7 @@ class Lite:
         """(h, w): scores after a random walk with restart over the graph of cells that look alike and lie near."""
         settings = self.settings
         height, width = score.shape
-        maps = self.network.blocks(lite0_input(frame, GRAPH_SIDE, self.device), GRAPH_BLOCKS)
+        maps = self.network.blocks(lite0_input(frame, graph_side(frame), self.device), GRAPH_BLOCKS)
         cells = fuse_blocks(maps, (height, width)).flatten(1)
         rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         place = torch.stack([rows.flatten(), columns.flatten()], dim=1).float().to(self.device) / height
@@ -160,21 +185,55 @@ class Lite:
         return fuse_blocks(maps, tuple(maps[self.settings.block].shape[2:]))
 
 
+def graph_side(frame: Image) -> int:
+    """The short side, in pixels, at which a frame becomes a graph: less than `GRAPH_SIDE` for very long pictures."""
+    longest = GRAPH_LONGEST * min(frame.shape[:2]) / max(frame.shape[:2])
+    return round(GRAPH_SIDE * min(1.0, longest))
+
+
+def bounds(mask: Mask) -> tuple[slice, slice]:
+    """Rows and columns of the box around a mask that is not empty."""
+    lines = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(int(lines[0][0]), int(lines[0][-1]) + 1), slice(int(lines[1][0]), int(lines[1][-1]) + 1)
+
+
+def surroundings(mask: Mask, factor: float) -> tuple[slice, slice]:
+    """Rows and columns of the mask's box times ``factor``, each side at least 0.6 ``factor`` times the longer side."""
+    box = bounds(mask)
+    longer = max(span.stop - span.start for span in box)
+    spans = []
+    for span, limit in zip(box, mask.shape, strict=True):
+        half = max(span.stop - span.start, 0.6 * longer) * factor / 2
+        middle = (span.start + span.stop) / 2
+        spans.append(slice(int(max(0, middle - half)), int(np.ceil(min(limit, middle + half)))))
+    return spans[0], spans[1]
+
+
+def window_area(window: tuple[slice, slice]) -> int:
+    """Pixels in some rows and columns."""
+    return (window[0].stop - window[0].start) * (window[1].stop - window[1].start)
+
+
 def cut_object(image: Image, mask: Mask, object_side: int, margin: float) -> tuple[Image, Mask, int]:
     """The part of a picture around its object, its mask, and the short side to scale the object to ``object_side``.
 
-    The cut is ``margin`` times the object's box, and at least 0.6 ``margin`` times its longer side; ``mask`` must not
-    be empty.
+    The mask must not be empty.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    sides = [int(found[-1]) + 1 - int(found[0]) for found in (rows, columns)]
-    spans = []
-    for found, side, limit in zip((rows, columns), sides, mask.shape, strict=True):
-        middle, half = (int(found[0]) + int(found[-1]) + 1) / 2, max(side, 0.6 * max(sides)) * margin / 2
-        spans.append(slice(int(max(0, middle - half)), int(np.ceil(min(limit, middle + half)))))
-    cut = np.ascontiguousarray(image[spans[0], spans[1]])
-    scale = object_side / (sides[0] * sides[1]) ** 0.5
-    return cut, mask[spans[0], spans[1]], int(np.clip(min(cut.shape[:2]) * scale, 64, 640))
+    window = surroundings(mask, margin)
+    scale = object_side / window_area(bounds(mask)) ** 0.5
+    cut = np.ascontiguousarray(image[window])
+    return cut, mask[window], int(np.clip(min(cut.shape[:2]) * scale, 64, 640))
+
+
+def large_parts(mask: Mask, share: float) -> Mask:
+    """The mask without the connected parts smaller than ``share`` times its largest."""
+    count, parts, numbers, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = numbers[:, cv2.CC_STAT_AREA]
+    if count < 3:
+        return mask
+    kept = areas >= share * areas[1:].max()
+    kept[0] = False
+    return kept[parts]
 
 
 def cover(mask: Mask, grid: tuple[int, int]) -> Tensor:

@@ -8,7 +8,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="torch is not installed; pip install 'icvos[models]'")
 
-from baselines.lite import Lite, LiteSettings  # noqa: E402
+from baselines.lite import Lite, LiteSettings, bounds, graph_side, large_parts, surroundings  # noqa: E402
 from baselines.oracle import Oracle  # noqa: E402
 from icvos.errors import IcvosError  # noqa: E402
 from icvos.masks import read_binary, read_image, write_binary  # noqa: E402
@@ -130,3 +130,44 @@ def test_follows_a_real_video(sequence: str, least: float) -> None:
     found = list(segment(Oracle(), [Support("own", frames[0], masks[0])], (read_image(path) for path in frames)))
     truth = read_binary(masks[-1])
     assert (found[-1] & truth).sum() / (found[-1] | truth).sum() > least
+
+
+def test_finds_a_real_dog_from_another() -> None:
+    folder = os.environ.get("ICVOS_SAMPLES")
+    if not folder:
+        pytest.skip("ICVOS_SAMPLES does not name a folder with sample data")
+    frame_path = Path(folder) / "DAVIS" / "JPEGImages" / "480p" / "libby" / "00000.jpg"
+    shown_path = Path(folder) / "DAVIS" / "JPEGImages" / "480p" / "dog" / "00000.jpg"
+    if not (frame_path.is_file() and shown_path.is_file()):
+        pytest.skip("no DAVIS sequences dog and libby in the sample data")
+    masks = [
+        Path(str(path).replace("JPEGImages", "Annotations")).with_suffix(".png") for path in (shown_path, frame_path)
+    ]
+    found = Lite(LiteSettings(device="cpu")).prompt([Support("dog", shown_path, masks[0])], read_image(frame_path)).mask
+    assert found is not None
+    truth = read_binary(masks[1])
+    assert (found & truth).sum() / (found | truth).sum() > 0.6
+
+
+def test_a_very_long_picture_becomes_a_graph_of_bounded_size(lite: Lite, supports: Sequence[Support]) -> None:
+    assert graph_side(np.zeros((480, 854, 3), np.uint8)) == 480
+    assert graph_side(np.zeros((100, 1600, 3), np.uint8)) == 120
+    found = lite.prompt(supports[:1], np.zeros((40, 400, 3), np.uint8)).mask
+    assert found is not None
+    assert found.shape == (40, 400)
+
+
+def test_small_stray_parts_are_dropped() -> None:
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[2:22, 2:22] = mask[2:12, 40:50] = mask[30:33, 30:33] = True
+    found = large_parts(mask, 0.1)
+    assert found[:25].sum() == 500
+    assert not found[25:].any()
+    assert not large_parts(np.zeros((4, 4), dtype=bool), 0.1).any()
+
+
+def test_surroundings_stay_inside_the_picture() -> None:
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[30:40, 20:25] = True
+    assert bounds(mask) == (slice(30, 40), slice(20, 25))
+    assert surroundings(mask, 2.0) == (slice(25, 40), slice(16, 29))

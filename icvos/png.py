@@ -6,17 +6,16 @@ and names every fault, is asked then. The size of the pixels is known before any
 """
 
 import struct
-import threading
 from dataclasses import dataclass
 
 import numpy as np
 from zlib_ng import zlib_ng
 
 from icvos.metrics.bits import PackedMask, pack, pack_lines, pack_rows
+from icvos.metrics.scratch import scratch
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 1 << 28  # as for Pillow in icvos.masks
-MAX_SCRATCH = 1 << 26  # bytes
 MAX_TEXT = 1 << 16  # bytes of a comment
 GREY, PALETTE = 0, 3
 _CHUNK = struct.Struct(">I4s")
@@ -27,24 +26,6 @@ _HARMLESS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"tIME": 7}  # of 
 
 class PngError(ValueError):
     """A PNG that is damaged in a way that Pillow may not notice."""
-
-
-class _Scratch(threading.local):
-    """Memory for the rows of one image: to get new pages from the system for every image costs more than to fill it."""
-
-    kept = np.empty(0, dtype=np.uint8)
-
-    def take(self, shape: tuple[int, int]) -> np.ndarray:
-        """Memory of this shape, filled with anything."""
-        size = shape[0] * shape[1]
-        if size > MAX_SCRATCH:
-            return np.empty(shape, dtype=np.uint8)
-        if size > len(self.kept):
-            self.kept = np.empty(size, dtype=np.uint8)
-        return self.kept[:size].reshape(shape)
-
-
-_scratch = _Scratch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +54,7 @@ class Png:
     def values(self) -> np.ndarray | None:
         """(H, W) uint8: palette indices, or grey levels with those of one bit as 0 and 1; None: Pillow should look."""
         raw = self._inflate()
-        lines = None if raw is None else self._lines(raw, scratch=False)
+        lines = None if raw is None else self._lines(raw, again=False)
         if lines is None:
             return None
         if self.depth == 8:
@@ -95,21 +76,21 @@ class Png:
             return None
         if self.depth == 8 and not raw[:: self.width + 1].any():  # no row is filtered: no need to copy them
             return pack_rows(raw, 1, self.width + 1, self.size, size)
-        lines = self._lines(raw, scratch=True)
+        lines = self._lines(raw, again=True)
         if lines is None:
             return None
         return pack(lines, size) if self.depth == 8 else pack_lines(lines, self.width, size)
 
-    def _lines(self, raw: np.ndarray, *, scratch: bool) -> np.ndarray | None:
+    def _lines(self, raw: np.ndarray, *, again: bool) -> np.ndarray | None:
         """The rows as bytes, filters undone: (H, B) uint8, B of one-bit images filled up to whole 64-bit words.
 
-        With ``scratch`` they lie in memory that the next call in this thread fills again.
+        With ``again`` they lie in memory that the next call in this thread fills again.
         """
         from icvos.metrics import kernel  # imports numba, which takes its time
 
         length = len(raw) // self.height - 1
         shape = 1 + self.height, -(-length // 8) * 8 if self.depth == 1 else length
-        lines = _scratch.take(shape) if scratch else np.empty(shape, dtype=np.uint8)
+        lines = scratch.take("lines", shape, np.uint8) if again else np.empty(shape, dtype=np.uint8)
         lines[0] = 0
         return lines[1:] if kernel.undo_filters(raw, length, lines) else None
 

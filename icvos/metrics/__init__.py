@@ -11,6 +11,7 @@ import numpy as np
 from icvos.metrics.bits import PackedMask, pack
 from icvos.metrics.boundary import TOLERANCE, harmonic, share, tolerance_px
 from icvos.metrics.region import similarity
+from icvos.metrics.scratch import scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,9 @@ def count(
         )
     if void is not None:
         truth, prediction = truth & ~void, prediction & ~void
-    return count_packed(pack(truth), pack(prediction), radius_px=radius_px, tolerance=tolerance)
+    return count_packed(
+        pack(truth, purpose="truth"), pack(prediction, purpose="prediction"), radius_px=radius_px, tolerance=tolerance
+    )
 
 
 def count_packed(
@@ -98,7 +101,10 @@ def count_packed(
         choose(one, other)
         for choose, one, other in zip((min, max, min, max), truth.window, prediction.window, strict=True)
     )
+    if bottom < top:
+        return Counts(0, 0, 0, 0, 0, 0, 0)
+    space = scratch.take("maps", (5, right - left + 3, bottom - top + 1 + 2 * radius_px), np.uint64)
     inter, *boundaries = kernel.compare(
-        truth.words, prediction.words, truth.height, truth.width, top, bottom, left, right, radius_px
+        truth.words, prediction.words, space, truth.height, truth.width, top, bottom, left, right, radius_px
     )
     return Counts(inter, truth.area, prediction.area, *boundaries)

@@ -5,6 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from icvos.metrics.scratch import scratch
+
 SPARE = 8  # rows of zeros below the last one; it also keeps columns of 512 rows from sharing all their cache sets
 ALL = (1 << 64) - 1
 
@@ -52,27 +54,38 @@ class PackedMask:
         return np.unpackbits(rows, axis=1, count=self.width, bitorder="little").view(bool)
 
 
-def pack(mask: np.ndarray, size: tuple[int, int] | None = None) -> PackedMask:
+def pack(mask: np.ndarray, size: tuple[int, int] | None = None, *, purpose: str | None = None) -> PackedMask:
     """Pack a mask: every non-zero pixel is set.
 
     Args:
         mask: (H, W) bool or uint8.
         size: (height, width) to resize to, by `icvos.masks.resize_nearest`; None: the mask's own.
+        purpose: With it the words lie in memory that the next mask for the same purpose overwrites.
     """
     values = np.ascontiguousarray(mask).view(np.uint8)
     height, width = values.shape
-    return pack_rows(values.reshape(-1), 0, width, (height, width), size)
+    return pack_rows(values.reshape(-1), 0, width, (height, width), size, purpose=purpose)
 
 
 def pack_rows(
-    values: np.ndarray, start: int, stride: int, shape: tuple[int, int], size: tuple[int, int] | None = None
+    values: np.ndarray,
+    start: int,
+    stride: int,
+    shape: tuple[int, int],
+    size: tuple[int, int] | None = None,
+    *,
+    purpose: str | None = None,
 ) -> PackedMask:
     """`pack` for an image whose row ``y`` begins at ``start + y * stride`` of (N,) uint8 ``values``."""
-    height, width = shape
     from icvos.metrics import kernel  # imports numba, which takes its time
 
+    height, width = shape
     rows, columns = size or shape
-    words, extent = kernel.pack_bytes(values, start, stride, height, width, rows, 0, ALL)
+    room = -(-width // 64) + 1, rows + SPARE
+    if columns != width:
+        purpose = "wide"  # nobody keeps these words
+    words = np.empty(room, dtype=np.uint64) if purpose is None else scratch.take(purpose, room, np.uint64)
+    extent = kernel.pack_bytes(words, values, start, stride, height, width, rows, 0, ALL)
     return _of_width(words, extent, rows, width, columns)
 
 

@@ -20,10 +20,10 @@ from icvos.metrics.bits import ALL, SPARE
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 WORDS = types.Array(types.uint64, 2, "C")
 LINES = types.Array(types.uint8, 2, "C")
-COLUMN = types.Array(types.uint64, 1, "C")
+MAPS = types.Array(types.uint64, 3, "C")
 WORD = np.uint64
 ZERO, ONE, EVERY, LAST = WORD(0), WORD(1), WORD(ALL), WORD(63)
-FEW = 32  # a word on its own takes about so many times as long as a word among all
+FEW = 40  # a word on its own takes about so many times as long as a word among all
 EVEN, PAIRS, HALVES = WORD(0x5555555555555555), WORD(0x3333333333333333), WORD(0x0F0F0F0F0F0F0F0F)
 
 
@@ -98,13 +98,22 @@ def extent(words: np.ndarray) -> tuple[int, int, int, int, int]:
     return area, top, bottom, left, right
 
 
-@compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(BYTES, *[types.int64] * 5, types.uint8, types.uint64))
+@compiled(types.UniTuple(types.int64, 5)(WORDS, BYTES, *[types.int64] * 5, types.uint8, types.uint64))
 def pack_bytes(
-    values: np.ndarray, start: int, stride: int, height: int, width: int, rows: int, value: int, flip: int
-) -> tuple[np.ndarray, tuple[int, int, int, int, int]]:
-    """The pixels that equal ``value``, or with ``flip`` = `ALL` the others, as words, and their `extent`.
+    words: np.ndarray,
+    values: np.ndarray,
+    start: int,
+    stride: int,
+    height: int,
+    width: int,
+    rows: int,
+    value: int,
+    flip: int,
+) -> tuple[int, int, int, int, int]:
+    """The pixels that equal ``value``, or with ``flip`` = `ALL` the others, as words; returns their `extent`.
 
     Args:
+        words: (K + 1, ``rows`` + `SPARE`) to fill, for K words a row.
         values: (N,) uint8, the image; row ``y`` begins at ``start + y * stride``.
         start: See above.
         stride: See above.
@@ -115,7 +124,6 @@ def pack_bytes(
         flip: 0 or `ALL`.
     """
     whole, rest = width // 64, width % 64
-    words = np.zeros((whole + (rest > 0) + 1, rows + SPARE), dtype=np.uint64)
     inside = (ONE << WORD(rest)) - ONE
     for y in range(rows):
         position = start + y * height // rows * stride
@@ -130,7 +138,10 @@ def pack_bytes(
                 for x in range(rest):
                     word |= WORD(values[position + x] == value) << WORD(x)
             words[whole, y] = (word ^ flip) & inside
-    return words, extent(words)
+    for k in range(len(words)):
+        for y in range(rows if k < len(words) - 1 else 0, rows + SPARE):
+            words[k, y] = ZERO
+    return extent(words)
 
 
 @compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, types.int64, types.int64))
@@ -211,16 +222,39 @@ def stretch(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray
     return wider, extent(wider)
 
 
-@compiled(types.Tuple((WORDS, types.int64))(WORDS, *[types.int64] * 7))
+@compiled(types.void(WORDS))
+def _clear(words: np.ndarray) -> None:
+    for k in range(len(words)):
+        for y in range(words.shape[1]):
+            words[k, y] = ZERO
+
+
+@compiled(types.void(WORDS, WORDS))
+def _copy(target: np.ndarray, source: np.ndarray) -> None:
+    for k in range(len(source)):
+        for y in range(source.shape[1]):
+            target[k, y] = source[k, y]
+
+
+@compiled(types.int64(WORDS, WORDS, *[types.int64] * 7))
 def _boundary(
-    words: np.ndarray, height: int, width: int, top: int, bottom: int, left: int, right: int, margin: int
-) -> tuple[np.ndarray, int]:
-    """The boundary map in a window, and how many bits it has.
+    edges: np.ndarray,
+    words: np.ndarray,
+    height: int,
+    width: int,
+    top: int,
+    bottom: int,
+    left: int,
+    right: int,
+    margin: int,
+) -> int:
+    """Fill in the boundary map in a window; returns how many bits it has.
 
     A pixel is on the boundary where its right, lower or lower right neighbour differs from it. The last row only looks
     right and the last column only down, so an object cut by the frame has no boundary along it.
 
     Args:
+        edges: To fill, with one word of zeros beside the window and ``margin`` rows of zeros above and below it.
         words: (K, ``height`` + `SPARE`) words of the mask.
         height: Of the frame.
         width: Of the frame.
@@ -228,10 +262,10 @@ def _boundary(
         bottom: Its last row.
         left: Its first word of a row.
         right: Its last one.
-        margin: Rows of zeros above and below the map; beside it there is one word of zeros.
+        margin: See above.
     """
     rows, columns = bottom - top + 1, right - left + 1
-    edges = np.zeros((columns + 2, rows + 2 * margin), dtype=np.uint64)
+    _clear(edges)
     count = 0
     for k in range(columns):
         column, beyond = words[left + k, top : bottom + 2], words[left + k + 1, top : bottom + 2]
@@ -247,7 +281,7 @@ def _boundary(
             target[rows - 1] = (here ^ (here >> ONE | beyond[rows - 1] << LAST)) & ~last_bit
         for y in range(rows):
             count += bit_count(target[y])
-    return edges, count
+    return count
 
 
 @compiled(types.void(WORDS, WORDS, types.int64, types.int64))
@@ -290,44 +324,45 @@ def _remove(edges: np.ndarray, near: np.ndarray) -> tuple[int, int]:
     return count, words
 
 
-@compiled(WORDS(WORDS, types.int64))
-def _near_square(others: np.ndarray, radius: int) -> np.ndarray:
-    """What lies in the square inside the disk around a set bit: quick to make, and most of what the disk reaches."""
-    near, spare = others.copy(), np.zeros_like(others)
+@compiled(types.void(WORDS, WORDS, WORDS, types.int64))
+def _near_square(near: np.ndarray, others: np.ndarray, spare: np.ndarray, radius: int) -> None:
+    """Into ``near`` what lies in the square inside the disk around a set bit.
+
+    It is quick to make, and most of what the disk reaches. What is in ``spare`` is lost.
+    """
+    _copy(near, others)
+    _clear(spare)
     reach = 0
     while 2 * (reach + 1) ** 2 <= radius * radius:
         step = 1
         while step <= reach and 2 * (reach + step + 1) ** 2 <= radius * radius:
             step += 1
         _widen(spare, near, radius, step)
-        for k in range(len(near)):
-            for y in range(near.shape[1]):
-                near[k, y] = spare[k, y]
+        _copy(near, spare)
         _add_moved(near, spare, radius, step)
         reach += step
-    return near
 
 
-@compiled(WORDS(WORDS, types.int64))
-def _near_disk(others: np.ndarray, radius: int) -> np.ndarray:
-    """What lies in the disk around a set bit.
+@compiled(types.void(WORDS, WORDS, WORDS, types.int64))
+def _near_disk(near: np.ndarray, others: np.ndarray, spare: np.ndarray, radius: int) -> None:
+    """Into ``near`` what lies in the disk around a set bit; what is in ``spare`` is lost.
 
     The disk is a stack of rows that get shorter away from its middle. So the map is widened one pixel at a time, and
     the unwidened map is added, moved up and down, in between: the tips of the disk come last and are widened least.
     """
-    near, spare = others.copy(), np.zeros_like(others)
+    _copy(near, others)
+    _clear(spare)
     half = radius
     for d in range(1, radius + 1):
         while half * half > radius * radius - d * d:
             _widen(spare, near, radius, 1)
-            near, spare = spare, near
+            _copy(near, spare)
             half -= 1
         _add_moved(near, others, radius, d)
-    return near
 
 
 @compiled(types.uint64(types.uint64, types.uint64, types.uint64, types.int64))
-def _widened(before: int, here: int, after: int, half: int) -> int:
+def _widened(before: np.uint64, here: np.uint64, after: np.uint64, half: int) -> np.uint64:
     """A word with all within ``half`` <= 63 pixels of what is set in it and its two neighbours."""
     up = down = here
     reach = 0
@@ -361,28 +396,33 @@ def _remove_one_by_one(edges: np.ndarray, others: np.ndarray, radius: int) -> in
     return count
 
 
-@compiled(types.int64(WORDS, WORDS, types.int64))
-def _matched(edges: np.ndarray, others: np.ndarray, radius: int) -> int:
+@compiled(types.int64(WORDS, WORDS, MAPS, types.int64))
+def _matched(edges: np.ndarray, others: np.ndarray, space: np.ndarray, radius: int) -> int:
     """How many bits of ``edges`` have one of ``others`` within ``radius`` pixels.
 
     Args:
         edges: (K, R) words of a boundary map with zeros around it: one column of words, ``radius`` rows.
         others: Likewise.
+        space: (3, K, R) to work in.
         radius: Any from 0 on.
     """
-    if radius > 63:
-        return _remove(edges.copy(), _near_disk(others, radius))[0]
-    left = edges.copy()
-    count, words = _remove(left, _near_square(others, radius))
-    if words * FEW < edges.size:
-        return count + _remove_one_by_one(left, others, radius)
-    return count + _remove(left, _near_disk(others, radius))[0]
+    left, near, spare = space[0], space[1], space[2]
+    _copy(left, edges)
+    count = 0
+    if radius <= 63:
+        _near_square(near, others, spare, radius)
+        count, words = _remove(left, near)
+        if words * FEW < edges.size:
+            return count + _remove_one_by_one(left, others, radius)
+    _near_disk(near, others, spare, radius)
+    return count + _remove(left, near)[0]
 
 
-@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, *[types.int64] * 7))
+@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, MAPS, *[types.int64] * 7))
 def compare(
     truth: np.ndarray,
     prediction: np.ndarray,
+    space: np.ndarray,
     height: int,
     width: int,
     top: int,
@@ -396,6 +436,7 @@ def compare(
     Args:
         truth: (K, ``height`` + `SPARE`) words.
         prediction: Likewise.
+        space: (5, ``right - left + 3``, ``bottom - top + 1 + 2 * radius``) to work in.
         height: Of the frame.
         width: Of the frame.
         top: First row that a boundary can touch.
@@ -404,18 +445,18 @@ def compare(
         right: The last one.
         radius: How far boundaries reach, in pixels.
     """
-    if bottom < top:
-        return 0, 0, 0, 0, 0
     inter = 0
     for k in range(left, right + 1):
         some, others = truth[k], prediction[k]
         for y in range(top, bottom + 1):
             inter += bit_count(some[y] & others[y])
-    edges, count = _boundary(truth, height, width, top, bottom, left, right, radius)
-    other_edges, other_count = _boundary(prediction, height, width, top, bottom, left, right, radius)
+    edges, other_edges, rest = space[0], space[1], space[2:]
+    count = _boundary(edges, truth, height, width, top, bottom, left, right, radius)
+    other_count = _boundary(other_edges, prediction, height, width, top, bottom, left, right, radius)
     if not count or not other_count:
         return inter, count, other_count, 0, 0
-    return inter, count, other_count, _matched(edges, other_edges, radius), _matched(other_edges, edges, radius)
+    matched = _matched(edges, other_edges, rest, radius)
+    return inter, count, other_count, matched, _matched(other_edges, edges, rest, radius)
 
 
 @numba.njit(inline="always")

@@ -71,7 +71,7 @@ class VideoScores:
     frames: tuple[str, ...]
     objects: tuple[ObjectScores, ...]
     equal: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def score_folders(
     pairs, warnings = _pair(prediction, truth, videos, skip_ends)
     _check_headers(pairs)
     scored = _score_all(pairs, objects, workers, progress)
-    warnings += [line for one in scored for line in one.warnings]
+    warnings += _grouped(scored)
     if not any(one.objects for one in scored):
         raise IcvosError(f"{truth}: no object in any scored frame; give the folder of true masks last")
     if prediction.resolve() == truth.resolve() or all(one.equal for one in scored):
@@ -192,6 +192,15 @@ def _pair(prediction: Path, truth: Path, chosen: Sequence[str], skip_ends: bool)
     if not pairs:
         raise IcvosError(f"{truth}: no video has a frame to score; score without --skip-ends")
     return pairs, warnings
+
+
+def _grouped(videos: Iterable[VideoScores]) -> list[str]:
+    """One line for each thing that is odd about one or more videos."""
+    where: dict[str, list[str]] = {}
+    for video in videos:
+        for folder, what in video.warnings:
+            where.setdefault(what, []).append(str(folder))
+    return [f"{folders[0]}{_more(folders)}: {what}" for what, folders in where.items()]
 
 
 def _more(found: Sequence[str]) -> str:
@@ -285,7 +294,7 @@ def _score_video(pair: _Pair, objects: Objects) -> VideoScores:
     warnings = record.warnings(pair.prediction[0].parent)
     if binary_truth or binary_prediction:
         folder = (pair.truth if binary_truth else pair.prediction)[0].parent
-        warnings += (f"{folder}: masks of 0 and 255 in the whole video; read as one object",)
+        warnings += ((folder, "masks of 0 and 255 in the whole video; read as one object"),)
     return VideoScores(pair.video, names, record.scores(), record.equal, warnings)
 
 
@@ -407,18 +416,16 @@ class _Record:
             for key in sorted(self.in_truth)
         )
 
-    def warnings(self, folder: Path) -> tuple[str, ...]:
+    def warnings(self, folder: Path) -> tuple[tuple[Path, str], ...]:
         """What was odd about the ids of a video whose predicted masks are in ``folder``."""
         lines = []
         if not self.fixed and VOID in self.in_truth and len(self.in_truth) > 1:
-            lines.append(
-                f"{folder}: 255 beside other ids in the truth counts as an object, as in vos-benchmark; "
-                "--objects first-frame reads it as background, as DAVIS does"
-            )
+            what = "255 beside other ids in the truth counts as an object, as in vos-benchmark; "
+            lines.append((folder, what + "--objects first-frame reads it as background, as DAVIS does"))
         extra = sorted(set(self.found) - self.in_truth)
         if extra:
-            names = ", ".join(map(str, extra[:5]))
-            lines.append(f"{folder}: {len(extra)} predicted ids that the truth never has ({names}); not scored")
+            ids = ", ".join(map(str, extra[:5]))
+            lines.append((folder, f"{len(extra)} predicted ids that the truth never has ({ids}); not scored"))
         return tuple(lines)
 
 

@@ -271,7 +271,7 @@ def open_png(path: Path, size: tuple[int, int], modes: tuple[str, ...] = MODES) 
         if length > most:
             raise ValueError(f"{length:,} bytes for {height} x {width} pixels")
         image = Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",))
-        if (image.height, image.width) != size or image.mode not in modes:
+        if (image.height, image.width) != size or image.mode not in (*modes, "I"):  # "I": 16 bits in older Pillows
             raise ValueError("a second header that differs from the first")
         image.load()
     except BROKEN_PNG as error:

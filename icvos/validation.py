@@ -99,7 +99,7 @@ def _check_folder(
             yield Fault("extra-file", str(entry), "not part of a prediction folder; remove it", "warning")
     videos = {clip.video.name for clip in required}
     names = video_names(root, entries)
-    yield from names.faults(videos, {video.name for video in benchmark.videos})
+    yield from names.faults(sorted(videos), {video.name for video in benchmark.videos})
     for video in sorted(videos & names.found.keys()):
         known = {str(clip.category.index) for clip in benchmark.clips if clip.video.name == video}
         wanted = {str(clip.category.index): clip for clip in required if clip.video.name == video}
@@ -239,7 +239,7 @@ def class_names(folder: Path) -> Names:
 def frame_names(place: Path, frames: Iterable[str] | None = None) -> Names:
     """The frames of a clip: the PNGs in the folder ``place``, or ``frames`` where it is a JSON that has those."""
     if frames is not None:
-        return Names("frame", place, {frame: frame for frame in frames}, _frame_key)
+        return Names("frame", place, {frame: frame for frame in sorted(frames)}, _frame_key)
     return Names("frame", place, {e.name.removesuffix(".png"): e.name for e in visible(place)}, _frame_key)
 
 

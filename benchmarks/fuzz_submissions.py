@@ -93,7 +93,8 @@ def hostile_png(source: random.Random) -> bytes:
     depth, kind = source.choice((1, 2, 4, 8, 16, 3)), source.choice((0, 0, 0, 2, 3, 3, 4, 6, 5))
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(kind, 1)
     row = (SIZE[1] * depth * channels + 7) // 8
-    rows = b"".join(bytes([source.choice((0, 0, 1, 2, 3, 4, 9))]) + source.randbytes(row) for _ in range(SIZE[0]))
+    filters = source.choice((b"\x00", b"\x00\x01\x02\x03\x04", b"\x00\x01\x02\x03\x04", b"\x00\x09"))
+    rows = b"".join(bytes([source.choice(filters)]) + source.randbytes(row) for _ in range(SIZE[0]))
     stream = zlib.compress(rows * source.choice((1, 1, 1, 0, 100, 5000)))
     if source.random() < 0.3:
         stream = flipped(stream, source)

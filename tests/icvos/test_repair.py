@@ -113,6 +113,19 @@ def test_harmless_faults_are_mended(
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_masks_under_wrong_names_are_checked_too(handmade: Benchmark, folder: Path) -> None:
+    rename_all(folder)
+    other = np.zeros((3, 3), dtype=bool)
+    for name in ("cats/16/00000006.png", "mose_dog/dog/00001.png", "davis_dog/17/frame_3.png"):
+        write_binary(folder / name, other)
+    found = check(handmade, folder, PAPER)
+    assert [fault.where for fault in found if fault.kind == "size"] == [
+        str(folder / name) for name in ("davis_dog/17/frame_3.png", "cats/16/00000006.png", "mose_dog/dog/00001.png")
+    ]
+    report = repair(handmade, folder, folder.parent / "mended", PAPER)
+    assert [fault.kind for fault in report.left] == ["size"] * 3
+
+
 def test_masks_that_need_nothing_are_copied(handmade: Benchmark, folder: Path) -> None:
     (folder / "run.json").write_text('{"method": "lite"}')
     out = folder.parent / "mended"
@@ -201,7 +214,7 @@ def test_the_command(handmade: Benchmark, folder: Path, tmp_path: Path) -> None:
     rename_all(folder)
     (folder / "notes\x1b[31m.txt").write_text("hello")
     found = icvos(*command, "--json", tmp_path / "faults.json", status=1)
-    assert "7 errors, 1 warnings" in found.output
+    assert "7 errors, 1 warning under" in found.output
     assert "\x1b[31m" not in found.output
     faults = json.loads((tmp_path / "faults.json").read_text())["faults"]
     assert len(faults) == 8

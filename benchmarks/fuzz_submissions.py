@@ -169,9 +169,8 @@ def hostile_files(source: random.Random) -> dict[str, bytes]:
         elif choice == 3:
             files["run.json"] = flipped(b'{"benchmark": {"digest": "sha256:0"}, "draw": 0}', source)
         else:
-            files[
-                f"{source.choice(('', 'dog/', 'dog/17/', 'dog/17/'))}{source.choice(NAMES)}{source.choice(('', '.png', '.PNG', '.json'))}"
-            ] = hostile_png(source)
+            place, suffix = source.choice(("", "dog/", "dog/17/")), source.choice(("", ".png", ".PNG", ".json"))
+            files[f"{place}{source.choice(NAMES)}{suffix}"] = hostile_png(source)
     return files
 
 

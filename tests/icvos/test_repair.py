@@ -187,6 +187,15 @@ def test_rle_frames_are_renamed(handmade: Benchmark, folder: Path) -> None:
     assert list(json.loads((folder.parent / "mended/davis_dog/17.json").read_text())) == list(clip.video.frames)
 
 
+def test_half_a_surrogate_pair_does_no_harm(handmade: Benchmark, folder: Path) -> None:
+    clip = handmade.clip("davis_dog/17")
+    shutil.rmtree(folder / clip.id)
+    rles = {frame: encode_rle(predicted(clip, frame)) for frame in clip.video.frames}
+    (folder / "davis_dog/17.json").write_text(json.dumps(rles | {"00001": {"size": [30, 40], "counts": "\ud83d"}}))
+    report = repair(handmade, folder, folder.parent / "mended", PAPER)
+    assert [fault.kind for fault in report.left] == ["unreadable"]
+
+
 def test_draws_and_archives_are_mended_too(handmade: Benchmark, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "run.zip", "w") as archive:
         for draw in (0, 1):

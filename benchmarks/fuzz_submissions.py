@@ -2,8 +2,8 @@
 
     python benchmarks/fuzz_submissions.py --minutes 10
 
-Every case is a seed. A traceback, a case that takes longer than ten seconds, a file outside the temporary folder or a
-case whose memory is not bounded stops the run with the seed, which ``--seed`` runs again. Peak memory is printed.
+Every case is a seed. A traceback, a case that takes longer than ten seconds or a file that is left behind stops the run
+with the seed, which ``--seed`` runs again. Peak memory is printed.
 """
 
 import argparse
@@ -41,6 +41,7 @@ ANCILLARY = (
     b"tEXt zTXt iTXt iCCP pHYs cHRM gAMA tRNS sRGB acTL fcTL fdAT eXIf tIME bKGD sBIT hIST sPLT PLTE IEND IHDR".split()
 )
 FORMATS = ("BMP", "GIF", "JPEG", "TIFF", "PPM", "TGA", "ICO", "EPS", "PDF", "WEBP", "PCX", "DDS")
+INFLATING = tuple(zlib.compress(bytes(length)) for length in (10, 1 << 20, 1 << 26))
 NUMBERS = (0, 1, 2, 7, 255, 256, 65535, 1 << 31, (1 << 32) - 1, 1 << 62, -1, 10**30, 0.5, float("inf"), float("nan"))
 NAMES = ("..", ".", "", "/", "a" * 300, "17", "dog", "draw0", "run.json", "\x00", "é", "con", "C:", "\\", "\n", "00001")
 
@@ -92,7 +93,8 @@ def hostile_png(source: random.Random) -> bytes:
     depth, kind = source.choice((1, 2, 4, 8, 16, 3)), source.choice((0, 0, 0, 2, 3, 3, 4, 6, 5))
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(kind, 1)
     row = (SIZE[1] * depth * channels + 7) // 8
-    rows = b"".join(bytes([source.choice((0, 0, 1, 2, 3, 4, 9))]) + source.randbytes(row) for _ in range(SIZE[0]))
+    filters = source.choice((b"\x00", b"\x00\x01\x02\x03\x04", b"\x00\x01\x02\x03\x04", b"\x00\x09"))
+    rows = b"".join(bytes([source.choice(filters)]) + source.randbytes(row) for _ in range(SIZE[0]))
     stream = zlib.compress(rows * source.choice((1, 1, 1, 0, 100, 5000)))
     if source.random() < 0.3:
         stream = flipped(stream, source)
@@ -100,7 +102,7 @@ def hostile_png(source: random.Random) -> bytes:
     for _ in range(source.randrange(4)):
         data = source.randbytes(source.choice((0, 1, 3, 9, 32, 768, 5000)))
         if source.random() < 0.3:
-            data = b"key\x00\x00" + zlib.compress(bytes(source.choice((10, 1 << 20, 1 << 26))))
+            data = b"key\x00\x00" + source.choice(INFLATING)
         parts.append(chunk(source.choice(ANCILLARY), data))
     if kind == 3 or source.random() < 0.2:
         parts.append(chunk(b"PLTE", source.randbytes(source.choice((0, 1, 3, 6, 300, 768, 999)))))
@@ -167,7 +169,8 @@ def hostile_files(source: random.Random) -> dict[str, bytes]:
         elif choice == 3:
             files["run.json"] = flipped(b'{"benchmark": {"digest": "sha256:0"}, "draw": 0}', source)
         else:
-            files[f"dog/17/{source.choice(NAMES)}{source.choice(('', '.png', '.PNG', '.json'))}"] = hostile_png(source)
+            place, suffix = source.choice(("", "dog/", "dog/17/")), source.choice(("", ".png", ".PNG", ".json"))
+            files[f"{place}{source.choice(NAMES)}{suffix}"] = hostile_png(source)
     return files
 
 
@@ -246,17 +249,20 @@ MAKERS: dict[str, Callable[[random.Random], object]] = {"folder": hostile_files,
 
 @contextlib.contextmanager
 def time_limit(seconds: int) -> Iterator[None]:
-    """Raises `Hang` in the block after so many seconds."""
+    """Raises `Hang` in the block after so many seconds of processor time, or twelve times as many on the clock."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise Hang
 
     signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    signal.signal(signal.SIGPROF, stop)
+    signal.alarm(12 * seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def main() -> None:

@@ -233,12 +233,15 @@ def _write(
 ) -> Iterator[Fault]:
     """Write every file; faults for those that cannot be unpacked. No byte beyond what the directory said is written."""
     left = limits.total_bytes
+    made: set[Path] = set()
     for entry in entries:
         parts = entry.filename.rstrip("/").split("/")
         if entry.filename.endswith("/") or any(part in LEFTOVERS or part.startswith(".") for part in parts):
             continue
         target = folder.joinpath(*parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
         try:
             with archive.open(entry) as source, target.open("xb") as file:
                 size = 0

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -124,11 +125,18 @@ def counted_frames(clip: Clip, protocol: Protocol) -> tuple[str, ...]:
 
 
 class Predictions:
-    """The masks of one prediction folder, read when asked for; make one with `Predictions.open`."""
+    """The masks of one prediction folder, read when asked for; make one with `Predictions.open`.
 
-    def __init__(self, folder: Path, run: dict[str, Any]) -> None:
+    Args:
+        folder: The prediction folder.
+        run: What its ``run.json`` says.
+        places: By clip id, the folder of PNGs (or the JSON beside it, without suffix) of clips that have other names.
+    """
+
+    def __init__(self, folder: Path, run: dict[str, Any], places: Mapping[str, Path] | None = None) -> None:
         self.folder = folder
         self.run = run
+        self.places = places or {}
         self._rles: tuple[Path, dict[str, Any]] | None = None  # of the clip read last
 
     @classmethod
@@ -189,7 +197,7 @@ class Predictions:
 
     def place(self, clip: Clip) -> Path:
         """The clip's folder of PNGs, there or not, or its JSON of RLEs; `PredictionError` where both are there."""
-        folder = self.folder / clip.video.name / str(clip.category.index)
+        folder = self.places.get(clip.id, self.folder / clip.video.name / str(clip.category.index))
         listing = folder.with_name(f"{folder.name}.json")
         if not listing.is_file():
             return folder
@@ -210,17 +218,22 @@ class Predictions:
 
 
 def visible(folder: Path) -> list[Path]:
-    """What is in ``folder``, by name, without hidden files and leftovers of archives and file managers."""
+    """What is in ``folder``, by name, without hidden files and leftovers of archives and file managers.
+
+    `PredictionError` for one that cannot be listed or has more than `MAX_FILES`.
+    """
     names = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.startswith(".") and entry.name not in LEFTOVERS:
-                names.append(entry.name)
-            if len(names) > MAX_FILES:
-                what = (
-                    f"more than {MAX_FILES:,} files in one folder; keep one mask per frame, <video>/<class>/<frame>.png"
-                )
-                raise PredictionError(Fault("limit", str(folder), what))
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name not in LEFTOVERS:
+                    names.append(entry.name)
+                if len(names) > MAX_FILES:
+                    what = f"more than {MAX_FILES:,} files in one folder; keep one mask per frame"
+                    raise PredictionError(Fault("limit", str(folder), what))
+    except OSError as error:
+        what = f"cannot be listed ({error.strerror}); make it a folder that can be read"
+        raise PredictionError(Fault("unreadable", str(folder), what)) from error
     return [folder / name for name in sorted(names)]
 
 
@@ -278,7 +291,7 @@ def open_png(path: Path, size: tuple[int, int], modes: tuple[str, ...] = MODES) 
         if length > _most_bytes((height, width)):
             raise ValueError(f"{length:,} bytes for {height} x {width} pixels")
         image = Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",))
-        if (image.height, image.width) != size or image.mode not in modes:
+        if (image.height, image.width) != size or image.mode not in (*modes, "I"):  # "I": 16 bits in older Pillows
             raise ValueError("a second header that differs from the first")
         image.load()
     except BROKEN_PNG as error:

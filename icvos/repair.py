@@ -4,6 +4,7 @@ Mended are names with one certain meaning, masks of 0 and 255 or in two colours,
 do not belong there, which are left out. A mask is never resized, and none is made up.
 """
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from icvos.predictions import (
     visible,
 )
 from icvos.protocol import Protocol
-from icvos.storage import atomic_folder, write_bytes, write_json
+from icvos.storage import atomic_folder, write_bytes, write_text
 from icvos.validation import Names, check, class_names, frame_names, video_names
 
 COLOURS = ("RGB", "RGBA", "LA")
@@ -210,5 +211,5 @@ def _repair_rles(clip: Clip, source: Path, target: Path) -> Iterator[Repair]:
         renamed += [found] if repairs else []
     if renamed:
         yield Repair(str(source), f"{len(renamed):,} masks renamed to the frames' names, first {renamed[0]}")
-    write_json(target, kept)
+    write_text(target, json.dumps(kept))  # in ASCII: half a surrogate pair in a text cannot be written as UTF-8
     yield from _left_out(names, clip.video.frames)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,6 @@ def _check_folder(
         run = read_record(root / "run.json")
     except PredictionError as error:
         yield error.fault
-    predictions = Predictions(root, run)
     made_for = run.get("benchmark")
     digest = made_for.get("digest") if isinstance(made_for, dict) else None
     if digest and benchmark.digest and digest != benchmark.digest:
@@ -99,18 +99,20 @@ def _check_folder(
             yield Fault("extra-file", str(entry), "not part of a prediction folder; remove it", "warning")
     videos = {clip.video.name for clip in required}
     names = video_names(root, entries)
-    yield from names.faults(videos, {video.name for video in benchmark.videos})
-    for video in sorted(videos & names.found.keys()):
+    yield from names.faults(sorted(videos), {video.name for video in benchmark.videos})
+    meant = names.renames(videos, {video.name for video in benchmark.videos})
+    for video in sorted(videos & (names.found.keys() | meant.keys())):
+        folder = root / names.found[meant.get(video, video)]
         known = {str(clip.category.index) for clip in benchmark.clips if clip.video.name == video}
         wanted = {str(clip.category.index): clip for clip in required if clip.video.name == video}
-        yield from _check_video(root / video, wanted, known, predictions, protocol, progress)
+        yield from _check_video(folder, wanted, known, run, protocol, progress)
 
 
 def _check_video(
     folder: Path,
     wanted: dict[str, Clip],
     known: set[str],
-    predictions: Predictions,
+    run: dict[str, Any],
     protocol: Protocol,
     progress: Callable[[Clip], None] | None,
 ) -> Iterator[Fault]:
@@ -120,7 +122,10 @@ def _check_video(
         yield error.fault
         return
     yield from classes.faults(wanted.keys(), known)
-    for name in sorted(wanted.keys() & classes.found.keys(), key=int):
+    meant = classes.renames(wanted.keys(), known)
+    places = {wanted[name].id: folder / meant.get(name, name) for name in wanted}
+    predictions = Predictions(folder.parent, run, places)
+    for name in sorted(wanted.keys() & (classes.found.keys() | meant.keys()), key=int):
         try:
             yield from _check_clip(wanted[name], predictions, protocol)
         except PredictionError as error:
@@ -135,13 +140,15 @@ def _check_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Ite
     names = frame_names(place, present if place.suffix == ".json" else None)
     frames = counted_frames(clip, protocol)
     yield from names.faults(frames, clip.video.frames)
+    meant = names.renames(frames, clip.video.frames)
     equal = True
     for frame in frames:
-        if frame not in present:
+        name = meant.get(frame, frame)
+        if name not in present:
             equal = False
             continue
         try:
-            mask, oddity = predictions.examine(clip, frame)
+            mask, oddity = predictions.examine(clip, name)
         except PredictionError as error:
             yield error.fault
             equal = False
@@ -239,7 +246,7 @@ def class_names(folder: Path) -> Names:
 def frame_names(place: Path, frames: Iterable[str] | None = None) -> Names:
     """The frames of a clip: the PNGs in the folder ``place``, or ``frames`` where it is a JSON that has those."""
     if frames is not None:
-        return Names("frame", place, {frame: frame for frame in frames}, _frame_key)
+        return Names("frame", place, {frame: frame for frame in sorted(frames)}, _frame_key)
     return Names("frame", place, {e.name.removesuffix(".png"): e.name for e in visible(place)}, _frame_key)
 
 

@@ -164,7 +164,11 @@ def validate(predictions: Path, benchmark: Path, name: str, out: Path | None, re
     if out:
         write_json(out, report)
     errors = sum(fault.severity == "error" for fault in faults)
-    click.echo(f"{repaired or predictions}: {errors} errors, {len(faults) - errors} warnings under {chosen.id}")
+    counts = (
+        f"{count} {noun}{'' if count == 1 else 's'}"
+        for count, noun in ((errors, "error"), (len(faults) - errors, "warning"))
+    )
+    click.echo(f"{repaired or predictions}: {', '.join(counts)} under {chosen.id}")
     if errors:
         raise SystemExit(1)
 

@@ -151,6 +151,11 @@ def both_kinds(folder: Path) -> None:
     (folder / "davis_dog/17.json").write_text("{}")
 
 
+def file_for_folder(folder: Path) -> None:
+    shutil.rmtree(folder / "davis_dog/17")
+    (folder / "davis_dog/17").write_text("no folder")
+
+
 def other_digest(folder: Path) -> None:
     (folder / "run.json").write_text('{"benchmark": {"digest": "sha256:other"}}')
 
@@ -173,6 +178,7 @@ FAULTS: list[tuple[Callable[[Path], None], str, str, str, str]] = [
     (not_an_image, "unreadable", "error", "davis_dog/17/00003.png", "write the file again"),
     (empty_file, "unreadable", "error", "davis_dog/17/00003.png", "write the file again"),
     (both_kinds, "ambiguous", "error", "davis_dog/17", "remove one of the two"),
+    (file_for_folder, "unreadable", "error", "davis_dog/17", "cannot be listed"),
     (other_digest, "digest", "warning", "run.json", "sha256:other, not sha256:handmade"),
 ]
 

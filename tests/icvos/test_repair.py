@@ -113,6 +113,19 @@ def test_harmless_faults_are_mended(
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_masks_under_wrong_names_are_checked_too(handmade: Benchmark, folder: Path) -> None:
+    rename_all(folder)
+    other = np.zeros((3, 3), dtype=bool)
+    for name in ("cats/16/00000006.png", "mose_dog/dog/00001.png", "davis_dog/17/frame_3.png"):
+        write_binary(folder / name, other)
+    found = check(handmade, folder, PAPER)
+    assert [fault.where for fault in found if fault.kind == "size"] == [
+        str(folder / name) for name in ("davis_dog/17/frame_3.png", "cats/16/00000006.png", "mose_dog/dog/00001.png")
+    ]
+    report = repair(handmade, folder, folder.parent / "mended", PAPER)
+    assert [fault.kind for fault in report.left] == ["size"] * 3
+
+
 def test_masks_that_need_nothing_are_copied(handmade: Benchmark, folder: Path) -> None:
     (folder / "run.json").write_text('{"method": "lite"}')
     out = folder.parent / "mended"
@@ -174,6 +187,15 @@ def test_rle_frames_are_renamed(handmade: Benchmark, folder: Path) -> None:
     assert list(json.loads((folder.parent / "mended/davis_dog/17.json").read_text())) == list(clip.video.frames)
 
 
+def test_half_a_surrogate_pair_does_no_harm(handmade: Benchmark, folder: Path) -> None:
+    clip = handmade.clip("davis_dog/17")
+    shutil.rmtree(folder / clip.id)
+    rles = {frame: encode_rle(predicted(clip, frame)) for frame in clip.video.frames}
+    (folder / "davis_dog/17.json").write_text(json.dumps(rles | {"00001": {"size": [30, 40], "counts": "\ud83d"}}))
+    report = repair(handmade, folder, folder.parent / "mended", PAPER)
+    assert [fault.kind for fault in report.left] == ["unreadable"]
+
+
 def test_draws_and_archives_are_mended_too(handmade: Benchmark, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "run.zip", "w") as archive:
         for draw in (0, 1):
@@ -201,7 +223,7 @@ def test_the_command(handmade: Benchmark, folder: Path, tmp_path: Path) -> None:
     rename_all(folder)
     (folder / "notes\x1b[31m.txt").write_text("hello")
     found = icvos(*command, "--json", tmp_path / "faults.json", status=1)
-    assert "7 errors, 1 warnings" in found.output
+    assert "7 errors, 1 warning under" in found.output
     assert "\x1b[31m" not in found.output
     faults = json.loads((tmp_path / "faults.json").read_text())["faults"]
     assert len(faults) == 8

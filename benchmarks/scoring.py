@@ -186,7 +186,7 @@ def encode(mask: np.ndarray, kind: str) -> bytes:
 
 
 def folder_row(places: tuple[Benchmark, Path, Path, Path]) -> list[float]:
-    """Frames a second of icvos native and under paper@1, vos-benchmark, inflating alone; ratio; distance to the last."""
+    """Frames a second of icvos (native, paper@1), vos-benchmark, inflating alone; ratio; distance to the last."""
     benchmark, run, gt, masks = places
     ratios, times = [], {"native": 0.0, "paper": 0.0, "vos": 0.0, "floor": 0.0}
     frames = 0

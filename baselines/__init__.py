@@ -1,0 +1,1 @@
+"""One module per published method, each an `icvos.method.Method`."""

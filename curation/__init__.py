@@ -1,0 +1,1 @@
+"""From source data sets to a built benchmark."""

@@ -1,0 +1,1 @@
+"""The benchmark itself: data model, protocols, metrics, running, scoring, command line."""

@@ -1,0 +1,1 @@
+"""Submissions, the results store, tables, the site."""

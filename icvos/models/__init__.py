@@ -1,0 +1,1 @@
+"""Networks and propagators that more than one method stands on."""

@@ -297,15 +297,15 @@ def _widen(target: np.ndarray, source: np.ndarray, margin: int, step: int) -> No
             wider[y] = here | here << up | before[y] >> down | here >> up | after[y] << down
 
 
-@compiled(types.void(WORDS, WORDS, types.int64, types.int64))
-def _add_moved(target: np.ndarray, source: np.ndarray, margin: int, step: int) -> None:
-    """Add to ``target`` what is set in ``source``, moved ``step`` <= ``margin`` rows up and down."""
+@compiled(types.void(WORDS, WORDS, WORDS, types.int64, types.int64))
+def _add_moved(target: np.ndarray, source: np.ndarray, others: np.ndarray, margin: int, step: int) -> None:
+    """Into ``target`` what is set in ``source``, or in ``others`` moved ``step`` <= ``margin`` rows up or down."""
     end = source.shape[1] - margin
     for k in range(1, len(source) - 1):
-        above, below = source[k, margin - step : end - step], source[k, margin + step : end + step]
-        taller = target[k, margin:end]
+        above, below = others[k, margin - step : end - step], others[k, margin + step : end + step]
+        column, taller = source[k, margin:end], target[k, margin:end]
         for y in range(len(taller)):
-            taller[y] |= above[y] | below[y]
+            taller[y] = column[y] | above[y] | below[y]
 
 
 @compiled(types.UniTuple(types.int64, 2)(WORDS, WORDS))
@@ -324,11 +324,11 @@ def _remove(edges: np.ndarray, near: np.ndarray) -> tuple[int, int]:
     return count, words
 
 
-@compiled(types.void(WORDS, WORDS, WORDS, types.int64))
-def _near_square(near: np.ndarray, others: np.ndarray, spare: np.ndarray, radius: int) -> None:
-    """Into ``near`` what lies in the square inside the disk around a set bit.
+@compiled(WORDS(WORDS, WORDS, WORDS, types.int64))
+def _near_square(others: np.ndarray, near: np.ndarray, spare: np.ndarray, radius: int) -> np.ndarray:
+    """What lies in the square inside the disk around a set bit; in the memory of ``near`` or ``spare``.
 
-    It is quick to make, and most of what the disk reaches. What is in ``spare`` is lost.
+    It is quick to make, and most of what the disk reaches.
     """
     _copy(near, others)
     _clear(spare)
@@ -338,14 +338,14 @@ def _near_square(near: np.ndarray, others: np.ndarray, spare: np.ndarray, radius
         while step <= reach and 2 * (reach + step + 1) ** 2 <= radius * radius:
             step += 1
         _widen(spare, near, radius, step)
-        _copy(near, spare)
-        _add_moved(near, spare, radius, step)
+        _add_moved(near, spare, spare, radius, step)
         reach += step
+    return near
 
 
-@compiled(types.void(WORDS, WORDS, WORDS, types.int64))
-def _near_disk(near: np.ndarray, others: np.ndarray, spare: np.ndarray, radius: int) -> None:
-    """Into ``near`` what lies in the disk around a set bit; what is in ``spare`` is lost.
+@compiled(WORDS(WORDS, WORDS, WORDS, types.int64))
+def _near_disk(others: np.ndarray, near: np.ndarray, spare: np.ndarray, radius: int) -> np.ndarray:
+    """What lies in the disk around a set bit; in the memory of ``near`` or ``spare``.
 
     The disk is a stack of rows that get shorter away from its middle. So the map is widened one pixel at a time, and
     the unwidened map is added, moved up and down, in between: the tips of the disk come last and are widened least.
@@ -356,9 +356,11 @@ def _near_disk(near: np.ndarray, others: np.ndarray, spare: np.ndarray, radius: 
     for d in range(1, radius + 1):
         while half * half > radius * radius - d * d:
             _widen(spare, near, radius, 1)
-            _copy(near, spare)
+            near, spare = spare, near
             half -= 1
-        _add_moved(near, others, radius, d)
+        _add_moved(spare, near, others, radius, d)
+        near, spare = spare, near
+    return near
 
 
 @compiled(types.uint64(types.uint64, types.uint64, types.uint64, types.int64))
@@ -389,7 +391,9 @@ def _remove_one_by_one(edges: np.ndarray, others: np.ndarray, radius: int) -> in
                 while half * half > radius * radius - d * d:
                     half -= 1
                 for row in (y - d, y + d):
-                    left &= ~_widened(others[k - 1, row], others[k, row], others[k + 1, row], half)
+                    before, here, after = others[k - 1, row], others[k, row], others[k + 1, row]
+                    if before | here | after:
+                        left &= ~_widened(before, here, after, half)
                 if not left:
                     break
             count += bit_count(edges[k, y] ^ left)
@@ -410,12 +414,10 @@ def _matched(edges: np.ndarray, others: np.ndarray, space: np.ndarray, radius: i
     _copy(left, edges)
     count = 0
     if radius <= 63:
-        _near_square(near, others, spare, radius)
-        count, words = _remove(left, near)
+        count, words = _remove(left, _near_square(others, near, spare, radius))
         if words * FEW < edges.size:
             return count + _remove_one_by_one(left, others, radius)
-    _near_disk(near, others, spare, radius)
-    return count + _remove(left, near)[0]
+    return count + _remove(left, _near_disk(others, near, spare, radius))[0]
 
 
 @compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, MAPS, *[types.int64] * 7))

@@ -8,10 +8,10 @@ is written last: a folder that has it is complete.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.masks import encode_binary, open_image
 from icvos.storage import atomic_folder, link_or_copy, read_json, write_json
+from icvos.workers import run_jobs
 
 Progress = Callable[[str, int, int], None]  # (stage, done, total)
 
@@ -55,11 +56,15 @@ def build(plan: Plan, out: Path, *, workers: int = 1, progress: Progress = lambd
     Raises `IcvosError` for bad input, and for an ``out`` that holds something else, which is left untouched.
     """
     claim(out)
-    records = {}
-    jobs = [(tubes, out, plan.allow_late) for tubes in plan.tubes]
-    for number, record in enumerate(_map(_video, jobs, workers), start=1):
-        records[record["name"]] = record
-        progress("videos", number, len(jobs))
+    made = count(1)
+    built = run_jobs(
+        partial(_video, out=out, allow_late=plan.allow_late),
+        plan.tubes,
+        workers,
+        cost=lambda tubes: len(tubes.frames),
+        done=lambda tubes: progress("videos", next(made), len(plan.tubes)),
+    )
+    records = {record["name"]: record for record in built}
     kept = {name: record for name, record in records.items() if record["clips"]}
     if not kept:
         raise IcvosError(
@@ -100,15 +105,6 @@ def _invalidate(out: Path, record: Path) -> None:
     record.unlink(missing_ok=True)
 
 
-def _map(function: Callable[[Any], dict[str, Any]], jobs: Sequence[Any], workers: int) -> Iterator[dict[str, Any]]:
-    """The results in order of the jobs, made by ``workers`` processes, or here for one."""
-    if workers == 1 or len(jobs) < 2:
-        yield from map(function, jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(function, jobs)
-
-
 def _stamp(paths: Iterable[Path]) -> str:
     """SHA-256 over names, sizes and times of files: enough to see that an input has changed since the last build."""
     digest = hashlib.sha256()
@@ -118,9 +114,8 @@ def _stamp(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _video(job: tuple[Tubes, Path, bool]) -> dict[str, Any]:
+def _video(tubes: Tubes, out: Path, allow_late: bool) -> dict[str, Any]:
     """Make one video, unless it is there already and made from the same files; its record."""
-    tubes, out, allow_late = job
     folder = out / "videos" / tubes.name
     record_path = out / RECORDS / "videos" / f"{tubes.name}.json"
     recipe = f"{FORMAT} {tubes.recipe} late={allow_late} {_stamp((*tubes.frames, *tubes.inputs))}"

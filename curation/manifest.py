@@ -3,9 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from multiprocessing import get_context
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.masks import image_size, read_binary
 from icvos.storage import read_json
+from icvos.workers import run_jobs
 
 RECORDS = ".build"
 SCRATCH = ".partial"
@@ -124,14 +124,19 @@ def check(root: Path, *, workers: int = 1, progress: Callable[[str, int, int], N
         raise IcvosError(f"{root}: has no icvos.json to check against; only benchmarks made by icvos build have one")
     problems = []
     masks: dict[str, dict[str, str]] = {}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        results = pool.map(_check_clip, benchmark.clips) if workers > 1 else map(_check_clip, benchmark.clips)
-        for number, (clip, (digest, found)) in enumerate(zip(benchmark.clips, results, strict=True), start=1):
-            problems += found
-            masks.setdefault(clip.video.name, {})[str(clip.category.index)] = digest
-            if digest != benchmark.manifest["videos"][clip.video.name]["clips"][str(clip.category.index)]["masks"]:
-                problems.append(f"{clip.folder}: masks or frame names differ from the manifest")
-            progress("clips", number, len(benchmark.clips))
+    checked = count(1)
+    results = run_jobs(
+        _check_clip,
+        benchmark.clips,
+        workers,
+        cost=lambda clip: len(clip.video.frames),
+        done=lambda clip: progress("clips", next(checked), len(benchmark.clips)),
+    )
+    for clip, (digest, found) in zip(benchmark.clips, results, strict=True):
+        problems += found
+        masks.setdefault(clip.video.name, {})[str(clip.category.index)] = digest
+        if digest != benchmark.manifest["videos"][clip.video.name]["clips"][str(clip.category.index)]["masks"]:
+            problems.append(f"{clip.folder}: masks or frame names differ from the manifest")
     supports = read_json(root / "supports.json", "the frozen support draws")
     support_masks = {}
     for index, names in supports["classes"].items():

@@ -18,11 +18,9 @@ The result, ``to_json``::
 
 import csv
 import io
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,9 +28,11 @@ import numpy as np
 
 from icvos.benchmark import frames_by_number, visible_folders
 from icvos.errors import IcvosError
+from icvos.metrics.bits import warm
 from icvos.objects import FIGURES, Objects, VideoPair, VideoScores, score_video
 from icvos.predictions import png_header
 from icvos.storage import write_text
+from icvos.workers import run_jobs
 
 FORMAT = 1
 SUFFIXES = (".png", ".PNG")
@@ -107,7 +107,17 @@ def score_folders(
     prediction, truth = Path(prediction), Path(truth)
     pairs, warnings = _pair(prediction, truth, videos, skip_ends)
     _check_headers(pairs)
-    scored = _score_all(pairs, objects, workers, progress)
+    if workers > 1:
+        warm()  # compiled at most once, not by every worker at the same time
+    scored = tuple(
+        run_jobs(
+            partial(score_video, objects=objects),
+            pairs,
+            workers,
+            cost=lambda pair: len(pair.truth),
+            done=lambda pair: progress(pair.video) if progress else None,
+        )
+    )
     warnings += _grouped(scored)
     if not any(one.objects for one in scored):
         raise IcvosError(f"{truth}: no object in any scored frame; give the folder of true masks last")
@@ -200,33 +210,6 @@ def _check_headers(pairs: Iterable[VideoPair]) -> None:
             f"{colours[0][0]}: colours ({colours[0][1]}), not object ids{_more([str(found) for found in colours])}; "
             "save masks as palette or grey PNGs whose values are the ids"
         )
-
-
-def _score_all(
-    pairs: Sequence[VideoPair], objects: Objects, workers: int, progress: Callable[[str], None] | None
-) -> tuple[VideoScores, ...]:
-    found: dict[int, VideoScores] = {}
-    if min(workers, len(pairs)) <= 1:
-        for position, pair in enumerate(pairs):
-            found[position] = score_video(pair, objects)
-            if progress is not None:
-                progress(pair.video)
-        return tuple(found.values())
-    longest_first = sorted(range(len(pairs)), key=lambda position: -len(pairs[position].truth))
-    # spawned, not forked: a caller may hold threads that do not survive a fork
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(pairs)), mp_context=context) as pool:
-        futures = {pool.submit(score_video, pairs[k], objects): k for k in longest_first}
-        try:
-            for future in as_completed(futures):
-                found[futures[future]] = future.result()
-                if progress is not None:
-                    progress(pairs[futures[future]].video)
-        except BrokenProcessPool as error:
-            raise IcvosError(f"{pairs[0].truth[0].parent}: a process was killed; score with fewer workers") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return tuple(found[position] for position in range(len(pairs)))
 
 
 def frame_rows(scores: FolderScores) -> Iterator[tuple[str, ...]]:

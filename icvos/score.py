@@ -29,12 +29,10 @@ The result, ``scores.json``::
 
 import csv
 import io
-import multiprocessing
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +48,7 @@ from icvos.metrics.summary import BOOTSTRAP_SAMPLES, bootstrap_interval, decay, 
 from icvos.predictions import Predictions, counted_frames, draw_folders
 from icvos.protocol import Protocol
 from icvos.storage import write_text
+from icvos.workers import run_jobs
 
 FORMAT = 1
 INTERVAL_LEVEL = 0.95
@@ -223,8 +222,16 @@ def score(
     folders = draw_folders(path) if folders is None else tuple(folders)
     draws = [Predictions.open(folder) for folder in folders]
     _require_complete(chosen, draws, protocol)
-    values = _score_clips(chosen, draws, protocol, workers, progress)
-    return Scores(protocol.id, benchmark.digest, chosen, _draw_numbers(folders), values, draws[0].run)
+    if workers > 1:
+        warm()  # compiled at most once, not by every worker at the same time
+    values = run_jobs(
+        partial(_score_draws, draws=draws, protocol=protocol),
+        chosen,
+        workers,
+        cost=lambda clip: len(counted_frames(clip, protocol)),
+        done=progress or (lambda clip: None),
+    )
+    return Scores(protocol.id, benchmark.digest, chosen, _draw_numbers(folders), tuple(values), draws[0].run)
 
 
 def _draw_numbers(folders: Sequence[Path]) -> tuple[int, ...]:
@@ -239,42 +246,8 @@ def _require_complete(clips: Iterable[Clip], draws: Sequence[Predictions], proto
         raise IcvosError(f"{missing[0]}:{more} missing; predict them, or score only the clips that are there")
 
 
-def _score_clips(
-    clips: tuple[Clip, ...],
-    draws: Sequence[Predictions],
-    protocol: Protocol,
-    workers: int,
-    progress: Callable[[Clip], None] | None,
-) -> tuple[tuple[ClipScores, ...], ...]:
-    if min(workers, len(clips)) <= 1:
-        return tuple(_score_draws(clip, draws, protocol, progress) for clip in clips)
-    warm()  # compiled at most once, not by every worker at the same time
-    longest_first = sorted(range(len(clips)), key=lambda position: -len(counted_frames(clips[position], protocol)))
-    # spawned, not forked: a caller may hold threads (torch, OpenCV, a progress bar) that do not survive a fork
-    context = multiprocessing.get_context("spawn")
-    found: dict[int, tuple[ClipScores, ...]] = {}
-    with ProcessPoolExecutor(min(workers, len(clips)), mp_context=context) as pool:
-        futures = {pool.submit(_score_draws, clips[k], draws, protocol): k for k in longest_first}
-        try:
-            for future in as_completed(futures):
-                position = futures[future]
-                found[position] = future.result()
-                if progress is not None:
-                    progress(clips[position])
-        except BrokenProcessPool as error:
-            raise IcvosError(f"{draws[0].folder}: a scoring process was killed; score with fewer workers") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return tuple(found[position] for position in range(len(clips)))
-
-
-def _score_draws(
-    clip: Clip, draws: Sequence[Predictions], protocol: Protocol, progress: Callable[[Clip], None] | None = None
-) -> tuple[ClipScores, ...]:
-    found = tuple(score_clip(clip, predictions, protocol) for predictions in draws)
-    if progress is not None:
-        progress(clip)
-    return found
+def _score_draws(clip: Clip, draws: Sequence[Predictions], protocol: Protocol) -> tuple[ClipScores, ...]:
+    return tuple(score_clip(clip, predictions, protocol) for predictions in draws)
 
 
 def frame_rows(scores: Scores) -> Iterator[tuple[str, ...]]:

@@ -1,0 +1,52 @@
+"""The same work on many jobs, by one process or several, with the same results in the same order."""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from icvos.errors import IcvosError
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+def run_jobs(
+    function: Callable[[J], R],
+    jobs: Sequence[J],
+    workers: int = 1,
+    *,
+    cost: Callable[[J], int] = lambda job: 0,
+    done: Callable[[J], None] = lambda job: None,
+) -> list[R]:
+    """``function`` of every job, in the order of the jobs.
+
+    Args:
+        function: Of the top level of a module, or a `functools.partial` of one: it is sent to the processes by name.
+        jobs: What it is called with.
+        workers: Processes; 1: this one.
+        cost: Of a job; the costliest are begun first, so that none is left for the end.
+        done: Called in this process with every job that is done, as it is done.
+    """
+    if min(workers, len(jobs)) <= 1:
+        results = []
+        for job in jobs:
+            results.append(function(job))
+            done(job)
+        return results
+    costliest_first = sorted(range(len(jobs)), key=lambda position: -cost(jobs[position]))
+    found: dict[int, R] = {}
+    # spawned, not forked: a caller may hold threads (torch, OpenCV, a progress bar) that do not survive a fork
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+        futures = {pool.submit(function, jobs[position]): position for position in costliest_first}
+        try:
+            for future in as_completed(futures):
+                found[futures[future]] = future.result()
+                done(jobs[futures[future]])
+        except BrokenProcessPool as error:
+            raise IcvosError("a worker process was killed, perhaps for want of memory; use fewer --workers") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return [found[position] for position in range(len(jobs))]

@@ -9,14 +9,16 @@ from icvos.metrics.scratch import scratch
 
 SPARE = 8  # rows of zeros below the last one; it also keeps columns of 512 rows from sharing all their cache sets
 ALL = (1 << 64) - 1
+WIDE = "a mask before its width changes"  # the purpose of words that nobody keeps
 
 
 def warm() -> None:
     """Load the compiled code now, and compile it where this machine has not yet: before workers start, or a clock."""
+    from icvos import png_rows  # noqa: F401
     from icvos.metrics import kernel  # noqa: F401
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PackedMask:
     """A mask of one frame; make one with `pack` or `icvos.masks.read_packed`.
 
@@ -41,8 +43,6 @@ class PackedMask:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PackedMask) and self.size == other.size and np.array_equal(self.words, other.words)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def unpack(self) -> np.ndarray:
         """The mask as (H, W) bool.
@@ -81,10 +81,9 @@ def pack_rows(
 
     height, width = shape
     rows, columns = size or shape
-    room = -(-width // 64) + 1, rows + SPARE
-    if columns != width:
-        purpose = "wide"  # nobody keeps these words
-    words = np.empty(room, dtype=np.uint64) if purpose is None else scratch.take(purpose, room, np.uint64)
+    if not len(values) and size not in (None, shape):
+        raise ValueError(f"a mask of {height} x {width} pixels cannot be resized to {rows} x {columns}")
+    words = _room(rows, width, purpose if columns == width else WIDE)
     extent = kernel.pack_bytes(words, values, start, stride, height, width, rows, 0, ALL)
     return _of_width(words, extent, rows, width, columns)
 
@@ -94,8 +93,14 @@ def pack_lines(lines: np.ndarray, width: int, size: tuple[int, int] | None = Non
     from icvos.metrics import kernel
 
     rows, columns = size or (len(lines), width)
-    words, extent = kernel.pack_bits(lines.view(np.uint64), width, rows)
+    words = _room(rows, width, None if columns == width else WIDE)
+    extent = kernel.pack_bits(words, lines.view(np.uint64), width, rows)
     return _of_width(words, extent, rows, width, columns)
+
+
+def _room(rows: int, width: int, purpose: str | None) -> np.ndarray:
+    shape = -(-width // 64) + 1, rows + SPARE
+    return np.empty(shape, dtype=np.uint64) if purpose is None else scratch.take(purpose, shape, np.uint64)
 
 
 def _of_width(words: np.ndarray, extent: tuple[int, ...], height: int, width: int, columns: int) -> PackedMask:

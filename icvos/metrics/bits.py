@@ -9,7 +9,6 @@ from icvos.metrics.scratch import scratch
 
 SPARE = 8  # rows of zeros below the last one; it also keeps columns of 512 rows from sharing all their cache sets
 ALL = (1 << 64) - 1
-WIDE = "a mask before its width changes"  # the purpose of words that nobody keeps
 
 
 def warm() -> None:
@@ -54,27 +53,20 @@ class PackedMask:
         return np.unpackbits(rows, axis=1, count=self.width, bitorder="little").view(bool)
 
 
-def pack(mask: np.ndarray, size: tuple[int, int] | None = None, *, purpose: str | None = None) -> PackedMask:
+def pack(mask: np.ndarray, size: tuple[int, int] | None = None) -> PackedMask:
     """Pack a mask: every non-zero pixel is set.
 
     Args:
         mask: (H, W) bool or uint8.
         size: (height, width) to resize to, by `icvos.masks.resize_nearest`; None: the mask's own.
-        purpose: With it the words lie in memory that the next mask for the same purpose overwrites.
     """
     values = np.ascontiguousarray(mask).view(np.uint8)
     height, width = values.shape
-    return pack_rows(values.reshape(-1), 0, width, (height, width), size, purpose=purpose)
+    return pack_rows(values.reshape(-1), 0, width, (height, width), size)
 
 
 def pack_rows(
-    values: np.ndarray,
-    start: int,
-    stride: int,
-    shape: tuple[int, int],
-    size: tuple[int, int] | None = None,
-    *,
-    purpose: str | None = None,
+    values: np.ndarray, start: int, stride: int, shape: tuple[int, int], size: tuple[int, int] | None = None
 ) -> PackedMask:
     """`pack` for an image whose row ``y`` begins at ``start + y * stride`` of (N,) uint8 ``values``."""
     from icvos.metrics import kernel  # imports numba, which takes its time
@@ -83,7 +75,7 @@ def pack_rows(
     rows, columns = size or shape
     if not len(values) and size not in (None, shape):
         raise ValueError(f"a mask of {height} x {width} pixels cannot be resized to {rows} x {columns}")
-    words = _room(rows, width, purpose if columns == width else WIDE)
+    words = _room(rows, width, kept=columns == width)
     extent = kernel.pack_bytes(words, values, start, stride, height, width, rows, 0, ALL)
     return _of_width(words, extent, rows, width, columns)
 
@@ -93,14 +85,15 @@ def pack_lines(lines: np.ndarray, width: int, size: tuple[int, int] | None = Non
     from icvos.metrics import kernel
 
     rows, columns = size or (len(lines), width)
-    words = _room(rows, width, None if columns == width else WIDE)
+    words = _room(rows, width, kept=columns == width)
     extent = kernel.pack_bits(words, lines.view(np.uint64), width, rows)
     return _of_width(words, extent, rows, width, columns)
 
 
-def _room(rows: int, width: int, purpose: str | None) -> np.ndarray:
+def _room(rows: int, width: int, *, kept: bool) -> np.ndarray:
+    """Memory for the words of a mask; where they are not ``kept``, the next call in this thread gives it out again."""
     shape = -(-width // 64) + 1, rows + SPARE
-    return np.empty(shape, dtype=np.uint64) if purpose is None else scratch.take(purpose, shape, np.uint64)
+    return np.empty(shape, dtype=np.uint64) if kept else scratch.take("wide", shape, np.uint64)
 
 
 def _of_width(words: np.ndarray, extent: tuple[int, ...], height: int, width: int, columns: int) -> PackedMask:

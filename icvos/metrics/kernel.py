@@ -13,6 +13,7 @@ from icvos.compiled import bit_count, compiled, equal_bits
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 WORDS = types.Array(types.uint64, 2, "C")
 MAPS = types.Array(types.uint64, 3, "C")
+SPACE = types.Array(types.uint64, 1, "C")
 WORD = np.uint64
 ZERO, ONE, EVERY, LAST = WORD(0), WORD(1), WORD((1 << 64) - 1), WORD(63)
 FEW = 40  # a word on its own takes about so many times as long as a word among all
@@ -369,7 +370,7 @@ def _matched(edges: np.ndarray, others: np.ndarray, space: np.ndarray, radius: i
     return count + _remove(left, _near_disk(others, near, spare, radius))[0]
 
 
-@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, MAPS, *[types.int64] * 7))
+@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, SPACE, *[types.int64] * 7))
 def compare(
     truth: np.ndarray,
     prediction: np.ndarray,
@@ -387,24 +388,57 @@ def compare(
     Args:
         truth: (K, at least ``height + 1``) words.
         prediction: Likewise.
-        space: (5, ``right - left + 3``, ``bottom - top + 1 + 2 * radius``) to work in.
+        space: (N,) uint64 to work in, N >= ``5 * (K + 2) * (height + 2 * radius)``.
         height: Of the frame.
         width: Of the frame.
-        top: First row that a boundary can touch.
+        top: First row that a boundary can touch; nothing is set where it is below ``bottom``.
         bottom: The last one.
         left: First word of a row that a boundary can touch.
         right: The last one.
         radius: How far boundaries reach, in pixels.
     """
+    if bottom < top:
+        return 0, 0, 0, 0, 0
     inter = 0
     for k in range(left, right + 1):
         some, others = truth[k], prediction[k]
         for y in range(top, bottom + 1):
             inter += bit_count(some[y] & others[y])
-    edges, other_edges, rest = space[0], space[1], space[2:]
+    columns, rows = right - left + 3, bottom - top + 1 + 2 * radius
+    maps = space[: 5 * columns * rows].reshape(5, columns, rows)
+    edges, other_edges, rest = maps[0], maps[1], maps[2:]
     count = _boundary(edges, truth, height, width, top, bottom, left, right, radius)
     other_count = _boundary(other_edges, prediction, height, width, top, bottom, left, right, radius)
     if not count or not other_count:
         return inter, count, other_count, 0, 0
     matched = _matched(edges, other_edges, rest, radius)
     return inter, count, other_count, matched, _matched(other_edges, edges, rest, radius)
+
+
+@compiled(types.UniTuple(types.int64, 7)(BYTES, BYTES, MAPS, SPACE, types.int64, types.int64, types.int64))
+def count_bytes(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    words: np.ndarray,
+    space: np.ndarray,
+    height: int,
+    width: int,
+    radius: int,
+) -> tuple[int, int, int, int, int, int, int]:
+    """The seven integers of two images, one byte a pixel, whose non-zero pixels are set.
+
+    Args:
+        truth: (``height * width``,) uint8.
+        prediction: Likewise.
+        words: (2, K + 1, at least ``height + 1``) to pack them into, for K words a row.
+        space: As for `compare`.
+        height: Of the frame.
+        width: Of the frame.
+        radius: How far boundaries reach, in pixels.
+    """
+    zero = np.uint8(0)
+    area, top, bottom, left, right = pack_bytes(words[0], truth, 0, width, height, width, height, zero, EVERY)
+    found = pack_bytes(words[1], prediction, 0, width, height, width, height, zero, EVERY)
+    top, bottom, left, right = min(top, found[1]), max(bottom, found[2]), min(left, found[3]), max(right, found[4])
+    counts = compare(words[0], words[1], space, height, width, top, bottom, left, right, radius)
+    return counts[0], area, found[0], counts[1], counts[2], counts[3], counts[4]

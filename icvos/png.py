@@ -86,13 +86,13 @@ class Png:
 
         With ``again`` they lie in memory that the next call in this thread fills again.
         """
-        from icvos.metrics import kernel  # imports numba, which takes its time
+        from icvos.png_rows import undo_filters  # imports numba, which takes its time
 
         length = len(raw) // self.height - 1
         shape = 1 + self.height, -(-length // 8) * 8 if self.depth == 1 else length
         lines = scratch.take("lines", shape, np.uint8) if again else np.empty(shape, dtype=np.uint8)
         lines[0] = 0
-        return lines[1:] if kernel.undo_filters(raw, length, lines) else None
+        return lines[1:] if undo_filters(raw, length, lines) else None
 
     def _inflate(self) -> np.ndarray | None:
         """(H * (1 + B),) uint8: every row with its filter before it. None unless there are exactly so many bytes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icvos.metrics.bits import PackedMask, pack
+from icvos.metrics.bits import SPARE, PackedMask
 from icvos.metrics.boundary import TOLERANCE, harmonic, share, tolerance_px
 from icvos.metrics.region import similarity
 from icvos.metrics.scratch import scratch
@@ -82,29 +82,50 @@ def count(
         )
     if void is not None:
         truth, prediction = truth & ~void, prediction & ~void
-    return count_packed(
-        pack(truth, purpose="truth"), pack(prediction, purpose="prediction"), radius_px=radius_px, tolerance=tolerance
+    from icvos.metrics import kernel  # imports numba, which takes its time
+
+    height, width = truth.shape
+    if radius_px is None:
+        radius_px = tolerance_px(height, width, tolerance)
+    found = kernel.count_bytes(
+        np.ascontiguousarray(truth).view(np.uint8).reshape(-1),
+        np.ascontiguousarray(prediction).view(np.uint8).reshape(-1),
+        scratch.take("words", (2, -(-width // 64) + 1, height + SPARE), np.uint64),
+        _space(height, width, radius_px),
+        height,
+        width,
+        radius_px,
     )
+    return Counts(*found)
 
 
 def count_packed(
     truth: PackedMask, prediction: PackedMask, *, radius_px: int | None = None, tolerance: float = TOLERANCE
 ) -> Counts:
     """`count` for masks that are packed already."""
-    from icvos.metrics import kernel  # imports numba, which takes its time
+    from icvos.metrics import kernel
 
     if truth.size != prediction.size:
         raise ValueError(f"truth of {truth.size} and prediction of {prediction.size} pixels: expected the same size")
+    height, width = truth.size
     if radius_px is None:
-        radius_px = tolerance_px(truth.height, truth.width, tolerance)
-    top, bottom, left, right = (
-        choose(one, other)
-        for choose, one, other in zip((min, max, min, max), truth.window, prediction.window, strict=True)
-    )
-    if bottom < top:
-        return Counts(0, 0, 0, 0, 0, 0, 0)
-    space = scratch.take("maps", (5, right - left + 3, bottom - top + 1 + 2 * radius_px), np.uint64)
+        radius_px = tolerance_px(height, width, tolerance)
+    window, other = truth.window, prediction.window
     inter, *boundaries = kernel.compare(
-        truth.words, prediction.words, space, truth.height, truth.width, top, bottom, left, right, radius_px
+        truth.words,
+        prediction.words,
+        _space(height, width, radius_px),
+        height,
+        width,
+        min(window[0], other[0]),
+        max(window[1], other[1]),
+        min(window[2], other[2]),
+        max(window[3], other[3]),
+        radius_px,
     )
     return Counts(inter, truth.area, prediction.area, *boundaries)
+
+
+def _space(height: int, width: int, radius_px: int) -> np.ndarray:
+    """Memory for five boundary maps with their margins."""
+    return scratch.take("maps", (5 * (-(-width // 64) + 2) * (height + 2 * radius_px),), np.uint64)

@@ -13,10 +13,11 @@ ALL = (1 << 64) - 1
 
 def warm() -> None:
     """Load the compiled code now, and compile it where this machine has not yet: before workers start, or a clock."""
+    from icvos import png_rows  # noqa: F401
     from icvos.metrics import kernel  # noqa: F401
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PackedMask:
     """A mask of one frame; make one with `pack` or `icvos.masks.read_packed`.
 
@@ -42,8 +43,6 @@ class PackedMask:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PackedMask) and self.size == other.size and np.array_equal(self.words, other.words)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def unpack(self) -> np.ndarray:
         """The mask as (H, W) bool.
 
@@ -54,37 +53,29 @@ class PackedMask:
         return np.unpackbits(rows, axis=1, count=self.width, bitorder="little").view(bool)
 
 
-def pack(mask: np.ndarray, size: tuple[int, int] | None = None, *, purpose: str | None = None) -> PackedMask:
+def pack(mask: np.ndarray, size: tuple[int, int] | None = None) -> PackedMask:
     """Pack a mask: every non-zero pixel is set.
 
     Args:
         mask: (H, W) bool or uint8.
         size: (height, width) to resize to, by `icvos.masks.resize_nearest`; None: the mask's own.
-        purpose: With it the words lie in memory that the next mask for the same purpose overwrites.
     """
     values = np.ascontiguousarray(mask).view(np.uint8)
     height, width = values.shape
-    return pack_rows(values.reshape(-1), 0, width, (height, width), size, purpose=purpose)
+    return pack_rows(values.reshape(-1), 0, width, (height, width), size)
 
 
 def pack_rows(
-    values: np.ndarray,
-    start: int,
-    stride: int,
-    shape: tuple[int, int],
-    size: tuple[int, int] | None = None,
-    *,
-    purpose: str | None = None,
+    values: np.ndarray, start: int, stride: int, shape: tuple[int, int], size: tuple[int, int] | None = None
 ) -> PackedMask:
     """`pack` for an image whose row ``y`` begins at ``start + y * stride`` of (N,) uint8 ``values``."""
     from icvos.metrics import kernel  # imports numba, which takes its time
 
     height, width = shape
     rows, columns = size or shape
-    room = -(-width // 64) + 1, rows + SPARE
-    if columns != width:
-        purpose = "wide"  # nobody keeps these words
-    words = np.empty(room, dtype=np.uint64) if purpose is None else scratch.take(purpose, room, np.uint64)
+    if not len(values) and size not in (None, shape):
+        raise ValueError(f"a mask of {height} x {width} pixels cannot be resized to {rows} x {columns}")
+    words = _room(rows, width, kept=columns == width)
     extent = kernel.pack_bytes(words, values, start, stride, height, width, rows, 0, ALL)
     return _of_width(words, extent, rows, width, columns)
 
@@ -94,8 +85,15 @@ def pack_lines(lines: np.ndarray, width: int, size: tuple[int, int] | None = Non
     from icvos.metrics import kernel
 
     rows, columns = size or (len(lines), width)
-    words, extent = kernel.pack_bits(lines.view(np.uint64), width, rows)
+    words = _room(rows, width, kept=columns == width)
+    extent = kernel.pack_bits(words, lines.view(np.uint64), width, rows)
     return _of_width(words, extent, rows, width, columns)
+
+
+def _room(rows: int, width: int, *, kept: bool) -> np.ndarray:
+    """Memory for the words of a mask; where they are not ``kept``, the next call in this thread gives it out again."""
+    shape = -(-width // 64) + 1, rows + SPARE
+    return np.empty(shape, dtype=np.uint64) if kept else scratch.take("wide", shape, np.uint64)
 
 
 def _of_width(words: np.ndarray, extent: tuple[int, ...], height: int, width: int, columns: int) -> PackedMask:

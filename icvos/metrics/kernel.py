@@ -2,73 +2,29 @@
 
 Word ``k`` of row ``y`` holds the pixels ``64 k`` to ``64 k + 63`` of that row, the first in its lowest bit, and lies at
 ``words[k, y]``: a column of words is contiguous, so that one vector instruction works on several rows at once, and a
-move up or down is nothing but another start. All compiled code is in this file, because the cache on disk of a compiled
-function does not notice when a function of another file changes.
+move up or down is nothing but another start. After the last word of a row and below the last row there are zeros.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from icvos.metrics.bits import ALL, SPARE
+from icvos.compiled import bit_count, compiled, equal_bits
 
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 WORDS = types.Array(types.uint64, 2, "C")
-LINES = types.Array(types.uint8, 2, "C")
 MAPS = types.Array(types.uint64, 3, "C")
+SPACE = types.Array(types.uint64, 1, "C")
 WORD = np.uint64
-ZERO, ONE, EVERY, LAST = WORD(0), WORD(1), WORD(ALL), WORD(63)
+ZERO, ONE, EVERY, LAST = WORD(0), WORD(1), WORD((1 << 64) - 1), WORD(63)
 FEW = 40  # a word on its own takes about so many times as long as a word among all
 EVEN, PAIRS, HALVES = WORD(0x5555555555555555), WORD(0x3333333333333333), WORD(0x0F0F0F0F0F0F0F0F)
 
 
-def compiled(signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile for one signature, once per machine: later runs read the result from the cache next to this file.
-
-    Where that place cannot be written numba takes the user's cache folder, or the one that ``NUMBA_CACHE_DIR`` names;
-    where there is none at all, every process compiles for itself.
-    """
-
-    def compile_function(function: Callable[..., Any]) -> Any:
-        try:
-            return numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
-        except RuntimeError:  # no place for a cache
-            return numba.njit(signature, nogil=True, error_model="numpy")(function)
-
-    return compile_function
-
-
-@intrinsic
-def equal_bits(_typing: Any, values: Any, position: Any, value: Any) -> Any:
-    """64 bits: which of the 64 bytes of ``values`` from ``position`` on equal ``value``; bounds are not checked."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        start = builder.gep(array.data, [arguments[1]])
-        vector = ir.VectorType(ir.IntType(8), 64)
-        found = builder.load(builder.bitcast(start, vector.as_pointer()))
-        found.align = 1
-        wanted = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[2], ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
-        wanted = builder.shuffle_vector(wanted, ir.Constant(vector, ir.Undefined), zeros)
-        return builder.bitcast(builder.icmp_unsigned("==", found, wanted), ir.IntType(64))
-
-    return types.uint64(values, position, value), generate
-
-
-@intrinsic
-def bit_count(_typing: Any, _word: Any) -> Any:
-    """How many bits of a 64-bit word are set."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.int64(types.uint64), generate
+@compiled(types.void(WORDS))
+def _clear(words: np.ndarray) -> None:
+    for k in range(len(words)):
+        for y in range(words.shape[1]):
+            words[k, y] = ZERO
 
 
 @compiled(types.UniTuple(types.int64, 5)(WORDS))
@@ -110,10 +66,10 @@ def pack_bytes(
     value: int,
     flip: int,
 ) -> tuple[int, int, int, int, int]:
-    """The pixels that equal ``value``, or with ``flip`` = `ALL` the others, as words; returns their `extent`.
+    """The pixels that equal ``value``, or with ``flip`` = all bits the others, as words; returns their `extent`.
 
     Args:
-        words: (K + 1, ``rows`` + `SPARE`) to fill, for K words a row.
+        words: (K + 1, at least ``rows``) to fill, for K words a row.
         values: (N,) uint8, the image; row ``y`` begins at ``start + y * stride``.
         start: See above.
         stride: See above.
@@ -121,7 +77,7 @@ def pack_bytes(
         width: Pixels of a row.
         rows: How many rows to take, by the old nearest rule: row ``y`` is row ``y * height // rows`` of the image.
         value: See above.
-        flip: 0 or `ALL`.
+        flip: All bits 0 or all 1.
     """
     whole, rest = width // 64, width % 64
     inside = (ONE << WORD(rest)) - ONE
@@ -139,22 +95,23 @@ def pack_bytes(
                     word |= WORD(values[position + x] == value) << WORD(x)
             words[whole, y] = (word ^ flip) & inside
     for k in range(len(words)):
-        for y in range(rows if k < len(words) - 1 else 0, rows + SPARE):
+        for y in range(rows if k < len(words) - 1 else 0, words.shape[1]):
             words[k, y] = ZERO
     return extent(words)
 
 
-@compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, types.int64, types.int64))
-def pack_bits(lines: np.ndarray, width: int, rows: int) -> tuple[np.ndarray, tuple[int, int, int, int, int]]:
+@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, types.int64, types.int64))
+def pack_bits(words: np.ndarray, lines: np.ndarray, width: int, rows: int) -> tuple[int, int, int, int, int]:
     """As `pack_bytes`, from an image of one bit a pixel as PNG files hold it: the first pixel is a byte's highest bit.
 
     Args:
+        words: (K + 1, at least ``rows``) to fill.
         lines: (H, K) words as they lie in memory: the rows, filled up to whole words with anything.
         width: Pixels of a row.
         rows: How many rows to take, as in `pack_bytes`.
     """
     height, columns = lines.shape
-    words = np.zeros((columns + 1, rows + SPARE), dtype=np.uint64)
+    _clear(words)
     for y in range(rows):
         line = lines[y * height // rows]
         for k in range(columns):
@@ -169,7 +126,7 @@ def pack_bits(lines: np.ndarray, width: int, rows: int) -> tuple[np.ndarray, tup
             word = (word & PAIRS) << WORD(2) | (word >> WORD(2)) & PAIRS
             word = (word & HALVES) << WORD(4) | (word >> WORD(4)) & HALVES
             column[y] = word & keep
-    return words, extent(words)
+    return extent(words)
 
 
 @compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, WORDS, types.int64))
@@ -222,13 +179,6 @@ def stretch(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray
     return wider, extent(wider)
 
 
-@compiled(types.void(WORDS))
-def _clear(words: np.ndarray) -> None:
-    for k in range(len(words)):
-        for y in range(words.shape[1]):
-            words[k, y] = ZERO
-
-
 @compiled(types.void(WORDS, WORDS))
 def _copy(target: np.ndarray, source: np.ndarray) -> None:
     for k in range(len(source)):
@@ -255,7 +205,7 @@ def _boundary(
 
     Args:
         edges: To fill, with one word of zeros beside the window and ``margin`` rows of zeros above and below it.
-        words: (K, ``height`` + `SPARE`) words of the mask.
+        words: (K, at least ``height + 1``) words of the mask.
         height: Of the frame.
         width: Of the frame.
         top: First row of the window.
@@ -420,7 +370,7 @@ def _matched(edges: np.ndarray, others: np.ndarray, space: np.ndarray, radius: i
     return count + _remove(left, _near_disk(others, near, spare, radius))[0]
 
 
-@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, MAPS, *[types.int64] * 7))
+@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, SPACE, *[types.int64] * 7))
 def compare(
     truth: np.ndarray,
     prediction: np.ndarray,
@@ -436,23 +386,27 @@ def compare(
     """Intersection, pixels of both boundaries, and matched pixels of both boundaries.
 
     Args:
-        truth: (K, ``height`` + `SPARE`) words.
+        truth: (K, at least ``height + 1``) words.
         prediction: Likewise.
-        space: (5, ``right - left + 3``, ``bottom - top + 1 + 2 * radius``) to work in.
+        space: (N,) uint64 to work in, N >= ``5 * (K + 2) * (height + 2 * radius)``.
         height: Of the frame.
         width: Of the frame.
-        top: First row that a boundary can touch.
+        top: First row that a boundary can touch; nothing is set where it is below ``bottom``.
         bottom: The last one.
         left: First word of a row that a boundary can touch.
         right: The last one.
         radius: How far boundaries reach, in pixels.
     """
+    if bottom < top:
+        return 0, 0, 0, 0, 0
     inter = 0
     for k in range(left, right + 1):
         some, others = truth[k], prediction[k]
         for y in range(top, bottom + 1):
             inter += bit_count(some[y] & others[y])
-    edges, other_edges, rest = space[0], space[1], space[2:]
+    columns, rows = right - left + 3, bottom - top + 1 + 2 * radius
+    maps = space[: 5 * columns * rows].reshape(5, columns, rows)
+    edges, other_edges, rest = maps[0], maps[1], maps[2:]
     count = _boundary(edges, truth, height, width, top, bottom, left, right, radius)
     other_count = _boundary(other_edges, prediction, height, width, top, bottom, left, right, radius)
     if not count or not other_count:
@@ -461,56 +415,30 @@ def compare(
     return inter, count, other_count, matched, _matched(other_edges, edges, rest, radius)
 
 
-@numba.njit(inline="always")
-def _guess(kind: int, left: int, up: int, corner: int) -> np.int64:
-    """What the filters 1 (left), 3 (average) and 4 (Paeth's predictor) add to a byte."""
-    if kind == 1:
-        return np.int64(left)
-    a, b, c = np.int64(left), np.int64(up), np.int64(corner)
-    if kind == 3:
-        return (a + b) >> 1
-    by_left, by_up, by_corner = abs(b - c), abs(a - c), abs(a + b - 2 * c)
-    if by_left <= by_up and by_left <= by_corner:
-        return a
-    return b if by_up <= by_corner else c
-
-
-@compiled(types.boolean(BYTES, types.int64, LINES))
-def undo_filters(raw: np.ndarray, length: int, lines: np.ndarray) -> bool:
-    """Undo the row filters of a PNG image whose pixels take one byte or less; False for a filter that does not exist.
-
-    Most of a mask is constant over many pixels, in the row above as well: 64 such pixels are filled in at once.
+@compiled(types.UniTuple(types.int64, 7)(BYTES, BYTES, MAPS, SPACE, types.int64, types.int64, types.int64))
+def count_bytes(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    words: np.ndarray,
+    space: np.ndarray,
+    height: int,
+    width: int,
+    radius: int,
+) -> tuple[int, int, int, int, int, int, int]:
+    """The seven integers of two images, one byte a pixel, whose non-zero pixels are set.
 
     Args:
-        raw: (H * (1 + ``length``),) uint8: before every row the number of its filter.
-        length: Bytes of a row.
-        lines: (1 + H, at least ``length``) uint8 zeros; all but the first row are filled.
+        truth: (``height * width``,) uint8.
+        prediction: Likewise.
+        words: (2, K + 1, at least ``height + 1``) to pack them into, for K words a row.
+        space: As for `compare`.
+        height: Of the frame.
+        width: Of the frame.
+        radius: How far boundaries reach, in pixels.
     """
-    for y in range(1, len(lines)):
-        start = (y - 1) * (length + 1)
-        kind, source, line, above = raw[start], raw[start + 1 : start + 1 + length], lines[y], lines[y - 1]
-        if kind == 0:
-            for x in range(length):
-                line[x] = source[x]
-        elif kind == 2:
-            for x in range(length):
-                line[x] = np.uint8(source[x] + above[x])
-        elif kind <= 4:
-            left = corner = np.uint8(0)
-            for first in range(0, length, 64):
-                end = min(first + 64, length)
-                whole = end == first + 64 and (kind == 1 or left == corner)
-                if whole and equal_bits(source, first, np.uint8(0)) == EVERY:
-                    whole = kind == 1 or equal_bits(above, first, left) == EVERY
-                else:
-                    whole = False
-                if whole:
-                    line[first:end] = left
-                    continue
-                for x in range(first, end):
-                    up = above[x]
-                    left = np.uint8(source[x] + _guess(kind, left, up, corner))
-                    line[x], corner = left, up
-        else:
-            return False
-    return True
+    zero = np.uint8(0)
+    area, top, bottom, left, right = pack_bytes(words[0], truth, 0, width, height, width, height, zero, EVERY)
+    found = pack_bytes(words[1], prediction, 0, width, height, width, height, zero, EVERY)
+    top, bottom, left, right = min(top, found[1]), max(bottom, found[2]), min(left, found[3]), max(right, found[4])
+    counts = compare(words[0], words[1], space, height, width, top, bottom, left, right, radius)
+    return counts[0], area, found[0], counts[1], counts[2], counts[3], counts[4]

@@ -31,6 +31,7 @@ def _davis_palette() -> np.ndarray:
 DAVIS_PALETTE = _davis_palette()
 _COLOUR_KEYS = DAVIS_PALETTE.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
 _COLOUR_ORDER = np.argsort(_COLOUR_KEYS)
+WHITE = 0xFFFFFF
 
 
 def open_image(path: Path) -> Image.Image:
@@ -94,8 +95,8 @@ def read_ids(path: Path) -> np.ndarray:
     """The values of a mask PNG, (H, W) uint8 or uint16: palette indices or grey levels, never colours.
 
     ``P`` gives indices whatever the palette; ``1``, ``L`` and ``I;16`` give values (``1`` as 0 and 1); ``RGB`` and
-    ``RGBA``, which image tools make of palette PNGs, are mapped back through the DAVIS palette, and a colour that is
-    not in it raises `IcvosError`. 255 (void, or the foreground of a 0/255 mask) is left as it is.
+    ``RGBA``, which image tools make of palette PNGs, are mapped back through the DAVIS palette, white to 255, and a
+    colour that is not in it raises `IcvosError`. 255 (void, or the foreground of a 0/255 mask) is left as it is.
     """
     found = parse_png(path)
     values = found.values() if found is not None else None
@@ -119,8 +120,8 @@ def read_ids(path: Path) -> np.ndarray:
 def _ids_from_colours(colours: np.ndarray, path: Path) -> np.ndarray:
     keys = colours.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
     position = np.searchsorted(_COLOUR_KEYS, keys, sorter=_COLOUR_ORDER).clip(max=255)
-    ids = _COLOUR_ORDER[position]
-    unknown = _COLOUR_KEYS[ids] != keys
+    ids = np.where(keys == WHITE, 255, _COLOUR_ORDER[position])  # white is in no palette here: a saved 0/255 mask
+    unknown = (_COLOUR_KEYS[ids] != keys) & (keys != WHITE)
     if unknown.any():
         y, x = (int(v) for v in np.argwhere(unknown)[0])
         raise IcvosError(

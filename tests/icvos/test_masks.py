@@ -49,6 +49,13 @@ def test_colours_map_back_through_the_davis_palette(tmp_path: Path, mode: str) -
     assert np.array_equal(read_ids(tmp_path / "b.png"), IDS)
 
 
+def test_white_on_black_is_a_mask_in_any_mode(tmp_path: Path) -> None:
+    grey = (IDS > 1).astype(np.uint8) * 255
+    for mode in ("L", "RGB", "RGBA"):
+        Image.fromarray(grey).convert(mode).save(tmp_path / f"{mode}.png")
+        assert np.array_equal(read_ids(tmp_path / f"{mode}.png"), grey)
+
+
 def test_unknown_colour_names_file_and_pixel(tmp_path: Path) -> None:
     colours = np.zeros((2, 3, 3), dtype=np.uint8)
     colours[1, 2] = (1, 2, 3)

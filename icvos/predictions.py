@@ -14,14 +14,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from icvos.benchmark import Benchmark, Clip
 from icvos.categories import category
 from icvos.errors import IcvosError
-from icvos.masks import decode_rle, image_size, open_image, parse_png, read_packed
+from icvos.masks import decode_rle, image_size, open_image, pack_rle, parse_png, read_packed
 from icvos.metrics.bits import PackedMask, pack
 from icvos.png import Png
 from icvos.protocol import Protocol
@@ -33,6 +33,7 @@ OWN_FILES = re.compile(r"run\.json|scores.*\.json|.*\.csv")
 LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 Severity = Literal["error", "warning"]
+Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +136,14 @@ class Predictions:
         """(H, W) bool at the video's own size; `PredictionError` for an absent or broken mask or another size."""
         place = self._place(clip)
         if place.suffix == ".json":
-            return _decode(self._read_rles(place), frame, clip.video.size, place)
+            return _decode(self._read_rles(place), frame, clip.video.size, place, decode_rle)
         return _read(place / f"{frame}.png", clip.video.size)
 
     def packed(self, clip: Clip, frame: str, size: tuple[int, int] | None = None) -> PackedMask:
         """`mask` as bits, resized to ``size`` by the rule of `icvos.masks.resize_nearest`; None: at its own size."""
         place = self._place(clip)
         if place.suffix == ".json":
-            return pack(self.mask(clip, frame), size)
+            return _decode(self._read_rles(place), frame, clip.video.size, place, lambda rle: pack_rle(rle, size))
         path = place / f"{frame}.png"
         found = _parse(path, clip.video.size)
         packed = found.packed(size) if found is not None else None
@@ -230,7 +231,9 @@ def _load_rles(path: Path) -> dict[str, Any]:
     return found
 
 
-def _decode(rles: dict[str, Any], frame: str, size: tuple[int, int], path: Path) -> np.ndarray:
+def _decode(
+    rles: dict[str, Any], frame: str, size: tuple[int, int], path: Path, decode: Callable[[dict[str, Any]], Decoded]
+) -> Decoded:
     where = f"{path}: {frame}"
     if frame not in rles:
         raise PredictionError(Fault("missing-frame", where, "no such frame in the file; predict the frame"))
@@ -238,7 +241,7 @@ def _decode(rles: dict[str, Any], frame: str, size: tuple[int, int], path: Path)
         rle = rles[frame]
         height, width = (int(value) for value in rle["size"])
         _require_size((height, width), size, where)
-        return decode_rle(rle)
+        return decode(rle)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         what = f"not a COCO RLE ({error}); write the mask again"
         raise PredictionError(Fault("unreadable", where, what)) from error

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from icvos import png
 from icvos.errors import IcvosError
-from icvos.metrics.bits import PackedMask, pack
+from icvos.metrics.bits import PackedMask, pack, pack_runs
 from icvos.storage import write_bytes
 
 Image.MAX_IMAGE_PIXELS = 1 << 28  # 16384 x 16384: above any dataset here, below a decompression bomb
@@ -185,6 +185,12 @@ def decode_rle(rle: dict[str, Any]) -> np.ndarray:
     """
     height, width, runs = _rle_runs(rle)
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+
+
+def pack_rle(rle: dict[str, Any], size: tuple[int, int] | None = None) -> PackedMask:
+    """`decode_rle` as bits, without the mask in between; resized to ``size`` by the rule of `resize_nearest`."""
+    height, width, runs = _rle_runs(rle)
+    return pack_runs(runs, (height, width), size)
 
 
 def compress_rle(rle: dict[str, Any]) -> dict[str, Any]:

@@ -14,17 +14,17 @@ import json
 import os
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from icvos.benchmark import Clip
 from icvos.errors import IcvosError
-from icvos.masks import decode_rle, parse_png
+from icvos.masks import decode_rle, pack_rle, parse_png
 from icvos.metrics.bits import PackedMask, pack
 from icvos.protocol import Protocol
 
@@ -52,6 +52,7 @@ BROKEN_PNG = (
 LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 Severity = Literal["error", "warning"]
+Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +178,15 @@ class Predictions:
         """(H, W) bool at the video's own size; `PredictionError` for an absent or broken mask or another size."""
         place = self.place(clip)
         if place.suffix == ".json":
-            return _decode(self._read_rles(place), frame, clip.video.size, place)
+            return _decode(self._read_rles(place), frame, clip.video.size, place, decode_rle)
         return np.asarray(open_png(place / f"{frame}.png", clip.video.size)) != 0
 
     def packed(self, clip: Clip, frame: str, size: tuple[int, int] | None = None) -> PackedMask:
         """`mask` as bits, resized to ``size`` by the rule of `icvos.masks.resize_nearest`; None: at its own size."""
         place = self.place(clip)
-        found = None if place.suffix == ".json" else read_plain(place / f"{frame}.png", clip.video.size, size)
+        if place.suffix == ".json":
+            return _decode(self._read_rles(place), frame, clip.video.size, place, lambda rle: pack_rle(rle, size))
+        found = read_plain(place / f"{frame}.png", clip.video.size, size)
         return pack(self.mask(clip, frame), size) if found is None else found
 
     def examine(self, clip: Clip, frame: str) -> tuple[np.ndarray, Fault | None]:
@@ -363,7 +366,9 @@ def load_rles(path: Path) -> dict[str, Any]:
     return found
 
 
-def _decode(rles: dict[str, Any], frame: str, size: tuple[int, int], path: Path) -> np.ndarray:
+def _decode(
+    rles: dict[str, Any], frame: str, size: tuple[int, int], path: Path, decode: Callable[[dict[str, Any]], Decoded]
+) -> Decoded:
     where = f"{path}: {frame}"
     if frame not in rles:
         raise PredictionError(Fault("missing-frame", where, "no such frame in the file; predict the frame"))
@@ -371,7 +376,7 @@ def _decode(rles: dict[str, Any], frame: str, size: tuple[int, int], path: Path)
         rle = rles[frame]
         height, width = (int(value) for value in rle["size"])
         _require_size((height, width), size, where)
-        return decode_rle(rle)
+        return decode(rle)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         what = f"not a COCO RLE ({error}); write the mask again"
         raise PredictionError(Fault("unreadable", where, what)) from error

@@ -90,6 +90,20 @@ def pack_lines(lines: np.ndarray, width: int, size: tuple[int, int] | None = Non
     return _of_width(words, extent, rows, width, columns)
 
 
+def pack_runs(runs: np.ndarray, shape: tuple[int, int], size: tuple[int, int] | None = None) -> PackedMask:
+    """`pack` for the run lengths of a COCO RLE: (N,) int64 that add up to the pixels of ``shape``."""
+    from icvos.metrics import kernel
+
+    height, width = shape
+    rows, columns = size or shape
+    words = _room(height, width, kept=size in (None, shape))
+    kernel.pack_runs(words, np.ascontiguousarray(runs), height)
+    if rows != height:
+        chosen = np.concatenate([np.arange(rows) * height // rows, np.arange(height, height + SPARE)])
+        words = words.take(chosen, axis=1)
+    return _of_width(words, kernel.extent(words), rows, width, columns)
+
+
 def _room(rows: int, width: int, *, kept: bool) -> np.ndarray:
     """Memory for the words of a mask; where they are not ``kept``, the next call in this thread gives it out again."""
     shape = -(-width // 64) + 1, rows + SPARE

@@ -12,6 +12,7 @@ from icvos.compiled import bit_count, compiled, equal_bits
 
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 WORDS = types.Array(types.uint64, 2, "C")
+RUNS = types.Array(types.int64, 1, "C", readonly=True)
 MAPS = types.Array(types.uint64, 3, "C")
 SPACE = types.Array(types.uint64, 1, "C")
 WORD = np.uint64
@@ -127,6 +128,29 @@ def pack_bits(words: np.ndarray, lines: np.ndarray, width: int, rows: int) -> tu
             word = (word & HALVES) << WORD(4) | (word >> WORD(4)) & HALVES
             column[y] = word & keep
     return extent(words)
+
+
+@compiled(types.void(WORDS, RUNS, types.int64))
+def pack_runs(words: np.ndarray, runs: np.ndarray, height: int) -> None:
+    """Fill ``words`` from the lengths of runs down the columns, of pixels that are not set and that are, in turn.
+
+    Args:
+        words: (K + 1, at least ``height``), for K words a row.
+        runs: (N,) int64; together the pixels of the image.
+        height: Of the image.
+    """
+    _clear(words)
+    position = 0
+    for number in range(len(runs)):
+        end = position + runs[number]
+        while number % 2 and position < end:
+            x, y = position // height, position % height
+            count = min(end - position, height - y)
+            column, bit = words[x // 64, y : y + count], ONE << WORD(x % 64)
+            for row in range(count):
+                column[row] |= bit
+            position += count
+        position = end
 
 
 @compiled(types.Tuple((WORDS, types.UniTuple(types.int64, 5)))(WORDS, WORDS, types.int64))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from icvos.masks import read_binary, resize_nearest
+from icvos.masks import encode_rle, pack_rle, read_binary, resize_nearest
 from icvos.metrics import Counts, count
 from icvos.metrics.bits import pack
 from icvos.metrics.boundary import tolerance_px
@@ -222,6 +222,17 @@ def test_packed_masks_are_the_same_masks(pair: tuple[np.ndarray, np.ndarray], he
     assert np.array_equal(found.unpack(), resized)
     assert found == pack(resized)
     assert (found.area, found.window) == (pack(resized).area, pack(resized).window)
+
+
+@given(noise_pairs, st.integers(1, 90), st.integers(1, 300))
+@settings(max_examples=100, deadline=None)
+def test_run_lengths_are_packed_alike(pair: tuple[np.ndarray, np.ndarray], height: int, width: int) -> None:
+    for mask in (pair[0], np.zeros_like(pair[0]), np.ones_like(pair[0])):
+        rle = encode_rle(mask)
+        assert pack_rle(rle) == pack(mask)
+        found = pack_rle(rle, (height, width))
+        assert found == pack(mask, (height, width))
+        assert (found.area, found.window) == (pack(mask, (height, width)).area, pack(mask, (height, width)).window)
 
 
 def test_empty_masks_are_counted_but_not_resized() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from curation.candidates import LeftOut, Tubes
 from curation.manifest import RECORDS, SCRATCH, make_manifest, update_digest
-from curation.sources.coco import Coco
+from curation.sources.coco import MIN_PIXELS, Coco
 from curation.supports import SupportOptions, draw, write_class
 from icvos.benchmark import FORMAT
 from icvos.categories import category
@@ -56,32 +56,50 @@ def build(plan: Plan, out: Path, *, workers: int = 1, progress: Progress = lambd
     Raises `IcvosError` for bad input, and for an ``out`` that holds something else, which is left untouched.
     """
     claim(out)
+    supports = _supports(plan, out, progress)
+    tubes, without = _with_supports(plan, supports)
     made = count(1)
     built = run_jobs(
         partial(_video, out=out, allow_late=plan.allow_late),
-        plan.tubes,
+        tubes,
         workers,
-        cost=lambda tubes: len(tubes.frames),
-        done=lambda tubes: progress("videos", next(made), len(plan.tubes)),
+        cost=lambda video: len(video.frames),
+        done=lambda video: progress("videos", next(made), len(tubes)),
     )
     records = {record["name"]: record for record in built}
     kept = {name: record for name, record in records.items() if record["clips"]}
     if not kept:
-        raise IcvosError(
-            f"{out}: no category is in its video's first frame; pass --allow-late to build them all the same"
-        )
-    supports = _supports(plan, kept, out, progress)
-    _remove_strangers(out, set(kept), set(supports["names"]))
+        raise IcvosError(f"{out}: no category is in its video's first frame; pass --allow-late to build them all")
+    classes = {int(index) for record in kept.values() for index in record["clips"]}
+    _remove_strangers(out, set(kept), classes & set(supports))
     late = [
         LeftOut(record["source"], record["name"].partition("_")[2], category(index).name, reason)
         for record in records.values()
         for index, reason in record["left_out"]
     ]
-    content = make_manifest(kept, supports, dict(plan.versions), (*plan.left_out, *late))
-    write_json(out / "supports.json", supports["file"])
+    used = {index: supports[index] for index in sorted(classes) if index in supports}
+    file = _supports_file(plan.supports, kept, used)
+    digests = {index: record["masks"] for index, record in used.items()}
+    content = make_manifest(kept, file, digests, dict(plan.versions), (*plan.left_out, *without, *late))
+    write_json(out / "supports.json", file)
     write_json(out / "icvos.json", content)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
     return content
+
+
+def _supports_file(
+    options: SupportOptions, records: dict[str, dict[str, Any]], supports: dict[int, dict[str, Any]]
+) -> dict[str, Any]:
+    """The content of ``supports.json``: the ranked lists, and the draws of every clip that was built."""
+    names = {index: record["names"] for index, record in supports.items()}
+    clips = [(f"{name}/{index}", int(index)) for name, record in records.items() for index in record["clips"]]
+    return {
+        "format": FORMAT,
+        "rule": options.rule,
+        "shots": options.shots,
+        "classes": {str(index): found for index, found in names.items()},
+        "draws": draw(clips, names, options) if names else [],
+    }
 
 
 def claim(out: Path) -> None:
@@ -190,25 +208,33 @@ def _place_frame(source: Path, target: Path) -> None:
         open_image(source).convert("RGB").save(target, format="JPEG", quality=95, subsampling=0)
 
 
-def _supports(plan: Plan, records: dict[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
-    """Make the supports of every class that is built; their names, digests and the content of supports.json."""
-    clips = [(f"{name}/{index}", int(index)) for name, record in records.items() for index in record["clips"]]
-    classes = sorted({index for _, index in clips}) if plan.coco else []
-    names: dict[int, list[str]] = {}
-    digests: dict[int, str] = {}
+def _supports(plan: Plan, out: Path, progress: Progress) -> dict[int, dict[str, Any]]:
+    """Make the supports of every class of the plan; class index -> its record."""
+    classes = sorted({index for tubes in plan.tubes for index in tubes.instances}) if plan.coco else []
+    made = {}
     for number, index in enumerate(classes, start=1):
         assert plan.coco is not None
-        record = _support_class(plan.coco, index, plan.supports, out)
-        names[index], digests[index] = record["names"], record["masks"]
+        made[index] = _support_class(plan.coco, index, plan.supports, out)
         progress("supports", number, len(classes))
-    file = {
-        "format": FORMAT,
-        "rule": plan.supports.rule,
-        "shots": plan.supports.shots,
-        "classes": {str(index): names[index] for index in classes},
-        "draws": draw(clips, names, plan.supports) if classes else [],
-    }
-    return {"names": names, "digests": digests, "file": file}
+    return made
+
+
+def _with_supports(plan: Plan, supports: dict[int, dict[str, Any]]) -> tuple[list[Tubes], list[LeftOut]]:
+    """The videos with the classes that have a support image; every clip can then be asked of every method."""
+    if plan.coco is None:
+        return list(plan.tubes), []
+    reason = f"no image of {plan.coco.split} has {MIN_PIXELS} pixels of it; give a larger COCO split for supports"
+    indices = {index for index, record in supports.items() if record["names"]}
+    tubes = [video.only(indices) for video in plan.tubes]
+    left_out = [
+        LeftOut(video.source, video.name.partition("_")[2], category(index).name, reason)
+        for video in plan.tubes
+        for index in sorted(set(video.instances) - indices)
+    ]
+    found = [video for video in tubes if video.instances]
+    if not found:
+        raise IcvosError(f"{plan.coco.annotation_file}: {reason}")
+    return found, left_out
 
 
 def _support_class(coco: Coco, index: int, options: SupportOptions, out: Path) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """From source data sets and a curation file to the clips that will be built, with a reason for everything left out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -46,6 +46,10 @@ class Tubes(Protocol):
     @property
     def instances(self) -> dict[int, int | None]:
         """Class index -> how many annotated objects its masks are made of; None where nobody knows."""
+        ...
+
+    def only(self, indices: Collection[int]) -> Self:
+        """The same video with these classes alone."""
         ...
 
     def size(self) -> tuple[int, int]:
@@ -91,6 +95,9 @@ class Candidate:
     def instances(self) -> dict[int, int | None]:
         return {index: len(objects) for index, objects in self.classes}
 
+    def only(self, indices: Collection[int]) -> Self:
+        return replace(self, classes=tuple(entry for entry in self.classes if entry[0] in indices))
+
     def size(self) -> tuple[int, int]:
         return self.video.size()
 
@@ -131,6 +138,9 @@ class Republished:
     @property
     def instances(self) -> dict[int, int | None]:
         return dict.fromkeys(self.classes)
+
+    def only(self, indices: Collection[int]) -> Self:
+        return replace(self, classes=tuple(index for index in self.classes if index in indices))
 
     def size(self) -> tuple[int, int]:
         for path in self.frames:

@@ -48,22 +48,26 @@ def overall_digest(videos: Mapping[str, Any], supports: Mapping[str, Any], suppo
 
 
 def make_manifest(
-    records: Mapping[str, Any], supports: Mapping[str, Any], versions: Mapping[str, str], left_out: Sequence[LeftOut]
+    records: Mapping[str, Any],
+    supports: Mapping[str, Any],
+    support_digests: Mapping[int, str],
+    versions: Mapping[str, str],
+    left_out: Sequence[LeftOut],
 ) -> dict[str, Any]:
-    """The content of ``icvos.json`` from the records of the built videos and supports."""
+    """The content of ``icvos.json`` from the records of the built videos and the content of ``supports.json``."""
     videos = {
         name: {key: record[key] for key in ("source", "frames", "height", "width", "clips")}
         for name, record in sorted(records.items())
     }
-    support_masks = {str(index): digest for index, digest in supports["digests"].items()}
+    support_masks = {str(index): digest for index, digest in support_digests.items()}
     return {
         "format": FORMAT,
         "name": "IC-VOS",
-        "digest": overall_digest(videos, supports["file"], support_masks),
+        "digest": overall_digest(videos, supports, support_masks),
         "counts": counts(videos),
         "sources": _sources(videos, versions),
         "categories": _categories(videos),
-        "supports": {"rule": supports["file"]["rule"], "masks": support_masks},
+        "supports": {"rule": supports["rule"], "masks": support_masks},
         "left_out": [asdict(reason) for reason in left_out],
         "videos": videos,
     }

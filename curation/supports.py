@@ -12,7 +12,6 @@ from pathlib import Path
 
 from curation.manifest import update_digest
 from curation.sources.coco import MIN_PIXELS, Coco, CocoImage, Rule
-from icvos.categories import COCO
 from icvos.errors import IcvosError
 from icvos.masks import open_image, write_binary
 from icvos.storage import link_or_copy
@@ -80,13 +79,4 @@ def draw(
             for clip, index in pairs
         }
         for number in range(options.draws)
-    ]
-
-
-def too_few(names: Mapping[int, Sequence[str]], shots: int) -> list[str]:
-    """One line for every class with fewer images than a draw holds."""
-    return [
-        f"{COCO[index - 1].name}: {len(found)} COCO images with a mask of {MIN_PIXELS} pixels, for draws of {shots}"
-        for index, found in sorted(names.items())
-        if len(found) < shots
     ]

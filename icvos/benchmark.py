@@ -203,10 +203,6 @@ class Benchmark:
             )
         return tuple(self._support(clip.category, name) for name in names[:shots])
 
-    def has_supports(self, clip: Clip) -> bool:
-        """Whether the class of ``clip`` has a support image; a small COCO subset has none of some classes."""
-        return bool(self._supports and self._supports["classes"].get(str(clip.category.index)))
-
     def _support(self, kind: Category, name: str) -> Support:
         folder = self.root / "supports" / str(kind.index)
         return Support(name, folder / f"{name}.jpg", folder / f"{name}.png")

@@ -88,17 +88,18 @@ def run(
     *,
     start: Callable[[int, int], None] = lambda done, total: None,
     advance: Callable[[Clip, int], None] = lambda clip, frames: None,
-) -> tuple[tuple[int, ...], tuple[Clip, ...]]:
-    """Predict ``clips`` into the run folder ``out``; the draws and clips that were run.
+) -> tuple[int, ...]:
+    """Predict ``clips`` into the run folder ``out``; the draws that were run.
 
-    A method that sees the truth does not depend on the supports and runs one draw; any other leaves out the clips whose
-    class has no support image. ``start`` is told the number of frames that are done and in all, ``advance`` of every
-    frame made.
+    A method that sees the truth does not depend on the supports and runs one draw. ``start`` is told the number of
+    frames that are done and in all, ``advance`` of every frame made.
     """
     method = load_method(options.method, options.settings)
     draws = (0,) if sees_truth(method) else tuple(dict.fromkeys(options.draws))
     if not sees_truth(method):
-        clips = _with_supports(benchmark, clips, draws, options.shots)
+        for clip in clips:
+            for draw in draws:
+                benchmark.supports(clip, draw, options.shots)
     _claim(out, options)
     identity = {draw: _identity(benchmark, method, options, draw) for draw in draws}
     records = {draw: _record(out / f"draw{draw}" / "run.json", identity[draw], options) for draw in draws}
@@ -112,15 +113,7 @@ def run(
         record["clips"][item.clip.id] = {"frames": item.frames, "seconds": round(seconds, 3)}
         _summarise(record)
         write_json(out / f"draw{item.draw}" / "run.json", record)
-    return draws, tuple(clips)
-
-
-def _with_supports(benchmark: Benchmark, clips: Sequence[Clip], draws: Sequence[int], shots: int) -> tuple[Clip, ...]:
-    """The clips that have a support; raises `IcvosError` where none has, or where draws or shots are not there."""
-    found = tuple(clip for clip in clips if benchmark.has_supports(clip))
-    for draw in draws:
-        benchmark.supports((found or clips)[0], draw, shots)
-    return found
+    return draws
 
 
 def _predict_clip(

@@ -83,7 +83,7 @@ def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
     draws = parse_draws(given["draws"]) if given["draws"] else tuple(range(opened.draws)) or (0,)
     options = RunOptions(name, dict(parse_settings(given["pairs"])), draws, given["shots"], chosen, given["overwrite"])
     with bar(name) as update:
-        draws, ran = run(
+        ran = run(
             opened,
             clips,
             out,
@@ -91,11 +91,8 @@ def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
             start=lambda done, total: update(completed=done, total=total),
             advance=lambda clip, frames: update(advance=frames, description=f"{name} {clip.id}"),
         )
-    without = ", ".join(clip.id for clip in clips if clip not in ran)
-    if without:
-        click.echo(f"note: not run, no COCO image of the class is a support: {without}", err=True)
-    folders = tuple(out / f"draw{draw}" for draw in draws)
-    score_run(opened, out, chosen, clips=ran, folders=folders, workers=given["workers"])
+    folders = tuple(out / f"draw{draw}" for draw in ran)
+    score_run(opened, out, chosen, clips=clips, folders=folders, workers=given["workers"])
 
 
 def score_run(

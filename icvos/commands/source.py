@@ -96,7 +96,23 @@ def build(out: Path, check: bool, dry_run: bool, workers: int, only_decided: boo
             progress=lambda stage, done, total: update(description=stage, completed=done, total=total),
         )
     _print_manifest(manifest, out)
+    _note_few_supports(out)
     return None
+
+
+def _note_few_supports(out: Path) -> None:
+    """Say which classes have fewer images than a draw holds: their clips get as many as there are."""
+    from icvos.categories import category
+    from icvos.storage import read_json
+
+    supports = read_json(out / "supports.json", "the frozen support draws")
+    few = [
+        f"{category(index).name} {len(names)}"
+        for index, names in supports["classes"].items()
+        if len(names) < supports["shots"]
+    ]
+    if few:
+        click.echo(f"note: fewer support images than the {supports['shots']} of a draw: {', '.join(few)}", err=True)
 
 
 def _plan(only_decided: bool, given: dict[str, Any]) -> tuple[Any, list[str]]:

@@ -96,22 +96,5 @@ def main() -> None:
     print("memory of all processes:", ", ".join(f"{at:.0f} s {mib:.0f} MiB" for at, mib in shown))
 
 
-if __name__ == '__main__':\n    main()"
-        began = time.perf_counter()
-        process = subprocess.Popen([sys.executable, "-c", code, *map(str, command)])
-        curve = []
-        while process.poll() is None:
-            curve.append((time.perf_counter() - began, resident_mib(process.pid)))
-            time.sleep(0.5)
-        seconds = time.perf_counter() - began
-    print(
-        f"{arguments.frames:,} frames, {arguments.workers} workers: {seconds:.1f} s, {arguments.frames / seconds:,.0f} a second"
-    )
-    print(
-        "memory of all processes:",
-        ", ".join(f"{at:.0f} s {mib:.0f} MiB" for at, mib in curve[:: max(1, len(curve) // 12)]),
-    )
-
-
 if __name__ == "__main__":
     main()

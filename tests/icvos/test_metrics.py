@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from pycocotools import mask as coco_mask
 
 from icvos.masks import encode_rle, pack_rle, read_binary, resize_nearest
 from icvos.metrics import Counts, count
@@ -96,6 +97,29 @@ def compare_with(evaluators: Any, truth: np.ndarray, prediction: np.ndarray) -> 
     evaluator.feed_frame(prediction.astype(np.uint8), truth.astype(np.uint8))
     counts = count(truth, prediction)
     assert (evaluator.object_iou[1], evaluator.boundary_f[1]) == ([counts.j], [counts.f])
+
+
+@pytest.mark.parametrize("size", [(48, 64), (120, 200)])
+def test_equal_to_trackeval_on_noise(size: tuple[int, int]) -> None:
+    metrics = pytest.importorskip("trackeval.metrics", reason="trackeval is not installed")
+    random = np.random.RandomState(11)
+    for share in (0.5, 0.05):
+        truth, prediction = random.rand(*size) < share, random.rand(*size) < 0.3
+        rles = [coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)) for mask in (truth, prediction)]
+        data = {"gt_dets": [[rles[0]]], "tracker_dets": [[rles[1]]], "gt_ids": [[0]], "tracker_ids": [[0]]}
+        data |= {"num_timesteps": 1, "num_tracker_ids": 1, "num_gt_ids": 1}
+        found, counts = metrics.JAndF().eval_sequence(data), count(truth, prediction)
+        assert (found["J-Mean"], found["F-Mean"]) == pytest.approx((counts.j, counts.f), abs=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 40), st.integers(1, 9))
+@settings(max_examples=50, deadline=None)
+def test_flips_and_equal_padding_away_from_the_border_change_nothing(seed: int, padding: int, radius: int) -> None:
+    random = np.random.default_rng(seed)
+    pair = [np.pad(random.random((17, 70)) < 0.4, 12) for _ in range(2)]
+    counts = count(*pair, radius_px=radius)
+    for change in (np.flipud, np.fliplr, np.rot90, lambda mask: np.pad(mask, padding)):
+        assert count(*(np.ascontiguousarray(change(mask)) for mask in pair), radius_px=radius) == counts
 
 
 def slow_boundary(mask: np.ndarray) -> list[tuple[int, int]]:

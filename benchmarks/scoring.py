@@ -12,8 +12,10 @@ the median over runs. Every result is compared before it is timed. The Markdown 
 """
 
 import argparse
+import contextlib
 import importlib.util
 import io
+import math
 import os
 import platform
 import statistics
@@ -190,10 +192,27 @@ def encode(mask: np.ndarray, kind: str) -> bytes:
     return buffer.getvalue()
 
 
+def trackeval_folders(gt: Path, masks: Path, name: str, frames: int) -> tuple[float, float]:
+    """J and F of one sequence as TrackEval reads and counts a DAVIS folder."""
+    from trackeval.datasets import DAVIS
+    from trackeval.metrics import JAndF
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        settings = {"GT_FOLDER": str(gt), "TRACKERS_FOLDER": str(masks.parent), "TRACKERS_TO_EVAL": [masks.name]}
+        settings |= {"TRACKER_SUB_FOLDER": "", "SEQ_INFO": {name: frames}, "PRINT_CONFIG": False}
+        dataset = DAVIS(settings)
+        data = dataset.get_preprocessed_seq_data(dataset.get_raw_seq_data(masks.name, name), "general")
+        found = JAndF().eval_sequence(data)
+    return found["J-Mean"], found["F-Mean"]
+
+
 def folder_row(places: tuple[Benchmark, Path, Path, Path]) -> list[float]:
-    """Frames a second of icvos native and under paper@1, vos-benchmark, inflating; ratio; distance to the last."""
+    """Frames a second of icvos (native, paper@1), both peers, inflating alone; ratios; distance to the last.
+
+    Without trackeval its two figures are not numbers.
+    """
     benchmark, run, gt, masks = places
-    ratios, times = [], {"native": 0.0, "paper": 0.0, "vos": 0.0, "floor": 0.0}
+    ratios, davis_ratios, times = [], [], dict.fromkeys(("native", "paper", "vos", "davis", "floor"), 0.0)
     frames = 0
     for clip in benchmark.clips:
 
@@ -212,12 +231,21 @@ def folder_row(places: tuple[Benchmark, Path, Path, Path]) -> list[float]:
             "vos": seconds(lambda name=name, evaluator=evaluator: evaluator(name)),
             "paper": seconds(lambda ours=ours: ours(PAPER)),
             "floor": seconds(lambda data=data: inflate(data)),
+            "davis": math.nan,
         }
+        if "trackeval" in peers():
+            found = trackeval_folders(gt, masks, name, len(files) // 2)
+            if not np.allclose((overall["j"], overall["f"]), found):
+                raise SystemExit(f"{name}: trackeval gives {found}, icvos {overall}")
+            began = time.process_time()  # timed once: it is slow
+            trackeval_folders(gt, masks, name, len(files) // 2)
+            one["davis"] = time.process_time() - began
         ratios.append(one["vos"] / one["native"])
+        davis_ratios.append(one["davis"] / one["native"])
         times = {key: times[key] + one[key] for key in times}
         frames += len(files) // 2
-    rates = [frames / times[key] for key in ("native", "paper", "vos", "floor")]
-    return [*rates, statistics.median(ratios), times["native"] / times["floor"]]
+    rates = [frames / times[key] for key in ("native", "paper", "vos", "davis", "floor")]
+    return [*rates, statistics.median(ratios), statistics.median(davis_ratios), times["native"] / times["floor"]]
 
 
 def inflate(data: list[tuple[bytes, int]]) -> None:
@@ -304,11 +332,18 @@ def main() -> None:
         for kind in ("palette", "one bit"):
             places = write_folders(by_sequence, Path(scratch) / kind, kind)
             (row,) = medians([[folder_row(places)] for _ in range(options.runs)])
-            native, paper, vos, floor, ratio, distance = row
-            rates = [f"{rate:.0f}" for rate in (native, paper, vos, floor)]
-            rows.append([kind, *rates, f"{ratio:.0f} x", f"{distance:.1f} x"])
-    head = ["folders of PNG, frames a second", "icvos", "icvos paper@1", "vos-benchmark", "inflating alone"]
-    print_table([*head, "to vos-benchmark", "icvos to inflating"], rows)
+            *rates, ratio, davis_ratio, distance = row
+            rows.append([kind, *(f"{rate:.0f}" for rate in rates)])
+            rows[-1] += [f"{ratio:.0f} x", f"{davis_ratio:.0f} x", f"{distance:.1f} x"]
+    head = [
+        "folders of PNG, frames a second",
+        "icvos",
+        "icvos paper@1",
+        "vos-benchmark",
+        "trackeval",
+        "inflating alone",
+    ]
+    print_table([*head, "to vos-benchmark", "to trackeval", "icvos to inflating"], rows)
     compiling, loading = first_run_seconds()
     print(f"The first run on a machine compiles for {compiling:.1f} s; later ones load for {loading:.1f} s.")
 

@@ -120,7 +120,7 @@ class Republished:
 
     @property
     def name(self) -> str:
-        return f"{self.video.source}_{self.video.name}"
+        return f"{self.video.source}_{self.video.name.removeprefix(f'{self.video.source}_')}"
 
     @property
     def frames(self) -> tuple[Path, ...]:

@@ -78,3 +78,8 @@ def test_a_copy_gets_supports_from_coco(benchmark: Benchmark, world: World, tmp_
     again = Benchmark.open(tmp_path / "again")
     assert {clip.category.index for clip in again.clips} == {clip.category.index for clip in benchmark.clips}
     assert again.supports(again.clips[0], draw=0, shots=1)[0].mask().any()
+
+
+def test_a_built_benchmark_is_built_again_from_itself(benchmark: Benchmark, world: World, tmp_path: Path) -> None:
+    icvos("build", "--published", benchmark.root, "--coco", world.root / "coco", "--out", tmp_path / "again")
+    assert Benchmark.open(tmp_path / "again").digest == benchmark.digest

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from icvos.archive import relocate, submission_folder
 from icvos.benchmark import Benchmark, Clip
 from icvos.errors import IcvosError
 from icvos.masks import write_binary
 from icvos.predictions import (
+    BROKEN_PNG,
     MODES,
     Fault,
     PredictionError,
@@ -168,11 +170,11 @@ def _repair_mask(source: Path, target: Path, size: tuple[int, int]) -> str:
         image = None
     mask, done = None, ""
     if image is not None and mode in COLOURS:
-        mask, done = _two_colours(np.asarray(image.convert("RGBA"))), "of colours saved as one bit: not black"
+        mask, done = _two_colours(image), "of colours saved as one bit: not black"
     elif image is not None and mode != "1":
         values, fault = np.asarray(image), odd_values(image, source)
         if fault is not None and fault.kind == "palette":
-            mask, done = _two_colours(np.asarray(image.convert("RGBA"))), "with a palette turned round saved as one bit"
+            mask, done = _two_colours(image), "with a palette turned round saved as one bit"
         elif fault is None and values.max(initial=0) > 1:
             mask, done = values != 0, f"of 0 and {int(values.max())} saved as one bit"
     if mask is not None:
@@ -184,11 +186,15 @@ def _repair_mask(source: Path, target: Path, size: tuple[int, int]) -> str:
     return ""
 
 
-def _two_colours(pixels: np.ndarray) -> np.ndarray | None:
-    """(H, W, 4) RGBA as the mask of what is not black; None where that is not certain.
+def _two_colours(image: Image.Image) -> np.ndarray | None:
+    """A picture as the (H, W) bool mask of what is not black; None where that is not certain.
 
     Certain are opaque pictures in black and at most one other colour.
     """
+    try:
+        pixels = np.asarray(image.convert("RGBA"))
+    except BROKEN_PNG:  # more transparent colours than colours, say
+        return None
     if (pixels[..., 3] != 255).any():
         return None
     keys = pixels[..., :3].astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)

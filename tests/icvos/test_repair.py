@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -235,3 +237,25 @@ def test_the_command(handmade: Benchmark, folder: Path, tmp_path: Path) -> None:
     assert len(report["repairs"]) == 4
     assert_whole(handmade, tmp_path / "mended")
     assert "choose from" in icvos(*command, "--protocol", "other", status=2).output
+
+
+def test_a_palette_with_more_transparency_than_colours_is_left_as_it_is(
+    handmade: Benchmark, folder: Path, tmp_path: Path
+) -> None:
+    clip = handmade.clips[0]
+    path = next((folder / clip.video.name / str(clip.category.index)).iterdir())
+    height, width = clip.video.size
+    image = Image.frombytes(
+        "P", (width, height), bytes(range(2)) * (height * width // 2) + b"\0" * (height * width % 2)
+    )
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    image.save(path)
+    data = path.read_bytes()
+    place = data.index(b"IDAT") - 4
+    chunk = b"tRNS" + bytes(300)
+    path.write_bytes(
+        data[:place] + struct.pack(">I", 300) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[place:]
+    )
+    before = path.read_bytes()
+    repair(handmade, folder, tmp_path / "mended", PAPER)
+    assert (tmp_path / "mended" / path.relative_to(folder)).read_bytes() == before

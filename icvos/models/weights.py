@@ -1,0 +1,146 @@
+"""Weights of networks: from a checkpoint's name or path into a module, without ever running what a file says.
+
+A checkpoint is a state dictionary in safetensors or in torch's own format; the latter is read with ``weights_only``, so
+that a file holding any other object is refused.
+"""
+
+import hashlib
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from icvos.errors import IcvosError
+from icvos.models.backbones import sha256
+
+State = dict[str, Tensor]
+_RANDOM: ContextVar[bool] = ContextVar("random weights", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was loaded, for the record of a run.
+
+    Args:
+        name: The checkpoint's name in the registry, or its file name.
+        sha256: Of the file; None for random weights.
+    """
+
+    name: str
+    sha256: str | None
+
+    @property
+    def random(self) -> bool:
+        """Whether the weights are random, and every result of them meaningless."""
+        return self.sha256 is None
+
+    def to_json(self) -> dict[str, Any]:
+        """As `icvos.method.Described` wants it."""
+        return {"name": self.name, "sha256": self.sha256} | ({"random": True} if self.random else {})
+
+
+@contextmanager
+def random_weights_allowed(allowed: bool = True) -> Iterator[None]:
+    """Inside, a checkpoint that is not there is replaced by random weights, always the same ones."""
+    token = _RANDOM.set(allowed)
+    try:
+        yield
+    finally:
+        _RANDOM.reset(token)
+
+
+def load(network: nn.Module, checkpoint: str, convert: Callable[[State], State] = lambda state: state) -> Loaded:
+    """Load a checkpoint, by registry name or path, into ``network``, every name of it and of the file.
+
+    Args:
+        network: Takes the weights in place.
+        checkpoint: A name of the registry, or a path.
+        convert: From the names of the file to those of the network.
+
+    Raises `IcvosError` where the file is missing, is not a plain state dictionary, or does not fit.
+    """
+    path = find(checkpoint)
+    if path is None:
+        fill_randomly(network)
+        return Loaded(checkpoint, None)
+    fit(network, convert(read_state(path)), path)
+    return Loaded(checkpoint if checkpoint != str(path) else path.name, sha256(path))
+
+
+def fit(network: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
+    """Load a state dictionary strictly; raises `IcvosError` that names what is missing, extra or of another shape."""
+    wanted = network.state_dict()
+    missing = sorted(wanted.keys() - state.keys())
+    extra = sorted(state.keys() - wanted.keys())
+    shapes = [name for name in wanted if name in state and wanted[name].shape != state[name].shape]
+    for faults, what in ((missing, "lacks"), (extra, "has unknown"), (shapes, "has another shape of")):
+        if faults:
+            more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+            raise IcvosError(
+                f"{source}: {what} {', '.join(faults[:3])}{more}; this is not a checkpoint of {type(network).__name__} "
+                "in the chosen configuration"
+            )
+    network.load_state_dict(dict(state))
+
+
+def find(checkpoint: str) -> Path | None:
+    """The file of a checkpoint by name or path; None where random weights are to take its place."""
+    path = Path(checkpoint).expanduser()
+    if path.is_file():
+        return path
+    if _RANDOM.get():
+        return None
+    raise IcvosError(f"{checkpoint}: no such checkpoint; give the path of one")
+
+
+def read_state(path: Path) -> State:
+    """The tensors of a checkpoint file by name; wrappings like ``{"model": {...}}`` and ``module.`` are taken off."""
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            found: Any = load_file(path)
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise IcvosError(
+            f"{path}: holds Python objects beside tensors, which could run code when read; save the state_dict alone"
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
+    for key in ("model", "state_dict"):
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise IcvosError(f"{path}: is not a state dictionary; save the state_dict of the network alone")
+    if found and all(name.startswith("module.") for name in found):
+        found = {name.removeprefix("module."): tensor for name, tensor in found.items()}
+    return dict(found)
+
+
+def fill_randomly(network: nn.Module) -> None:
+    """Give every tensor the random values its name stands for: the same everywhere, in ranges that stay finite."""
+    for name, tensor in network.state_dict().items():
+        if not tensor.is_floating_point():
+            tensor.zero_()
+            continue
+        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") >> 1
+        normal = torch.randn(tensor.shape, generator=torch.Generator().manual_seed(seed))
+        leaf = name.rpartition(".")[2]
+        if leaf == "bias":
+            normal *= 0.02
+        elif leaf == "running_mean":
+            normal *= 0.1
+        elif leaf == "running_var":
+            normal = 0.75 + 0.5 * normal.sigmoid()
+        elif tensor.dim() <= 1:
+            normal = 1 + 0.1 * normal
+        else:
+            normal /= tensor[0].numel() ** 0.5
+        tensor.copy_(normal)

@@ -1,0 +1,56 @@
+"""What a method must offer to be trained by episodes: a network, its losses, and what of it learns."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeBatch:
+    """B few-shot episodes of K supports each, as tensors on one device.
+
+    Args:
+        query: (B, 3, S, S) float32, scaled to [0, 1] and standardised with ImageNet's mean and deviation.
+        query_label: (B, S, S) int64, 1 = the episode's class, 0 = anything else, 255 = ignored.
+        supports: (B, K, 3, S, S) float32, as ``query``.
+        support_labels: (B, K, S, S) int64, as ``query_label``.
+        classes: (B,) int64, the episode's class in the data set's own numbering, from 0.
+    """
+
+    query: Tensor
+    query_label: Tensor
+    supports: Tensor
+    support_labels: Tensor
+    classes: Tensor
+
+
+class Trainable(Protocol):
+    """A network with its losses, as the training loop sees it."""
+
+    network: nn.Module
+
+    def train(self) -> None:
+        """Put the learned parts into training mode; frozen parts and their batch norms as the paper has them."""
+        ...
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """The learned parameters as an optimiser takes them; each group may scale ``learning_rate``."""
+        ...
+
+    def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
+        """Scalars by name; ``total`` is what is minimised."""
+        ...
+
+    def logits(self, batch: EpisodeBatch) -> Tensor:
+        """(B, S, S) float32: above 0 where the query shows the class. ``query_label`` is not looked at."""
+        ...
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A method that can be trained."""
+
+    def trainable(self) -> Trainable:
+        """The method's network, as it is trained; training it changes the method."""
+        ...

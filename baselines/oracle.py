@@ -1,25 +1,92 @@
-"""`oracle`: the true first mask, carried by the propagator of `lite`: the ceiling of what a better prompt can give."""
+"""The ceiling of a propagation: the method is given the video's own first true mask.
 
+With ``propagation=sam2-hiera-l`` it is the upper bound of the paper's Table XIII, above which no first-frame prompt can
+lift SAM 2. Results of ``oracle`` are flagged and never ranked.
+"""
+
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from baselines.lite import Lite
 from icvos.errors import IcvosError
-from icvos.method import Image, Prompt, Support
+from icvos.method import Image, Mask, Prompt, Propagator, Support
+from icvos.models.affinity import Affinity, AffinityPropagator
+from icvos.models.backbones import lite0, lite0_weights, pick_device, sha256
+from icvos.models.propagation import DType, Sam2Propagator, load_propagator
 
 
-class Oracle(Lite):
-    """The method ``oracle``: its one support is the video's own first frame with its true mask."""
+@dataclass(frozen=True, slots=True)
+class OracleSettings:
+    """What can be set of `oracle`.
 
+    Args:
+        propagation: ``affinity``, the propagation of ``lite``; or a SAM 2 model by name or checkpoint path.
+        device: auto, cpu, cuda or mps.
+        dtype: auto, float32 or bfloat16; of SAM 2.
+        short_side: Short side, in pixels, of the frames in propagation by affinity.
+        recent: Last frames that propagation by affinity remembers beside the first.
+    """
+
+    propagation: str = "affinity"
+    device: str = "auto"
+    dtype: DType = "auto"
+    short_side: int = 480
+    recent: int = 2
+
+
+class Oracle:
+    """The method ``oracle``: its one support is the first frame that shows the category, with its true mask."""
+
+    Settings = OracleSettings
     sees_truth = True
+
+    def __init__(self, settings: OracleSettings | None = None) -> None:
+        self.settings = settings or OracleSettings()
+        chosen = self.settings
+        self.sam2: Sam2Propagator | None = None
+        self.device = pick_device(chosen.device)
+        if chosen.propagation == "affinity":
+            self.network = lite0(self.device)
+        else:
+            self.sam2 = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
+
+    @staticmethod
+    def needs(settings: OracleSettings) -> tuple[str, ...]:
+        """The checkpoints that the method loads."""
+        return () if settings.propagation == "affinity" else (settings.propagation,)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """The first support's mask as it is. Raises `IcvosError` without a support or with a mask of another size."""
         if not supports:
             raise IcvosError("oracle needs the frame with its true mask as its support; give that")
-        mask = supports[0].mask()
+        mask: Mask = supports[0].mask()
         if mask.shape != frame.shape[:2]:
             raise IcvosError(
                 f"{supports[0].mask_path}: mask of {mask.shape[1]}x{mask.shape[0]} for a frame of "
                 f"{frame.shape[1]}x{frame.shape[0]}; give the frame's own true mask"
             )
         return Prompt(mask=mask)
+
+    def propagator(self) -> Propagator:
+        """What carries the mask through a video."""
+        if self.sam2 is not None:
+            return self.sam2
+        return AffinityPropagator(
+            self.network, Affinity(short_side=self.settings.short_side, recent=self.settings.recent)
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Settings and weights, for the record of a run."""
+        settings = dataclasses.asdict(self.settings)
+        if self.sam2 is not None:
+            settings |= self.sam2.describe()
+            return {
+                "settings": settings,
+                "weights": [self.sam2.loaded.to_json()],
+                "device": str(self.sam2.device),
+                "dtype": self.sam2.dtype,
+            }
+        path = lite0_weights()
+        weights = [{"name": path.name, "sha256": sha256(path)}]
+        return {"settings": settings, "weights": weights, "device": str(self.device)}

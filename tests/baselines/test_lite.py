@@ -9,7 +9,7 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="torch is not installed; pip install 'icvos[models]'")
 
 from baselines.lite import Lite, LiteSettings, bounds, graph_side, large_parts, surroundings  # noqa: E402
-from baselines.oracle import Oracle  # noqa: E402
+from baselines.oracle import Oracle, OracleSettings  # noqa: E402
 from icvos.errors import IcvosError  # noqa: E402
 from icvos.masks import read_binary, read_image, write_binary  # noqa: E402
 from icvos.method import Support, load_method, sees_truth, segment  # noqa: E402
@@ -87,14 +87,14 @@ def test_a_support_mask_that_covers_everything_gives_a_mask(lite: Lite, tmp_path
 
 def test_no_support_is_refused(lite: Lite) -> None:
     frame, _ = disc((160, 200), (80, 100), 40)
-    for method in (lite, Oracle(SMALL)):
+    for method in (lite, Oracle(OracleSettings(short_side=96))):
         with pytest.raises(IcvosError, match="support"):
             method.prompt([], frame)
 
 
 def test_oracle_gives_the_true_mask_and_says_that_it_sees_it(tmp_path: Path, lite: Lite) -> None:
     frame, mask = disc((160, 200), (80, 100), 40)
-    oracle = Oracle(SMALL)
+    oracle = Oracle(OracleSettings(short_side=96))
     given = oracle.prompt([saved(tmp_path, "own", frame, mask)], frame).mask
     assert given is not None
     assert (given == mask).all()

@@ -3,10 +3,8 @@
 `SAM2_MODELS` names the eight published configurations; all of them take the official checkpoints as they are.
 """
 
-import contextlib
 import functools
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,19 +58,6 @@ STABILITY = {  # of the official builders: fall back to the best of three masks 
 }
 
 
-@contextlib.contextmanager
-def _hydra_untouched() -> Iterator[None]:
-    """Importing `sam2` initialises Hydra's global state, which a program's own use of Hydra then stumbles over."""
-    fresh = "sam2" not in sys.modules
-    if fresh:
-        from hydra.core.global_hydra import GlobalHydra
-
-        fresh = not GlobalHydra.instance().is_initialized()
-    yield
-    if fresh:
-        GlobalHydra.instance().clear()
-
-
 @functools.cache
 def _video_model_class() -> type[nn.Module]:
     """SAM 2's tracking model, which also takes prompt tokens that are embedded already; made when it is first needed.
@@ -81,9 +66,9 @@ def _video_model_class() -> type[nn.Module]:
     nothing is added to them, not even padding, and one mask is asked for.
     """
     try:
-        with _hydra_untouched():
-            from sam2.modeling.sam.prompt_encoder import PromptEncoder
-            from sam2.modeling.sam2_base import SAM2Base
+        # Late: importing it initialises Hydra's global state, unless the program has done so itself.
+        from sam2.modeling.sam.prompt_encoder import PromptEncoder
+        from sam2.modeling.sam2_base import SAM2Base
     except ModuleNotFoundError as error:
         raise IcvosError(f"SAM 2 needs the package {error.name}; run: pip install 'icvos[models]'") from error
 

@@ -100,6 +100,15 @@ class Described(Protocol):
         ...
 
 
+@runtime_checkable
+class Needs(Protocol):
+    """A method's class (not an object of it) that can say which checkpoints it loads, without loading them."""
+
+    def needs(self, settings: Any) -> tuple[str, ...]:
+        """Names of the registry of checkpoints, `icvos.models.registry`, for a ``Settings`` object; a static method."""
+        ...
+
+
 def segment(method: Method | Segmenter, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
     """One (H, W) bool mask for every frame, in order, each made before the next frame is taken."""
     if isinstance(method, Segmenter):
@@ -127,13 +136,8 @@ def method_names() -> list[str]:
 
 def load_method(name: str, settings: Mapping[str, Any] | None = None) -> Method | Segmenter:
     """Build the method called ``name``; ``settings`` go over the defaults of its ``Settings`` dataclass."""
-    found = [point for point in entry_points(group="icvos.methods") if point.name == name]
-    if not found:
-        near = difflib.get_close_matches(name, method_names(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"installed: {', '.join(method_names())}"
-        raise IcvosError(f"unknown method {name!r}; {hint}")
     try:
-        factory = found[0].load()
+        factory = method_factory(name)
     except ModuleNotFoundError as error:
         raise IcvosError(f"method {name} needs the package {error.name}; run: pip install 'icvos[models]'") from error
     kind = getattr(factory, "Settings", None)
@@ -141,3 +145,13 @@ def load_method(name: str, settings: Mapping[str, Any] | None = None) -> Method 
         raise IcvosError(f"method {name} has no settings; leave out --set")
     built: Method | Segmenter = factory(fill(kind, settings or {})) if kind else factory()
     return built
+
+
+def method_factory(name: str) -> Any:
+    """What builds the method called ``name``: its class. Raises `ModuleNotFoundError` where it needs a package."""
+    found = [point for point in entry_points(group="icvos.methods") if point.name == name]
+    if not found:
+        near = difflib.get_close_matches(name, method_names(), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"installed: {', '.join(method_names())}"
+        raise IcvosError(f"unknown method {name!r}; {hint}")
+    return found[0].load()

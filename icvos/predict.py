@@ -24,8 +24,8 @@ from icvos.benchmark import Benchmark, Clip
 from icvos.errors import IcvosError
 from icvos.masks import encode_binary, image_size, open_image, read_binary, read_image
 from icvos.method import Described, Method, Segmenter, Support, load_method, sees_truth, segment
-from icvos.predictions import made_with_random_weights
 from icvos.protocol import Protocol
+from icvos.record import made_with_random_weights
 from icvos.storage import atomic_folder, read_json, write_json
 
 RUN_FORMAT = 1

@@ -257,13 +257,6 @@ def read_record(path: Path) -> dict[str, Any]:
     return found
 
 
-def made_with_random_weights(record: Mapping[str, Any]) -> bool:
-    """Whether the record of a run, or the description of a method, names random weights: its masks mean nothing."""
-    weights = record.get("weights")
-    parts = weights if isinstance(weights, list | tuple) else ()
-    return bool(record.get("random_weights")) or any(isinstance(part, dict) and part.get("random") for part in parts)
-
-
 def png_header(path: Path) -> tuple[int, int, str]:
     """Height, width and mode (``1``, ``L``, ``P``, ``LA``, ``RGB``, ``RGBA``; ``I;16``, ``RGB;16`` ...) of a PNG file.
 

@@ -45,8 +45,9 @@ from icvos.masks import image_size, parse_png, read_binary
 from icvos.metrics import count_packed
 from icvos.metrics.bits import PackedMask, pack, warm
 from icvos.metrics.summary import BOOTSTRAP_SAMPLES, bootstrap_interval, decay, mean, recall
-from icvos.predictions import Predictions, counted_frames, draw_folders, made_with_random_weights
+from icvos.predictions import Predictions, counted_frames, draw_folders
 from icvos.protocol import Protocol
+from icvos.record import made_with_random_weights
 from icvos.storage import write_text
 from icvos.workers import run_jobs
 

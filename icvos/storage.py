@@ -124,12 +124,13 @@ def take_in(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         link_or_copy(source, temporary)
         temporary.replace(target)
+        temporary.unlink(missing_ok=True)  # a rename leaves both names where they are one file already
     except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise IcvosError(
             f"{target}: cannot be written ({error.strerror or error}); free some space or choose another folder"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)  # also where it and the target are one file already, which rename leaves
 
 
 def sha256(path: Path) -> str:

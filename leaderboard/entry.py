@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
-from icvos.predictions import made_with_random_weights
+from icvos.record import made_with_random_weights
 from icvos.storage import read_json
 
 FORMAT = 1  # of result files

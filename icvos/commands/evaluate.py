@@ -137,7 +137,7 @@ def scores_name(protocol_id: str) -> str:
 
 def print_scores(scores: dict[str, Any], path: Path) -> None:
     """The overall figures of a result in a line, below a warning where they mean nothing."""
-    from icvos.predictions import made_with_random_weights
+    from icvos.record import made_with_random_weights
 
     overall = scores["overall"]
     if made_with_random_weights(scores["run"]):
@@ -171,8 +171,8 @@ def predict(supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, ou
     from icvos.method import load_method
     from icvos.models.registry import random_weights_allowed
     from icvos.predict import described, predict_video, support_of_files
-    from icvos.predictions import made_with_random_weights
     from icvos.progress import bar
+    from icvos.record import made_with_random_weights
     from icvos.render import overlay
     from icvos.video import open_frames
 

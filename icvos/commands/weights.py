@@ -102,18 +102,15 @@ def verify(names: tuple[str, ...]) -> None:
 def _verdict(known: "Checkpoint", path: Path) -> tuple[bool, str]:
     """Whether a file is the right one, and why; the hash of one that nobody published is noted for the next time."""
     from icvos.models import registry
-    from icvos.models.integrity import note_path, noted, published_fault, write_note
+    from icvos.models.integrity import changed, noted, published_fault, write_note
     from icvos.storage import sha256
 
     digest, note = sha256(path), noted(path)
     converted = path.suffix == ".safetensors"
     if not converted and (fault := published_fault(path, known, digest)):
         return False, f"WRONG, {fault}"
-    if note and note != digest:
-        return (
-            False,
-            f"CHANGED since it was fetched, {note_path(path).name} says {note[:12]}..., it is {digest[:12]}...",
-        )
+    if fault := changed(path, digest):
+        return False, f"CHANGED, {fault}"
     if not note and path in registry.places(known):
         write_note(path, digest)
     if known.sha256 and not converted:

@@ -65,6 +65,14 @@ def noted(path: Path) -> str:
     return found[0] if found else ""
 
 
+def changed(path: Path, digest: str) -> str:
+    """How a file of SHA-256 ``digest`` differs from the one that was fetched; "" where it does not or nobody noted."""
+    note = noted(path)
+    return (
+        f"has SHA-256 {digest[:12]}..., {note_path(path).name} says {note[:12]}..." if note not in ("", digest) else ""
+    )
+
+
 def write_note(path: Path, digest: str) -> None:
     """Write the SHA-256 of a checkpoint beside it."""
     write_text(note_path(path), f"{digest}  {path.name}\n")

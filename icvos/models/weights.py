@@ -7,6 +7,7 @@ that a file holding any other object is refused.
 import hashlib
 import pickle
 import struct
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from icvos.errors import IcvosError
 from icvos.models import registry
-from icvos.models.integrity import published_fault, what_else
+from icvos.models.integrity import changed, published_fault, what_else
 from icvos.models.registry import random_weights_allowed as random_weights_allowed
 from icvos.storage import sha256
 
@@ -75,11 +76,19 @@ def load(network: nn.Module, checkpoint: str, convert: Callable[[State], State] 
         return Loaded(checkpoint, None)
     digest = sha256(path)
     known = registry.checkpoints().get(checkpoint)
-    fetched = known is not None and path in registry.places(known)[:1]
-    if known and fetched and (fault := published_fault(path, known, digest)):
+    fault = _fault(path, known, digest) if known else ""
+    if known and fault:
         raise IcvosError(f"{path}: is not {known.name}: {fault}; remove it and run: icvos weights fetch {known.name}")
     fit(network, convert(read_state(path)), path)
     return Loaded(known.name if known else path.name, digest)
+
+
+def _fault(path: Path, known: registry.Checkpoint, digest: str) -> str:
+    """Why a file of the folder of weights is not what its name says; a file that the user names is what they mean."""
+    if path not in registry.places(known):
+        return ""
+    published = published_fault(path, known, digest) if path.suffix != ".safetensors" else ""
+    return published or changed(path, digest)
 
 
 def fit(network: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
@@ -152,7 +161,9 @@ def _read_safetensors(path: Path) -> State:
 def _read_torch(path: Path) -> Any:
     """What a file of ``torch.save`` holds, of either format; nothing in it is run."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about unusual pickles, which are refused or are state dictionaries
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "GLOBAL" not in str(error).upper():  # of a class or function, which is what makes a pickle dangerous
             raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error

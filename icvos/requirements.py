@@ -2,10 +2,11 @@
 
 import dataclasses
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
-from icvos.method import Needs, method_factory, method_names
+from icvos.method import Needs, find_method, method_names
 from icvos.models import registry
 
 READY = "ready"
@@ -35,34 +36,48 @@ class Requirements:
 
 def requirements() -> list[Requirements]:
     """What every installed method needs, in order of the methods' names."""
-    where = {point.name: point.value for point in entry_points(group="icvos.methods")}
-    return [_requirements(name, where[name]) for name in method_names()]
+    return [_requirements(find_method(name)) for name in method_names()]
 
 
-def _requirements(name: str, where: str) -> Requirements:
+def _requirements(point: EntryPoint) -> Requirements:
     try:
-        factory = method_factory(name)
-        needs = checkpoints_of(factory)
+        factory = point.load()
     except ModuleNotFoundError as error:
-        extra = "icvos[models]" if where.startswith(("baselines", "dcsam")) else f"{error.name}"
-        return Requirements(name, where, (), f"missing package {error.name}: pip install '{extra}'")
+        package = "icvos[models]" if point.value.startswith(("baselines", "dcsam")) else error.name
+        return Requirements(point.name, point.value, (), f"missing package {error.name}: pip install '{package}'")
     except (ImportError, AttributeError) as error:
-        return Requirements(name, where, (), f"cannot be loaded: {error}")
-    missing = [known for known in map(registry.checkpoints().get, needs) if known and not registry.is_there(known)]
-    state = f"missing: {'; '.join(map(registry.short_way, missing))}" if missing else READY
-    return Requirements(name, where, needs, state)
+        return Requirements(point.name, point.value, (), f"cannot be loaded: {error}")
+    required = _settings_without_default(factory)
+    if required:
+        state = f"missing: {' '.join(f'--set {name}=...' for name in required)}"
+        return Requirements(point.name, point.value, (), state)
+    needs = checkpoints_of(factory)
+    missing = [way for name in needs if (way := _way_to(name))]
+    return Requirements(point.name, point.value, needs, f"missing: {'; '.join(missing)}" if missing else READY)
+
+
+def _settings_without_default(factory: Any) -> list[str]:
+    kind = getattr(factory, "Settings", None)
+    missing = dataclasses.MISSING
+    fields = dataclasses.fields(kind) if kind else ()
+    return [field.name for field in fields if field.default is missing and field.default_factory is missing]
+
+
+def _way_to(name: str) -> str:
+    """How to get a checkpoint, in a few words; "" for one that is there."""
+    known = registry.checkpoints().get(name)
+    if known is None:
+        return "" if Path(name).expanduser().is_file() else f"{name}, no such file"
+    return "" if registry.is_there(known) else registry.short_way(known)
 
 
 def checkpoints_of(factory: Any) -> tuple[str, ...]:
     """The checkpoints of a method's default settings: what its class says (`Needs`), else settings that name one."""
     kind = getattr(factory, "Settings", None)
-    try:
-        settings = kind() if kind else None
-    except TypeError:  # a setting without a default, such as the path of a checkpoint
-        return ()
+    settings = kind() if kind else None
     if isinstance(factory, Needs):
         return tuple(factory.needs(settings))
-    if settings is None or not dataclasses.is_dataclass(settings):
+    if settings is None:
         return ()
     values = [getattr(settings, field.name) for field in dataclasses.fields(settings)]
     return tuple(dict.fromkeys(value for value in values if isinstance(value, str) and value in registry.checkpoints()))

@@ -25,6 +25,7 @@ TIMEOUT_SECONDS = 30.0
 ATTEMPTS = 4  # of one address without a new byte
 PAUSE_SECONDS = 1.0  # before the second attempt; doubled before each further one
 PERMANENT = frozenset({400, 401, 403, 404, 405, 406, 410, 414, 451})  # no use in asking again
+FINAL = (socket.gaierror, ssl.SSLCertVerificationError)  # no such host, or somebody else in its place
 RANGE_NOT_SATISFIABLE = 416
 PARTIAL_CONTENT = 206
 
@@ -59,8 +60,7 @@ def fetch(known: Checkpoint, *, pause: float = PAUSE_SECONDS, progress: Progress
         return target
     part = target.with_name(f"{target.name}.part")
     with _claimed(part) as file:
-        _fill(file, part, known, pause, progress)
-        digest = sha256(part)
+        digest = _fill(file, part, known, pause, progress)
     write_note(target, digest)
     part.replace(target)
     return target
@@ -92,35 +92,39 @@ def _lock(file: BinaryIO, part: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise IcvosError(f"{part}: another process is fetching it; wait until that is done") from None
+    except OSError:  # a file system without locks; the hash finds what two processes have mixed
+        return
 
 
-def _fill(file: BinaryIO, part: Path, known: Checkpoint, pause: float, progress: Progress) -> None:
-    """Make the partial file whole and right, from whichever address can."""
+def _fill(file: BinaryIO, part: Path, known: Checkpoint, pause: float, progress: Progress) -> str:
+    """Make the partial file whole and right, from whichever address can; its SHA-256."""
     faults = []
     for url in known.urls:
-        attempts = 0
+        attempts, most = 0, _size(file)
         while attempts < ATTEMPTS:
             if attempts:
                 time.sleep(pause * 2 ** (attempts - 1))
             before = _size(file)
             try:
                 _transfer(url, file, part, known, progress)
-                resumed = before > 0
-                fault = what_else(part)
-                fault = f"is {fault}" if fault else published_fault(part, known)
-                if not fault:
-                    return
-                _empty(file, part)
-                faults.append(f"{url}: what it gave {fault}")
-                if not resumed:  # all of it came from here
-                    break
-                attempts += 1
             except _RefusedError as error:
                 faults.append(f"{url}: {error}")
                 break
             except _CutOffError as error:
                 faults.append(f"{url}: {error}")
-                attempts = attempts + 1 if _size(file) <= before else 1
+                attempts = attempts + 1 if _size(file) <= most else 1
+                most = max(most, _size(file))
+                continue
+            digest = sha256(part)
+            other = what_else(part)
+            fault = f"is {other}" if other else published_fault(part, known, digest)
+            if not fault:
+                return digest
+            _empty(file, part)
+            faults.append(f"{url}: what it gave {fault}")
+            if not before:  # all of it came from here in one go, and would again
+                break
+            attempts += 1
     raise IcvosError(f"{known.name}: cannot be fetched ({'; '.join(dict.fromkeys(faults))}); {how_to_get(known)}")
 
 
@@ -154,9 +158,7 @@ def _transfer(url: str, file: BinaryIO, part: Path, known: Checkpoint, progress:
         kind = _RefusedError if error.code in PERMANENT else _CutOffError
         raise kind(f"HTTP {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
-        kind = (
-            _RefusedError if isinstance(error.reason, socket.gaierror | ssl.SSLCertVerificationError) else _CutOffError
-        )
+        kind = _RefusedError if isinstance(error.reason, FINAL) else _CutOffError
         raise kind(f"no connection ({error.reason})") from None
     except (http.client.HTTPException, OSError) as error:
         raise _CutOffError(f"connection lost ({str(error) or type(error).__name__})") from None

@@ -56,6 +56,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._send(CONTENT, start, stop=0)
         elif manner == "noranges":
             self._send(CONTENT, 0, stop=PIECE if before < 1 else None)
+        elif manner == "wavers":  # ignores ranges, and stops now here, now there
+            self._send(CONTENT, 0, stop=PIECE * (1 + before % 2))
         elif manner == "shifted":
             self._send(CONTENT, start + 10 if start else 0, stop=PIECE)
         elif manner == "full" and start:
@@ -200,6 +202,7 @@ def test_a_rotten_part_is_thrown_away_and_fetched_anew(server: Server, folder: P
         (["short"], ["offers 999904 bytes, published are 1000004"], 0),
         (["page", "missing"], ["is a web page", "HTTP 404"], 0),
         (["dies"], ["ended after 0 of 1000004 bytes"], 0),
+        (["wavers"], ["ended after 300000 of 1000004 bytes", "ended after 600000"], PIECE),
         (["shifted"], ["another part of the file"], PIECE),
     ],
 )

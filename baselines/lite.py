@@ -86,6 +86,11 @@ class Lite:
         self.device = pick_device(self.settings.device)
         self.network = lite0(self.device)
 
+    @staticmethod
+    def needs(settings: LiteSettings) -> tuple[str, ...]:  # noqa: ARG004  # the protocol's signature
+        """The checkpoints that it loads."""
+        return ("efficientnet-lite0",)
+
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """A mask of the category in ``frame``, (H, W) bool; empty when no support shows any of it.
 

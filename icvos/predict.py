@@ -25,6 +25,7 @@ from icvos.errors import IcvosError
 from icvos.masks import encode_binary, image_size, open_image, read_binary, read_image
 from icvos.method import Described, Method, Segmenter, Support, load_method, sees_truth, segment
 from icvos.protocol import Protocol
+from icvos.record import made_with_random_weights
 from icvos.storage import atomic_folder, read_json, write_json
 
 RUN_FORMAT = 1
@@ -191,14 +192,21 @@ def _claim(out: Path, options: RunOptions) -> None:
     shutil.rmtree(out / ".partial", ignore_errors=True)
 
 
+def described(method: Method | Segmenter) -> dict[str, Any]:
+    """What a method says that it is made of; {} where it says nothing."""
+    return method.describe() if isinstance(method, Described) else {}
+
+
 def _identity(benchmark: Benchmark, method: Method | Segmenter, options: RunOptions, draw: int) -> dict[str, Any]:
     """What makes two runs the same run: resuming with another of these is refused."""
-    described = method.describe() if isinstance(method, Described) else {}
+    made_of = described(method)
+    random = {"random_weights": True} if made_with_random_weights(made_of) else {}
     identity = {
         "format": RUN_FORMAT,
         "method": options.method,
-        "settings": described.get("settings", options.settings),
-        "weights": described.get("weights", []),
+        "settings": made_of.get("settings", options.settings),
+        **random,
+        "weights": made_of.get("weights", []),
         "sees_truth": sees_truth(method),
         "benchmark": {
             "name": benchmark.manifest.get("name", benchmark.root.name),
@@ -207,8 +215,8 @@ def _identity(benchmark: Benchmark, method: Method | Segmenter, options: RunOpti
         },
         "draw": draw,
         "shots": options.shots,
-        "device": described.get("device", "cpu"),
-        "dtype": described.get("dtype", "float32"),
+        "device": made_of.get("device", "cpu"),
+        "dtype": made_of.get("dtype", "float32"),
     }
     as_read_back: dict[str, Any] = json.loads(json.dumps(identity))
     return as_read_back
@@ -222,6 +230,10 @@ def _record(path: Path, identity: dict[str, Any], options: RunOptions) -> dict[s
         write_json(path, record)
         return record
     found: dict[str, Any] = read_json(path, "the record of a run")
+    random = made_with_random_weights(found)
+    if random != made_with_random_weights(identity):
+        there, here = ("random weights", "checkpoints") if random else ("checkpoints", "random weights")
+        raise IcvosError(f"{path}: holds a run with {there}, this one has {here}; choose another --out")
     for key, value in identity.items():
         if found.get(key) != value:
             raise IcvosError(

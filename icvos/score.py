@@ -24,7 +24,7 @@ The result, ``scores.json``::
     analysis    length, area, instances: per bin j, f, jf, clips, frames; a bin's name says its edges
                 disappearance, reappearance: {j, f, jf, clips, runs, frames}, or null without such clips
                 propagation: {clips, first, after, drop}, the last three {j, f, jf}; `icvos.analysis` defines them all
-    run         run.json of the first draw, or {}
+    run         run.json of the first draw (or of one with random weights), or {}
 """
 
 import csv
@@ -47,6 +47,7 @@ from icvos.metrics.bits import PackedMask, pack, warm
 from icvos.metrics.summary import BOOTSTRAP_SAMPLES, bootstrap_interval, decay, mean, recall
 from icvos.predictions import Predictions, counted_frames, draw_folders
 from icvos.protocol import Protocol
+from icvos.record import made_with_random_weights
 from icvos.storage import write_text
 from icvos.workers import run_jobs
 
@@ -79,7 +80,7 @@ class Scores:
         clips: What was scored, in the benchmark's order.
         draws: The numbers of the support draws.
         values: For every clip one `ClipScores` per draw.
-        run: ``run.json`` of the first draw.
+        run: ``run.json`` of the first draw, or of the first with random weights, which make the whole meaningless.
     """
 
     protocol: str
@@ -231,7 +232,8 @@ def score(
         cost=lambda clip: len(counted_frames(clip, protocol)),
         done=progress or (lambda clip: None),
     )
-    return Scores(protocol.id, benchmark.digest, chosen, _draw_numbers(folders), tuple(values), draws[0].run)
+    run = next((draw.run for draw in draws if made_with_random_weights(draw.run)), draws[0].run)
+    return Scores(protocol.id, benchmark.digest, chosen, _draw_numbers(folders), tuple(values), run)
 
 
 def _draw_numbers(folders: Sequence[Path]) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """Writes that are there whole or not at all: a temporary name first, then a rename."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -114,3 +115,28 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source.resolve(), target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def take_in(source: Path, target: Path) -> None:
+    """`link_or_copy` into a folder that may not exist yet, in the place of what is there, whole or not at all."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(source, temporary)
+        temporary.replace(target)
+        temporary.unlink(missing_ok=True)  # a rename leaves both names where they are one file already
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise IcvosError(
+            f"{target}: cannot be written ({error.strerror or error}); free some space or choose another folder"
+        ) from error
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
+from icvos.record import made_with_random_weights
 from icvos.storage import read_json
 
 FORMAT = 1  # of result files
@@ -229,6 +230,16 @@ def check_scores(scores: Any, path: Path) -> None:
             elif _count(member.get("clips")) is None:
                 raise _broken(path, f"{group}.{name}.clips is not a count")
     _check_analysis(scores.get("analysis", {}), path)
+
+
+def refuse_random(scores: dict[str, Any], path: Path) -> None:
+    """Raise `IcvosError` for figures of random weights, which no table shows."""
+    run = scores.get("run")
+    if isinstance(run, dict) and made_with_random_weights(run):
+        raise IcvosError(
+            f"{path}: made with random weights, so its figures mean nothing and no leaderboard takes them; "
+            "run it again without --allow-random-weights"
+        )
 
 
 def _check_analysis(analysis: Any, path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from icvos.errors import IcvosError
 from icvos.storage import write_json
-from leaderboard.entry import FORMAT, Entry, check_name, check_plain, check_scores, read_entry
+from leaderboard.entry import FORMAT, Entry, check_name, check_plain, check_scores, read_entry, refuse_random
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Board:
         for path in sorted(self.folder.glob("*.json")):
             if path.name.startswith("."):
                 continue
-            entry = read_entry(path)
+            entry = _ranked(path)
             if not entry.revision:
                 raise IcvosError(f"{path}: scores without a name; put them on the board with icvos submit")
             if entry.key in entries:
@@ -68,6 +68,7 @@ class Board:
         scores = json.loads(json.dumps(scores))  # as it will be read back, so that the same result compares equal
         check_plain([notes, scores], Path("scores"))
         check_scores(scores, Path("scores"))
+        refuse_random(scores, Path("scores"))
         entry = Entry(name, revision, scores, Path("scores"), notes=notes, declared_clips=benchmark_clips)
         for found in self.entries:
             if found.key == entry.key:
@@ -126,14 +127,21 @@ def collect(paths: Iterable[Path | str]) -> list[Entry]:
     return unique
 
 
+def _ranked(path: Path) -> Entry:
+    """The result in ``path`` if a table may show it."""
+    entry = read_entry(path)
+    refuse_random(entry.scores, path)
+    return entry
+
+
 def _entries_of(path: Path) -> list[Entry]:
     if path.is_file():
-        return [read_entry(path)]
+        return [_ranked(path)]
     if not path.is_dir():
         raise IcvosError(f"{path}: no such file or folder; give run folders, result files or a board")
     runs = sorted({*path.glob("scores.json"), *path.glob("scores-*.json")})
     if runs:
-        return [read_entry(found) for found in runs]
+        return [_ranked(found) for found in runs]
     entries = Board.open(path).entries
     if not entries:
         raise IcvosError(f"{path}: holds no scores.json and no results; score the run first with: icvos score {path}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icvos.errors import IcvosError
-from leaderboard.entry import check_name
+from leaderboard.entry import check_name, refuse_random
 from leaderboard.store import Board
 
 if TYPE_CHECKING:
@@ -87,12 +87,15 @@ def submit(
     where the check finds an error, and `IcvosError` where the board already holds other figures under that name and
     revision.
     """
+    from icvos.predictions import read_record
     from icvos.score import score
 
     check_name(name, "name")
     check_name(revision, "revision")
     board = board if isinstance(board, Board) else Board.open(board)
     with checked_folder(benchmark, predictions, protocol) as checked:
+        for record in (checked.folder / "run.json", *sorted(checked.folder.glob("draw*/run.json"))):
+            refuse_random({"run": read_record(record)}, predictions)
         scores = score(benchmark, checked.folder, protocol, workers=workers, progress=progress).to_json()
     path = board.add(scores, name=name, revision=revision, notes=notes, benchmark_clips=len(benchmark.clips))
     return SubmissionReport(path, scores, checked.warnings)

@@ -36,16 +36,24 @@ def parse_draws(text: str) -> tuple[int, ...]:
     return tuple(draws)
 
 
+RANDOM_WEIGHTS = click.option(
+    "--allow-random-weights",
+    "random",
+    is_flag=True,
+    help="Put random weights in the place of missing checkpoints, to try the machinery; the masks mean nothing.",
+)
+
+
 @click.command()
 def methods() -> None:
-    """List the installed methods."""
-    from importlib.metadata import entry_points
+    """List the installed methods: what each needs, and whether it is there."""
+    from icvos.commands.tables import listing, show
+    from icvos.requirements import requirements
 
-    from icvos.method import method_names
-
-    where = {point.name: point.value for point in entry_points(group="icvos.methods")}
-    for name in method_names():
-        click.echo(f"{name:12} {where[name]}")
+    table = listing("method", "where", "needs", "state")
+    for found in requirements():
+        table.add_row(found.method, found.where, ", ".join(found.needs) or "nothing", found.state)
+    show(table)
 
 
 @click.command("eval")
@@ -67,10 +75,12 @@ def methods() -> None:
     help="What to do with predictions that are there.",
 )
 @click.option("--workers", default=1, show_default=True, help="Processes for scoring.")
+@RANDOM_WEIGHTS
 def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
     """Run a method over a benchmark, then score it. Run it again to resume."""
     from icvos.benchmark import Benchmark
     from icvos.errors import IcvosError
+    from icvos.models.registry import random_weights_allowed
     from icvos.predict import RunOptions, run
     from icvos.progress import bar
     from icvos.protocol import protocol
@@ -82,7 +92,7 @@ def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
         raise IcvosError("--shots must be 1 or more")
     draws = parse_draws(given["draws"]) if given["draws"] else tuple(range(opened.draws)) or (0,)
     options = RunOptions(name, dict(parse_settings(given["pairs"])), draws, given["shots"], chosen, given["overwrite"])
-    with bar(name) as update:
+    with bar(name) as update, random_weights_allowed(given["random"]):
         ran = run(
             opened,
             clips,
@@ -126,8 +136,12 @@ def scores_name(protocol_id: str) -> str:
 
 
 def print_scores(scores: dict[str, Any], path: Path) -> None:
-    """The overall figures of a result in two lines."""
+    """The overall figures of a result in a line, below a warning where they mean nothing."""
+    from icvos.record import made_with_random_weights
+
     overall = scores["overall"]
+    if made_with_random_weights(scores["run"]):
+        click.secho("RANDOM WEIGHTS: the figures below mean nothing; no leaderboard takes them", bold=True)
     low, high = overall["interval"]["jf"]
     click.echo(
         f"{scores['protocol']}: J {100 * overall['j']:.2f}  F {100 * overall['f']:.2f}  J&F {100 * overall['jf']:.2f} "
@@ -148,14 +162,17 @@ def names(text: str) -> tuple[str, ...]:
 @click.option("--method", "name", default="lite", show_default=True)
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the method; repeatable.")
 @click.option("--overlay", type=FOLDER, default=None, help="Also write the video with the masks: .gif, .webp or .mp4.")
+@RANDOM_WEIGHTS
 def predict(supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, out: Path, **given: Any) -> None:
     """Segment your own video from your own picture and mask."""
     from icvos.animation import write_animation
     from icvos.errors import IcvosError
     from icvos.masks import read_binary
     from icvos.method import load_method
-    from icvos.predict import predict_video, support_of_files
+    from icvos.models.registry import random_weights_allowed
+    from icvos.predict import described, predict_video, support_of_files
     from icvos.progress import bar
+    from icvos.record import made_with_random_weights
     from icvos.render import overlay
     from icvos.video import open_frames
 
@@ -163,10 +180,12 @@ def predict(supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, ou
         raise IcvosError(f"{len(supports)} --support and {len(masks)} --mask; give one mask for every picture")
     pairs = [support_of_files(image, mask) for image, mask in zip(supports, masks, strict=True)]
     frames = open_frames(video)
-    method = load_method(given["name"], parse_settings(given["pairs"]))
-    with bar(given["name"], frames.count) as update:
+    with bar(given["name"], frames.count) as update, random_weights_allowed(given["random"]):
+        method = load_method(given["name"], parse_settings(given["pairs"]))
         count = predict_video(method, pairs, frames, out, lambda done: update(advance=done))
     click.echo(f"{out}: {count} masks")
+    if made_with_random_weights(described(method)):
+        click.secho("RANDOM WEIGHTS: these masks mean nothing", bold=True)
     if given["overlay"]:
         images = (overlay(image, read_binary(out / f"{name}.png")) for name, image in open_frames(video))
         write_animation(given["overlay"], images)

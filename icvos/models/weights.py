@@ -94,6 +94,8 @@ def _fault(path: Path, known: registry.Checkpoint, digest: str) -> str:
 def fit(network: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
     """Load a state dictionary strictly; raises `IcvosError` that names what is missing, extra or of another shape."""
     wanted = network.state_dict()
+    counters = {name: tensor for name, tensor in wanted.items() if name.endswith(".num_batches_tracked")}
+    state = counters | dict(state)  # older files lack these, and nothing is computed from them
     missing = sorted(wanted.keys() - state.keys())
     extra = sorted(state.keys() - wanted.keys())
     shapes = [name for name in wanted if name in state and wanted[name].shape != state[name].shape]

@@ -1,0 +1,321 @@
+"""PFENet: prior-guided feature enrichment (Tian et al., TPAMI 2020), and its join with SAM 2.
+
+A prior mask from high-level features and the support's mean middle-level feature meet the query's features on a pyramid
+of four sizes, where every level hears from the finer one before it. With k shots, priors and means are averaged.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as PillowImage
+from torch import Tensor, nn
+from torch.nn import functional
+
+from icvos.errors import IcvosError
+from icvos.method import Image, Mask, Prompt, Support
+from icvos.models import weights
+from icvos.models.backbones import pick_device
+from icvos.models.prior import (
+    aligned,
+    build_backbone,
+    fresh_layers,
+    imagenet_names,
+    masked_average,
+    prior,
+    standardise,
+    stretched,
+)
+from icvos.models.propagation import DType, Sam2Propagator, load_propagator
+from icvos.models.resnet import ResNet
+from icvos.models.vgg import VGG16
+from icvos.trainable import EpisodeBatch
+
+COCO_BINS = (1.0, 0.5, 0.25, 0.125)
+PASCAL_BINS = (60.0, 30.0, 15.0, 8.0)
+IGNORE = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Enriched:
+    """What the network computes, f the side of its feature map, S of its input.
+
+    Args:
+        logits: (B, 2, S, S); channel 1 is foreground.
+        inner: Logits of every pyramid level, (B, 2, bin, bin), for the auxiliary loss.
+        low: (B, 2, f, f), the logits before they are enlarged.
+        prior_each: (B, K, f, f) prior masks of the shots, in [0, 1].
+        prior: (B, 1, f, f), their mean.
+        prototype: (B, 256, 1, 1), the supports' mean feature.
+        query: (B, 256, f, f), the reduced query features.
+        pyramid: (B, 256 L, f, f), all levels.
+        taps: The query's layer2, layer3 and layer4.
+        support_last: (B K, C, f, f), layer4 of the masked supports.
+    """
+
+    logits: Tensor
+    inner: list[Tensor]
+    low: Tensor
+    prior_each: Tensor
+    prior: Tensor
+    prototype: Tensor
+    query: Tensor
+    pyramid: Tensor
+    taps: tuple[Tensor, Tensor, Tensor]
+    support_last: Tensor
+
+
+def _reduction(inputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, 256, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
+
+
+def _merge(inputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, 256, 1, bias=False), nn.ReLU())
+
+
+def _pair() -> nn.Sequential:
+    first, second = (nn.Conv2d(256, 256, 3, padding=1, bias=False) for _ in range(2))
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
+
+
+def _classifier() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(256, 256, 3, padding=1, bias=False), nn.ReLU(), nn.Dropout2d(0.1), nn.Conv2d(256, 2, 1)
+    )
+
+
+class PFENetwork(nn.Module):
+    """The network; published parameter names.
+
+    Args:
+        body: The backbone, whose stages become the network's own.
+        bins: Sizes of the pyramid's levels; up to 1 they are shares of f.
+    """
+
+    def __init__(self, body: ResNet | VGG16, bins: Sequence[float] = COCO_BINS) -> None:
+        super().__init__()
+        self.layer0, self.layer1, self.layer2 = body.layer0, body.layer1, body.layer2
+        self.layer3, self.layer4 = body.layer3, body.layer4
+        self.bins = tuple(bins)
+        levels = len(self.bins)
+        width = body.channels[2] + body.channels[3]
+        self.down_query = _reduction(width)
+        self.down_supp = _reduction(width)
+        self.init_merge = nn.ModuleList(_merge(513) for _ in range(levels))
+        self.alpha_conv = nn.ModuleList(_merge(512) for _ in range(levels - 1))
+        self.beta_conv = nn.ModuleList(_pair() for _ in range(levels))
+        self.inner_cls = nn.ModuleList(_classifier() for _ in range(levels))
+        self.res1 = _merge(256 * levels)
+        self.res2 = _pair()
+        self.cls = _classifier()
+
+    def forward(self, query: Tensor, supports: Tensor, masks: Tensor) -> Enriched:
+        """Segment (B, 3, S, S) queries by (B, K, 3, S, S) supports and their (B, K, S, S) float masks of 0 and 1."""
+        batch, shots = supports.shape[:2]
+        side = query.shape[-1]
+        with torch.no_grad():
+            q2, q3, q4 = taps = self._taps(query)
+            f = q3.shape[-1]
+            s2, s3 = self._early(supports.flatten(0, 1))
+            mask = masks.flatten(0, 1)[:, None].float()
+            soft = aligned(mask, f)
+            s4 = self.layer4(s3 * soft)
+            repeated = q4.repeat_interleave(shots, 0)
+            prior_each = stretched(prior(s4 * aligned(mask, s4.shape[-1]), repeated))
+            prior_each = aligned(prior_each, f).reshape(batch, shots, f, f)
+        mean_prior = prior_each.mean(1, keepdim=True)
+        reduced = self.down_query(torch.cat([q3, aligned(q2, f)], 1))
+        vectors = masked_average(self.down_supp(torch.cat([s3, aligned(s2, f)], 1)), soft)
+        prototype = vectors.reshape(batch, shots, 256, 1, 1).mean(1)
+
+        levels: list[Tensor] = []
+        inner = []
+        for index, share in enumerate(self.bins):
+            size = int(share) if share > 1 else max(1, int(f * share))
+            pooled = functional.adaptive_avg_pool2d(reduced, size)
+            spread = prototype.expand(-1, -1, size, size)
+            x = self.init_merge[index](torch.cat([pooled, spread, aligned(mean_prior, size)], 1))
+            if levels:
+                x = self.alpha_conv[index - 1](torch.cat([x, aligned(levels[-1], size)], 1)) + x
+            x = self.beta_conv[index](x) + x
+            inner.append(self.inner_cls[index](x))
+            levels.append(aligned(x, f))
+        pyramid = torch.cat(levels, 1)
+        y = self.res1(pyramid)
+        y = self.res2(y) + y
+        low = self.cls(y)
+        return Enriched(aligned(low, side), inner, low, prior_each, mean_prior, prototype, reduced, pyramid, taps, s4)
+
+    def _early(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        second = self.layer2(self.layer1(self.layer0(x)))
+        return second, self.layer3(second)
+
+    def _taps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        second, third = self._early(x)
+        return second, third, self.layer4(third)
+
+
+def pfenet_losses(found: Enriched, label: Tensor) -> dict[str, Tensor]:
+    """Cross entropy of the logits, of the pyramid's levels enlarged, and their sum; (B, S, S) labels, 255 ignored."""
+    main = functional.cross_entropy(found.logits, label, ignore_index=IGNORE)
+    side = label.shape[-1]
+    levels = [functional.cross_entropy(aligned(x, side), label, ignore_index=IGNORE) for x in found.inner]
+    auxiliary = torch.stack(levels).mean()
+    return {"total": main + auxiliary, "main": main, "auxiliary": auxiliary}
+
+
+class PFENetTrainable:
+    """PFENet as it is trained. The whole model is in training mode, so the frozen backbone's statistics drift, as
+    published; ``frozen_statistics`` keeps them."""
+
+    def __init__(self, network: PFENetwork, *, frozen_statistics: bool = False) -> None:
+        self.network: nn.Module = network
+        self.frozen_statistics = frozen_statistics
+
+    def train(self) -> None:
+        """Training mode for all, batch norms of the frozen backbone included."""
+        self.network.train()
+        if self.frozen_statistics:
+            for name in ("layer0", "layer1", "layer2", "layer3", "layer4"):
+                getattr(self.network, name).eval()
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """All that is not the backbone, at one rate (the applied one: ten times the configured one)."""
+        parts = ["down_query", "down_supp", "init_merge", "alpha_conv", "beta_conv", "inner_cls", "res1", "res2", "cls"]
+        return [{"params": list(getattr(self.network, part).parameters()), "lr": learning_rate} for part in parts]
+
+    def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
+        """``total``, ``main`` and ``auxiliary``."""
+        return pfenet_losses(self._run(batch), batch.query_label)
+
+    def logits(self, batch: EpisodeBatch) -> Tensor:
+        """(B, S, S) foreground less background."""
+        found = self._run(batch).logits
+        return found[:, 1] - found[:, 0]
+
+    def _run(self, batch: EpisodeBatch) -> Enriched:
+        found: Enriched = self.network(batch.query, batch.supports, (batch.support_labels == 1).float())
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class PFENetSettings:
+    """What can be set of `pfenet`.
+
+    Args:
+        checkpoint: Path of a trained network; "" starts from the ImageNet backbone, to train.
+        backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
+        size: Side of the network's square input, of the form 8 n + 1: 473 for PASCAL, 641 for COCO.
+        bins: Sizes of the pyramid's levels; up to 1 they are shares of the feature map.
+        frozen_statistics: In training, keep the backbone's batch norm statistics; the published code lets them drift.
+        propagation: SAM 2 for the video, by name or path.
+        device: auto, cpu, cuda or mps.
+        dtype: Of SAM 2: auto, float32 or bfloat16.
+    """
+
+    checkpoint: str = ""
+    backbone: str = "resnet50-v2"
+    size: int = 473
+    bins: tuple[float, ...] = COCO_BINS
+    frozen_statistics: bool = False
+    propagation: str = "sam2.1-hiera-l"
+    device: str = "auto"
+    dtype: DType = "auto"
+
+
+class PFENet:
+    """The method ``pfenet``: the network's mask of the first frame, which SAM 2 carries on."""
+
+    Settings = PFENetSettings
+
+    def __init__(self, settings: PFENetSettings | None = None) -> None:
+        self.settings = settings or PFENetSettings()
+        chosen = self.settings
+        if chosen.size % 8 != 1:
+            raise IcvosError(f"setting size={chosen.size}: PFENet needs 8 n + 1, like 473 or 641")
+        self.device = pick_device(chosen.device)
+        body = build_backbone(chosen.backbone, "whole")
+        if not chosen.checkpoint:
+            self.loaded = weights.load(body, chosen.backbone, imagenet_names)
+        with fresh_layers():
+            self.network = PFENetwork(body, chosen.bins)
+        if chosen.checkpoint:
+            self.loaded = weights.load(self.network, chosen.checkpoint)
+        self.network.eval().to(self.device)
+        self._propagator: Sam2Propagator | None = None
+
+    @staticmethod
+    def needs(settings: PFENetSettings) -> tuple[str, ...]:
+        """The checkpoints that the method loads."""
+        return (settings.checkpoint or settings.backbone, settings.propagation)
+
+    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+        """The mask of the frame, (H, W) bool."""
+        return Prompt(mask=self.segment_image(supports, frame))
+
+    def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
+        """(H, W) bool: arg-max of the logits, enlarged to the square of the longer side and cut to the picture."""
+        if not supports:
+            raise IcvosError("pfenet needs a support; give an image with its mask")
+        side = self.settings.size
+        pictures = [fit_picture(support.image(), side) for support in supports]
+        masks = [fit_mask(support.mask(), side) for support in supports]
+        with torch.inference_mode():
+            found = self.network(
+                fit_picture(image, side)[None].to(self.device),
+                torch.stack(pictures)[None].to(self.device),
+                torch.stack(masks)[None].to(self.device),
+            )
+            height, width = image.shape[:2]
+            square = aligned(found.logits, max(height, width))[0, :, :height, :width]
+        return (square[1] > square[0]).cpu().numpy()
+
+    def propagator(self) -> Sam2Propagator:
+        """What carries the mask through a video."""
+        if self._propagator is None:
+            chosen = self.settings
+            self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
+        return self._propagator
+
+    def trainable(self) -> PFENetTrainable:
+        """The network, as it is trained."""
+        return PFENetTrainable(self.network, frozen_statistics=self.settings.frozen_statistics)
+
+    def describe(self) -> dict[str, Any]:
+        """Settings and weights, for the record of a run."""
+        propagator = self.propagator()
+        return {
+            "settings": dataclasses.asdict(self.settings) | {"handover": "mask"} | propagator.describe(),
+            "weights": [self.loaded.to_json(), propagator.loaded.to_json()],
+            "device": str(self.device),
+            "dtype": propagator.dtype,
+        }
+
+
+def fit_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """The size in which a picture lies in the square: the longer side is ``side``, both rounded down to eights."""
+    longer = max(height, width)
+    scaled = (side if edge == longer else int(edge * side / longer) for edge in (height, width))
+    first, second = (max(8, edge // 8 * 8) for edge in scaled)
+    return first, second
+
+
+def fit_picture(image: Image, side: int) -> Tensor:
+    """(3, side, side) float32: in the top left corner of a black square, its aspect ratio kept, standardised."""
+    height, width = fit_size(image.shape[0], image.shape[1], side)
+    square = np.zeros((side, side, 3), dtype=np.uint8)
+    resized = PillowImage.fromarray(image).resize((width, height), PillowImage.Resampling.BILINEAR)
+    square[:height, :width] = np.array(resized)
+    return standardise(square)
+
+
+def fit_mask(mask: Mask, side: int) -> Tensor:
+    """(side, side) float32 of 0 and 1, placed as `fit_picture` places the picture, by nearest neighbour."""
+    height, width = fit_size(mask.shape[0], mask.shape[1], side)
+    square = torch.zeros(side, side)
+    given = torch.from_numpy(mask.astype(np.float32))[None, None]
+    square[:height, :width] = functional.interpolate(given, size=(height, width), mode="nearest")[0, 0]
+    return square

@@ -1,0 +1,322 @@
+"""VRP-SAM: visual reference prompts (Sun et al., 2024): prompt tokens for a frozen SAM from a picture with its mask.
+
+On images they go to SAM 1 as published. On videos they go to SAM 2 in the place of its sparse prompts on the first
+frame. With k supports each gives its 50 tokens with the same query, and all are decoded together.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from icvos.errors import IcvosError
+from icvos.method import Image, Mask, Prompt, Support
+from icvos.models import weights
+from icvos.models.backbones import pick_device
+from icvos.models.prior import (
+    aligned,
+    build_backbone,
+    dice,
+    fresh_layers,
+    imagenet_names,
+    masked_average,
+    prior,
+    sine_positions,
+    squash,
+    squash_mask,
+)
+from icvos.models.propagation import DType, Sam2Propagator, load_propagator
+from icvos.models.resnet import ResNet
+from icvos.models.sam import Embedded, Sam1, load_sam
+from icvos.models.vgg import VGG16
+from icvos.trainable import EpisodeBatch
+
+SIDE = 512
+HEADS = 4
+
+
+class CrossAttention(nn.Module):
+    """LN(t + attention(t, features + positions, features)); published inner names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.multihead_attn = nn.MultiheadAttention(256, HEADS, batch_first=True)
+        self.norm = nn.LayerNorm(256)
+
+    def forward(self, tokens: Tensor, features: Tensor, positions: Tensor) -> Tensor:
+        """(B, N, 256) tokens, (B, h w, 256) features and positions to (B, N, 256)."""
+        found, _ = self.multihead_attn(tokens, features + positions, features, need_weights=False)
+        normal: Tensor = self.norm(tokens + found)
+        return normal
+
+
+class SelfAttention(nn.Module):
+    """LN(t + attention(t, t, t)); published inner names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(256, HEADS, batch_first=True)
+        self.norm = nn.LayerNorm(256)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, 256) to the same."""
+        found, _ = self.self_attn(tokens, tokens, tokens, need_weights=False)
+        normal: Tensor = self.norm(tokens + found)
+        return normal
+
+
+class PromptDecoder(nn.Module):
+    """Learned tokens look at the support, at each other, at the query, and at each other again."""
+
+    def __init__(self, queries: int) -> None:
+        super().__init__()
+        self.supp_q_feat = nn.Embedding(queries, 256)
+        self.transformer_cross_attention_layers_0 = nn.ModuleList([CrossAttention()])
+        self.transformer_self_attention_layers_0 = nn.ModuleList([SelfAttention()])
+        self.transformer_cross_attention_layers = nn.ModuleList([CrossAttention()])
+        self.transformer_self_attention_layers = nn.ModuleList([SelfAttention()])
+        for name, parameter in self.named_parameters():
+            if "attn" in name and parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self, support: Tensor, query: Tensor) -> Tensor:
+        """(B, 256, h, w) fused support and query features to (B, N, 256) prompts."""
+        positions = sine_positions(*support.shape[2:]).to(support).flatten(2).transpose(1, 2)
+        shown, seen = support.flatten(2).transpose(1, 2), query.flatten(2).transpose(1, 2)
+        tokens = self.supp_q_feat.weight[None].expand(len(support), -1, -1)
+        tokens = self.transformer_cross_attention_layers_0[0](tokens, shown, positions)
+        tokens = self.transformer_self_attention_layers_0[0](tokens)
+        tokens = self.transformer_cross_attention_layers[0](tokens, seen, positions)
+        prompts: Tensor = self.transformer_self_attention_layers[0](tokens)
+        return prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the prompt encoder computes, h = w the side of its feature map.
+
+    Args:
+        prompts: (B, N, 256).
+        prior: (B, 1, h, w), the greatest cosine similarity, in [0, 1], not stretched.
+        prototype: (B, 256, 1, 1).
+        support_reduced: (B, 256, h, w); so are ``query_reduced``, ``support_fused`` and ``query_fused``.
+    """
+
+    prompts: Tensor
+    prior: Tensor
+    prototype: Tensor
+    support_reduced: Tensor
+    query_reduced: Tensor
+    support_fused: Tensor
+    query_fused: Tensor
+
+
+class PromptEncoder(nn.Module):
+    """The visual reference prompt encoder; published parameter names."""
+
+    def __init__(self, body: ResNet | VGG16, queries: int = 50) -> None:
+        super().__init__()
+        self.layer0, self.layer1, self.layer2 = body.layer0, body.layer1, body.layer2
+        self.layer3, self.layer4 = body.layer3, body.layer4
+        width = body.channels[2] + body.channels[3]
+        self.downsample_query = nn.Sequential(nn.Conv2d(width, 256, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
+        self.merge_1 = nn.Sequential(nn.Conv2d(513, 256, 1, bias=False), nn.ReLU())
+        self.transformer_decoder = PromptDecoder(queries)
+
+    def forward(self, query: Tensor, support: Tensor, mask: Tensor) -> Encoded:
+        """Prompts for (B, 3, S, S) queries from one support each, (B, 3, S, S) with (B, S, S) masks of 0 and 1."""
+        with torch.no_grad():
+            q3, taps_q = self._taps(query)
+            s3, taps_s = self._taps(support)
+            small = functional.interpolate(mask[:, None].float(), size=s3.shape[2:], mode="nearest")
+            last = self.layer4(s3 * small)
+            similar = prior(last * aligned(small, last.shape[-1]), self.layer4(q3))
+        query_reduced, support_reduced = self.downsample_query(taps_q), self.downsample_query(taps_s)
+        prototype = masked_average(support_reduced, small)
+        support_fused = self._fuse(support_reduced, prototype, small)
+        query_fused = self._fuse(query_reduced, prototype, similar)
+        prompts = self.transformer_decoder(support_fused, query_fused)
+        return Encoded(prompts, similar, prototype, support_reduced, query_reduced, support_fused, query_fused)
+
+    def _taps(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """layer3's map, and it behind layer2's on one grid."""
+        second = self.layer2(self.layer1(self.layer0(x)))
+        third = self.layer3(second)
+        return third, torch.cat([aligned(second, third.shape[-1]), third], 1)
+
+    def _fuse(self, features: Tensor, prototype: Tensor, where: Tensor) -> Tensor:
+        spread = prototype.expand(-1, -1, *features.shape[2:])
+        fused: Tensor = self.merge_1(torch.cat([features, spread, 10 * where], 1))
+        return fused
+
+
+def annotate(mask: np.ndarray, condition: str) -> np.ndarray:
+    """A (H, W) bool mask as the kind of annotation that is shown: the mask itself, or its filled tight box."""
+    if condition == "mask" or not mask.any():
+        return mask
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    box = np.zeros_like(mask)
+    box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    return box
+
+
+def sam_embedding(sam: Sam1, query: Tensor) -> Embedded:
+    """SAM's features of one (3, S, S) standardised query, enlarged with aligned corners to SAM's side."""
+    with torch.no_grad():
+        enlarged = functional.interpolate(query[None], size=(sam.side, sam.side), mode="bilinear", align_corners=True)
+        features = sam.network.image_encoder(enlarged)[0]
+    return Embedded(features, (query.shape[1], query.shape[2]))
+
+
+def sam_logits(sam: Sam1, image: Embedded, prompts: Tensor) -> tuple[Tensor, Tensor]:
+    """(4 g, 4 g) logits and () predicted IoU of (N, 256) prompts, which are SAM's only sparse tokens."""
+    _, dense = sam.network.prompt_encoder(points=None, boxes=None, masks=None)
+    low, ious = sam.decode_tokens(image, prompts[None], dense, multimask=False)
+    return low[0, 0], ious[0, 0]
+
+
+class VRPTrainable:
+    """The prompt encoder as it is trained: through a frozen SAM, its backbone frozen in evaluation mode."""
+
+    def __init__(self, network: PromptEncoder, sam: Sam1) -> None:
+        self.network: nn.Module = network
+        self.sam = sam
+
+    def train(self) -> None:
+        """Training mode for the learned parts: dropout in the reduction."""
+        self.network.eval()
+        for part in ("downsample_query", "merge_1", "transformer_decoder"):
+            getattr(self.network, part).train()
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """The reduction, the fusion and the prompt decoder, at one rate."""
+        parts = ("transformer_decoder", "downsample_query", "merge_1")
+        learned = [parameter for part in parts for parameter in getattr(self.network, part).parameters()]
+        return [{"params": learned, "lr": learning_rate}]
+
+    def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
+        """``total`` = ``bce`` (mean over all pixels) + ``dice``; borders count as background."""
+        logits = self.logits(batch)
+        truth = (batch.query_label == 1).float()
+        bce = functional.binary_cross_entropy_with_logits(logits, truth)
+        overlap = dice(logits, truth)
+        return {"total": bce + overlap, "bce": bce, "dice": overlap}
+
+    def logits(self, batch: EpisodeBatch) -> Tensor:
+        """(B, S, S) float32; the tokens of all shots are decoded together."""
+        masks = (batch.support_labels == 1).float()
+        shots = [
+            self.network(batch.query, batch.supports[:, shot], masks[:, shot]).prompts
+            for shot in range(batch.supports.shape[1])
+        ]
+        prompts = torch.cat(shots, 1)
+        low = [
+            sam_logits(self.sam, sam_embedding(self.sam, query), tokens)[0]
+            for query, tokens in zip(batch.query, prompts, strict=True)
+        ]
+        return aligned(torch.stack(low)[:, None], batch.query.shape[-1])[:, 0]
+
+
+@dataclass(frozen=True, slots=True)
+class VRPSettings:
+    """What can be set of `vrp-sam`.
+
+    Args:
+        checkpoint: Path of a trained prompt encoder; "" starts from the ImageNet backbone, to train.
+        backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
+        queries: Prompt tokens of a support.
+        condition: How a support is annotated: mask or box.
+        sam: SAM 1 for images and for training, by name or path.
+        propagation: SAM 2 for the video, by name or path.
+        device: auto, cpu, cuda or mps.
+        dtype: Of SAM 2: auto, float32 or bfloat16.
+    """
+
+    checkpoint: str = ""
+    backbone: str = "resnet50-v2"
+    queries: int = 50
+    condition: str = "mask"
+    sam: str = "sam-vit-h"
+    propagation: str = "sam2.1-hiera-l"
+    device: str = "auto"
+    dtype: DType = "auto"
+
+
+class VRPSAM:
+    """The method ``vrp-sam``; see `VRPSettings`."""
+
+    Settings = VRPSettings
+
+    def __init__(self, settings: VRPSettings | None = None) -> None:
+        self.settings = settings or VRPSettings()
+        chosen = self.settings
+        if chosen.condition not in ("mask", "box"):
+            raise IcvosError(f"setting condition={chosen.condition}: choose from mask, box")
+        self.device = pick_device(chosen.device)
+        body = build_backbone(chosen.backbone, "torchvision")
+        if not chosen.checkpoint:
+            self.loaded = weights.load(body, chosen.backbone, imagenet_names)
+        with fresh_layers():
+            self.network = PromptEncoder(body, chosen.queries)
+        if chosen.checkpoint:
+            self.loaded = weights.load(self.network, chosen.checkpoint)
+        self.network.eval().to(self.device)
+        self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype, resize="512-bilinear")
+        self._sam: Sam1 | None = None
+
+    @staticmethod
+    def needs(settings: VRPSettings) -> tuple[str, ...]:
+        """The checkpoints that the method loads; SAM 1 on images and in training alone."""
+        return (settings.checkpoint or settings.backbone, settings.propagation, settings.sam)
+
+    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+        """(k N, 256) prompt embeddings."""
+        return Prompt(embeddings=self.tokens(supports, squash(frame, SIDE)).cpu().numpy())
+
+    def tokens(self, supports: Sequence[Support], query: Tensor) -> Tensor:
+        """(k N, 256) float32 for a (3, 512, 512) query. Raises `IcvosError` without a support."""
+        if not supports:
+            raise IcvosError("vrp-sam needs a support; give an image with its mask")
+        found = []
+        with torch.inference_mode():
+            for support in supports:
+                shown = squash(support.image(), SIDE)[None].to(self.device)
+                mask = squash_mask(annotate(support.mask(), self.settings.condition), SIDE)[None].to(self.device)
+                found.append(self.network(query[None].to(self.device), shown, mask).prompts[0])
+            return torch.cat(found)
+
+    def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
+        """(H, W) bool by SAM 1, as published."""
+        query, sam = squash(image, SIDE).to(self.device), self.sam()
+        with torch.inference_mode():
+            low, _ = sam_logits(sam, sam_embedding(sam, query), self.tokens(supports, query))
+            full = aligned(low[None, None], (image.shape[0], image.shape[1]))[0, 0]
+        return (full > 0).cpu().numpy()
+
+    def sam(self) -> Sam1:
+        """SAM 1, loaded when it is first needed."""
+        if self._sam is None:
+            self._sam = load_sam(self.settings.sam, self.device)
+        return self._sam
+
+    def propagator(self) -> Sam2Propagator:
+        """What carries the prompts through a video."""
+        return self._propagator
+
+    def trainable(self) -> VRPTrainable:
+        """The prompt encoder, as it is trained."""
+        return VRPTrainable(self.network, self.sam())
+
+    def describe(self) -> dict[str, Any]:
+        """Settings and weights, for the record of a run."""
+        return {
+            "settings": dataclasses.asdict(self.settings) | {"handover": "embeddings"} | self._propagator.describe(),
+            "weights": [self.loaded.to_json(), self._propagator.loaded.to_json()],
+            "device": str(self.device),
+            "dtype": self._propagator.dtype,
+        }

@@ -1,0 +1,150 @@
+"""VRP-SAM against the recorded outputs of the published program."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from baselines.vrp_sam import VRPSAM, PromptEncoder, VRPSettings, VRPTrainable, annotate, sam_embedding, sam_logits
+from icvos.errors import IcvosError
+from icvos.masks import encode_binary
+from icvos.method import Support
+from icvos.models import weights
+from icvos.models.prior import aligned, build_backbone
+from icvos.models.sam import Encoder, Sam1, build_sam, encoder_of
+from icvos.models.sam2 import SAM2_MODELS
+from icvos.trainable import EpisodeBatch
+from tests import parity
+
+BACKBONES = {"resnet50": "resnet50-v2", "vgg16": "vgg16-bn"}
+SAM_PARTS = ("image_encoder.", "prompt_encoder.", "mask_decoder.")
+
+
+def recorded(name: str, tmp_path: Path) -> tuple[dict, dict, PromptEncoder, dict[str, torch.Tensor]]:
+    """A case, the network with its weights from a file of published names, and the weights of its SAM."""
+    case, expected = parity.load(name)
+    state = {key: torch.from_numpy(value) for key, value in parity.state_dict(case).items()}
+    network = PromptEncoder(build_backbone(BACKBONES[case["config"]["backbone"]], "torchvision"))
+    own = {f"module.{key}": value for key, value in state.items() if not key.startswith(SAM_PARTS)}
+    torch.save(own, tmp_path / "published.pth")
+    weights.load(network, str(tmp_path / "published.pth"))
+    return case, expected, network.eval(), {k: v for k, v in state.items() if k.startswith(SAM_PARTS)}
+
+
+def inputs(case: dict) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    given = {name: (spec["seed"], *spec["size"]) for name, spec in case["inputs"].items()}
+    images = [parity.normalise(parity.image(*given[name])) for name in ("query_img", "support_img")]
+    mask = parity.mask(*given["support_mask"]).astype(np.float32)
+    return torch.from_numpy(images[0])[None], torch.from_numpy(images[1])[None], torch.from_numpy(mask)[None]
+
+
+@pytest.mark.parametrize("name", ["vrpsam-resnet50-1shot", "vrpsam-vgg16-1shot"])
+def test_recorded_outputs(name: str, tmp_path: Path) -> None:
+    case, expected, network, sam_state = recorded(name, tmp_path)
+    query, support, mask = inputs(case)
+    with torch.inference_mode():
+        encoded = network(query, support, mask)
+    found: dict[str, Any] = {
+        "prompts": encoded.prompts,
+        "prior_mask": encoded.prior,
+        "prototype": encoded.prototype[..., 0, 0],
+    }
+    for part in ("support_reduced", "query_reduced", "support_fused", "query_fused"):
+        found[f"{part}_sub"] = getattr(encoded, part)[:, ::16, ::8, ::8]
+    if sam_state:
+        network_of_sam = build_sam(encoder_of(sam_state, name))
+        weights.fit(network_of_sam, sam_state, name)
+        sam = Sam1(network_of_sam, weights.Loaded("recorded", None))
+        with torch.inference_mode():
+            image = sam_embedding(sam, query[0])
+            low, iou = sam_logits(sam, image, encoded.prompts[0])
+        found["image_embedding_sub"] = image.features[None, ::16, ::8, ::8]
+        found["low_res_logits"] = low[None, None]
+        found["logits_sub"] = aligned(low[None, None], 512)[..., ::8, ::8]
+        found["iou_prediction"] = iou[None, None]
+    assert found.keys() == expected.keys()
+    for key, value in found.items():
+        parity.assert_close(value.numpy(), expected[key], case["tolerance"], key)
+    learned = sum(p.numel() for group in VRPTrainable(network, sam=None).parameter_groups(1) for p in group["params"])  # type: ignore[arg-type]
+    assert learned == case["counts"]["learnable"]
+    assert sum(p.numel() for p in network.parameters()) == case["counts"]["total_prompt_encoder"]
+
+
+def small_sam() -> Sam1:
+    network = build_sam(Encoder(32, 1, 2, (0,), side=128))
+    weights.fill_randomly(network)
+    return Sam1(network, weights.Loaded("random", None))
+
+
+@pytest.fixture(scope="module")
+def method(tmp_path_factory: pytest.TempPathFactory) -> VRPSAM:
+    path = tmp_path_factory.mktemp("sam") / "sam.safetensors"
+    save_file(small_sam().network.state_dict(), path)
+    with pytest.MonkeyPatch.context() as patch, weights.random_weights_allowed():
+        patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
+        return VRPSAM(VRPSettings(backbone="vgg16-bn", sam=str(path), propagation="sam2-hiera-t", device="cpu"))
+
+
+def saved(folder: Path, seed: int, mask: np.ndarray) -> Support:
+    Image.fromarray(parity.image(seed, *mask.shape)).save(folder / f"{seed}.png")
+    (folder / f"{seed}-mask.png").write_bytes(encode_binary(mask.astype(bool)))
+    return Support(str(seed), folder / f"{seed}.png", folder / f"{seed}-mask.png")
+
+
+@pytest.mark.parametrize("shots", [1, 2])
+def test_images_and_videos(tmp_path: Path, method: VRPSAM, shots: int) -> None:
+    masks = [np.zeros((40, 60)), parity.mask(1, 50, 30)]  # the first support shows nothing
+    supports = [saved(tmp_path, seed, mask) for seed, mask in enumerate(masks[:shots])]
+    frame = parity.image(9, 47, 61)
+    prompt = method.prompt(supports, frame)
+    assert prompt.embeddings is not None
+    assert prompt.embeddings.shape == (50 * shots, 256)
+    assert np.isfinite(prompt.embeddings).all()
+    assert method.segment_image(supports, frame).shape == (47, 61)
+    propagator = method.propagator()
+    assert propagator.start(frame, prompt).shape == (47, 61)
+    assert propagator.step(frame).shape == (47, 61)
+    assert method.describe()["settings"]["handover"] == "embeddings"
+    with pytest.raises(IcvosError, match="needs a support"):
+        method.prompt([], frame)
+
+
+def test_training_moves_the_learned_parts_alone(method: VRPSAM) -> None:
+    trainable = method.trainable()
+    generator = torch.Generator().manual_seed(0)
+    label = (torch.rand(2, 64, 64, generator=generator) > 0.5).long()
+    batch = EpisodeBatch(
+        torch.randn(2, 3, 64, 64, generator=generator),
+        label,
+        torch.randn(2, 2, 3, 64, 64, generator=generator),
+        label[:, None].expand(-1, 2, -1, -1),
+        torch.tensor([0, 1]),
+    )
+    before = {name: tensor.clone() for name, tensor in trainable.network.state_dict().items()}
+    groups = trainable.parameter_groups(1e-2)
+    for group in groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(True)
+    optimiser = torch.optim.AdamW(groups)
+    trainable.train()
+    losses = trainable.losses(batch)
+    assert float(losses["total"].detach()) == pytest.approx(float((losses["bce"] + losses["dice"]).detach()))
+    losses["total"].backward()
+    optimiser.step()
+    trainable.network.eval()
+    for name, tensor in trainable.network.state_dict().items():
+        assert torch.equal(tensor, before[name]) == name.startswith("layer"), name
+
+
+def test_annotations() -> None:
+    mask = np.zeros((6, 8), dtype=bool)
+    mask[1, 2] = mask[3, 5] = True
+    box = annotate(mask, "box")
+    assert box.sum() == 12
+    assert box[1:4, 2:6].all()
+    assert annotate(mask, "mask") is mask

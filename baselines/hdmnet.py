@@ -1,0 +1,633 @@
+"""HDMNet: hierarchical dense correlation distillation (Peng et al., CVPR 2023), and its join with SAM 2.
+
+A base learner (PSPNet on the training classes) says what is something else; a meta learner matches query and support on
+three scales, from coarse to fine; the distance of their low-level features' Gram matrices decides how far to trust it.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from icvos.errors import IcvosError
+from icvos.method import Image, Mask, Prompt, Support
+from icvos.models import weights
+from icvos.models.backbones import pick_device
+from icvos.models.prior import (
+    EPSILON,
+    aligned,
+    build_backbone,
+    fresh_layers,
+    imagenet_names,
+    masked_average,
+    prior,
+    squash,
+    squash_mask,
+)
+from icvos.models.propagation import DType, Sam2Propagator, load_propagator
+from icvos.models.resnet import ResNet
+from icvos.models.vgg import VGG16
+from icvos.trainable import EpisodeBatch
+
+WIDTH = 64
+IGNORE = 255
+BaseLearner = Literal["leave-out", "fold", "none"]
+
+
+def tokens_of(x: Tensor) -> Tensor:
+    """(B, C, h, w) to (B, h w, C), row by row."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def map_of(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, h w, C) to (B, C, h, w)."""
+    return x.transpose(1, 2).unflatten(2, size)
+
+
+def nearest(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, 1, H, W) resized by nearest neighbour."""
+    return functional.interpolate(mask, size=size, mode="nearest")
+
+
+class Projections(nn.Module):
+    """The four linear maps of an attention, without bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear_q, self.linear_k, self.linear_v, self.linear_o = (
+            nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(4)
+        )
+
+
+class Attention(nn.Module):
+    """Self-attention of an encoder block; ``reduction`` shrinks the map that keys and values come from."""
+
+    def __init__(self, heads: int, reduction: int = 1) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attn = Projections()
+        if reduction > 1:
+            self.sr = nn.Conv2d(WIDTH, WIDTH, reduction, reduction)
+            self.norm = nn.LayerNorm(WIDTH, eps=1e-6)
+        self.reduces = reduction > 1
+
+    def split(self, x: Tensor) -> Tensor:
+        """(B, N, 64) to (B, heads, N, 64 / heads)."""
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, h w, 64) to the same."""
+        source = self.norm(tokens_of(self.sr(map_of(x, size)))) if self.reduces else x
+        query, key = self.split(self.attn.linear_q(x)), self.split(self.attn.linear_k(source))
+        value = self.split(self.attn.linear_v(source))
+        score = query @ key.transpose(2, 3) / (query.shape[-1] ** 0.5 + 1e-9)
+        mixed: Tensor = self.attn.linear_o((score.softmax(-1) @ value).transpose(1, 2).flatten(2))
+        return mixed
+
+
+class FeedForward(nn.Module):
+    """1x1 up, depthwise 3x3, GELU, 1x1 down, on the map of the tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        middle = 4 * WIDTH
+        self.layers = nn.Sequential(
+            nn.Conv2d(WIDTH, middle, 1),
+            nn.Conv2d(middle, middle, 3, padding=1, groups=middle),
+            nn.GELU(),
+            nn.Dropout(0.1),
+            nn.Conv2d(middle, WIDTH, 1),
+            nn.Dropout(0.1),
+        )
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, h w, 64) to the same."""
+        return tokens_of(self.layers(map_of(x, size)))
+
+
+class EncoderBlock(nn.Module):
+    """Self-attention and feed-forward, each behind a norm and beside a shortcut."""
+
+    def __init__(self, heads: int, reduction: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(WIDTH, eps=1e-6)
+        self.attn = Attention(heads, reduction)
+        self.norm2 = nn.LayerNorm(WIDTH, eps=1e-6)
+        self.ffn = FeedForward()
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, h w, 64) to the same."""
+        x = x + self.dropout(self.attn(self.norm1(x), size))
+        return x + self.ffn(self.norm2(x), size)
+
+
+class MatchBlock(nn.Module):
+    """Cross-attention in which every key shares itself out over the queries; masked keys have no say afterwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(WIDTH, eps=1e-6)
+        self.attn = Attention(heads=2)
+        self.norm2 = nn.LayerNorm(WIDTH, eps=1e-6)
+        self.ffn = FeedForward()
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x: Tensor, source: Tensor, mask: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """(B, h w, 64) queries, (B, N, 64) support tokens and their (B, N) mask to the queries and a (B, h w) map."""
+        queries, keys = self.norm1(x), self.norm1(source)
+        parts = self.attn.attn
+        query = functional.normalize(self.attn.split(parts.linear_q(queries)), dim=-1)
+        key = functional.normalize(self.attn.split(parts.linear_k(keys)), dim=-1)
+        score = query @ key.transpose(2, 3) / 0.1
+        seen = mask[:, None, None]
+        share = score.softmax(2) * (seen != 0)
+        mixed = (share @ self.attn.split(parts.linear_v(keys))).transpose(1, 2).flatten(2)
+        x = x + self.dropout(parts.linear_o(mixed))
+        x = x + self.ffn(self.norm2(x), size)
+        weighted = (score * seen).sum(3) / (seen.sum(3) + 1e-9)
+        return x, weighted.mean(1)
+
+
+class PatchEmbedding(nn.Module):
+    """A convolution and a norm over channels."""
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.projection = nn.Conv2d(WIDTH, WIDTH, kernel, stride, padding=kernel // 2)
+        self.norm = nn.LayerNorm(WIDTH, eps=1e-6)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """(B, 64, h, w) to tokens and their map's size."""
+        projected = self.projection(x)
+        return self.norm(tokens_of(projected)), (projected.shape[2], projected.shape[3])
+
+
+class ConvNorm(nn.Module):
+    """A 3x3 convolution without bias, a batch norm, a ReLU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(WIDTH + 2, WIDTH, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(WIDTH)
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 66, h, w) to (B, 64, h, w)."""
+        return functional.relu(self.bn(self.conv(x)))
+
+
+def _parse() -> nn.Sequential:
+    middle = 4 * WIDTH
+    return nn.Sequential(
+        nn.Conv2d(WIDTH, middle, 1),
+        nn.BatchNorm2d(middle),
+        nn.Conv2d(middle, middle, 3, padding=1),
+        nn.BatchNorm2d(middle),
+        nn.Conv2d(middle, WIDTH, 1),
+        nn.BatchNorm2d(WIDTH),
+        nn.ReLU(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What the transformer computes.
+
+    Args:
+        logits: (B, 2, f, f).
+        maps: Correlation maps from coarse to fine, (B, h, w) each.
+        queries: The query's tokens of the three stages, (B, h w, 64).
+        supports: The supports' tokens, all shots of an episode behind each other, (B, K h w, 64).
+    """
+
+    logits: Tensor
+    maps: list[Tensor]
+    queries: list[Tensor]
+    supports: list[Tensor]
+
+
+class MixTransformer(nn.Module):
+    """Three stages of encoding, the same for query and support, and matching from coarse to fine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        stages = ((1, 1, 2, 4), (3, 2, 4, 2), (3, 2, 8, 1))  # kernel, stride, heads, reduction
+        self.down_sample_layers = nn.ModuleList(
+            nn.ModuleList(
+                [
+                    PatchEmbedding(kernel, stride),
+                    EncoderBlock(heads, reduction),
+                    EncoderBlock(heads, reduction),
+                    nn.LayerNorm(WIDTH, eps=1e-6),
+                ]
+            )
+            for kernel, stride, heads, reduction in stages
+        )
+        self.match_layers = nn.ModuleList(nn.ModuleList([MatchBlock(), ConvNorm()]) for _ in stages)
+        self.parse_layers = nn.ModuleList(_parse() for _ in stages)
+        middle = 4 * WIDTH
+        self.cls = nn.Sequential(
+            nn.Conv2d(WIDTH, middle, 1),
+            nn.BatchNorm2d(middle),
+            nn.Conv2d(middle, middle, 3, padding=1),
+            nn.BatchNorm2d(middle),
+            nn.Conv2d(middle, 2, 1),
+        )
+
+    def encode(self, x: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
+        """Tokens and map size of the three stages of (B, 64, f, f) features."""
+        found = []
+        for embed, first, second, norm in self.down_sample_layers:
+            tokens, size = embed(x)
+            tokens = norm(second(first(tokens, size), size))
+            found.append((tokens, size))
+            x = map_of(tokens, size)
+        return found
+
+    def forward(self, query: Tensor, support: Tensor, mask: Tensor, similar: Tensor) -> Matched:
+        """Match (B, 64, f, f) queries with (B K, 64, f, f) supports.
+
+        Args:
+            query: Merged query features.
+            support: Merged support features, shots of an episode adjacent.
+            mask: (B K, 1, S, S) support masks.
+            similar: (B, 2, f, f) prior masks.
+        """
+        batch = len(query)
+        queries = self.encode(query)
+        supports = [tokens.unflatten(0, (batch, -1)).flatten(1, 2) for tokens, _ in self.encode(support)]
+        y: Tensor | None = None
+        maps = []
+        for level in (2, 1, 0):
+            tokens, size = queries[level]
+            shown = nearest(mask, size).flatten(1).unflatten(0, (batch, -1)).flatten(1, 2)
+            match, merge = self.match_layers[level]
+            found, weighted = match(tokens, supports[level], shown, size)
+            maps.append(weighted.unflatten(1, size))
+            o = merge(torch.cat([map_of(found, size), aligned(similar, size)], 1))
+            parse = self.parse_layers[level]
+            if y is None:
+                y = parse(o)
+            else:
+                y = functional.interpolate(y, size=size, mode="bilinear", align_corners=False)
+                y = y + parse(o + y)
+        return Matched(self.cls(y), maps, [tokens for tokens, _ in queries], supports)
+
+
+class Transformer(nn.Module):
+    """Holds the transformer under its published name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix_transformer = MixTransformer()
+
+
+class PyramidPooling(nn.Module):
+    """PSPNet's pyramid pooling: bins 1, 2, 3 and 6 beside the features."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.features = nn.ModuleList(
+            nn.Sequential(
+                nn.AdaptiveAvgPool2d(size),
+                nn.Conv2d(width, width // 4, 1, bias=False),
+                nn.BatchNorm2d(width // 4),
+                nn.ReLU(),
+            )
+            for size in (1, 2, 3, 6)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, D, h, w) to (B, 2 D, h, w)."""
+        size = (x.shape[2], x.shape[3])
+        return torch.cat([x, *(aligned(part(x), size) for part in self.features)], 1)
+
+
+def gram(features: Tensor) -> Tensor:
+    """(B, C, C): cosine of every pair of channels of (B, C, h, w), over positions."""
+    flat = features.flatten(2)
+    length = flat.norm(dim=2)
+    return flat @ flat.transpose(1, 2) / (length[:, :, None] * length[:, None] + EPSILON)
+
+
+@dataclass(frozen=True, slots=True)
+class Ensembled:
+    """What the network computes, f the side of its feature map.
+
+    Args:
+        final: (B, 2, f, f), combined probabilities; channel 1 is foreground.
+        meta: (B, 2, f, f) logits of the meta learner.
+        base: (B, N, f, f) logits of the base learner, channel 0 is background.
+        base_map: (B, 1, f, f): how much the base learner sees something else.
+        similar: (B, 2, f, f) prior masks, of feature 5 and of layer4.
+        distances: (B, K) Gram distances, ``trust`` (B, K) their weights, ``distance`` (B, 1) their weighted sum.
+        matched: Of the transformer.
+        taps: The query's layer2 (on f x f), layer3, layer4 and feature 5; ``support_feature`` (B K, 512, f, f).
+        reduced, query, support: Reduced query, merged query and merged support features.
+    """
+
+    final: Tensor
+    meta: Tensor
+    base: Tensor
+    base_map: Tensor
+    similar: Tensor
+    distances: Tensor
+    trust: Tensor
+    distance: Tensor
+    matched: Matched
+    taps: tuple[Tensor, Tensor, Tensor, Tensor]
+    support_feature: Tensor
+    reduced: Tensor
+    query: Tensor
+    support: Tensor
+
+
+class HDMNetwork(nn.Module):
+    """The network; published parameter names.
+
+    Args:
+        body: The backbone, whose stages become the network's own.
+        base_classes: Classes of the base learner, without background.
+        shots: Supports of an episode; more than one add the weighting of shots.
+    """
+
+    def __init__(self, body: ResNet | VGG16, base_classes: int = 60, shots: int = 1) -> None:
+        super().__init__()
+        self.layer0, self.layer1, self.layer2 = body.layer0, body.layer1, body.layer2
+        self.layer3, self.layer4 = body.layer3, body.layer4
+        last = body.channels[4]
+        self.ppm = PyramidPooling(last)
+        self.cls = nn.Sequential(nn.Conv2d(2 * last, 512, 3, padding=1, bias=False), nn.BatchNorm2d(512))
+        self.base_learnear = nn.Sequential(nn.ReLU(), nn.Dropout2d(0.1), nn.Conv2d(512, base_classes + 1, 1))
+        for part in (self.ppm, self.cls, self.base_learnear):
+            part.requires_grad_(False)
+        width = body.channels[2] + body.channels[3]
+        self.down_supp = nn.Sequential(nn.Conv2d(width, 256, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
+        self.down_query = nn.Sequential(nn.Conv2d(width, 256, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
+        self.query_merge = nn.Sequential(nn.Conv2d(514, WIDTH, 1, bias=False), nn.ReLU())
+        self.supp_merge = nn.Sequential(nn.Conv2d(512, WIDTH, 1, bias=False), nn.ReLU())
+        self.transformer = Transformer()
+        self.gram_merge = nn.Conv2d(2, 1, 1, bias=False)
+        self.cls_merge = nn.Conv2d(2, 1, 1, bias=False)
+        for merge in (self.gram_merge, self.cls_merge):
+            merge.weight.data = torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1)
+        if shots > 1:
+            self.kshot_rw = nn.Sequential(nn.Conv2d(shots, 2, 1), nn.ReLU(), nn.Conv2d(2, shots, 1))
+        self.shots = shots
+
+    def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Ensembled:
+        """Segment (B, 3, S, S) queries by (B, K, 3, S, S) supports and their (B, K, S, S) float masks of 0 and 1.
+
+        Args:
+            query: Standardised pictures.
+            supports: Standardised pictures.
+            masks: Of the supports.
+            left_out: (B,) base class, from 0, that does not count as something else; -1 for none.
+        """
+        batch, shots = supports.shape[:2]
+        mask = masks.flatten(0, 1)[:, None].float()
+        with torch.no_grad():
+            q2, q3, q4, q5 = taps = self._taps(query)
+            s2, s3, s4, s5 = self._taps(supports.flatten(0, 1) * mask)
+            base = self.base_learnear(q5)
+            size = (q3.shape[2], q3.shape[3])
+            small = nearest(mask, size)
+            priors = [
+                prior(support * small, tap.repeat_interleave(shots, 0)).unflatten(0, (batch, shots)).mean(1)
+                for tap, support in ((q5, s5), (q4, s4))
+            ]
+            similar = torch.cat(priors, 1)
+            apart = gram(q2).repeat_interleave(shots, 0) - gram(s2)
+            distances = (apart.flatten(1).norm(dim=1) / apart.shape[1]).reshape(batch, shots)
+        trust = self._trust(distances)
+        distance = (trust * distances).sum(1, keepdim=True)
+
+        reduced = self.down_query(torch.cat([q3, q2], 1))
+        shown = self.down_supp(torch.cat([s3, s2], 1))
+        vectors = masked_average(shown, aligned(mask, size))
+        support = self.supp_merge(torch.cat([shown, vectors.expand_as(shown)], 1))
+        mean = vectors.unflatten(0, (batch, shots)).mean(1)
+        merged = self.query_merge(torch.cat([reduced, mean.expand_as(reduced), 10 * similar], 1))
+        matched: Matched = self.transformer.mix_transformer(merged, support, mask, similar)
+        meta = matched.logits
+
+        probability = meta.softmax(1)
+        base_map = self._something_else(base, left_out)
+        spread = distance[:, :, None, None].expand_as(base_map)
+        foreground = self.gram_merge(torch.cat([probability[:, 1:], spread], 1))
+        background = self.gram_merge(torch.cat([probability[:, :1], spread], 1))
+        background = self.cls_merge(torch.cat([background, base_map], 1))
+        final = torch.cat([background, foreground], 1)
+        return Ensembled(
+            final,
+            meta,
+            base,
+            base_map,
+            similar,
+            distances,
+            trust,
+            distance,
+            matched,
+            taps,
+            s5,
+            reduced,
+            merged,
+            support,
+        )
+
+    def voted(self, supports: Tensor, masks: Tensor) -> Tensor:
+        """(B,) int64: the base class, from 0, that the base learner sees most inside (B, K, S, S) support masks."""
+        with torch.no_grad():
+            feature = self._taps(supports.flatten(0, 1))[3]
+            seen = self.base_learnear(feature).softmax(1)[:, 1:]
+            mask = aligned(masks.flatten(0, 1)[:, None].float(), (feature.shape[2], feature.shape[3]))
+            inside = (seen * mask).sum((2, 3)).unflatten(0, supports.shape[:2]).sum(1)
+        return inside.argmax(1)
+
+    def _taps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """layer2 on layer3's grid, layer3, layer4, and feature 5, the base learner's before its last ReLU."""
+        second = self.layer2(self.layer1(self.layer0(x)))
+        third = self.layer3(second)
+        fourth = self.layer4(third)
+        return aligned(second, (third.shape[2], third.shape[3])), third, fourth, self.cls(self.ppm(fourth))
+
+    def _trust(self, distances: Tensor) -> Tensor:
+        """(B, K) weights of (B, K) distances. As published, weights of the sorted distances stay in sorted order."""
+        if self.shots == 1:
+            return torch.full_like(distances, 1 / distances.shape[1])
+        ordered = distances.sort(dim=1).values
+        return self.kshot_rw(ordered[:, :, None, None])[:, :, 0, 0].softmax(1)
+
+    @staticmethod
+    def _something_else(base: Tensor, left_out: Tensor | None) -> Tensor:
+        """(B, 1, f, f): probability of any base class but the one that is left out."""
+        probability = base.softmax(1)
+        total = probability[:, 1:].sum(1, keepdim=True)
+        if left_out is None:
+            return total
+        index = (left_out + 1).clamp(min=0)
+        own = probability[torch.arange(len(base), device=base.device), index][:, None]
+        return total - own * (left_out >= 0)[:, None, None, None]
+
+
+def distillation(maps: Sequence[Tensor], label: Tensor) -> Tensor:
+    """The coarsest correlation map learns from the label, (B, S, S), every other from the map before it."""
+    teacher = torch.where(label == 1, 1.0, -1e9)[:, None]
+    losses = []
+    for found in maps:
+        student = found[:, None]
+        if teacher.shape[2:] != student.shape[2:]:
+            teacher = functional.interpolate(teacher, size=student.shape[2:], mode="bilinear", align_corners=False)
+        wanted, given = teacher.flatten(1).softmax(1), student.flatten(1).softmax(1)
+        losses.append((wanted * ((wanted + 1e-12).log() - (given + 1e-12).log())).sum(1).mean())
+        teacher = student.detach()
+    return torch.stack(losses).mean()
+
+
+def hdmnet_losses(found: Ensembled, label: Tensor) -> dict[str, Tensor]:
+    """``total`` = ``main`` (cross entropy of final and meta) + ``distil``; (B, S, S) labels, 255 ignored."""
+    side = label.shape[-1]
+    main = functional.cross_entropy(aligned(found.final, side), label, ignore_index=IGNORE)
+    main = main + functional.cross_entropy(aligned(found.meta, side), label, ignore_index=IGNORE)
+    distil = distillation(found.matched.maps, label)
+    return {"total": main + distil, "main": main, "distil": distil}
+
+
+class HDMNetTrainable:
+    """HDMNet as it is trained: all batch norms in evaluation mode, the transformer's too, as published.
+
+    Args:
+        network: The network.
+        base_class: The base learner's class, from 0, of a data set's class; -1 for one that it does not know.
+    """
+
+    def __init__(self, network: HDMNetwork, base_class: Sequence[int]) -> None:
+        self.network: nn.Module = network
+        self.base_class = torch.tensor(base_class)
+
+    def train(self) -> None:
+        """Training mode for the dropout of the learned parts alone."""
+        self.network.eval()
+        for part in ("down_supp", "down_query", "supp_merge", "query_merge", "transformer"):
+            getattr(self.network, part).train()
+        for module in self.network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """The transformer at the rate, the reductions and merges at ten times it; ``kshot_rw`` is not learned."""
+        groups = [{"params": list(self.network.transformer.parameters()), "lr": learning_rate}]
+        for part in ("down_supp", "down_query", "supp_merge", "query_merge", "gram_merge", "cls_merge"):
+            groups.append({"params": list(getattr(self.network, part).parameters()), "lr": 10 * learning_rate})
+        return groups
+
+    def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
+        """``total``, ``main`` and ``distil``; the episode's own class is not something else."""
+        left_out = self.base_class.to(batch.classes.device)[batch.classes]
+        return hdmnet_losses(self._run(batch, left_out), batch.query_label)
+
+    def logits(self, batch: EpisodeBatch) -> Tensor:
+        """(B, S, S) foreground less background."""
+        found = aligned(self._run(batch, None).final, batch.query.shape[-1])
+        return found[:, 1] - found[:, 0]
+
+    def _run(self, batch: EpisodeBatch, left_out: Tensor | None) -> Ensembled:
+        masks = (batch.support_labels == 1).float()
+        found: Ensembled = self.network(batch.query, batch.supports, masks, left_out)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class HDMNetSettings:
+    """What can be set of `hdmnet`.
+
+    Args:
+        checkpoint: Path of a trained network; "" starts from the ImageNet backbone.
+        backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
+        base_learner: ``leave-out``: a base learner of all 80 classes, without the class that it sees most inside the
+            support masks; ``fold``: a fold's base learner, which does not know the target; ``none``: no base learner,
+            the meta logits alone.
+        base_classes: Classes of the base learner.
+        shots: Supports that the network was made for; a network for one takes any number, with equal trust.
+        size: Side of the network's square input: 473 for PASCAL, 633 for COCO.
+        propagation: SAM 2 for the video, by name or path.
+        device: auto, cpu, cuda or mps.
+        dtype: Of SAM 2: auto, float32 or bfloat16.
+    """
+
+    checkpoint: str = ""
+    backbone: str = "resnet50-v2"
+    base_learner: BaseLearner = "leave-out"
+    base_classes: int = 80
+    shots: int = 1
+    size: int = 633
+    propagation: str = "sam2.1-hiera-l"
+    device: str = "auto"
+    dtype: DType = "auto"
+
+
+class HDMNet:
+    """The method ``hdmnet``: the network's mask of the first frame, which SAM 2 carries on."""
+
+    Settings = HDMNetSettings
+
+    def __init__(self, settings: HDMNetSettings | None = None) -> None:
+        self.settings = settings or HDMNetSettings()
+        chosen = self.settings
+        self.device = pick_device(chosen.device)
+        body = build_backbone(chosen.backbone, "whole")
+        if not chosen.checkpoint:
+            self.loaded = weights.load(body, chosen.backbone, imagenet_names)
+        with fresh_layers():
+            self.network = HDMNetwork(body, chosen.base_classes, chosen.shots)
+        if chosen.checkpoint:
+            self.loaded = weights.load(self.network, chosen.checkpoint)
+        self.network.eval().to(self.device)
+        self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
+
+    @staticmethod
+    def needs(settings: HDMNetSettings) -> tuple[str, ...]:
+        """The checkpoints that the method loads."""
+        return (settings.checkpoint or settings.backbone, settings.propagation)
+
+    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+        """The mask of the frame, (H, W) bool."""
+        return Prompt(mask=self.segment_image(supports, frame))
+
+    def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
+        """(H, W) bool: arg-max of the network's two channels at the picture's size."""
+        if not supports:
+            raise IcvosError("hdmnet needs a support; give an image with its mask")
+        if self.settings.shots not in (1, len(supports)):
+            raise IcvosError(f"this hdmnet is for {self.settings.shots} supports, got {len(supports)}; set shots")
+        side = self.settings.size
+        pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
+        masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)
+        with torch.inference_mode():
+            left_out = self.network.voted(pictures, masks) if self.settings.base_learner == "leave-out" else None
+            found = self.network(squash(image, side)[None].to(self.device), pictures, masks, left_out)
+            channels = found.meta if self.settings.base_learner == "none" else found.final
+            full = aligned(channels, (image.shape[0], image.shape[1]))[0]
+        return (full[1] > full[0]).cpu().numpy()
+
+    def propagator(self) -> Sam2Propagator:
+        """What carries the mask through a video."""
+        return self._propagator
+
+    def trainable(self) -> HDMNetTrainable:
+        """The network, as it is trained: a data set's class is the base learner's of the same number."""
+        return HDMNetTrainable(self.network, range(self.settings.base_classes))
+
+    def describe(self) -> dict[str, Any]:
+        """Settings and weights, for the record of a run."""
+        return {
+            "settings": dataclasses.asdict(self.settings) | {"handover": "mask"} | self._propagator.describe(),
+            "weights": [self.loaded.to_json(), self._propagator.loaded.to_json()],
+            "device": str(self.device),
+            "dtype": self._propagator.dtype,
+        }

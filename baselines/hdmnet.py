@@ -316,35 +316,53 @@ def gram(features: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Ensembled:
-    """What the network computes, f the side of its feature map.
+class Compared:
+    """What is known before the transformer, f the side of the feature map.
 
     Args:
-        final: (B, 2, f, f), combined probabilities; channel 1 is foreground.
-        meta: (B, 2, f, f) logits of the meta learner.
+        taps: The query's layer2 (on f x f), layer3, layer4 and feature 5.
+        support_feature: (B K, 512, f, f), feature 5 of the supports.
         base: (B, N, f, f) logits of the base learner, channel 0 is background.
-        base_map: (B, 1, f, f): how much the base learner sees something else.
         similar: (B, 2, f, f) prior masks, of feature 5 and of layer4.
-        distances: (B, K) Gram distances, ``trust`` (B, K) their weights, ``distance`` (B, 1) their weighted sum.
-        matched: Of the transformer.
-        taps: The query's layer2 (on f x f), layer3, layer4 and feature 5; ``support_feature`` (B K, 512, f, f).
-        reduced, query, support: Reduced query, merged query and merged support features.
+        distances: (B, K) Gram distances.
+        trust: (B, K), their weights.
+        distance: (B, 1), their weighted sum.
+        reduced: (B, 256, f, f), reduced query features.
+        prototype: (B, 256, 1, 1), the supports' mean feature.
+        query: (B, 64, f, f), merged query features.
+        support: (B K, 64, f, f), merged support features.
     """
 
-    final: Tensor
-    meta: Tensor
+    taps: tuple[Tensor, Tensor, Tensor, Tensor]
+    support_feature: Tensor
     base: Tensor
-    base_map: Tensor
     similar: Tensor
     distances: Tensor
     trust: Tensor
     distance: Tensor
-    matched: Matched
-    taps: tuple[Tensor, Tensor, Tensor, Tensor]
-    support_feature: Tensor
     reduced: Tensor
+    prototype: Tensor
     query: Tensor
     support: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Ensembled:
+    """What the network computes.
+
+    Args:
+        final: (B, 2, f, f), combined probabilities; channel 1 is foreground.
+        meta: (B, 2, f, f) logits of the meta learner.
+        base_map: (B, 1, f, f): how much the base learner sees something else.
+        matched: Of the transformer.
+        compared: What went into it.
+    """
+
+    final: Tensor
+    meta: Tensor
+    base_map: Tensor
+    matched: Matched
+    compared: Compared
 
 
 class HDMNetwork(nn.Module):
@@ -389,6 +407,15 @@ class HDMNetwork(nn.Module):
             masks: Of the supports.
             left_out: (B,) base class, from 0, that does not count as something else; -1 for none.
         """
+        compared = self.compare(query, supports, masks)
+        mask = masks.flatten(0, 1)[:, None].float()
+        transformer = self.transformer.mix_transformer
+        matched: Matched = transformer(compared.query, compared.support, mask, compared.similar)
+        base_map = something_else(compared.base, left_out)
+        return Ensembled(self.ensemble(matched.logits, compared, base_map), matched.logits, base_map, matched, compared)
+
+    def compare(self, query: Tensor, supports: Tensor, masks: Tensor) -> Compared:
+        """All that comes before the transformer; arguments as of `forward`."""
         batch, shots = supports.shape[:2]
         mask = masks.flatten(0, 1)[:, None].float()
         with torch.no_grad():
@@ -405,40 +432,23 @@ class HDMNetwork(nn.Module):
             apart = gram(q2).repeat_interleave(shots, 0) - gram(s2)
             distances = (apart.flatten(1).norm(dim=1) / apart.shape[1]).reshape(batch, shots)
         trust = self._trust(distances)
-        distance = (trust * distances).sum(1, keepdim=True)
-
         reduced = self.down_query(torch.cat([q3, q2], 1))
         shown = self.down_supp(torch.cat([s3, s2], 1))
         vectors = masked_average(shown, aligned(mask, size))
         support = self.supp_merge(torch.cat([shown, vectors.expand_as(shown)], 1))
-        mean = vectors.unflatten(0, (batch, shots)).mean(1)
-        merged = self.query_merge(torch.cat([reduced, mean.expand_as(reduced), 10 * similar], 1))
-        matched: Matched = self.transformer.mix_transformer(merged, support, mask, similar)
-        meta = matched.logits
+        prototype = vectors.unflatten(0, (batch, shots)).mean(1)
+        merged = self.query_merge(torch.cat([reduced, prototype.expand_as(reduced), 10 * similar], 1))
+        distance = (trust * distances).sum(1, keepdim=True)
+        return Compared(taps, s5, base, similar, distances, trust, distance, reduced, prototype, merged, support)
 
-        probability = meta.softmax(1)
-        base_map = self._something_else(base, left_out)
-        spread = distance[:, :, None, None].expand_as(base_map)
+    def ensemble(self, logits: Tensor, compared: Compared, base_map: Tensor) -> Tensor:
+        """(B, 2, f, f) combined probabilities of (B, 2, f, f) meta logits and what the base learner sees."""
+        probability = logits.softmax(1)
+        spread = compared.distance[:, :, None, None].expand_as(base_map)
         foreground = self.gram_merge(torch.cat([probability[:, 1:], spread], 1))
         background = self.gram_merge(torch.cat([probability[:, :1], spread], 1))
         background = self.cls_merge(torch.cat([background, base_map], 1))
-        final = torch.cat([background, foreground], 1)
-        return Ensembled(
-            final,
-            meta,
-            base,
-            base_map,
-            similar,
-            distances,
-            trust,
-            distance,
-            matched,
-            taps,
-            s5,
-            reduced,
-            merged,
-            support,
-        )
+        return torch.cat([background, foreground], 1)
 
     def voted(self, supports: Tensor, masks: Tensor) -> Tensor:
         """(B,) int64: the base class, from 0, that the base learner sees most inside (B, K, S, S) support masks."""
@@ -463,16 +473,16 @@ class HDMNetwork(nn.Module):
         ordered = distances.sort(dim=1).values
         return self.kshot_rw(ordered[:, :, None, None])[:, :, 0, 0].softmax(1)
 
-    @staticmethod
-    def _something_else(base: Tensor, left_out: Tensor | None) -> Tensor:
-        """(B, 1, f, f): probability of any base class but the one that is left out."""
-        probability = base.softmax(1)
-        total = probability[:, 1:].sum(1, keepdim=True)
-        if left_out is None:
-            return total
-        index = (left_out + 1).clamp(min=0)
-        own = probability[torch.arange(len(base), device=base.device), index][:, None]
-        return total - own * (left_out >= 0)[:, None, None, None]
+
+def something_else(base: Tensor, left_out: Tensor | None) -> Tensor:
+    """(B, 1, f, f): probability, by (B, N, f, f) base logits, of any base class but the one that is left out."""
+    probability = base.softmax(1)
+    total = probability[:, 1:].sum(1, keepdim=True)
+    if left_out is None:
+        return total
+    index = (left_out + 1).clamp(min=0)
+    own = probability[torch.arange(len(base), device=base.device), index][:, None]
+    return total - own * (left_out >= 0)[:, None, None, None]
 
 
 def distillation(maps: Sequence[Tensor], label: Tensor) -> Tensor:
@@ -575,16 +585,17 @@ class HDMNet:
     """The method ``hdmnet``: the network's mask of the first frame, which SAM 2 carries on."""
 
     Settings = HDMNetSettings
+    make: type[HDMNetwork] = HDMNetwork
 
     def __init__(self, settings: HDMNetSettings | None = None) -> None:
-        self.settings = settings or HDMNetSettings()
+        self.settings = settings or self.Settings()
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint:
             self.loaded = weights.load(body, chosen.backbone, imagenet_names)
         with fresh_layers():
-            self.network = HDMNetwork(body, chosen.base_classes, chosen.shots)
+            self.network = self.make(body, chosen.base_classes, chosen.shots)
         if chosen.checkpoint:
             self.loaded = weights.load(self.network, chosen.checkpoint)
         self.network.eval().to(self.device)
@@ -602,9 +613,9 @@ class HDMNet:
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: arg-max of the network's two channels at the picture's size."""
         if not supports:
-            raise IcvosError("hdmnet needs a support; give an image with its mask")
+            raise IcvosError(f"{type(self).__name__} needs a support; give an image with its mask")
         if self.settings.shots not in (1, len(supports)):
-            raise IcvosError(f"this hdmnet is for {self.settings.shots} supports, got {len(supports)}; set shots")
+            raise IcvosError(f"this network is for {self.settings.shots} supports, got {len(supports)}; set shots")
         side = self.settings.size
         pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
         masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)

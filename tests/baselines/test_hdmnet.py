@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from baselines.hdmnet import HDMNet, HDMNetSettings, HDMNetTrainable, HDMNetwork, hdmnet_losses
+from baselines.hdmnet import HDMNet, HDMNetSettings, HDMNetTrainable, HDMNetwork, hdmnet_losses, something_else
 from icvos.errors import IcvosError
 from icvos.masks import encode_binary
 from icvos.method import Support
@@ -50,19 +50,21 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
         own = torch.tensor([6])
         losses = hdmnet_losses(network(query, supports, masks, own), label)
         base_label = torch.where(label == 1, 7, label)
-        base_loss = functional.cross_entropy(aligned(found.base, label.shape[-1]), base_label, ignore_index=255)
-    values = {f"query_layer{index + 2}_mean": found.taps[index].mean(1, keepdim=True) for index in range(3)}
+        base_loss = functional.cross_entropy(
+            aligned(found.compared.base, label.shape[-1]), base_label, ignore_index=255
+        )
+    values = {f"query_layer{index + 2}_mean": found.compared.taps[index].mean(1, keepdim=True) for index in range(3)}
     values |= {
-        "query_base_feature_mean": found.taps[3].mean(1, keepdim=True),
-        "support_base_feature_mean": found.support_feature.mean(1, keepdim=True),
-        "similarity": found.similar,
-        "gram_distance": found.distances,
-        "gram_weights": found.trust,
-        "gram_value": found.distance,
-        "query_reduced_mean": found.reduced.mean(1, keepdim=True),
-        "query_merged_mean": found.query.mean(1, keepdim=True),
-        "support_merged_mean": found.support.mean(1, keepdim=True),
-        "base_low_4": found.base[:, :4],
+        "query_base_feature_mean": found.compared.taps[3].mean(1, keepdim=True),
+        "support_base_feature_mean": found.compared.support_feature.mean(1, keepdim=True),
+        "similarity": found.compared.similar,
+        "gram_distance": found.compared.distances,
+        "gram_weights": found.compared.trust,
+        "gram_value": found.compared.distance,
+        "query_reduced_mean": found.compared.reduced.mean(1, keepdim=True),
+        "query_merged_mean": found.compared.query.mean(1, keepdim=True),
+        "support_merged_mean": found.compared.support.mean(1, keepdim=True),
+        "base_low_4": found.compared.base[:, :4],
         "base_map": found.base_map,
         "meta_low": found.meta,
         "final_low": found.final,
@@ -118,7 +120,7 @@ def test_frames_of_any_size(tmp_path: Path, method: HDMNet, shots: int, base_lea
 def test_left_out_class_is_not_something_else() -> None:
     base = torch.randn(2, 5, 3, 3, generator=torch.Generator().manual_seed(0))
     probability = base.softmax(1)
-    found = HDMNetwork._something_else(base, torch.tensor([1, -1]))
+    found = something_else(base, torch.tensor([1, -1]))
     assert torch.allclose(found[0, 0], probability[0, 1] + probability[0, 3] + probability[0, 4], atol=1e-6)
     assert torch.allclose(found[1, 0], probability[1, 1:].sum(0), atol=1e-6)
 

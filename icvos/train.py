@@ -1,7 +1,7 @@
 """The training loop of all methods that learn: episodes in, the best checkpoint by validation mIoU out.
 
-It runs on `accelerate`: one CPU or GPU as it is, many by ``accelerate launch`` or ``torchrun``. Everything random follows
-from the seed, the epoch, the step and the process, so a run that was killed and resumed goes on as if nothing had happened.
+It runs on `accelerate`: one CPU or GPU as it is, many by ``accelerate launch`` or ``torchrun``. Everything random
+follows from the seed, the epoch, the step and the process, so a run that was killed goes on as if it had not been.
 
 In the output folder: ``best.safetensors`` (the network's own names, with a provenance header), ``last/`` (all that a
 resumed run needs), ``log.jsonl`` (every step's losses, every validation), and TensorBoard's event files.
@@ -75,7 +75,9 @@ class _Losses(nn.Module):
         return self.trainable.losses(batch)
 
 
-def train(recipe: Recipe, trainable: Trainable, episodes: Episodes, out: Path, report: Report, workers: int = 0) -> Path:
+def train(
+    recipe: Recipe, trainable: Trainable, episodes: Episodes, out: Path, report: Report, workers: int = 0
+) -> Path:
     """Train, resuming what ``out`` holds of the same recipe; the path of the best checkpoint.
 
     Args:
@@ -90,6 +92,9 @@ def train(recipe: Recipe, trainable: Trainable, episodes: Episodes, out: Path, r
     from accelerate.utils import DistributedDataParallelKwargs
 
     accelerator = Accelerator(
+        cpu=not (
+            torch.cuda.is_available() or torch.backends.mps.is_available()
+        ),  # else torchrun's processes stay apart
         mixed_precision=recipe.precision,
         gradient_accumulation_steps=recipe.accumulate,
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=isinstance(trainable, TakesTurns))],
@@ -103,7 +108,9 @@ def train(recipe: Recipe, trainable: Trainable, episodes: Episodes, out: Path, r
     together = recipe.batch * accelerator.num_processes  # episodes of one step
     steps = (recipe.episodes or len(episodes)) // together  # of one epoch
     if steps == 0:
-        raise IcvosError(f"{recipe.episodes or len(episodes)} episodes are fewer than one batch of {together}; lower batch")
+        raise IcvosError(
+            f"{recipe.episodes or len(episodes)} episodes are fewer than one batch of {together}; lower batch"
+        )
     total = steps * recipe.epochs
     done, best = resume(accelerator, out, recipe, episodes, accelerator.num_processes)
     log = Log(out, accelerator.is_main_process, done)
@@ -127,7 +134,9 @@ def train(recipe: Recipe, trainable: Trainable, episodes: Episodes, out: Path, r
             done = step + 1
             figures = {name: float(accelerator.reduce(value.detach(), "mean")) for name, value in found.items()}
             if not math.isfinite(figures[turn]):
-                raise IcvosError(f"{out}: the loss of step {done} is {figures[turn]}; lower learning_rate in a new --out")
+                raise IcvosError(
+                    f"{out}: the loss of step {done} is {figures[turn]}; lower learning_rate in a new --out"
+                )
             log.write("train", done, figures | {"learning_rate": recipe.learning_rate * factor})
             report(done, total, figures)
             if done % recipe.save_every == 0 and done % steps:
@@ -319,7 +328,9 @@ class Log:
         kept = []
         if self.path.is_file():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = list(itertools.takewhile(lambda line: line.endswith("\n") and json.loads(line)["step"] <= done, lines))
+            kept = list(
+                itertools.takewhile(lambda line: line.endswith("\n") and json.loads(line)["step"] <= done, lines)
+            )
         self.path.write_text("".join(kept), encoding="utf-8")
         from torch.utils.tensorboard import SummaryWriter
 

@@ -1,8 +1,8 @@
 """ResNet-50, 101 and 152 with the deep stem (64-64-128) and dilated last stages, as PSPNet's code family has it.
 
 This is neither torchvision's ResNet, whose stem is one 7x7 convolution, nor the "v1c/d" kind, whose stem is 32-32-64.
-Published names: ``layer0`` is a numbered sequence (conv, norm, ReLU three times, pooling), the others have torchvision's
-inner names.
+Published names: ``layer0`` is a numbered sequence (conv, norm, ReLU three times, pooling), the others have
+torchvision's inner names.
 """
 
 from typing import Literal

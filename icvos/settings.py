@@ -35,6 +35,10 @@ def _read(name: str, value: Any, kind: Any) -> Any:
     if type(None) in choices and value.lower() in ("none", ""):
         return None
     target = next(choice for choice in choices if choice is not type(None))
+    if typing.get_origin(target) is typing.Literal:
+        if value not in typing.get_args(target):
+            raise IcvosError(f"setting {name}={value}: choose from {', '.join(map(str, typing.get_args(target)))}")
+        return value
     try:
         if target is bool:
             return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]

@@ -39,11 +39,23 @@ class Trainable(Protocol):
         ...
 
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
-        """Scalars by name; ``total`` is what is minimised."""
+        """Scalars by name; ``total`` is what is minimised (but see `TakesTurns`)."""
         ...
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S) float32: above 0 where the query shows the class. ``query_label`` is not looked at."""
+        ...
+
+
+@runtime_checkable
+class TakesTurns(Protocol):
+    """A trainable whose optimisers take turns, as those of a network and of its adversary do.
+
+    A parameter group's ``turn`` names the loss whose steps move it; without one that is ``total``.
+    """
+
+    def turn(self, iteration: int) -> str:
+        """The name of the loss that is minimised at this iteration of an epoch, from 0; called before `losses`."""
         ...
 
 

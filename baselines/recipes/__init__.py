@@ -1,0 +1,1 @@
+"""Training recipes with the papers' settings, as TOML files."""

@@ -1,0 +1,169 @@
+"""The training loop: it learns, resumes exactly, and many processes equal one with a larger batch."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from icvos.errors import IcvosError
+from icvos.models.weights import read_state
+from icvos.recipe import Recipe, read_recipe, shipped_recipes
+from icvos.train import schedule, train
+from tests.icvos.toy_training import Discs, Toy, recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def lines(out: Path, kind: str) -> list[dict]:
+    found = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [line for line in found if line["kind"] == kind]
+
+
+def run(out: Path, dropout: float = 0.0, **changes: object) -> Toy:
+    toy = Toy(dropout)
+    train(recipe(**changes), toy, Discs(), out, lambda *figures: None)
+    return toy
+
+
+def script(*arguments: object, processes: int = 1) -> list[str]:
+    start = [sys.executable, "-m"]
+    if processes > 1:
+        start += ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"]
+    return [*start, "tests.icvos.toy_training", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def test_learns_and_writes_what_it_says(tmp_path: Path) -> None:
+    untrained = Toy()
+    frozen = {name: tensor.clone() for name, tensor in untrained.network.frozen.state_dict().items()}
+    toy = run(tmp_path, epochs=6)
+    losses = [line["total"] for line in lines(tmp_path, "train")]
+    assert len(losses) == 48
+    assert losses[-1] < 0.6 * losses[0]
+    scores = [line["miou"] for line in lines(tmp_path, "validation")]
+    assert len(scores) == 6
+    assert scores[-1] > 0.9
+    for name, tensor in toy.network.frozen.state_dict().items():
+        assert torch.equal(tensor, frozen[name]), name
+    state = read_state(tmp_path / "best.safetensors")
+    assert state.keys() == toy.network.state_dict().keys()
+    with safe_open(tmp_path / "best.safetensors", "pt") as file:
+        header = file.metadata()
+    assert json.loads(header["recipe"])["epochs"] == 6
+    assert json.loads(header["validation"])["miou"] == max(scores)
+    assert list(tmp_path.glob("events.out.tfevents*"))
+
+
+@pytest.mark.parametrize("stop_after", [2, 7, 8, 11])
+def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path, stop_after: int) -> None:
+    whole = run(tmp_path / "whole", dropout=0.3)
+
+    class StopError(Exception):
+        """What ends the first part."""
+
+    def stop(step: int, *rest: object) -> None:  # noqa: ARG001
+        if step == stop_after:
+            raise StopError
+
+    with pytest.raises(StopError):
+        train(recipe(), Toy(0.3), Discs(), tmp_path / "parts", stop)
+    resumed = run(tmp_path / "parts", dropout=0.3)
+    assert lines(tmp_path / "parts", "train") == lines(tmp_path / "whole", "train")
+    assert lines(tmp_path / "parts", "validation") == lines(tmp_path / "whole", "validation")
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, resumed.network.state_dict()[name]), name
+    run(tmp_path / "parts", dropout=0.3)  # a finished run is left as it is
+    assert len(lines(tmp_path / "parts", "train")) == 16
+
+
+def test_killed_run_goes_on(tmp_path: Path) -> None:
+    command = script(tmp_path / "killed", 1, 0.3)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment())
+    log = tmp_path / "killed" / "log.jsonl"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (log.is_file() and log.read_text().count("\n") >= 5):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    subprocess.run(command, cwd=ROOT, env=environment(), check=True)
+    subprocess.run(script(tmp_path / "whole", 1, 0.3), cwd=ROOT, env=environment(), check=True)
+    assert lines(tmp_path / "killed", "train") == lines(tmp_path / "whole", "train")
+    assert not list((tmp_path / "killed").glob(".partial*"))
+
+
+def test_two_processes_equal_one_with_the_doubled_batch(tmp_path: Path) -> None:
+    subprocess.run(script(tmp_path / "two", 2, 0, processes=2), cwd=ROOT, env=environment(), check=True)
+    subprocess.run(script(tmp_path / "one", 4, 0), cwd=ROOT, env=environment(), check=True)
+    two, one = lines(tmp_path / "two", "train"), lines(tmp_path / "one", "train")
+    assert [line["total"] for line in two] == pytest.approx([line["total"] for line in one], rel=1e-5)
+    state, other = (read_state(tmp_path / name / "best.safetensors") for name in ("two", "one"))
+    for name in other:
+        assert torch.allclose(state[name], other[name], rtol=1e-5, atol=1e-6), name
+    assert lines(tmp_path / "two", "validation") == lines(tmp_path / "one", "validation")
+
+
+def test_accumulated_gradients_equal_one_large_batch(tmp_path: Path) -> None:
+    parts = run(tmp_path / "parts", batch=1, accumulate=2, schedule="constant")
+    whole = run(tmp_path / "whole", batch=2, schedule="constant")
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.allclose(tensor, parts.network.state_dict()[name], rtol=1e-5, atol=1e-6), name
+
+
+def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
+    run(tmp_path, epochs=1)
+    with pytest.raises(IcvosError, match="another epochs"):
+        run(tmp_path, epochs=3)
+
+
+def test_batch_larger_than_the_data(tmp_path: Path) -> None:
+    with pytest.raises(IcvosError, match="fewer than one batch of 40"):
+        run(tmp_path, batch=40)
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "expected"),
+    [("cosine", 0, 1.0), ("cosine", 50, 0.5), ("poly", 0, 0.99**0.9), ("poly", 99, 0.0), ("constant", 7, 1.0)],
+)
+def test_schedule(kind: str, step: int, expected: float) -> None:
+    assert schedule(kind, step, 100) == pytest.approx(expected)
+
+
+def test_recipe_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('method = "vrp-sam"\nscale = [0.9, 1.1]\n[settings]\nqueries = 25\n')
+    found = read_recipe(str(path), {"epochs": "3", "settings.backbone": "vgg16-bn"})
+    assert found == Recipe("vrp-sam", {"queries": 25, "backbone": "vgg16-bn"}, scale=(0.9, 1.1), epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = 3", "names no method"),
+        ('method = "x"\nepoch = 3', "unknown setting 'epoch'; did you mean epochs"),
+        ('method = "x"\nepochs = 0', "must be 1 or more"),
+        ('method = "x"\nschedule = "step"', "choose from cosine, poly, constant"),
+        ("method = ", "is not TOML"),
+    ],
+)
+def test_wrong_recipe(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(IcvosError, match=message):
+        read_recipe(str(path))
+
+
+def test_shipped_recipes_are_right() -> None:
+    names = shipped_recipes()
+    assert names
+    for name in names:
+        assert read_recipe(name).method

@@ -8,7 +8,7 @@ Methods are found by the entry point group ``icvos.methods``.
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -125,15 +125,21 @@ def method_names() -> list[str]:
     return sorted({point.name for point in entry_points(group="icvos.methods")})
 
 
-def load_method(name: str, settings: Mapping[str, Any] | None = None) -> Method | Segmenter:
-    """Build the method called ``name``; ``settings`` go over the defaults of its ``Settings`` dataclass."""
+def find_method(name: str) -> EntryPoint:
+    """Where the method called ``name`` is; nothing is imported. Raises `IcvosError` with the nearest name."""
     found = [point for point in entry_points(group="icvos.methods") if point.name == name]
     if not found:
         near = difflib.get_close_matches(name, method_names(), n=1)
         hint = f"did you mean {near[0]}?" if near else f"installed: {', '.join(method_names())}"
         raise IcvosError(f"unknown method {name!r}; {hint}")
+    return found[0]
+
+
+def load_method(name: str, settings: Mapping[str, Any] | None = None) -> Method | Segmenter:
+    """Build the method called ``name``; ``settings`` go over the defaults of its ``Settings`` dataclass."""
+    found = find_method(name)
     try:
-        factory = found[0].load()
+        factory = found.load()
     except ModuleNotFoundError as error:
         raise IcvosError(f"method {name} needs the package {error.name}; run: pip install 'icvos[models]'") from error
     kind = getattr(factory, "Settings", None)

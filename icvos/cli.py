@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from icvos.commands import analysis, curate, evaluate, results, source, weights
+from icvos.commands import analysis, curate, evaluate, methods, profile, results, source, weights
 from icvos.errors import IcvosError
 
 
@@ -41,7 +41,8 @@ main.add_command(source.info)
 main.add_command(source.smallworld)
 main.add_command(curate.curate)
 main.add_command(weights.weights)
-main.add_command(evaluate.methods)
+main.add_command(methods.methods)
+main.add_command(profile.profile)
 main.add_command(evaluate.evaluate)
 main.add_command(evaluate.predict)
 main.add_command(results.score)

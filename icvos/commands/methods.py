@@ -21,9 +21,7 @@ def methods(context: click.Context) -> None:
 @RANDOM_WEIGHTS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 @click.pass_context
-def check(
-    context: click.Context, name: str, pairs: tuple[str, ...], frames: int, allow_random_weights: bool, as_json: bool
-) -> None:
+def check(context: click.Context, name: str, pairs: tuple[str, ...], frames: int, random: bool, as_json: bool) -> None:
     """Run a method on small drawn videos and say which promises it keeps. Exit status 1 if one is broken."""
     import dataclasses
     import json
@@ -40,7 +38,7 @@ def check(
 
     settings = evaluate.parse_settings(pairs)
     find_method(name)
-    with tempfile.TemporaryDirectory(prefix="icvos-check-") as folder, random_weights_allowed(allow_random_weights):
+    with tempfile.TemporaryDirectory(prefix="icvos-check-") as folder, random_weights_allowed(random):
         checks = check_method(lambda: load_method(name, settings), Path(folder), frames=frames, report=report)
     failed = sum(check.status == "FAILED" for check in checks)
     if as_json:

@@ -40,7 +40,7 @@ def profile(name: str, pairs: tuple[str, ...], **given: Any) -> None:
     size = parse_size(given["size"])
     with (
         tempfile.TemporaryDirectory(prefix="icvos-profile-") as folder,
-        random_weights_allowed(given["allow_random_weights"]),
+        random_weights_allowed(given["random"]),
     ):
         method = load_method(name, parse_settings(pairs))
         trial = make_trial(Path(folder), size, given["frames"], max(1, given["shots"]))

@@ -6,8 +6,9 @@ published few-shot masks. Both leave crowd regions out: the published masks do, 
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,7 +19,7 @@ from curation.outlines import Rule, area, class_runs
 from curation.sources.layout import find_root, has_coco_annotations, only_one
 from icvos.categories import BY_CATEGORY_ID, category
 from icvos.errors import IcvosError
-from icvos.masks import decode_rle, rle_runs, whole_image_size
+from icvos.masks import decode_rle, read_ids, rle_runs, whole_image_size
 from icvos.storage import read_json
 
 FARTHEST = 4  # in longer sides of the image: how far out a polygon may reach before it is taken for damage
@@ -84,7 +85,7 @@ class Coco:
 
         Raises `IcvosError` for another data set, two candidates, a JSON of another schema, or no image on disk.
         """
-        place = find_root(Path(root), "coco", has_coco_annotations, EXPECTED)
+        place = find_coco(root)
         path = _annotation_file(place, split)
         split = path.stem.removeprefix("instances_")
         value = read_json(path, "COCO instance annotations", _compact)
@@ -151,6 +152,34 @@ class Coco:
                 f"{self.annotation_file}: outline of an instance in image {image.id} is neither polygons nor an RLE of "
                 f"{image.width}x{image.height} pixels ({error}); fetch the annotations again"
             ) from error
+
+
+def find_coco(root: Path | str) -> Path:
+    """The folder of COCO in ``root`` or one below it; raises `IcvosError` for another data set or two candidates."""
+    return find_root(Path(root), "coco", has_coco_annotations, EXPECTED)
+
+
+def has_split(place: Path, split: str) -> bool:
+    """Whether the COCO in ``place`` has the annotations and the images of a split."""
+    images = (place / split, place / "images" / split)
+    return (place / "annotations" / f"instances_{split}.json").is_file() and any(map(Path.is_dir, images))
+
+
+def class_pngs(place: Path, split: str) -> dict[Path, Callable[[], np.ndarray]]:
+    """Every image file of ``split`` that has a PNG of class numbers, with what reads it.
+
+    They lie in ``annotations/<split>/<image>.png``, as few-shot data sets ship them.
+    """
+    folder, images = place / "annotations" / split, _image_folder(place, split)
+    masks = {path.stem: path for path in folder.glob("*.png")}
+    found = {
+        path: partial(read_ids, masks[path.stem])
+        for path in sorted(images.iterdir())
+        if path.suffix == ".jpg" and path.stem in masks
+    }
+    if not found:
+        raise IcvosError(f"{folder}: no <image>.png of an image in {images}; fetch them, or make masks by another rule")
+    return dict(found)
 
 
 def _to_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:

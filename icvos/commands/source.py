@@ -232,9 +232,13 @@ def _print_manifest(manifest: dict[str, Any], root: Path) -> None:
 @click.command()
 @click.argument("benchmark", type=FOLDER)
 def info(benchmark: Path) -> None:
-    """Show what a benchmark holds."""
+    """Show what a benchmark of videos or of images holds."""
     from icvos.benchmark import Benchmark
+    from icvos.commands.episodes import show_image_benchmark
+    from icvos.episodes import ImageBenchmark, is_image_benchmark
 
+    if is_image_benchmark(benchmark):
+        return show_image_benchmark(ImageBenchmark.open(benchmark))
     opened = Benchmark.open(benchmark)
     if opened.manifest:
         return _print_manifest(opened.manifest, benchmark)

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from curation.lists import Listing, read_listing
-from curation.outlines import Rule
 from curation.pictures import Source, from_annotations, from_class_pngs
-from curation.sources.coco import Coco, class_pngs, find_coco, has_split
+from curation.sources.coco import Coco, Rule, class_pngs, find_coco, has_split
 from curation.sources.pascal import Pascal
 from icvos.categories import COCO, PASCAL
 

@@ -13,7 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from curation.episode_plan import OF_COCO, Plan, class_names, fold_classes
+from curation.episode_plan import OF_COCO, EpisodeOptions, Name, Plan, class_names, fold_classes
 from curation.lists import picture_key
 from icvos.episodes import FORMAT, MANIFEST, Picture, manifest_text, picture_json, pictures_text
 from icvos.errors import IcvosError
@@ -69,7 +69,7 @@ def _folds(plan: Plan, by_class: Mapping[int, Sequence[str]], warnings: list[str
         if len(asked) < len(test):
             few = ", ".join(names[kind] for kind in test if kind not in asked)
             warnings.append(f"fold {number}: never asked, having fewer than 2 pictures in {plan.val.split}: {few}")
-        folds.append({"test": test, "train": train, "episodes": _draw(plan, number, asked, by_class)})
+        folds.append({"test": test, "train": train, "episodes": draw(plan.name, number, asked, by_class, plan.options)})
     if not any(fold["episodes"] for fold in folds):
         raise IcvosError(f"{plan.val.images}: no class has 2 pictures, so nothing can be asked; give more pictures")
     return folds
@@ -100,28 +100,35 @@ def pictures_by_class(pictures: Iterable[Picture]) -> dict[int, list[str]]:
     return found
 
 
-def _draw(plan: Plan, fold: int, asked: Sequence[int], by_class: Mapping[int, Sequence[str]]) -> list[Drawn]:
-    """The episodes of a fold: of COCO a class, then a query; of PASCAL the queries in turn, then a class of each."""
-    if not asked:
-        return []
+def draw(
+    name: Name, fold: int, asked: Sequence[int], by_class: Mapping[int, Sequence[str]], options: EpisodeOptions
+) -> list[Drawn]:
+    """The episodes of a fold: of COCO a class, then a query; of PASCAL the queries in turn, then a class of each.
+
+    Args:
+        name: Which benchmark.
+        fold: Its number, which goes into the draws.
+        asked: The classes that may be drawn.
+        by_class: The names of the pictures of each class, two or more.
+        options: How many episodes, and supports of each.
+    """
     classes_of: dict[str, list[int]] = {}
     for kind in asked:
-        for name in by_class[kind]:
-            classes_of.setdefault(name, []).append(kind)
+        for picture in by_class[kind]:
+            classes_of.setdefault(picture, []).append(kind)
     queries = sorted(classes_of)
     drawn = []
-    for index in range(plan.options.episodes):
-        seed = f"{plan.name}/{fold}/{index}"
-        if plan.name in OF_COCO:
+    for index in range(options.episodes if asked else 0):
+        seed = f"{name}/{fold}/{index}"
+        if name in OF_COCO:
             kind = _first(seed, asked, 1)[0]
-            ranked = _first(seed, by_class[kind], plan.options.max_shots + 1, picture_key)
-            query, supports = ranked[0], ranked[1:]
+            query, *supports = _first(seed, by_class[kind], options.max_shots + 1, picture_key)
         else:
             query = queries[index % len(queries)]
             kind = _first(seed, classes_of[query], 1)[0]
-            others = [name for name in by_class[kind] if name != query]
-            supports = _first(seed, others, plan.options.max_shots, picture_key)
-        drawn.append((kind, query, list(islice(cycle(supports), plan.options.max_shots))))
+            others = [picture for picture in by_class[kind] if picture != query]
+            supports = _first(seed, others, options.max_shots, picture_key)
+        drawn.append((kind, query, list(islice(cycle(supports), options.max_shots))))
     return drawn
 
 

@@ -14,8 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from curation.lists import Listing, picture_key
-from curation.outlines import Rule, area, counts
-from curation.sources.coco import MIN_PIXELS, Coco
+from curation.outlines import area, counts
+from curation.sources.coco import MIN_PIXELS, Coco, Rule
 from icvos.episodes import IGNORED, Picture
 from icvos.errors import IcvosError
 from icvos.masks import encode_rle, whole_image_size

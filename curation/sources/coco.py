@@ -9,19 +9,21 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from curation.outlines import Rule, area, class_runs
+from curation.outlines import area, painted, tidy
 from curation.sources.layout import find_root, has_coco_annotations, only_one
 from icvos.categories import BY_CATEGORY_ID, category
 from icvos.errors import IcvosError
-from icvos.masks import decode_rle, read_ids, rle_runs, whole_image_size
+from icvos.masks import compress_rle, decode_rle, read_ids, rle_runs, whole_image_size
 from icvos.storage import read_json
 
+Rule = Literal["union", "painted"]
 FARTHEST = 4  # in longer sides of the image: how far out a polygon may reach before it is taken for damage
 MIN_PIXELS = 2 * 32 * 32  # the published few-shot lists take an image for a class from this many pixels on
 EXPECTED = "annotations/instances_val2017.json and val2017/, or the same of 2014"
@@ -123,7 +125,12 @@ class Coco:
 
     def outlines(self, image: CocoImage, rule: Rule = "union") -> dict[int, np.ndarray]:
         """The run lengths of every class that is in ``image`` (`curation.outlines`), without opening the image."""
-        return class_runs(((found.class_index, self._runs(image, found)) for found in self._of(image)), rule)
+        instances = self._instances.get(image.id, [])
+        if rule == "painted":  # what is of one class and painted in a row is united at once
+            return painted((kind, self._runs(image, same)) for kind, same in groupby(instances, key=_class_of))
+        classes = groupby(sorted(instances, key=_class_of), key=_class_of)
+        found = {kind: tidy(self._runs(image, same)) for kind, same in classes}
+        return {kind: runs for kind, runs in found.items() if area(runs)}
 
     def part(self, images: Iterable[CocoImage]) -> "Coco":
         """The same split with these images alone, to be sent to another process."""
@@ -141,17 +148,20 @@ class Coco:
         images = self.images_of(class_index)
         return tuple(image for image in images if self.class_area(image, class_index, rule) >= min_pixels)
 
-    def _of(self, image: CocoImage) -> list[Instance]:
-        return self._instances.get(image.id, [])
-
-    def _runs(self, image: CocoImage, found: Instance) -> np.ndarray:
+    def _runs(self, image: CocoImage, instances: Iterable[Instance]) -> np.ndarray:
+        """The run lengths of the union of some instances."""
         try:
-            return rle_runs(_to_rle(found.segmentation, image.height, image.width))[2]
+            rles = [_to_rle(found.segmentation, image.height, image.width) for found in instances]
+            return rle_runs(rles[0] if len(rles) == 1 else coco_mask.merge(rles))[2]
         except (TypeError, ValueError, KeyError) as error:
             raise IcvosError(
                 f"{self.annotation_file}: outline of an instance in image {image.id} is neither polygons nor an RLE of "
                 f"{image.width}x{image.height} pixels ({error}); fetch the annotations again"
             ) from error
+
+
+def _class_of(found: Instance) -> int:
+    return found.class_index
 
 
 def find_coco(root: Path | str) -> Path:
@@ -183,18 +193,18 @@ def class_pngs(place: Path, split: str) -> dict[Path, Callable[[], np.ndarray]]:
 
 
 def _to_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
-    """An RLE of either kind from polygons or an RLE; raises ValueError and the like for anything else."""
+    """The compressed RLE of polygons or of either kind of RLE; raises ValueError and the like for anything else."""
     if isinstance(segmentation, list):
         polygons = [polygon for polygon in segmentation if len(polygon) >= 6]  # fewer points enclose nothing
         if not polygons:
-            return {"size": [height, width], "counts": [height * width]}
+            return compress_rle({"size": [height, width], "counts": [height * width]})
         if not all(np.abs(polygon).max() <= FARTHEST * max(height, width) for polygon in polygons):
             raise ValueError("a polygon far outside the picture")  # or NaN: filling it would take all memory
         return dict(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width)))
     size = [int(value) for value in segmentation["size"]]
     if size != [height, width]:
         raise ValueError(f"an RLE of {size[1]}x{size[0]} pixels")
-    return dict(segmentation)
+    return compress_rle(segmentation)
 
 
 def _compact(value: dict[str, Any]) -> dict[str, Any]:

@@ -340,7 +340,7 @@ def _turns(seed: int, scale: str, first: int, number: int) -> Iterator[tuple[Pic
     for index in range(number):
         kind, turn = KINDS[index % len(KINDS)], index // len(KINDS)
         others = [other for other in KINDS if other is not kind and set(other.habitats) & set(kind.habitats)]
-        cast = [kind, *([others[turn // 2 % len(others)]] if turn % 2 and others else [])]
+        cast = [kind, *([others[(index + turn // 2) % len(others)]] if turn % 2 and others else [])]
         names = tuple(found.category.name for found in cast)
         yield world.picture(first + index, names, sizes[index % len(sizes)], least_px=SUPPORT_PX), set()
 

@@ -169,10 +169,10 @@ def find_coco(root: Path | str) -> Path:
     return find_root(Path(root), "coco", has_coco_annotations, EXPECTED)
 
 
-def has_split(place: Path, split: str) -> bool:
-    """Whether the COCO in ``place`` has the annotations and the images of a split."""
-    images = (place / split, place / "images" / split)
-    return (place / "annotations" / f"instances_{split}.json").is_file() and any(map(Path.is_dir, images))
+def has_split(place: Path, split: str, png: bool = False) -> bool:
+    """Whether the COCO in ``place`` has the images of a split and its annotations, or its ``png`` of class numbers."""
+    annotations = place / "annotations" / (split if png else f"instances_{split}.json")
+    return annotations.exists() and any(map(Path.is_dir, (place / split, place / "images" / split)))
 
 
 def class_pngs(place: Path, split: str) -> dict[Path, Callable[[], np.ndarray]]:

@@ -138,7 +138,8 @@ def test_published_pngs_of_coco_are_read(coco: Path, tmp_path: Path) -> None:
         write_mask(coco / "annotations" / "val2014" / f"{number:012d}.png", numbers_of(objects), "L")
     (coco / "annotations" / "instances_val2014.json").rename(coco / "annotations" / "instances_val2017.json")
     (coco / "val2017").mkdir()
-    benchmark, _ = built(plan_coco("coco-20i", coco, EVALUATION, "png", options=FEW), tmp_path / "out")
+    benchmark, warnings = built(plan_coco("coco-20i", coco, Splits(), "png", options=FEW), tmp_path / "out")
+    assert warnings[0].endswith("so this is for evaluation only")
     assert len(benchmark.validation) == 7
     assert np.array_equal(benchmark.validation["000000000005.jpg"].class_map(), numbers_of(PICTURES[5]))
 

@@ -1,8 +1,8 @@
 """`icvos episodes`: an image benchmark of few-shot segmentation, with frozen evaluation episodes.
 
 What is drawn comes from SHA-256 of names, as supports do: each candidate has a rank of its own in each draw, and the
-first ones win. A draw is therefore uniform, and the same on any machine and for COCO 2014 and 2017, whose image ids agree.
-A picture of COCO that is added or taken away changes only the episodes that it comes into or was in.
+first ones win. A draw is therefore uniform, and the same on any machine and for COCO 2014 and 2017, whose image ids
+agree. A picture of COCO that is added or taken away changes only the episodes that it comes into or was in.
 """
 
 import hashlib

@@ -23,17 +23,19 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def parse_draws(text: str) -> tuple[int, ...]:
-    """``0,2-4`` as (0, 2, 3, 4)."""
+def parse_numbers(text: str, option: str) -> tuple[int, ...]:
+    """``0,2-4`` as (0, 2, 3, 4); ``option`` is named in the error for anything else."""
     from icvos.errors import IcvosError
 
-    draws: list[int] = []
+    numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise IcvosError(f"--draws {text}: write draw numbers like 0 or 0,2 or 0-4")
-        draws += range(int(first), int(last if dash else first) + 1)
-    return tuple(draws)
+        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > 4:
+            raise IcvosError(f"{option} {text}: write numbers like 0 or 0,2 or 0-3")
+        numbers += range(int(first), int(last if dash else first) + 1)
+    if not numbers:
+        raise IcvosError(f"{option} {text}: names no number; write numbers like 0 or 0,2 or 0-3")
+    return tuple(numbers)
 
 
 RANDOM_WEIGHTS = click.option(
@@ -56,17 +58,24 @@ def methods() -> None:
     show(table)
 
 
+VIDEOS_ONLY = ("draws", "videos", "categories")
+IMAGES_ONLY = ("fold",)
+
+
 @click.command("eval")
 @click.option("--method", "name", required=True, help="A method's name; icvos methods lists them.")
-@click.option("--benchmark", type=FOLDER, required=True, help="A built benchmark.")
+@click.option("--benchmark", type=FOLDER, required=True, help="A built benchmark of videos, or of images.")
 @click.option("--out", type=FOLDER, required=True, help="The run folder: predictions and scores.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the method; repeatable.")
-@click.option("--shots", default=1, show_default=True, help="Support images for every clip.")
-@click.option("--draws", default=None, help="Support draws, like 0 or 0-4.  [default: all]")
+@click.option("--shots", default=1, show_default=True, help="Support images for every clip or episode.")
+@click.option("--draws", default=None, help="Of videos: support draws, like 0 or 0-4.  [default: all]")
+@click.option("--fold", default=None, help="Of images: folds, like 0 or 0-3.  [default: all]")
 @click.option("--protocol", "protocols", multiple=True, default=(PAPER,), show_default=True, help="Repeatable.")
 @click.option("--videos", default="", help="Only these videos, comma-separated.")
-@click.option("--categories", default="", help="Only these categories, comma-separated names or class numbers.")
-@click.option("--limit", type=int, default=None, help="Only the first so many clips.")
+@click.option("--categories", default="", help="Of videos: only these, comma-separated names or class numbers.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=None, help="Only the first so many clips, or episodes of each fold."
+)
 @click.option(
     "--overwrite",
     type=click.Choice(["never", "only-missing", "always"]),
@@ -77,22 +86,47 @@ def methods() -> None:
 @click.option("--workers", default=1, show_default=True, help="Processes for scoring.")
 @RANDOM_WEIGHTS
 def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
-    """Run a method over a benchmark, then score it. Run it again to resume."""
-    from icvos.benchmark import Benchmark
+    """Run a method over a benchmark, then score it. Run it again to resume.
+
+    On image benchmarks (COCO-20i and its like) {fold} in a setting is the fold's number, for a checkpoint of each.
+    """
+    from icvos.episodes import is_image_benchmark
     from icvos.errors import IcvosError
     from icvos.models.registry import random_weights_allowed
-    from icvos.predict import RunOptions, run
+
+    if given["shots"] < 1:
+        raise IcvosError("--shots must be 1 or more")
+    images = is_image_benchmark(benchmark)
+    refuse_foreign(given, VIDEOS_ONLY if images else IMAGES_ONLY, benchmark, images)
+    given["settings"] = dict(parse_settings(given["pairs"]))
+    with random_weights_allowed(given["random"]):
+        (_evaluate_images if images else _evaluate_videos)(name, benchmark, out, given)
+
+
+def refuse_foreign(given: dict[str, Any], foreign: tuple[str, ...], benchmark: Path, images: bool) -> None:
+    """Raise `IcvosError` for the first of the ``foreign`` options that is given."""
+    from icvos.errors import IcvosError
+
+    for key in foreign:
+        if given[key]:
+            other, own = ("videos", "images") if images else ("images", "videos")
+            raise IcvosError(
+                f"--{key.replace('_', '-')} is for benchmarks of {other}; {benchmark} is one of {own}, leave it out"
+            )
+
+
+def _evaluate_videos(name: str, benchmark: Path, out: Path, given: dict[str, Any]) -> None:
+    from icvos.benchmark import Benchmark
+    from icvos.predict import VideoRunOptions, run
     from icvos.progress import bar
     from icvos.protocol import protocol
 
     opened = Benchmark.open(benchmark)
     chosen = tuple(protocol(key) for key in given["protocols"])
     clips = opened.select(names(given["videos"]), names(given["categories"]), given["limit"])
-    if given["shots"] < 1:
-        raise IcvosError("--shots must be 1 or more")
-    draws = parse_draws(given["draws"]) if given["draws"] else tuple(range(opened.draws)) or (0,)
-    options = RunOptions(name, dict(parse_settings(given["pairs"])), draws, given["shots"], chosen, given["overwrite"])
-    with bar(name) as update, random_weights_allowed(given["random"]):
+    draws = parse_numbers(given["draws"], "--draws") if given["draws"] else tuple(range(opened.draws)) or (0,)
+    options = VideoRunOptions(name, given["settings"], given["shots"], given["overwrite"], draws, chosen)
+    with bar(name) as update:
         ran = run(
             opened,
             clips,
@@ -103,6 +137,44 @@ def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
         )
     folders = tuple(out / f"draw{draw}" for draw in ran)
     score_run(opened, out, chosen, clips=clips, folders=folders, workers=given["workers"])
+
+
+def _evaluate_images(name: str, benchmark: Path, out: Path, given: dict[str, Any]) -> None:
+    from icvos.episodes import ImageBenchmark
+    from icvos.predict_images import ImageRunOptions, run_images
+    from icvos.progress import bar
+    from icvos.protocol import protocol
+
+    opened = ImageBenchmark.open(benchmark)
+    chosen = tuple(protocol(key) for key in given["protocols"])
+    folds = parse_numbers(given["fold"], "--fold") if given["fold"] else tuple(range(len(opened.folds)))
+    options = ImageRunOptions(name, given["settings"], given["shots"], given["overwrite"], folds, given["limit"])
+    with bar(name) as update:
+        run_images(
+            opened,
+            out,
+            options,
+            start=lambda total: update(total=total),
+            advance=lambda fold, count: update(advance=count, description=f"{name} fold {fold}"),
+        )
+    score_image_run(opened, out, chosen, given["workers"])
+
+
+def score_image_run(benchmark: Any, run: Path, protocols: Any, workers: int = 1, out: Path | None = None) -> None:
+    """Score a run on images under each protocol, write its scores (``out`` or in the run), and print the figures."""
+    from icvos.progress import bar
+    from icvos.score_images import score_images
+    from icvos.storage import write_json
+
+    for protocol in protocols:
+        with bar(f"score {protocol.id}", None) as update:
+            scores = score_images(benchmark, run, protocol, workers=workers, progress=lambda fold: update(advance=1))
+        path = out or run / scores_name(protocol.id)
+        found = scores.to_json()
+        write_json(path, found)
+        for fold, (have, asked) in scores.left_out.items():
+            click.echo(f"warning: fold {fold} is left out: it has {have} of {asked} episodes", err=True)
+        print_image_scores(found, path)
 
 
 def score_run(
@@ -150,6 +222,29 @@ def print_scores(scores: dict[str, Any], path: Path) -> None:
     )
 
 
+def print_image_scores(scores: dict[str, Any], path: Path) -> None:
+    """The figures of a result on images, a line for each fold and one for their mean, below a warning as above."""
+    from icvos.record import made_with_random_weights
+
+    overall, folds = scores["overall"], scores["folds"]
+    if any(made_with_random_weights(fold["run"]) for fold in folds.values()):
+        click.secho("RANDOM WEIGHTS: the figures below mean nothing; no leaderboard takes them", bold=True)
+    for number, fold in folds.items():
+        without = f"; no episode of {', '.join(fold['without'])}" if fold["without"] else ""
+        of = "" if fold["episodes"] == fold["of"] else f" of {fold['of']}"
+        click.echo(
+            f"fold {number}: mIoU {100 * fold['miou']:.2f}  FB-IoU {100 * fold['fb_iou']:.2f}  "
+            f"{fold['episodes']}{of} episodes, {fold['classes']} classes{without}"
+        )
+    low, high = overall["interval"]["miou"]
+    click.echo(
+        f"{scores['benchmark']['name']}, {scores['shots']} shot{'' if scores['shots'] == 1 else 's'}, "
+        f"{scores['protocol']}: mIoU {100 * overall['miou']:.2f} [{100 * low:.2f}, {100 * high:.2f}]  "
+        f"FB-IoU {100 * overall['fb_iou']:.2f}  {overall['folds']} of {scores['benchmark']['folds']} folds, "
+        f"{overall['episodes']} episodes -> {path}"
+    )
+
+
 def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -170,10 +265,11 @@ def predict(supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, ou
     from icvos.masks import read_binary
     from icvos.method import load_method
     from icvos.models.registry import random_weights_allowed
-    from icvos.predict import described, predict_video, support_of_files
+    from icvos.predict import predict_video, support_of_files
     from icvos.progress import bar
     from icvos.record import made_with_random_weights
     from icvos.render import overlay
+    from icvos.runs import described
     from icvos.video import open_frames
 
     if len(supports) != len(masks):

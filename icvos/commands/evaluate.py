@@ -90,6 +90,7 @@ def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
 
     On image benchmarks (COCO-20i and its like) {fold} in a setting is the fold's number, for a checkpoint of each.
     """
+    from icvos.commands.images import evaluate_images, refuse_foreign
     from icvos.episodes import is_image_benchmark
     from icvos.errors import IcvosError
     from icvos.models.registry import random_weights_allowed
@@ -100,19 +101,7 @@ def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
     refuse_foreign(given, VIDEOS_ONLY if images else IMAGES_ONLY, benchmark, images)
     given["settings"] = dict(parse_settings(given["pairs"]))
     with random_weights_allowed(given["random"]):
-        (_evaluate_images if images else _evaluate_videos)(name, benchmark, out, given)
-
-
-def refuse_foreign(given: dict[str, Any], foreign: tuple[str, ...], benchmark: Path, images: bool) -> None:
-    """Raise `IcvosError` for the first of the ``foreign`` options that is given."""
-    from icvos.errors import IcvosError
-
-    for key in foreign:
-        if given[key]:
-            other, own = ("videos", "images") if images else ("images", "videos")
-            raise IcvosError(
-                f"--{key.replace('_', '-')} is for benchmarks of {other}; {benchmark} is one of {own}, leave it out"
-            )
+        (evaluate_images if images else _evaluate_videos)(name, benchmark, out, given)
 
 
 def _evaluate_videos(name: str, benchmark: Path, out: Path, given: dict[str, Any]) -> None:
@@ -137,44 +126,6 @@ def _evaluate_videos(name: str, benchmark: Path, out: Path, given: dict[str, Any
         )
     folders = tuple(out / f"draw{draw}" for draw in ran)
     score_run(opened, out, chosen, clips=clips, folders=folders, workers=given["workers"])
-
-
-def _evaluate_images(name: str, benchmark: Path, out: Path, given: dict[str, Any]) -> None:
-    from icvos.episodes import ImageBenchmark
-    from icvos.predict_images import ImageRunOptions, run_images
-    from icvos.progress import bar
-    from icvos.protocol import protocol
-
-    opened = ImageBenchmark.open(benchmark)
-    chosen = tuple(protocol(key) for key in given["protocols"])
-    folds = parse_numbers(given["fold"], "--fold") if given["fold"] else tuple(range(len(opened.folds)))
-    options = ImageRunOptions(name, given["settings"], given["shots"], given["overwrite"], folds, given["limit"])
-    with bar(name) as update:
-        run_images(
-            opened,
-            out,
-            options,
-            start=lambda total: update(total=total),
-            advance=lambda fold, count: update(advance=count, description=f"{name} fold {fold}"),
-        )
-    score_image_run(opened, out, chosen, given["workers"])
-
-
-def score_image_run(benchmark: Any, run: Path, protocols: Any, workers: int = 1, out: Path | None = None) -> None:
-    """Score a run on images under each protocol, write its scores (``out`` or in the run), and print the figures."""
-    from icvos.progress import bar
-    from icvos.score_images import score_images
-    from icvos.storage import write_json
-
-    for protocol in protocols:
-        with bar(f"score {protocol.id}", None) as update:
-            scores = score_images(benchmark, run, protocol, workers=workers, progress=lambda fold: update(advance=1))
-        path = out or run / scores_name(protocol.id)
-        found = scores.to_json()
-        write_json(path, found)
-        for fold, (have, asked) in scores.left_out.items():
-            click.echo(f"warning: fold {fold} is left out: it has {have} of {asked} episodes", err=True)
-        print_image_scores(found, path)
 
 
 def score_run(
@@ -219,29 +170,6 @@ def print_scores(scores: dict[str, Any], path: Path) -> None:
         f"{scores['protocol']}: J {100 * overall['j']:.2f}  F {100 * overall['f']:.2f}  J&F {100 * overall['jf']:.2f} "
         f"[{100 * low:.2f}, {100 * high:.2f}]  {overall['clips']} clips, {overall['frames']} frames, "
         f"{len(overall['draws'])} draws -> {path}"
-    )
-
-
-def print_image_scores(scores: dict[str, Any], path: Path) -> None:
-    """The figures of a result on images, a line for each fold and one for their mean, below a warning as above."""
-    from icvos.record import made_with_random_weights
-
-    overall, folds = scores["overall"], scores["folds"]
-    if any(made_with_random_weights(fold["run"]) for fold in folds.values()):
-        click.secho("RANDOM WEIGHTS: the figures below mean nothing; no leaderboard takes them", bold=True)
-    for number, fold in folds.items():
-        without = f"; no episode of {', '.join(fold['without'])}" if fold["without"] else ""
-        of = "" if fold["episodes"] == fold["of"] else f" of {fold['of']}"
-        click.echo(
-            f"fold {number}: mIoU {100 * fold['miou']:.2f}  FB-IoU {100 * fold['fb_iou']:.2f}  "
-            f"{fold['episodes']}{of} episodes, {fold['classes']} classes{without}"
-        )
-    low, high = overall["interval"]["miou"]
-    click.echo(
-        f"{scores['benchmark']['name']}, {scores['shots']} shot{'' if scores['shots'] == 1 else 's'}, "
-        f"{scores['protocol']}: mIoU {100 * overall['miou']:.2f} [{100 * low:.2f}, {100 * high:.2f}]  "
-        f"FB-IoU {100 * overall['fb_iou']:.2f}  {overall['folds']} of {scores['benchmark']['folds']} folds, "
-        f"{overall['episodes']} episodes -> {path}"
     )
 
 

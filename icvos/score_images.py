@@ -238,6 +238,7 @@ def compare(episode: Episode, prediction: np.ndarray, protocol: Protocol) -> Epi
     """Count one episode; ``prediction`` is (H, W) bool at the query's own size."""
     label = episode.query.label(episode.kind)
     if protocol.size is not None:
-        label, prediction = resize_nearest(label, protocol.size), resize_nearest(prediction, protocol.size)
+        height, width = protocol.size  # turned over: RLE lies in memory column by column
+        label, prediction = (resize_nearest(mask.T, (width, height)).T for mask in (label, prediction))
     ignored = label == IGNORED
     return count_episode(label == 1, prediction, ignored if ignored.any() else None)

@@ -157,8 +157,7 @@ def read_entry(path: Path) -> Entry:
     value = read_result(path)
     if "scores" not in value:
         check_scores(value, path)
-        run = value.get("run")
-        method = run.get("method") if isinstance(run, dict) else None
+        method = next(iter(run_records(value).values()), {}).get("method")
         name = method if isinstance(method, str) and method.strip() else path.resolve().parent.name
         return Entry(check_name(name.strip(), "method's name", where=str(path)), "", value, path)
     if value.get("format") != FORMAT:

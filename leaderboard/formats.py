@@ -85,11 +85,14 @@ def _terminal_table(table: Table) -> "RenderableType":
     from rich.text import Text
 
     title = Text(f"{table.title}\n{table.coverage}", style="bold")
-    grid = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    padding = (0, 1 if len(table.shown) <= 8 else 0, 0, 0)  # many columns get closer, to fit a terminal of 80
+    grid = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=padding, pad_edge=False)
     grid.add_column(Text("#"), justify="right", no_wrap=True)
     grid.add_column(Text("Method"), min_width=14, overflow="fold")  # wraps, but is never squeezed out
     for heading in _headings(table):
-        two_lines = heading.replace("% ", "%\n").replace("s/", "s/\n").replace("Fold ", "Fold\n")
+        two_lines = heading
+        for end in ("% ", "s/", "Fold ", "FB-"):
+            two_lines = two_lines.replace(end, f"{end.rstrip()}\n")
         grid.add_column(Text(two_lines), justify="right", no_wrap=True)
     for kind, rows in groups(table):
         if kind != "ranked":
@@ -265,7 +268,7 @@ def _csv_overall(table: Table, row: Row) -> dict[str, object]:
 
 
 def _csv(text: str) -> str:
-    return f"'{text}" if text[:1] in "=+-@" else text  # a spreadsheet would run such a cell as a formula
+    return f"'{text}" if text.startswith(tuple("=+-@")) else text  # a spreadsheet would run such a cell as a formula
 
 
 # LaTeX

@@ -26,7 +26,7 @@ AFTER_FOLDS = (
     Column("fb_iou", "FB-IoU", "percent", "mean of the folds' FB-IoU, per cent", better="highest"),
     Column("interval", "interval", "interval"),
     Column("folds", "Folds", "count", "scored folds", wide=True),
-    Column("episodes", "Episodes", "count", "scored episodes", wide=True),
+    Column("episodes", "Episodes", "count", shown=False),
     Column("seconds_per_image", "s/image", "seconds", "seconds per image", better="lowest"),
 )
 
@@ -38,7 +38,10 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
     folds = range(benchmark["folds"])
     columns = (
         Column("shots", "Shots", "count", shown=False),
-        *(Column(f"fold_{fold}", f"Fold {fold}", "percent", "mIoU, per cent", better="highest") for fold in folds),
+        *(
+            Column(f"fold_{fold}", f"Fold {fold}", "percent", "mIoU, per cent", "", "highest", wide=True)
+            for fold in folds
+        ),
         *AFTER_FOLDS,
     )
     footnotes: dict[str, str] = {}
@@ -52,7 +55,9 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
     widest = max(entries, key=lambda entry: entry.scores["overall"]["episodes"]).scores["overall"]
     counts = {key: benchmark[key] for key in ("folds", "episodes")} | {"scored": widest["episodes"]}
     counts["classes"] = widest["classes"]
-    words = f"{plural(counts['folds'], 'fold')}, {plural(counts['episodes'], 'episode')}"
+    words = ", ".join(
+        (plural(counts["episodes"], "episode"), plural(counts["folds"], "fold"), plural(counts["classes"], "class"))
+    )
     of = f"{counts['scored']:,} of " if counts["scored"] < counts["episodes"] else ""
     return Table(
         task="image",
@@ -67,7 +72,7 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
         footnotes=footnotes,
         level=common_level(entries),
         about=PROTOCOLS[first.protocol].about_images if first.protocol in PROTOCOLS else "",
-        coverage=f"{of}{words}, {plural(counts['classes'], 'class')} asked for",
+        coverage=f"{of}{words} asked for",
         counts=counts,
         facts=(
             ("Folds", f"{widest['folds']:,}", f"of {counts['folds']:,}"),

@@ -204,8 +204,9 @@ def measure_name(table: Table) -> str:
 
 
 def details(table: Table, row: Row) -> str:
-    """What the wide columns say, for where there is no room for them."""
-    counts = ((row.figures[column.key], column.heading.lower()) for column in table.shown if column.wide)
+    """What the wide columns count, for where there is no room for them."""
+    wide = [column for column in table.shown if column.wide and column.kind == "count"]
+    counts = ((row.figures[column.key], column.heading.lower()) for column in wide)
     return " · ".join(plural(int(value), heading.removesuffix("s")) for value, heading in counts if value)
 
 

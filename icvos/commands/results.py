@@ -250,7 +250,7 @@ def submit(
 @click.command()
 @click.argument("results", type=FOLDER, nargs=-1, required=True)
 @click.option(
-    "--out", type=FOLDER, default=None, help="Write leaderboard.md, .csv, .tex and index.html into this folder."
+    "--out", type=FOLDER, default=None, help="Write index.html and leaderboard.md, .tex and .csv into this folder."
 )
 @click.option("--picture", "pictures", type=FOLDER, multiple=True, help="A picture for the page; repeatable.")
 def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Path, ...]) -> None:
@@ -268,6 +268,12 @@ def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Pat
     Console().print(terminal(tables))
     if out:
         page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures])
-        for suffix, kind in (("md", "markdown"), ("csv", "csv"), ("tex", "latex")):
+        for suffix, kind in (("md", "markdown"), ("tex", "latex")):
             write_text(out / f"leaderboard.{suffix}", render_tables(tables, kind))
+        images = [table for table in tables if table.task == "image"]
+        if images:
+            write_text(out / "leaderboard-images.csv", render_tables(images, "csv"))
+        if len(images) < len(tables) or not tables:
+            videos = [table for table in tables if table.task == "video"]
+            write_text(out / "leaderboard.csv", render_tables(videos, "csv"))
         click.echo(f"{page}")

@@ -9,87 +9,19 @@ import hashlib
 import heapq
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from curation.episode_plan import OF_COCO, EpisodeOptions, Name, Plan, class_names, fold_classes
 from curation.lists import picture_key
-from curation.pictures import Source
-from icvos.categories import COCO, PASCAL
 from icvos.episodes import FORMAT, MANIFEST, Picture, manifest_text, picture_json, pictures_text
 from icvos.errors import IcvosError
 from icvos.storage import write_text
 
-Name = Literal["coco-20i", "pascal-5i", "coco-to-pascal", "all-coco"]
-Folds = Literal["interleaved", "contiguous"]
 Drawn = tuple[int, str, list[str]]  # class, query, supports
 Progress = Callable[[str, int, int], None]  # (split, batches done, batches in all)
 FILES = (MANIFEST, "val.json", "train.json")
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeOptions:
-    """How many episodes are drawn.
-
-    Args:
-        episodes: Of every fold.
-        max_shots: Ranked supports of an episode; K shots take the first K.
-    """
-
-    episodes: int = 1000
-    max_shots: int = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that an image benchmark depends on.
-
-    Args:
-        name: Which benchmark.
-        rule: How masks were made and classes were listed, in words.
-        val: The pictures of evaluation.
-        train: The pictures to train on; None: a benchmark for evaluation only.
-        folds: COCO-20i only: every fourth class, or 20 in a row.
-        options: How many episodes.
-    """
-
-    name: Name
-    rule: str
-    val: Source
-    train: Source | None = None
-    folds: Folds = "interleaved"
-    options: EpisodeOptions = EpisodeOptions()
-
-
-def class_names(name: Name) -> dict[int, str]:
-    """Class number -> name: COCO's 80, or PASCAL's 20 where the pictures are PASCAL's."""
-    if name in ("coco-20i", "all-coco"):
-        return {found.index: found.name for found in COCO}
-    return {found.index: found.name for found in PASCAL}
-
-
-def fold_classes(name: Name, folds: Folds = "interleaved") -> list[tuple[list[int], list[int]]]:
-    """(classes to test, classes to train on) of every fold."""
-    if name == "all-coco":
-        every = [found.index for found in COCO]
-        return [(every, every)]
-    if name == "coco-20i":
-        fold_of = {found.index: found.fold_interleaved for found in COCO}
-        if folds == "contiguous":
-            fold_of = {found.index: found.fold_contiguous for found in COCO}
-    else:
-        fold_of = {found.index: found.fold for found in PASCAL}
-        if name == "coco-to-pascal":
-            fold_of = {found.index: found.fold_domain_shift for found in PASCAL}
-    trains = name != "coco-to-pascal"
-    return [
-        (
-            [kind for kind in fold_of if fold_of[kind] == fold],
-            [kind for kind in fold_of if trains and fold_of[kind] != fold],
-        )
-        for fold in range(4)
-    ]
 
 
 def build(plan: Plan, out: Path, *, workers: int = 1, progress: Progress = lambda *_: None) -> list[str]:
@@ -98,7 +30,7 @@ def build(plan: Plan, out: Path, *, workers: int = 1, progress: Progress = lambd
     Raises `IcvosError` for bad input, for an ``out`` that holds something else, and where no fold can be asked.
     """
     _claim(out)
-    warnings = [*plan.val.warnings, *(plan.train.warnings if plan.train and plan.train is not plan.val else ())]
+    warnings = [*plan.notes, *plan.val.warnings]
     val = plan.val.pictures(workers, lambda done, total: progress("val", done, total))
     folds = _folds(plan, pictures_by_class(val), warnings)
     manifest: dict[str, Any] = {
@@ -121,6 +53,10 @@ def build(plan: Plan, out: Path, *, workers: int = 1, progress: Progress = lambd
         manifest["images"]["train"] = str(plan.train.images.resolve())
         manifest["digest"]["train"] = train_digest(manifest, train)
         write_text(out / "train.json", pictures_text(train))
+        warnings += [found for found in plan.train.warnings if found not in warnings]
+        both = len({picture_key(found.name) for found in val} & {picture_key(found.name) for found in train})
+        if both:
+            warnings.append(f"{both} pictures are both evaluated and trained on: fit for a trial, not for a result")
     write_text(out / MANIFEST, manifest_text(manifest))
     return warnings
 
@@ -133,7 +69,7 @@ def _folds(plan: Plan, by_class: Mapping[int, Sequence[str]], warnings: list[str
         if len(asked) < len(test):
             few = ", ".join(names[kind] for kind in test if kind not in asked)
             warnings.append(f"fold {number}: never asked, having fewer than 2 pictures in {plan.val.split}: {few}")
-        folds.append({"test": test, "train": train, "episodes": _draw(plan, number, asked, by_class)})
+        folds.append({"test": test, "train": train, "episodes": draw(plan.name, number, asked, by_class, plan.options)})
     if not any(fold["episodes"] for fold in folds):
         raise IcvosError(f"{plan.val.images}: no class has 2 pictures, so nothing can be asked; give more pictures")
     return folds
@@ -143,9 +79,13 @@ def _claim(out: Path) -> None:
     """Refuse a folder that holds something else than an image benchmark; make ``out`` otherwise."""
     if out.exists() and not out.is_dir():
         raise IcvosError(f"{out}: is a file; choose another --out")
-    if out.is_dir() and any(path.name not in FILES for path in out.iterdir()):
+    found = list(out.iterdir()) if out.is_dir() else []
+    unfinished = [path for path in found if path.name.startswith(tuple(f".{name}." for name in FILES))]
+    if any(path.name not in FILES and path not in unfinished for path in found):
         raise IcvosError(f"{out}: holds something that icvos episodes did not make; choose an empty or new folder")
     try:
+        for path in unfinished:  # of a build that was killed
+            path.unlink()
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise IcvosError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
@@ -160,28 +100,35 @@ def pictures_by_class(pictures: Iterable[Picture]) -> dict[int, list[str]]:
     return found
 
 
-def _draw(plan: Plan, fold: int, asked: Sequence[int], by_class: Mapping[int, Sequence[str]]) -> list[Drawn]:
-    """The episodes of a fold: of COCO a class, then a query; of PASCAL the queries in turn, then a class of each."""
-    if not asked:
-        return []
+def draw(
+    name: Name, fold: int, asked: Sequence[int], by_class: Mapping[int, Sequence[str]], options: EpisodeOptions
+) -> list[Drawn]:
+    """The episodes of a fold: of COCO a class, then a query; of PASCAL the queries in turn, then a class of each.
+
+    Args:
+        name: Which benchmark.
+        fold: Its number, which goes into the draws.
+        asked: The classes that may be drawn.
+        by_class: The names of the pictures of each class, two or more.
+        options: How many episodes, and supports of each.
+    """
     classes_of: dict[str, list[int]] = {}
     for kind in asked:
-        for name in by_class[kind]:
-            classes_of.setdefault(name, []).append(kind)
+        for picture in by_class[kind]:
+            classes_of.setdefault(picture, []).append(kind)
     queries = sorted(classes_of)
     drawn = []
-    for index in range(plan.options.episodes):
-        seed = f"{plan.name}/{fold}/{index}"
-        if plan.name in ("coco-20i", "all-coco"):
+    for index in range(options.episodes if asked else 0):
+        seed = f"{name}/{fold}/{index}"
+        if name in OF_COCO:
             kind = _first(seed, asked, 1)[0]
-            ranked = _first(seed, by_class[kind], plan.options.max_shots + 1, picture_key)
-            query, supports = ranked[0], ranked[1:]
+            query, *supports = _first(seed, by_class[kind], options.max_shots + 1, picture_key)
         else:
             query = queries[index % len(queries)]
             kind = _first(seed, classes_of[query], 1)[0]
-            others = [name for name in by_class[kind] if name != query]
-            supports = _first(seed, others, plan.options.max_shots, picture_key)
-        drawn.append((kind, query, list(islice(cycle(supports), plan.options.max_shots))))
+            others = [picture for picture in by_class[kind] if picture != query]
+            supports = _first(seed, others, options.max_shots, picture_key)
+        drawn.append((kind, query, list(islice(cycle(supports), options.max_shots))))
     return drawn
 
 

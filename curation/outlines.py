@@ -5,43 +5,42 @@ has no empty run but perhaps the first, so that equal masks have equal runs and 
 """
 
 from collections.abc import Iterable
-from typing import Literal
 
 import numpy as np
 
 from icvos.masks import compress_rle
 
-Rule = Literal["union", "painted"]
 
-
-def class_runs(instances: Iterable[tuple[int, np.ndarray]], rule: Rule) -> dict[int, np.ndarray]:
-    """The run lengths of every class that is seen, by class.
+def painted(instances: Iterable[tuple[int, np.ndarray]]) -> dict[int, np.ndarray]:
+    """The run lengths of what is still seen of every class, each instance painted over those before it.
 
     Args:
-        instances: (class, run lengths of the instance), in the order of painting; all of one size.
-        rule: ``union``: all instances of the class. ``painted``: later instances are painted over earlier ones of other
-            classes, and the class keeps what is still seen.
+        instances: (class, run lengths), in the order of painting; all of one size.
     """
     edges = [(kind, np.concatenate([[0], np.cumsum(runs)])) for kind, runs in instances]
     if not edges:
         return {}
     cuts = np.unique(np.concatenate([found for _, found in edges]))
-    inside: dict[int, np.ndarray] = {}  # class -> for every piece between two cuts, whether it is of the class
+    shown = np.zeros(len(cuts) - 1, dtype=np.int64)  # the class that is on top between two cuts
     for kind, found in edges:
-        steps = np.zeros(len(cuts), dtype=np.int64)
-        np.add.at(steps, np.searchsorted(cuts, found[1:-1:2]), 1)
-        np.add.at(steps, np.searchsorted(cuts, found[2::2]), -1)
-        covered = np.cumsum(steps)[:-1] > 0
-        if rule == "painted":
-            for other in inside.keys() - {kind}:
-                inside[other] &= ~covered
-        inside[kind] = inside[kind] | covered if kind in inside else covered
-    return {kind: _runs(cuts, found) for kind, found in sorted(inside.items()) if found.any()}
+        begun = np.bincount(np.searchsorted(cuts, found[1:-1:2]), minlength=len(cuts))
+        ended = np.bincount(np.searchsorted(cuts, found[2::2]), minlength=len(cuts))
+        shown[np.cumsum(begun - ended)[:-1] > 0] = kind
+    return {kind: _runs(cuts, shown == kind) for kind in sorted({kind for kind, _ in edges}) if (shown == kind).any()}
+
+
+def tidy(runs: np.ndarray) -> np.ndarray:
+    """The same mask without empty runs."""
+    if runs[1:].all():
+        return runs
+    return _runs(np.concatenate([[0], np.cumsum(runs)]), np.arange(len(runs)) % 2 == 1)
 
 
 def _runs(cuts: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    turns = cuts[:-1][np.diff(inside, prepend=False)]
-    return np.diff(np.concatenate([[0], turns, cuts[-1:]]))
+    """Run lengths of a mask given by whether each piece between two of the ascending ``cuts`` is foreground."""
+    there = np.diff(cuts) > 0
+    inside, starts = inside[there], cuts[:-1][there]
+    return np.diff(np.concatenate([[0], starts[np.diff(inside, prepend=False)], cuts[-1:]]))
 
 
 def area(runs: np.ndarray) -> int:

@@ -11,8 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from curation.manifest import update_digest
-from curation.outlines import Rule
-from curation.sources.coco import MIN_PIXELS, Coco, CocoImage
+from curation.sources.coco import MIN_PIXELS, Coco, CocoImage, Rule
 from icvos.errors import IcvosError
 from icvos.masks import open_image, write_binary
 from icvos.storage import link_or_copy

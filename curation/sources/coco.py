@@ -6,21 +6,24 @@ published few-shot masks. Both leave crowd regions out: the published masks do, 
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from curation.outlines import Rule, area, class_runs
+from curation.outlines import area, painted, tidy
 from curation.sources.layout import find_root, has_coco_annotations, only_one
 from icvos.categories import BY_CATEGORY_ID, category
 from icvos.errors import IcvosError
-from icvos.masks import decode_rle, rle_runs, whole_image_size
+from icvos.masks import compress_rle, decode_rle, read_ids, rle_runs, whole_image_size
 from icvos.storage import read_json
 
+Rule = Literal["union", "painted"]
 FARTHEST = 4  # in longer sides of the image: how far out a polygon may reach before it is taken for damage
 MIN_PIXELS = 2 * 32 * 32  # the published few-shot lists take an image for a class from this many pixels on
 EXPECTED = "annotations/instances_val2017.json and val2017/, or the same of 2014"
@@ -84,7 +87,7 @@ class Coco:
 
         Raises `IcvosError` for another data set, two candidates, a JSON of another schema, or no image on disk.
         """
-        place = find_root(Path(root), "coco", has_coco_annotations, EXPECTED)
+        place = find_coco(root)
         path = _annotation_file(place, split)
         split = path.stem.removeprefix("instances_")
         value = read_json(path, "COCO instance annotations", _compact)
@@ -122,7 +125,12 @@ class Coco:
 
     def outlines(self, image: CocoImage, rule: Rule = "union") -> dict[int, np.ndarray]:
         """The run lengths of every class that is in ``image`` (`curation.outlines`), without opening the image."""
-        return class_runs(((found.class_index, self._runs(image, found)) for found in self._of(image)), rule)
+        instances = self._instances.get(image.id, [])
+        if rule == "painted":  # what is of one class and painted in a row is united at once
+            return painted((kind, self._runs(image, same)) for kind, same in groupby(instances, key=_class_of))
+        classes = groupby(sorted(instances, key=_class_of), key=_class_of)
+        found = {kind: tidy(self._runs(image, same)) for kind, same in classes}
+        return {kind: runs for kind, runs in found.items() if area(runs)}
 
     def part(self, images: Iterable[CocoImage]) -> "Coco":
         """The same split with these images alone, to be sent to another process."""
@@ -140,12 +148,11 @@ class Coco:
         images = self.images_of(class_index)
         return tuple(image for image in images if self.class_area(image, class_index, rule) >= min_pixels)
 
-    def _of(self, image: CocoImage) -> list[Instance]:
-        return self._instances.get(image.id, [])
-
-    def _runs(self, image: CocoImage, found: Instance) -> np.ndarray:
+    def _runs(self, image: CocoImage, instances: Iterable[Instance]) -> np.ndarray:
+        """The run lengths of the union of some instances."""
         try:
-            return rle_runs(_to_rle(found.segmentation, image.height, image.width))[2]
+            rles = [_to_rle(found.segmentation, image.height, image.width) for found in instances]
+            return rle_runs(rles[0] if len(rles) == 1 else coco_mask.merge(rles))[2]
         except (TypeError, ValueError, KeyError) as error:
             raise IcvosError(
                 f"{self.annotation_file}: outline of an instance in image {image.id} is neither polygons nor an RLE of "
@@ -153,19 +160,51 @@ class Coco:
             ) from error
 
 
+def _class_of(found: Instance) -> int:
+    return found.class_index
+
+
+def find_coco(root: Path | str) -> Path:
+    """The folder of COCO in ``root`` or one below it; raises `IcvosError` for another data set or two candidates."""
+    return find_root(Path(root), "coco", has_coco_annotations, EXPECTED)
+
+
+def has_split(place: Path, split: str) -> bool:
+    """Whether the COCO in ``place`` has the annotations and the images of a split."""
+    images = (place / split, place / "images" / split)
+    return (place / "annotations" / f"instances_{split}.json").is_file() and any(map(Path.is_dir, images))
+
+
+def class_pngs(place: Path, split: str) -> dict[Path, Callable[[], np.ndarray]]:
+    """Every image file of ``split`` that has a PNG of class numbers, with what reads it.
+
+    They lie in ``annotations/<split>/<image>.png``, as few-shot data sets ship them.
+    """
+    folder, images = place / "annotations" / split, _image_folder(place, split)
+    masks = {path.stem: path for path in folder.glob("*.png")}
+    found = {
+        path: partial(read_ids, masks[path.stem])
+        for path in sorted(images.iterdir())
+        if path.suffix == ".jpg" and path.stem in masks
+    }
+    if not found:
+        raise IcvosError(f"{folder}: no <image>.png of an image in {images}; fetch them, or make masks by another rule")
+    return dict(found)
+
+
 def _to_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
-    """An RLE of either kind from polygons or an RLE; raises ValueError and the like for anything else."""
+    """The compressed RLE of polygons or of either kind of RLE; raises ValueError and the like for anything else."""
     if isinstance(segmentation, list):
         polygons = [polygon for polygon in segmentation if len(polygon) >= 6]  # fewer points enclose nothing
         if not polygons:
-            return {"size": [height, width], "counts": [height * width]}
+            return compress_rle({"size": [height, width], "counts": [height * width]})
         if not all(np.abs(polygon).max() <= FARTHEST * max(height, width) for polygon in polygons):
             raise ValueError("a polygon far outside the picture")  # or NaN: filling it would take all memory
         return dict(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width)))
     size = [int(value) for value in segmentation["size"]]
     if size != [height, width]:
         raise ValueError(f"an RLE of {size[1]}x{size[0]} pixels")
-    return dict(segmentation)
+    return compress_rle(segmentation)
 
 
 def _compact(value: dict[str, Any]) -> dict[str, Any]:

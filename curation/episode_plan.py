@@ -127,7 +127,7 @@ def plan_coco(
         wanted = wanted or "val2014"
     val = _coco_source(place, wanted, rule, _listing(lists, "val", name))
     train = splits.train or val.split.replace("val", "train")
-    if splits.train is None and (train == val.split or not (rule == "png" or has_split(place, train))):
+    if splits.train is None and (train == val.split or not has_split(place, train, png=rule == "png")):
         notes.append(f"{place}: no annotations and images of a training split, so this is for evaluation only")
         train = NOT
     source = None

@@ -1,8 +1,8 @@
 """`icvos episodes`: an image benchmark of few-shot segmentation, with frozen evaluation episodes.
 
 What is drawn comes from SHA-256 of names, as supports do: each candidate has a rank of its own in each draw, and the
-first ones win. A draw is therefore uniform, the same on any machine and for COCO 2014 and 2017, whose image ids agree,
-and a picture that is added or taken away changes only the episodes that it comes into or was in.
+first ones win. A draw is therefore uniform, and the same on any machine and for COCO 2014 and 2017, whose image ids
+agree. A picture of COCO that is added or taken away changes only the episodes that it comes into or was in.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from typing import Any
 
 from curation.episode_plan import OF_COCO, EpisodeOptions, Name, Plan, class_names, fold_classes
 from curation.lists import picture_key
+from curation.pictures import Source
 from icvos.episodes import FORMAT, MANIFEST, Picture, manifest_text, picture_json, pictures_text
 from icvos.errors import IcvosError
 from icvos.storage import write_text
@@ -32,6 +33,7 @@ def build(plan: Plan, out: Path, *, workers: int = 1, progress: Progress = lambd
     _claim(out)
     warnings = [*plan.notes, *plan.val.warnings]
     val = plan.val.pictures(workers, lambda done, total: progress("val", done, total))
+    warnings += _unseen(plan.val, val)
     folds = _folds(plan, pictures_by_class(val), warnings)
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -54,11 +56,17 @@ def build(plan: Plan, out: Path, *, workers: int = 1, progress: Progress = lambd
         manifest["digest"]["train"] = train_digest(manifest, train)
         write_text(out / "train.json", pictures_text(train))
         warnings += [found for found in plan.train.warnings if found not in warnings]
+        warnings += _unseen(plan.train, train)
         both = len({picture_key(found.name) for found in val} & {picture_key(found.name) for found in train})
         if both:
             warnings.append(f"{both} pictures are both evaluated and trained on: fit for a trial, not for a result")
     write_text(out / MANIFEST, manifest_text(manifest))
     return warnings
+
+
+def _unseen(source: Source, pictures: Sequence[Picture]) -> list[str]:
+    number = source.unseen(pictures)
+    return [f"{source.split}: {number} classes that the lists name are in no mask, not asked"] if number else []
 
 
 def _folds(plan: Plan, by_class: Mapping[int, Sequence[str]], warnings: list[str]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import numpy as np
 from curation.lists import Listing, picture_key
 from curation.outlines import area, counts
 from curation.sources.coco import MIN_PIXELS, Coco, Rule
+from curation.sources.layout import some_of
 from icvos.episodes import IGNORED, Picture
 from icvos.errors import IcvosError
 from icvos.masks import encode_rle, whole_image_size
@@ -43,6 +44,12 @@ class Source:
     listing: Listing | None = None
     warnings: tuple[str, ...] = ()
 
+    def unseen(self, pictures: Iterable[Picture]) -> int:
+        """How many classes the lists name whose masks have no pixel, and are not asked."""
+        listing = self.listing or {}
+        found = sum(len(picture.listed) for picture in pictures if listing.get(picture_key(picture.path)))
+        return sum(map(len, listing.values())) - found
+
     def pictures(self, workers: int = 1, progress: Callable[[int, int], None] = lambda *_: None) -> list[Picture]:
         """The pictures in order of name, the same for any number of workers; ``progress`` gets batches done and all.
 
@@ -51,10 +58,9 @@ class Source:
         made = count(1)
         found = run_jobs(_make, self.batches, workers, done=lambda batch: progress(next(made), len(self.batches)))
         pictures = sorted((picture for batch in found for picture in batch), key=lambda picture: picture.name)
-        wanted = sum(map(len, (self.listing or {}).values()))
-        if 2 * sum(len(picture.listed) for picture in pictures) < wanted:
+        if 2 * self.unseen(pictures) > sum(map(len, (self.listing or {}).values())):
             raise IcvosError(
-                f"{self.images}: the masks have less than half of the {wanted} classes that the lists name; "
+                f"{self.images}: {self.unseen(pictures)} classes that the lists name are in no mask, more than half; "
                 "give lists of this data set, with class numbers from 1"
             )
         return pictures
@@ -104,8 +110,8 @@ def _there(listing: Listing | None, images: Iterable[Path], folder: Path) -> tup
         return None, ()
     keys = {picture_key(path) for path in images}
     absent = [key for key in listing if key not in keys]
-    some = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-    warnings = (f"{folder}: {len(absent)} pictures of the lists are not there, left out: {some}",) if absent else ()
+    found = f"{folder}: {len(absent)} pictures of the lists are not there, left out: {some_of(absent)}"
+    warnings = (found,) if absent else ()
     return {key: kinds for key, kinds in listing.items() if key in keys}, warnings
 
 

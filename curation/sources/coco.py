@@ -17,7 +17,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from curation.outlines import area, painted, tidy
-from curation.sources.layout import find_root, has_coco_annotations, only_one
+from curation.sources.layout import find_root, has_coco_annotations, only_one, some_of
 from icvos.categories import BY_CATEGORY_ID, category
 from icvos.errors import IcvosError
 from icvos.masks import compress_rle, decode_rle, read_ids, rle_runs, whole_image_size
@@ -169,10 +169,10 @@ def find_coco(root: Path | str) -> Path:
     return find_root(Path(root), "coco", has_coco_annotations, EXPECTED)
 
 
-def has_split(place: Path, split: str) -> bool:
-    """Whether the COCO in ``place`` has the annotations and the images of a split."""
-    images = (place / split, place / "images" / split)
-    return (place / "annotations" / f"instances_{split}.json").is_file() and any(map(Path.is_dir, images))
+def has_split(place: Path, split: str, png: bool = False) -> bool:
+    """Whether the COCO in ``place`` has the images of a split and its annotations, or its ``png`` of class numbers."""
+    annotations = place / "annotations" / (split if png else f"instances_{split}.json")
+    return annotations.exists() and any(map(Path.is_dir, (place / split, place / "images" / split)))
 
 
 def class_pngs(place: Path, split: str) -> dict[Path, Callable[[], np.ndarray]]:
@@ -304,7 +304,7 @@ def _images(
     if not images:
         raise IcvosError(f"{folder}: none of the images that {path.name} names; fetch the images of COCO {split}")
     if absent:
-        warnings.append(f"{folder}: {len(absent)} images of {path.name} are not there, left out: {', '.join(absent)}")
+        warnings.append(f"{folder}: {len(absent)} images of {path.name} are not there, left out: {some_of(absent)}")
     return images
 
 
@@ -321,5 +321,5 @@ def _instances(
             found = Instance(BY_CATEGORY_ID[entry["category_id"]].index, entry["segmentation"])
             instances.setdefault(entry["image_id"], []).append(found)
     if strays:
-        warnings.append(f"{path}: annotations of images that it does not list: {', '.join(map(str, sorted(strays)))}")
+        warnings.append(f"{path}: annotations of images that it does not list: {some_of(sorted(strays))}")
     return instances

@@ -19,7 +19,7 @@ from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
-from curation.sources.layout import find_root
+from curation.sources.layout import find_root, some_of
 from icvos.errors import IcvosError
 from icvos.masks import read_ids
 
@@ -98,13 +98,13 @@ class Pascal:
             ("mask", [stem for stem in stems if stem not in self.masks]),
         ):
             if absent:
-                some = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-                warnings.append(f"{self.root}: {len(absent)} pictures of {split} have no {what}, left out: {some}")
+                found = f"{len(absent)} pictures of {split} have no {what}, left out: {some_of(absent)}"
+                warnings.append(f"{self.root}: {found}")
         there = (stem for stem in stems if f"{stem}.jpg" in on_disk and stem in self.masks)
-        found = {folder / f"{stem}.jpg": self.masks[stem] for stem in there}
-        if not found:
+        images = {folder / f"{stem}.jpg": self.masks[stem] for stem in there}
+        if not images:
             raise IcvosError(f"{folder}: no picture of {split} has an image and a mask; fetch VOC 2012, or give --sbd")
-        return found, warnings
+        return images, warnings
 
     def _without_val(self, stems: list[str]) -> list[str]:
         return sorted(set(stems) - set(self._read(self._list("val"))))

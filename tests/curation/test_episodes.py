@@ -138,7 +138,8 @@ def test_published_pngs_of_coco_are_read(coco: Path, tmp_path: Path) -> None:
         write_mask(coco / "annotations" / "val2014" / f"{number:012d}.png", numbers_of(objects), "L")
     (coco / "annotations" / "instances_val2014.json").rename(coco / "annotations" / "instances_val2017.json")
     (coco / "val2017").mkdir()
-    benchmark, _ = built(plan_coco("coco-20i", coco, EVALUATION, "png", options=FEW), tmp_path / "out")
+    benchmark, warnings = built(plan_coco("coco-20i", coco, Splits(), "png", options=FEW), tmp_path / "out")
+    assert warnings[0].endswith("so this is for evaluation only")
     assert len(benchmark.validation) == 7
     assert np.array_equal(benchmark.validation["000000000005.jpg"].class_map(), numbers_of(PICTURES[5]))
 
@@ -337,10 +338,11 @@ def names(*numbers: int) -> list[str]:
 
 def test_lists_say_what_is_asked_whatever_the_area(coco: Path, tmp_path: Path) -> None:
     lists = write_lists(tmp_path / "fss_list", "val", 0, {1: names(1, 2), 5: []})
-    write_lists(lists, "val", 3, {16: names(3, 4, 8, 99)})
+    write_lists(lists, "val", 3, {16: names(3, 4, 7, 8, 99)})
     plan = plan_coco("coco-20i", coco, VAL2014, lists=lists, options=FEW)
     benchmark, warnings = built(plan, tmp_path / "out")
     assert listed_of(benchmark) == {1: (1,), 2: (1,), 3: (16,), 4: (16,), 8: (16,)}
+    assert "val2014: 1 classes that the lists name are in no mask, not asked" in warnings
     assert f"{coco / 'val2014'}: 1 pictures of the lists are not there, left out: 000000000099" in warnings
     assert benchmark.manifest["rule"].endswith("classes: as published lists name them")
     assert {e.query.name for e in benchmark.episodes(3)} == {f"{number:012d}.jpg" for number in (3, 4, 8)}
@@ -358,7 +360,7 @@ def test_data_lists_alone_leave_the_classes_to_the_area(coco: Path, tmp_path: Pa
 
 def test_lists_of_other_numbers_are_refused(coco: Path, tmp_path: Path) -> None:
     lists = write_lists(tmp_path / "fss_list", "val", 0, {4: names(1, 2), 1: names(3)})
-    with pytest.raises(IcvosError, match="less than half of the 3 classes that the lists name"):
+    with pytest.raises(IcvosError, match="2 classes that the lists name are in no mask, more than half"):
         build(plan_coco("coco-20i", coco, VAL2014, lists=lists), tmp_path / "out")
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from icvos.categories import BY_CATEGORY_ID, COCO, category
 from icvos.errors import IcvosError
 from icvos.masks import DAVIS_PALETTE, decode_rle, read_ids, read_image
-from icvos.smallworld import NAMES, Traits, World, write_world
+from icvos.smallworld import NAMES, Traits, World, write_coco, write_world
 from icvos.smallworld.catalogue import KINDS, sample_look
 from icvos.smallworld.layouts import CURATION_HEADER, SUPPORT_PX, annotation, curation_rows, polygons
 from icvos.smallworld.paint import Placement, paint
@@ -317,6 +317,24 @@ def test_coco_pictures_open_and_one_is_grey(tiny: Path) -> None:
     assert sorted(set(modes)) == ["L", "RGB"]
     assert modes.count("L") == 1
     assert len(list((tiny / "coco" / "val2017").iterdir())) == len(modes)
+
+
+def test_coco_has_a_split_to_train_on_where_asked(tiny: Path, tmp_path: Path) -> None:
+    write_coco(tmp_path, seed=3, scale="tiny", train_pictures=60, val_pictures=3)
+    found = {
+        (root, split): json.loads((root / "annotations" / f"instances_{split}.json").read_text())
+        for root, split in ((tiny / "coco", "val2017"), (tmp_path, "val2017"), (tmp_path, "train2017"))
+    }
+    usual, val, train = found.values()
+    assert val["images"][: len(usual["images"])] == usual["images"]
+    assert val["annotations"][: len(usual["annotations"])] == usual["annotations"]
+    assert len(val["images"]) == len(usual["images"]) + 3
+    assert len(train["images"]) == len(list((tmp_path / "train2017").iterdir())) == 60
+    assert not {image["id"] for image in train["images"]} & {image["id"] for image in val["images"]}
+    names = {BY_CATEGORY_ID[row["category_id"]].name for row in train["annotations"]}
+    assert names == set(NAMES)
+    large = sum(row["area"] >= SUPPORT_PX for row in train["annotations"])
+    assert large > 0.9 * len(train["annotations"])
 
 
 def test_curation_agrees_with_the_masks(tiny: Path) -> None:

@@ -122,6 +122,6 @@ def _reported_rows(first: Entry, columns: Sequence[Column], footnotes: dict[str,
         figures = dict.fromkeys(column.key for column in columns) | {"shots": found.shots}
         printed = {"miou": found.miou} | {f"fold_{fold}": miou for fold, miou in found.folds.items()}
         figures |= {key: None if value is None else value / 100 for key, value in printed.items()}
-        note = add_note(footnotes, f"{found.source}; on episodes of its own")
+        note = add_note(footnotes, f"{found.source}; on its own episodes, not these")
         rows.append(Row(found.method, "reported", figures, notes=(note,)))
     return rows

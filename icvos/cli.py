@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from icvos.commands import analysis, curate, episodes, evaluate, methods, profile, results, source, weights
+from icvos.commands import analysis, curate, episodes, evaluate, methods, profile, render, results, source, weights
 from icvos.errors import IcvosError
 
 
@@ -52,4 +52,4 @@ main.add_command(analysis.diff)
 main.add_command(results.validate)
 main.add_command(results.submit)
 main.add_command(results.leaderboard)
-main.add_command(results.render)
+main.add_command(render.render)

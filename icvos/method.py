@@ -92,6 +92,15 @@ class Segmenter(Protocol):
 
 
 @runtime_checkable
+class ImageSegmenter(Protocol):
+    """A method whose mask of a single image is not the first mask of a video: its own, without SAM 2's part."""
+
+    def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
+        """(H, W) bool: where the category that ``supports`` show is in ``image``."""
+        ...
+
+
+@runtime_checkable
 class Described(Protocol):
     """A method that can say what it is made of, for the record of a run."""
 
@@ -124,8 +133,16 @@ def segment(method: Method | Segmenter, supports: Sequence[Support], frames: Ite
         yield propagator.step(frame)
 
 
+def segment_image(method: Method | Segmenter, supports: Sequence[Support], image: Image) -> Mask:
+    """(H, W) bool: the method's own mask of one image where it has one, else the mask of a video of one frame."""
+    if isinstance(method, ImageSegmenter):
+        return method.segment_image(supports, image)
+    (mask,) = segment(method, supports, [image])
+    return mask
+
+
 def sees_truth(method: object) -> bool:
-    """Whether the method is given the video's own first true mask as its support (an upper bound, not a competitor)."""
+    """Whether the method is given the video's first true mask, or the image's, as its support: an upper bound."""
     return bool(getattr(method, "sees_truth", False))
 
 

@@ -4,56 +4,40 @@ A run folder holds one prediction folder for every support draw: ``draw0/<video>
 ``draw0/run.json``. A clip appears whole or not at all; running again makes the missing ones.
 """
 
-import datetime
-import importlib.metadata
-import json
-import platform
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from icvos.benchmark import Benchmark, Clip
 from icvos.errors import IcvosError
 from icvos.masks import encode_binary, image_size, open_image, read_binary, read_image
-from icvos.method import Described, Method, Segmenter, Support, load_method, sees_truth, segment
+from icvos.method import Method, Segmenter, Support, load_method, sees_truth, segment
 from icvos.protocol import Protocol
-from icvos.record import made_with_random_weights
-from icvos.storage import atomic_folder, read_json, write_json
+from icvos.runs import RECORD, RunOptions, claim, identity, now, open_record
+from icvos.storage import atomic_folder, write_json
 
-RUN_FORMAT = 1
 EXIF_ORIENTATION = 0x0112
-Overwrite = Literal["never", "only-missing", "always"]
 Masks = Iterator[np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What is run.
+class VideoRunOptions(RunOptions):
+    """What is run on a benchmark of videos; the rest as `RunOptions`.
 
     Args:
-        method: The method's name.
-        settings: Its settings, over its defaults.
         draws: Which frozen support draws.
-        shots: Supports for every clip.
         protocols: The run predicts every frame that one of them scores.
-        overwrite: ``never``: refuse a folder with predictions; ``only-missing``: keep the clips that are there;
-            ``always``: make all clips again.
     """
 
-    method: str
-    settings: dict[str, Any] = field(default_factory=dict)
     draws: tuple[int, ...] = (0, 1, 2, 3, 4)
-    shots: int = 1
     protocols: tuple[Protocol, ...] = ()
-    overwrite: Overwrite = "only-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +51,7 @@ class Work:
     done: bool
 
 
-def plan(clips: Sequence[Clip], out: Path, options: RunOptions, draws: Sequence[int]) -> list[Work]:
+def plan(clips: Sequence[Clip], out: Path, options: VideoRunOptions, draws: Sequence[int]) -> list[Work]:
     """All clips of all draws in order, with what is there already."""
     work = []
     for draw in draws:
@@ -85,7 +69,7 @@ def run(
     benchmark: Benchmark,
     clips: Sequence[Clip],
     out: Path,
-    options: RunOptions,
+    options: VideoRunOptions,
     *,
     start: Callable[[int, int], None] = lambda done, total: None,
     advance: Callable[[Clip, int], None] = lambda clip, frames: None,
@@ -101,9 +85,13 @@ def run(
         for clip in clips:
             for draw in draws:
                 benchmark.supports(clip, draw, options.shots)
-    _claim(out, options)
-    identity = {draw: _identity(benchmark, method, options, draw) for draw in draws}
-    records = {draw: _record(out / f"draw{draw}" / "run.json", identity[draw], options) for draw in draws}
+    claim(out, "draw", options.overwrite)
+    shutil.rmtree(out / ".partial", ignore_errors=True)
+    new: dict[str, Any] = {"frames": 0, "seconds_per_frame": None}
+    records = {}
+    for draw in draws:
+        wanted = identity(method, options, _about(benchmark, draw))
+        records[draw] = open_record(out / f"draw{draw}" / RECORD, wanted, {**new, "clips": {}}, options.overwrite)
     work = plan(clips, out, options, draws)
     start(sum(item.frames for item in work if item.done), sum(item.frames for item in work))
     for item in work:
@@ -113,7 +101,7 @@ def run(
         seconds = _predict_clip(benchmark, method, item, options, out, advance)
         record["clips"][item.clip.id] = {"frames": item.frames, "seconds": round(seconds, 3)}
         _summarise(record)
-        write_json(out / f"draw{item.draw}" / "run.json", record)
+        write_json(out / f"draw{item.draw}" / RECORD, record)
     return draws
 
 
@@ -121,7 +109,7 @@ def _predict_clip(
     benchmark: Benchmark,
     method: Method | Segmenter,
     item: Work,
-    options: RunOptions,
+    options: VideoRunOptions,
     out: Path,
     advance: Callable[[Clip, int], None],
 ) -> float:
@@ -174,93 +162,23 @@ def read_ahead(paths: Iterable[Path], ahead: int = 2) -> Iterator[np.ndarray]:
             yield frame
 
 
-def _claim(out: Path, options: RunOptions) -> None:
-    """Refuse a folder that holds something else, or predictions that must not be touched."""
-    if out.exists() and not out.is_dir():
-        raise IcvosError(f"{out}: is a file; choose another --out")
-    if not out.is_dir():
-        return
-    runs = sorted(out.glob("draw*/run.json"))
-    if any(out.iterdir()) and not runs and not (out / ".partial").is_dir():
-        raise IcvosError(
-            f"{out}: holds something that icvos eval did not make; choose an empty or new folder for --out"
-        )
-    if runs and options.overwrite == "never":
-        raise IcvosError(
-            f"{out}: holds predictions already; choose another --out, or --overwrite only-missing to resume"
-        )
-    shutil.rmtree(out / ".partial", ignore_errors=True)
-
-
-def described(method: Method | Segmenter) -> dict[str, Any]:
-    """What a method says that it is made of; {} where it says nothing."""
-    return method.describe() if isinstance(method, Described) else {}
-
-
-def _identity(benchmark: Benchmark, method: Method | Segmenter, options: RunOptions, draw: int) -> dict[str, Any]:
-    """What makes two runs the same run: resuming with another of these is refused."""
-    made_of = described(method)
-    random = {"random_weights": True} if made_with_random_weights(made_of) else {}
-    identity = {
-        "format": RUN_FORMAT,
-        "method": options.method,
-        "settings": made_of.get("settings", options.settings),
-        **random,
-        "weights": made_of.get("weights", []),
-        "sees_truth": sees_truth(method),
+def _about(benchmark: Benchmark, draw: int) -> dict[str, Any]:
+    """What a draw is run on, as its record says it."""
+    return {
         "benchmark": {
             "name": benchmark.manifest.get("name", benchmark.root.name),
             "digest": benchmark.digest,
             "clips": len(benchmark.clips),
         },
         "draw": draw,
-        "shots": options.shots,
-        "device": made_of.get("device", "cpu"),
-        "dtype": made_of.get("dtype", "float32"),
     }
-    as_read_back: dict[str, Any] = json.loads(json.dumps(identity))
-    return as_read_back
-
-
-def _record(path: Path, identity: dict[str, Any], options: RunOptions) -> dict[str, Any]:
-    """The run's record so far, or a new one; another run's record is refused unless everything is made again."""
-    record = {**identity, "versions": versions(), "started": _now(), "finished": None}
-    record |= {"frames": 0, "seconds_per_frame": None, "clips": {}}
-    if not path.is_file() or options.overwrite == "always":
-        write_json(path, record)
-        return record
-    found: dict[str, Any] = read_json(path, "the record of a run")
-    random = made_with_random_weights(found)
-    if random != made_with_random_weights(identity):
-        there, here = ("random weights", "checkpoints") if random else ("checkpoints", "random weights")
-        raise IcvosError(f"{path}: holds a run with {there}, this one has {here}; choose another --out")
-    for key, value in identity.items():
-        if found.get(key) != value:
-            raise IcvosError(
-                f"{path}: holds a run with {key} {found.get(key)!r}, not {value!r}; "
-                "choose another --out, or --overwrite always to replace it"
-            )
-    return found
 
 
 def _summarise(record: dict[str, Any]) -> None:
     clips = record["clips"].values()
-    record["finished"] = _now()
+    record["finished"] = now()
     record["frames"] = sum(clip["frames"] for clip in clips)
     record["seconds_per_frame"] = round(sum(clip["seconds"] for clip in clips) / record["frames"], 4)
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def versions() -> dict[str, str]:
-    """Versions of what took part: Python, icvos, and the libraries that are loaded."""
-    found = {"python": platform.python_version(), "icvos": importlib.metadata.version("icvos")}
-    for package, module in (("numpy", "numpy"), ("opencv", "cv2"), ("pillow", "PIL"), ("torch", "torch")):
-        if module in sys.modules:
-            found[package] = str(sys.modules[module].__version__)
-    return found
 
 
 def predict_video(

@@ -19,6 +19,7 @@ class Protocol:
         size: (height, width) that prediction and truth are resized to by `icvos.masks.resize_nearest`; None: native.
         skip_ends: Leave out the first and the last frame, as the DAVIS benchmarks do, which give the first mask.
         about: One sentence for tables and ``--help``.
+        about_images: The same for image benchmarks, where ``size`` alone applies.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Protocol:
     size: tuple[int, int] | None
     skip_ends: bool = False
     about: str = ""
+    about_images: str = ""
 
     @property
     def id(self) -> str:
@@ -40,9 +42,21 @@ class Protocol:
 
 
 PAPER = Protocol(
-    "paper", 1, 512, (512, 512), about="the published protocol: first 512 frames, masks at 512 x 512, all frames count"
+    "paper",
+    1,
+    512,
+    (512, 512),
+    about="the published protocol: first 512 frames, masks at 512 x 512, all frames count",
+    about_images="masks compared at 512 x 512, as DC-SAM and VRP-SAM do",
 )
-NATIVE = Protocol("native", 1, None, None, about="every frame, at the video's own size")
+NATIVE = Protocol(
+    "native",
+    1,
+    None,
+    None,
+    about="every frame, at the video's own size",
+    about_images="masks compared at the picture's own size, as PFENet and HDMNet do",
+)
 PROTOCOLS: dict[str, Protocol] = {protocol.id: protocol for protocol in (PAPER, NATIVE)}
 
 

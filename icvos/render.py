@@ -180,8 +180,12 @@ def render_frames(
     errors: bool = False,
     height_px: int = 300,
     colours: Palette = COLOURS,
+    word: str = "frame",
 ) -> Iterator[Image]:
-    """`render_clip` for any frames: (name, image) pairs, and functions that give a frame's masks (bool or ids)."""
+    """`render_clip` for any frames: (name, image) pairs, and functions that give a frame's masks (bool or ids).
+
+    ``word`` is what a frame is called.
+    """
     support = _supports_panel(supports, height_px, colours)
     for name, image in frames:
         panels, labels = ([support], [_plural("support", len(supports), category)]) if support is not None else ([], [])
@@ -190,16 +194,16 @@ def render_frames(
         outline = _outline(image, height_px)
         if true is not None:
             panels.append(to_height(overlay(image, true, colours, outline_px=outline), height_px))
-            labels.append(f"truth, frame {name}")
+            labels.append(f"truth, {word} {name}")
         if predicted is not None and true is not None and errors:
             panels.append(to_height(compare(image, true, predicted, outline_px=0.75 * outline), height_px))
             labels.append("prediction")
         elif predicted is not None:
             panels.append(to_height(overlay(image, predicted, colours, outline_px=outline), height_px))
-            labels.append("prediction" if true is not None else f"prediction, frame {name}")
+            labels.append("prediction" if true is not None else f"prediction, {word} {name}")
         if true is None and predicted is None:
             panels.append(to_height(image, height_px))
-            labels.append(f"frame {name}")
+            labels.append(f"{word} {name}")
         line = side_by_side(panels, labels, height_px)
         if errors and true is not None and predicted is not None:
             line = np.concatenate([line, legend(line.shape[1], text_size(round(1.6 * height_px)))])

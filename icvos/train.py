@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from icvos.errors import IcvosError
 from icvos.metrics.fewshot import EpisodeCounts, few_shot_scores
-from icvos.predict import versions
 from icvos.recipe import Recipe
+from icvos.runs import versions
 from icvos.storage import atomic_file, atomic_folder, read_json, write_json
 from icvos.trainable import EpisodeBatch, TakesTurns, Trainable
 

@@ -3,15 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from leaderboard.tables import KINDS, Breakdown, Kind, Row, Table
+from leaderboard.table import KINDS, Breakdown, Column, Kind, Row, Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-HEADINGS = ("#", "Method", "Shots", "Draws", "J", "F", "J&F", "Interval", "Clips", "s/frame")
 DASH = "–"
 
 
@@ -25,7 +24,7 @@ def seconds(value: float | None) -> str:
     return DASH if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
-def count(value: int | None) -> str:
+def count(value: float | None) -> str:
     """A count with separators."""
     return DASH if value is None else f"{value:,}"
 
@@ -35,33 +34,31 @@ def level(table: Table) -> str:
     return "interval" if table.level is None else f"{table.level * 100:g} % interval"
 
 
+def cell(row: Row, column: Column) -> str:
+    """A figure of a row as text."""
+    if column.kind == "interval":
+        return DASH if row.interval is None else f"{percent(row.interval[0])}–{percent(row.interval[1])}"
+    return {"percent": percent, "seconds": seconds, "count": count}[column.kind](row.figures[column.key])
+
+
 def groups(table: Table) -> list[tuple[Kind, list[Row]]]:
     """The rows under their headings, without empty ones."""
     found: list[tuple[Kind, list[Row]]] = [(kind, [row for row in table.rows if row.kind == kind]) for kind in KINDS]
     return [(kind, rows) for kind, rows in found if rows]
 
 
-def _cells(row: Row, bold: Callable[[str], str]) -> list[str]:
+def _cells(table: Table, row: Row, bold: Callable[[str], str]) -> list[str]:
     """The figures of a row, without its name; ``bold`` is put around those that lead their column."""
-
-    def figure(key: str, text: str) -> str:
-        return bold(text) if key in row.best else text
-
-    interval = DASH if row.interval is None else f"{percent(row.interval[0])}–{percent(row.interval[1])}"
-    return [
-        DASH if row.shots is None else str(row.shots),
-        DASH if row.draws is None else str(row.draws),
-        figure("j", percent(row.j)),
-        figure("f", percent(row.f)),
-        figure("jf", percent(row.jf)),
-        interval,
-        count(row.clips),
-        figure("seconds_per_frame", seconds(row.seconds_per_frame)),
-    ]
+    texts = [(column.key, cell(row, column)) for column in table.shown]
+    return [bold(text) if key in row.best else text for key, text in texts]
 
 
 def _headings(table: Table) -> list[str]:
-    return [level(table) if heading == "Interval" else heading for heading in HEADINGS]
+    return [level(table) if column.kind == "interval" else column.heading for column in table.shown]
+
+
+def _in_text(table: Table) -> list[Breakdown]:
+    return [part for part in table.breakdowns if part.figures and not part.page_only]
 
 
 # Terminal
@@ -77,7 +74,7 @@ def terminal(tables: Sequence[Table], *, breakdowns: bool = True) -> "Renderable
         parts.append(_terminal_table(table))
         parts += [Text(f"[{mark}] {text}", style="dim") for mark, text in table.footnotes.items()]
         if breakdowns:
-            parts += [_terminal_breakdown(part) for part in (table.sources, table.categories) if part.figures]
+            parts += [_terminal_breakdown(part) for part in _in_text(table)]
         parts.append(Text(""))
     return Group(*parts)
 
@@ -88,20 +85,22 @@ def _terminal_table(table: Table) -> "RenderableType":
     from rich.text import Text
 
     title = Text(f"{table.title}\n{table.coverage}", style="bold")
-    grid = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for position, heading in enumerate(_headings(table)):
-        if position == 1:  # the names wrap, but are never squeezed out of a narrow terminal
-            grid.add_column(Text(heading), min_width=14, overflow="fold")
-        else:
-            two_lines = heading.replace("% ", "%\n").replace("s/", "s/\n")
-            grid.add_column(Text(two_lines), justify="right", no_wrap=True)
+    padding = (0, 1 if len(table.shown) <= 8 else 0, 0, 0)  # many columns get closer, to fit a terminal of 80
+    grid = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=padding, pad_edge=False)
+    grid.add_column(Text("#"), justify="right", no_wrap=True)
+    grid.add_column(Text("Method"), min_width=14, overflow="fold")  # wraps, but is never squeezed out
+    for heading in _headings(table):
+        two_lines = heading
+        for end in ("% ", "s/", "Fold ", "FB-"):
+            two_lines = two_lines.replace(end, f"{end.rstrip()}\n")
+        grid.add_column(Text(two_lines), justify="right", no_wrap=True)
     for kind, rows in groups(table):
         if kind != "ranked":
             grid.add_row(Text(""), Text(KINDS[kind], style="italic dim"))
         for row in rows:
             marks = f" [{','.join(row.notes)}]" if row.notes else ""
             name = Text.assemble(Text(row.label, style="" if kind == "ranked" else "dim"), (marks, "dim"))
-            figures = [Text.from_ansi(cell) for cell in _cells(row, _ansi_bold)]
+            figures = [Text.from_ansi(text) for text in _cells(table, row, _ansi_bold)]
             grid.add_row(Text(str(row.rank or "")), name, *figures)
         grid.add_section()
     return grid
@@ -116,14 +115,16 @@ def _terminal_breakdown(part: Breakdown) -> "RenderableType":
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    grid = RichTable(title=Text(f"\nJ&F by {part.kind}", style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    grid = RichTable(
+        title=Text(f"\n{part.measure} by {part.kind}", style="bold"), title_justify="left", box=box.SIMPLE_HEAD
+    )
     grid.add_column(part.kind)
-    grid.add_column("clips", justify="right")
+    grid.add_column(part.noun, justify="right")
     for label in part.labels:
         grid.add_column(Text(label), justify="right", overflow="fold")
     for key, figures in part.figures.items():
         cells = [Text(percent(value), style="bold" if i in part.best[key] else "") for i, value in enumerate(figures)]
-        grid.add_row(Text(key), count(part.clips[key]), *cells)
+        grid.add_row(Text(key), count(part.counts[key]), *cells)
     return grid
 
 
@@ -149,34 +150,34 @@ def _markdown_table(table: Table, breakdowns: bool) -> Iterable[str]:
     yield ""
     yield f"{table.coverage}{'; ' + table.about if table.about else ''}."
     yield ""
-    yield from _markdown_grid(_headings(table), "rl" + "r" * 8, _markdown_rows(table))
+    headings = ["#", "Method", *_headings(table)]
+    yield from _markdown_grid(headings, "rl" + "r" * len(table.shown), _markdown_rows(table))
     yield ""
     for mark, text in table.footnotes.items():
         yield f"<sup>{mark}</sup> {_markdown(text)}  "
     if table.footnotes:
         yield ""
-    for part in (table.sources, table.categories) if breakdowns else ():
-        if part.figures:
-            yield f"J&amp;F by {part.kind}:"
-            yield ""
-            yield from _markdown_grid(
-                [part.kind, "clips", *map(_markdown, part.labels)],
-                "lr" + "r" * len(part.labels),
-                (
-                    [_markdown(key), count(part.clips[key]), *_breakdown_cells(part, key, _markdown_bold)]
-                    for key in part.figures
-                ),
-            )
-            yield ""
+    for part in _in_text(table) if breakdowns else ():
+        yield f"{_markdown(part.measure)} by {part.kind}:"
+        yield ""
+        yield from _markdown_grid(
+            [part.kind, part.noun, *map(_markdown, part.labels)],
+            "lr" + "r" * len(part.labels),
+            (
+                [_markdown(key), count(part.counts[key]), *_breakdown_cells(part, key, _markdown_bold)]
+                for key in part.figures
+            ),
+        )
+        yield ""
 
 
 def _markdown_rows(table: Table) -> Iterable[list[str]]:
     for kind, rows in groups(table):
         if kind != "ranked":
-            yield ["", f"*{KINDS[kind]}*", *[""] * 8]
+            yield ["", f"*{KINDS[kind]}*", *[""] * len(table.shown)]
         for row in rows:
             marks = f" <sup>{','.join(row.notes)}</sup>" if row.notes else ""
-            yield [str(row.rank or ""), _markdown(row.label) + marks, *_cells(row, _markdown_bold)]
+            yield [str(row.rank or ""), _markdown(row.label) + marks, *_cells(table, row, _markdown_bold)]
 
 
 def _markdown_grid(headings: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> Iterable[str]:
@@ -202,59 +203,72 @@ def _breakdown_cells(part: Breakdown, key: str, bold: Callable[[str], str]) -> l
 
 # CSV
 
-CSV_COLUMNS = (
-    *("protocol", "digest", "group", "key", "kind", "rank", "method", "revision", "shots", "draws"),
-    *("j", "f", "jf", "jf_low", "jf_high", "clips", "clips_total", "seconds_per_frame", "notes"),
-)
-
 
 def csv_text(tables: Sequence[Table], *, breakdowns: bool = True) -> str:
-    """One tidy table: ``group`` is overall, source or category, ``key`` the source or category; figures in per cent."""
+    """One tidy table with the columns of all ``tables``; figures in per cent.
+
+    ``group`` is overall, or what the row is a part of: source, category, condition, fold, class; ``key`` says which.
+    """
+    columns = list(dict.fromkeys(key for table in tables for key in _csv_columns(table)))
+    head = ("benchmark", "protocol", "digest", "group", "key", "kind", "rank", "method", "revision")
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, CSV_COLUMNS, restval="", lineterminator="\n")
+    writer = csv.DictWriter(buffer, (*head, *columns, "notes"), restval="", lineterminator="\n")
     writer.writeheader()
     for table in tables:
         for row in table.rows:
             base = _csv_base(table, row)
             writer.writerow(base | _csv_overall(table, row))
-            for group in ("sources", "categories") if breakdowns and row.entry else ():
-                members = row.entry.scores.get(group, {}) if row.entry else {}
-                for key in sorted(members):
-                    figures = {name: percent(members[key][name]) for name in ("j", "f", "jf")}
-                    name = {"sources": "source", "categories": "category"}[group]
-                    extra = {"group": name, "key": _csv(key), "clips": members[key]["clips"]}
-                    writer.writerow(base | figures | extra)
+            for group, members in row.groups.items() if breakdowns else ():
+                for key, member in members.items():
+                    if member:
+                        found = {"group": group, "key": _csv(key), **_csv_figures(table, member)}
+                        writer.writerow(base | found)
     return buffer.getvalue()
 
 
+def _csv_columns(table: Table) -> list[str]:
+    """The keys of a table's columns, the interval's as two."""
+    bounds = [f"{table.measure}_low", f"{table.measure}_high"]
+    return [key for column in table.columns for key in (bounds if column.kind == "interval" else [column.key])]
+
+
 def _csv_base(table: Table, row: Row) -> dict[str, object]:
+    repeated = ("shots", "draws")  # of the whole row, whatever the group
     return {
+        "benchmark": table.benchmark,
         "protocol": table.protocol,
         "digest": table.digest or "",
         "kind": row.kind,
         "method": _csv(row.label),
         "revision": _csv(row.entry.revision) if row.entry else "",
-        "shots": "" if row.shots is None else row.shots,
-        "draws": "" if row.draws is None else row.draws,
+        **{key: value for key in repeated if (value := row.figures.get(key)) is not None},
     }
+
+
+def _csv_figures(table: Table, figures: Mapping[str, Any]) -> dict[str, object]:
+    """The figures of a row or of a part of it that the table has columns for."""
+    texts: dict[str, object] = {}
+    for column in table.columns:
+        value = figures.get(column.key)
+        if value is not None and column.kind != "interval":
+            texts[column.key] = {"percent": percent(value), "seconds": f"{value:.4f}"}.get(column.kind, value)
+    return texts
 
 
 def _csv_overall(table: Table, row: Row) -> dict[str, object]:
     low, high = row.interval or (None, None)
-    figures = {"j": row.j, "f": row.f, "jf": row.jf, "jf_low": low, "jf_high": high}
+    bounds = {f"{table.measure}_low": low, f"{table.measure}_high": high}
     return {
         "group": "overall",
         "rank": row.rank or "",
-        **{key: "" if value is None else percent(value) for key, value in figures.items()},
-        "clips": "" if row.clips is None else row.clips,
-        "clips_total": table.clips if row.entry else "",
-        "seconds_per_frame": "" if row.seconds_per_frame is None else f"{row.seconds_per_frame:.4f}",
+        **_csv_figures(table, row.figures),
+        **{key: percent(value) for key, value in bounds.items() if value is not None},
         "notes": "; ".join(table.footnotes[mark] for mark in row.notes),
     }
 
 
 def _csv(text: str) -> str:
-    return f"'{text}" if text[:1] in "=+-@" else text  # a spreadsheet would run such a cell as a formula
+    return f"'{text}" if text.startswith(tuple("=+-@")) else text  # a spreadsheet would run such a cell as a formula
 
 
 # LaTeX
@@ -265,24 +279,24 @@ def latex(tables: Sequence[Table], *, breakdowns: bool = True) -> str:
     lines = ["% needs \\usepackage{booktabs}"]
     for table in tables:
         lines += ["", *_latex_table(table)]
-        for part in (table.sources, table.categories) if breakdowns else ():
-            if part.figures:
-                lines += ["", *_latex_breakdown(table, part)]
+        for part in _in_text(table) if breakdowns else ():
+            lines += ["", *_latex_breakdown(table, part)]
     return "\n".join(lines) + "\n"
 
 
 def _latex_table(table: Table) -> Iterable[str]:
-    headings = [r"$\mathcal{J}$", r"$\mathcal{F}$", r"$\mathcal{J}\&\mathcal{F}$"]
-    columns = ["Method", "Shots", "Draws", *headings, _latex(level(table)), "Clips", "s/frame"]
+    headings = zip(table.shown, _headings(table), strict=True)
+    columns = ["Method", *(column.latex or _latex(heading) for column, heading in headings)]
+    sides = "".join("c" if column.kind == "interval" else "r" for column in table.shown)
     yield from (r"\begin{table}", r"\centering", rf"\caption{{{_latex(table.title)}. {_latex(table.coverage)}.}}")
-    yield from (r"\begin{tabular}{lrrrrrcrr}", r"\toprule", " & ".join(columns) + r" \\")
+    yield from (rf"\begin{{tabular}}{{l{sides}}}", r"\toprule", " & ".join(columns) + r" \\")
     for kind, rows in groups(table):
         yield r"\midrule"
         if kind != "ranked":
-            yield rf"\multicolumn{{9}}{{l}}{{\emph{{{_latex(KINDS[kind])}}}}} \\"
+            yield rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_latex(KINDS[kind])}}}}} \\"
         for row in rows:
             marks = f"$^{{{','.join(row.notes)}}}$" if row.notes else ""
-            cells = [cell.replace("–", "--") for cell in _cells(row, _latex_bold)]
+            cells = [text.replace("–", "--") for text in _cells(table, row, _latex_bold)]
             yield " & ".join([_latex(row.label) + marks, *cells]) + r" \\"
     yield from (r"\bottomrule", r"\end{tabular}")
     if table.footnotes:
@@ -294,12 +308,13 @@ def _latex_table(table: Table) -> Iterable[str]:
 
 def _latex_breakdown(table: Table, part: Breakdown) -> Iterable[str]:
     yield from (r"\begin{table}", r"\centering")
-    yield rf"\caption{{$\mathcal{{J}}\&\mathcal{{F}}$ by {part.kind}. {_latex(table.title)}.}}"
+    measure = next((column.latex for column in table.columns if column.heading == part.measure), "")
+    yield rf"\caption{{{measure or _latex(part.measure)} by {part.kind}. {_latex(table.title)}.}}"
     yield rf"\begin{{tabular}}{{lr{'r' * len(part.labels)}}}"
-    yield from (r"\toprule", " & ".join([part.kind, "clips", *map(_latex, part.labels)]) + r" \\", r"\midrule")
+    yield from (r"\toprule", " & ".join([part.kind, part.noun, *map(_latex, part.labels)]) + r" \\", r"\midrule")
     for key in part.figures:
-        cells = [cell.replace("–", "--") for cell in _breakdown_cells(part, key, _latex_bold)]
-        yield " & ".join([_latex(key), str(part.clips[key]), *cells]) + r" \\"
+        cells = [text.replace("–", "--") for text in _breakdown_cells(part, key, _latex_bold)]
+        yield " & ".join([_latex(key), str(part.counts[key]), *cells]) + r" \\"
     yield from (r"\bottomrule", r"\end{tabular}", r"\end{table}")
 
 

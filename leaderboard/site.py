@@ -21,13 +21,20 @@ from icvos.protocol import PROTOCOLS
 from icvos.storage import read_json, write_bytes, write_json, write_text
 from leaderboard import paper
 from leaderboard.entry import Entry
-from leaderboard.formats import count, groups, level, percent, seconds
-from leaderboard.tables import KINDS, Breakdown, Row, Table, build_tables
+from leaderboard.formats import cell, count, groups, level, percent
+from leaderboard.table import KINDS, Breakdown, Column, Row, Table, plural
+from leaderboard.tables import build_tables
 
 FORMAT = 1  # of results.json
 DATA = "results.json"
 STILLS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 MOVIES = (".mp4", ".webm")
+CAPTIONS = {
+    "source": "J&F by source data set, per cent",
+    "category": "J&F by category, per cent",
+    "condition": "J&F by what makes clips hard, per cent",
+    "class": "IoU by class, per cent",
+}
 MAX_PROVENANCE = 4000  # characters of one settings or versions text on the page; results.json has it all
 
 
@@ -97,12 +104,12 @@ def _data(tables: Sequence[Table]) -> dict[str, Any]:
         "generator": "icvos",
         "tables": [
             {
+                "task": table.task,
+                "benchmark": table.benchmark,
                 "protocol": table.protocol,
                 "digest": table.digest,
-                "clips": table.clips,
-                "scored": table.scored,
-                "videos": table.videos,
-                "frames": table.frames,
+                "shots": table.shots,
+                **table.counts,
                 "rows": [_row_data(table, row) for row in table.rows],
             }
             for table in tables
@@ -115,12 +122,8 @@ def _row_data(table: Table, row: Row) -> dict[str, Any]:
         "label": row.label,
         "kind": row.kind,
         "rank": row.rank,
-        "j": row.j,
-        "f": row.f,
-        "jf": row.jf,
+        **{column.key: row.figures[column.key] for column in table.columns if column.kind != "interval"},
         "interval": row.interval,
-        "shots": row.shots,
-        "draws": row.draws,
         "notes": [table.footnotes[mark] for mark in row.notes],
         "revision": row.entry.revision if row.entry else None,
         "scores": _standard(row.entry.scores) if row.entry else None,
@@ -147,9 +150,14 @@ def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "seconds": seconds, "count": count}
+    environment.filters |= {"percent": percent, "count": count}
     environment.globals |= {
         "groups": groups,
+        "cell": cell,
+        "sort_key": sort_key,
+        "measure_name": measure_name,
+        "captions": CAPTIONS,
+        "details": details,
         "level": level,
         "kinds": KINDS,
         "provenance": provenance,
@@ -161,6 +169,7 @@ def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> s
     return environment.get_template("index.html.jinja").render(
         title=title,
         tables=tables,
+        has_images=any(table.task == "image" for table in tables),
         pictures=pictures,
         protocols=[PROTOCOLS[name] for name in sorted(PROTOCOLS, reverse=True)],
         paper=paper,
@@ -189,6 +198,24 @@ def headline(table: Table) -> Row | None:
     return next((row for row in table.rows if row.kind == "ranked"), None)
 
 
+def measure_name(table: Table) -> str:
+    """What rows are ranked by."""
+    return next(column.heading for column in table.columns if column.key == table.measure)
+
+
+def details(table: Table, row: Row) -> str:
+    """What the wide columns count, for where there is no room for them."""
+    wide = [column for column in table.shown if column.wide and column.kind == "count"]
+    counts = ((row.figures[column.key], column.heading.lower()) for column in wide)
+    return " · ".join(plural(int(value), heading.removesuffix("s")) for value, heading in counts if value)
+
+
+def sort_key(row: Row, column: Column) -> str:
+    """By what the page sorts a column; "" where a row has nothing there, which comes last."""
+    value = row.figures.get(column.key)
+    return "" if value is None else str(value)
+
+
 def heat(value: float | None, part: Breakdown) -> int | None:
     """A figure as 0..100 between the lowest and the highest of its matrix, for the colour of its cell."""
     if value is None:
@@ -203,32 +230,46 @@ def provenance(row: Row) -> list[tuple[str, str]]:
     entry = row.entry
     if entry is None:
         return []
-    run = entry.run
+    runs = entry.runs
     facts: list[tuple[str, Any]] = [
-        ("Method", run.get("method")),
+        ("Method", _in_all(entry, "method")),
         ("Revision", entry.revision),
         ("Notes", entry.notes),
         ("Protocol", entry.protocol),
         ("Benchmark digest", entry.digest),
-        ("Run ended", run.get("finished")),
+        ("Run ended", max((str(run.get("finished") or "") for run in runs.values()), default="")),
         ("Added to the board", entry.added),
-        *((f"Weights: {name}", digest) for name, digest in _weights(run.get("weights"))),
-        ("Settings", run.get("settings")),
-        ("Seed", run.get("seed")),
-        ("Device", " ".join(str(run[key]) for key in ("device", "dtype") if run.get(key))),
-        ("Seconds per frame", row.seconds_per_frame),
-        ("Versions", run.get("versions")),
+        *_weights(entry),
+        ("Settings", _in_all(entry, "settings")),
+        ("Seed", _in_all(entry, "seed")),
+        ("Device", " ".join(_text(found) for key in ("device", "dtype") if (found := _in_all(entry, key)))),
+        ("Seconds per image" if entry.task == "image" else "Seconds per frame", entry.seconds),
+        ("Versions", _in_all(entry, "versions")),
         ("J over draws", _over_draws(entry, "j")),
         ("F over draws", _over_draws(entry, "f")),
     ]
-    if not run:
+    if not runs:
         facts.append(("Run", "the submission came without a run.json"))
     return [(name, _text(value)) for name, value in facts if value not in (None, "", {}, [])]
 
 
-def _weights(weights: Any) -> list[tuple[str, str]]:
-    found = weights if isinstance(weights, list) else []
-    return [(str(item.get("name", "")), f"sha256 {item.get('sha256')}") for item in found if isinstance(item, dict)]
+def _in_all(entry: Entry, key: str) -> Any:
+    """What the records of a run say of ``key``: where folds say different things, each by its fold."""
+    values = {f"{label}:": run.get(key) for label, run in entry.runs.items()}
+    first = next(iter(values.values()), None)
+    return first if all(value == first for value in values.values()) else values
+
+
+def _weights(entry: Entry) -> list[tuple[str, str]]:
+    """Every checkpoint with its hash; of folds that have their own, with the fold."""
+    shared = _in_all(entry, "weights")
+    by_fold = shared if isinstance(shared, dict) else {"": shared}
+    return [
+        (f"Weights: {label} {item.get('name', '')}".replace("  ", " "), f"sha256 {item.get('sha256')}")
+        for label, weights in by_fold.items()
+        for item in (weights if isinstance(weights, list) else ())
+        if isinstance(item, dict)
+    ]
 
 
 def _over_draws(entry: Entry, key: str) -> str:

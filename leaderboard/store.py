@@ -1,5 +1,7 @@
 """Where results live: a board is a folder of result files, one per (name, revision, protocol, benchmark digest).
 
+Of images also one for each number of shots.
+
 A board only grows: a result that is there is never changed, new figures are a new revision. So a board can be a folder
 under version control, and a submission a pull request.
 """
@@ -37,7 +39,7 @@ class Board:
         """All results, read and checked now, in order of name, revision, protocol and digest."""
         if not self.folder.is_dir():
             return ()
-        entries: dict[tuple[str, str, str, str], Entry] = {}
+        entries: dict[tuple[str, ...], Entry] = {}
         for path in sorted(self.folder.glob("*.json")):
             if path.name.startswith("."):
                 continue
@@ -60,7 +62,8 @@ class Board:
     ) -> Path:
         """Put one result on the board and return its file; the same result again changes nothing.
 
-        ``benchmark_clips`` is the number of clips of the whole benchmark, by which a partial result is told. Raises
+        ``benchmark_clips`` is, of videos, the number of clips of the whole benchmark, by which a partial result is
+        told. Raises
         `IcvosError` where the board holds other figures under the same name, revision, protocol and digest.
         """
         check_name(name, "name")
@@ -98,11 +101,14 @@ class Board:
 def file_name(entry: Entry) -> str:
     """``<name>--<revision>.<protocol>.<digest>.json``, with whatever a file system might refuse replaced.
 
+    Of images, ``<benchmark>.<K>-shot`` stands before the protocol.
+
     >>> file_name(Entry("DC-SAM", "2", {"protocol": "paper@1", "digest": "sha256:0123456789abcdef"}, Path("x")))
     'DC-SAM--2.paper@1.012345678.json'
     """
     digest = (entry.digest or "no-digest").removeprefix("sha256:")
-    return f"{_stem(entry.name)}--{_stem(entry.revision)}.{entry.protocol}.{digest[:9]}.json"
+    asked = f"{entry.benchmark}.{entry.shots}-shot." if entry.task == "image" else ""
+    return f"{_stem(entry.name)}--{_stem(entry.revision)}.{asked}{entry.protocol}.{digest[:9]}.json"
 
 
 def _stem(text: str) -> str:

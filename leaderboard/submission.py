@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from leaderboard.store import Board
 
 if TYPE_CHECKING:
     from icvos.benchmark import Benchmark
+    from icvos.episodes import ImageBenchmark
     from icvos.predictions import Fault
     from icvos.protocol import Protocol
 
@@ -41,18 +43,65 @@ class SubmissionReport:
     warnings: tuple["Fault", ...]
 
 
-@contextlib.contextmanager
-def checked_folder(benchmark: "Benchmark", predictions: Path, protocol: "Protocol") -> Iterator[Checked]:
-    """The prediction or run folder that ``predictions`` is, or that the zip file holds, and what is odd about it.
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """How predictions for a benchmark are checked and scored.
 
-    Raises `SubmissionError`, with every fault of every draw, if one of them is an error.
+    Args:
+        names: The folders by which a run is known inside an archive.
+        records: Where the records of its parts are.
+        check: Of a folder, every fault.
+        score: Of a folder, the result.
+        clips: How many the benchmark of videos has.
     """
-    from icvos.archive import ArchiveError, relocate, submission_folder
+
+    names: set[str]
+    records: str
+    check: "Callable[[Path], list[Fault]]"
+    score: Callable[..., Any]
+    clips: int | None = None
+
+
+def _task(benchmark: "Benchmark | ImageBenchmark", protocol: "Protocol") -> _Task:
+    from icvos.episodes import ImageBenchmark
+
+    if isinstance(benchmark, ImageBenchmark):
+        from icvos.score_images import score_images
+        from icvos.validation_images import check_images, fold_names
+
+        return _Task(
+            fold_names(benchmark),
+            "fold*/run.json",
+            partial(check_images, benchmark),
+            partial(score_images, benchmark, protocol=protocol),
+        )
+    from icvos.score import score
     from icvos.validation import check
 
+    videos = {video.name for video in benchmark.videos}
+    return _Task(
+        videos,
+        "draw*/run.json",
+        lambda folder: check(benchmark, folder, protocol),
+        lambda folder, **given: score(benchmark, folder, protocol, **given),
+        len(benchmark.clips),
+    )
+
+
+@contextlib.contextmanager
+def checked_folder(
+    benchmark: "Benchmark | ImageBenchmark", predictions: Path, protocol: "Protocol"
+) -> Iterator[Checked]:
+    """The prediction or run folder that ``predictions`` is, or that the zip file holds, and what is odd about it.
+
+    Raises `SubmissionError`, with every fault of every draw or fold, if one of them is an error.
+    """
+    from icvos.archive import ArchiveError, relocate, submission_folder
+
+    task = _task(benchmark, protocol)
     try:
-        with submission_folder(predictions, {video.name for video in benchmark.videos}) as folder:
-            faults = tuple(relocate(fault, folder, predictions) for fault in check(benchmark, folder, protocol))
+        with submission_folder(predictions, task.names) as folder:
+            faults = tuple(relocate(fault, folder, predictions) for fault in task.check(folder))
             _refuse_errors(predictions, faults)
             yield Checked(folder, faults)
     except ArchiveError as error:
@@ -69,7 +118,7 @@ def _refuse_errors(predictions: Path, faults: tuple["Fault", ...]) -> None:
 
 
 def submit(
-    benchmark: "Benchmark",
+    benchmark: "Benchmark | ImageBenchmark",
     predictions: Path,
     protocol: "Protocol",
     *,
@@ -82,20 +131,20 @@ def submit(
 ) -> SubmissionReport:
     """Check, score and store ``predictions`` under ``name`` and ``revision``.
 
-    ``predictions`` is a prediction folder, a run with one such folder for each draw, or a zip file of either.
-    ``workers`` and ``progress`` are passed to `icvos.score.score`. Raises `SubmissionError` before anything is scored
-    where the check finds an error, and `IcvosError` where the board already holds other figures under that name and
-    revision.
+    ``predictions`` is a prediction folder, a run with one such folder for each draw, a run on images, or a zip file of
+    either. ``workers`` and ``progress`` are passed on to the scoring. Raises `SubmissionError` before anything is
+    scored where the check finds an error, and `IcvosError` where the board already holds other figures under that name
+    and revision.
     """
     from icvos.predictions import read_record
-    from icvos.score import score
 
     check_name(name, "name")
     check_name(revision, "revision")
     board = board if isinstance(board, Board) else Board.open(board)
+    task = _task(benchmark, protocol)
     with checked_folder(benchmark, predictions, protocol) as checked:
-        for record in (checked.folder / "run.json", *sorted(checked.folder.glob("draw*/run.json"))):
+        for record in (checked.folder / "run.json", *sorted(checked.folder.glob(task.records))):
             refuse_random({"run": read_record(record)}, predictions)
-        scores = score(benchmark, checked.folder, protocol, workers=workers, progress=progress).to_json()
-    path = board.add(scores, name=name, revision=revision, notes=notes, benchmark_clips=len(benchmark.clips))
+        scores = task.score(checked.folder, workers=workers, progress=progress).to_json()
+    path = board.add(scores, name=name, revision=revision, notes=notes, benchmark_clips=task.clips)
     return SubmissionReport(path, scores, checked.warnings)

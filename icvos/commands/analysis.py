@@ -30,13 +30,20 @@ def report(scores: Path, ceiling: Path | None, name: str | None, out: Path | Non
     """Show where a run is good and where it fails.
 
     SCORES is a scores file or a run folder. By length, size and number of the objects, while the category is absent
-    and when it is back, and in the first frame (the prompt) against the frames after it (the propagation).
+    and when it is back, and in the first frame (the prompt) against the frames after it (the propagation). Of a run on
+    images, every fold and class.
     """
     from icvos.analysis import analyse
     from icvos.comparison import require_comparable
+    from icvos.errors import IcvosError
     from icvos.storage import write_json
 
     own = _result(scores, name)
+    if own.task == "image":
+        if ceiling or out:
+            raise IcvosError(f"{own.path}: on images; its report has no --ceiling and no --json, its scores are in it")
+        _print(_image_table(own))
+        return
     highest = _result(ceiling, name) if ceiling else None
     if highest:
         require_comparable(own.scores, highest.scores, str(own.path), str(highest.path))
@@ -62,9 +69,16 @@ def diff(a: Path, b: Path, name: str | None, most: int, out: Path | None) -> Non
     A and B are scores files or run folders of one protocol and one build of the benchmark.
     """
     from icvos.comparison import compare
+    from icvos.errors import IcvosError
     from icvos.storage import write_json
 
     entries = _result(a, name), _result(b, name)
+    for entry in entries:
+        if entry.task == "image":
+            raise IcvosError(
+                f"{entry.path}: on images, and only runs on videos are compared clip by clip; show both with: "
+                f"icvos leaderboard {a} {b}"
+            )
     found = compare(entries[0].scores, entries[1].scores, str(entries[0].path), str(entries[1].path))
     sides = {
         side: {"name": entry.name, "path": str(entry.path), "draws": _draws(entry)}
@@ -210,6 +224,24 @@ def _report_table(own: Any, found: dict[str, Any], ceiling: Any) -> "Table":
     section("propagation")
     for key, heading in (("first", "first frame"), ("after", "frames after it"), ("drop", "drop")):
         row(f"  {heading}", found["propagation"], found["propagation"] and found["propagation"][key])
+    return table
+
+
+def _image_table(own: Any) -> "Table":
+    """Every fold of a run on images with its classes, the best first."""
+    scores = own.scores
+    table = _table(f"{own.name}, {own.benchmark}, {own.protocol}", "", "episodes", "mIoU", "FB-IoU")
+    overall = scores["overall"]
+    table.add_row("all folds", f"{overall['episodes']:,}", _percent(overall["miou"]), _percent(overall["fb_iou"]))
+    for number, fold in scores["folds"].items():
+        table.add_section()
+        figures = (_percent(fold["miou"]), _percent(fold["fb_iou"]))
+        table.add_row(f"fold {number}", f"{fold['episodes']:,}", *figures)
+        classes = [item for item in scores["categories"].items() if item[1]["fold"] == int(number)]
+        for name, member in sorted(classes, key=lambda item: (-item[1]["iou"], item[0])):
+            table.add_row(f"  {name}", f"{member['episodes']:,}", _percent(member["iou"]))
+        for name in fold["without"]:
+            table.add_row(f"  {name}", "0")
     return table
 
 

@@ -23,17 +23,19 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def parse_draws(text: str) -> tuple[int, ...]:
-    """``0,2-4`` as (0, 2, 3, 4)."""
+def parse_numbers(text: str, option: str) -> tuple[int, ...]:
+    """``0,2-4`` as (0, 2, 3, 4); ``option`` is named in the error for anything else."""
     from icvos.errors import IcvosError
 
-    draws: list[int] = []
+    numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise IcvosError(f"--draws {text}: write draw numbers like 0 or 0,2 or 0-4")
-        draws += range(int(first), int(last if dash else first) + 1)
-    return tuple(draws)
+        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > 4:
+            raise IcvosError(f"{option} {text}: write numbers like 0 or 0,2 or 0-3")
+        numbers += range(int(first), int(last if dash else first) + 1)
+    if not numbers:
+        raise IcvosError(f"{option} {text}: names no number; write numbers like 0 or 0,2 or 0-3")
+    return tuple(numbers)
 
 
 RANDOM_WEIGHTS = click.option(
@@ -56,17 +58,24 @@ def methods() -> None:
     show(table)
 
 
+VIDEOS_ONLY = ("draws", "videos", "categories")
+IMAGES_ONLY = ("fold",)
+
+
 @click.command("eval")
 @click.option("--method", "name", required=True, help="A method's name; icvos methods lists them.")
-@click.option("--benchmark", type=FOLDER, required=True, help="A built benchmark.")
+@click.option("--benchmark", type=FOLDER, required=True, help="A built benchmark of videos, or of images.")
 @click.option("--out", type=FOLDER, required=True, help="The run folder: predictions and scores.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the method; repeatable.")
-@click.option("--shots", default=1, show_default=True, help="Support images for every clip.")
-@click.option("--draws", default=None, help="Support draws, like 0 or 0-4.  [default: all]")
+@click.option("--shots", default=1, show_default=True, help="Support images for every clip or episode.")
+@click.option("--draws", default=None, help="Of videos: support draws, like 0 or 0-4.  [default: all]")
+@click.option("--fold", default=None, help="Of images: folds, like 0 or 0-3.  [default: all]")
 @click.option("--protocol", "protocols", multiple=True, default=(PAPER,), show_default=True, help="Repeatable.")
 @click.option("--videos", default="", help="Only these videos, comma-separated.")
-@click.option("--categories", default="", help="Only these categories, comma-separated names or class numbers.")
-@click.option("--limit", type=int, default=None, help="Only the first so many clips.")
+@click.option("--categories", default="", help="Of videos: only these, comma-separated names or class numbers.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=None, help="Only the first so many clips, or episodes of each fold."
+)
 @click.option(
     "--overwrite",
     type=click.Choice(["never", "only-missing", "always"]),
@@ -77,22 +86,36 @@ def methods() -> None:
 @click.option("--workers", default=1, show_default=True, help="Processes for scoring.")
 @RANDOM_WEIGHTS
 def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
-    """Run a method over a benchmark, then score it. Run it again to resume."""
-    from icvos.benchmark import Benchmark
+    """Run a method over a benchmark, then score it. Run it again to resume.
+
+    On image benchmarks (COCO-20i and its like) {fold} in a setting is the fold's number, for a checkpoint of each.
+    """
+    from icvos.commands.images import evaluate_images, refuse_foreign
+    from icvos.episodes import is_image_benchmark
     from icvos.errors import IcvosError
     from icvos.models.registry import random_weights_allowed
-    from icvos.predict import RunOptions, run
+
+    if given["shots"] < 1:
+        raise IcvosError("--shots must be 1 or more")
+    images = is_image_benchmark(benchmark)
+    refuse_foreign(given, VIDEOS_ONLY if images else IMAGES_ONLY, benchmark, images)
+    given["settings"] = dict(parse_settings(given["pairs"]))
+    with random_weights_allowed(given["random"]):
+        (evaluate_images if images else _evaluate_videos)(name, benchmark, out, given)
+
+
+def _evaluate_videos(name: str, benchmark: Path, out: Path, given: dict[str, Any]) -> None:
+    from icvos.benchmark import Benchmark
+    from icvos.predict import VideoRunOptions, run
     from icvos.progress import bar
     from icvos.protocol import protocol
 
     opened = Benchmark.open(benchmark)
     chosen = tuple(protocol(key) for key in given["protocols"])
     clips = opened.select(names(given["videos"]), names(given["categories"]), given["limit"])
-    if given["shots"] < 1:
-        raise IcvosError("--shots must be 1 or more")
-    draws = parse_draws(given["draws"]) if given["draws"] else tuple(range(opened.draws)) or (0,)
-    options = RunOptions(name, dict(parse_settings(given["pairs"])), draws, given["shots"], chosen, given["overwrite"])
-    with bar(name) as update, random_weights_allowed(given["random"]):
+    draws = parse_numbers(given["draws"], "--draws") if given["draws"] else tuple(range(opened.draws)) or (0,)
+    options = VideoRunOptions(name, given["settings"], given["shots"], given["overwrite"], draws, chosen)
+    with bar(name) as update:
         ran = run(
             opened,
             clips,
@@ -170,10 +193,11 @@ def predict(supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, ou
     from icvos.masks import read_binary
     from icvos.method import load_method
     from icvos.models.registry import random_weights_allowed
-    from icvos.predict import described, predict_video, support_of_files
+    from icvos.predict import predict_video, support_of_files
     from icvos.progress import bar
     from icvos.record import made_with_random_weights
     from icvos.render import overlay
+    from icvos.runs import described
     from icvos.video import open_frames
 
     if len(supports) != len(masks):

@@ -1,16 +1,12 @@
-"""`icvos score`, `icvos validate`, `icvos submit`, `icvos leaderboard` and `icvos render`: what came out."""
+"""`icvos score`, `icvos validate`, `icvos submit` and `icvos leaderboard`: what came out."""
 
-import io
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from icvos.commands.evaluate import PAPER, print_scores, scores_name
-from icvos.commands.source import FOLDER, read_sources, source_options
-
-SHEET_FRAMES = 8
+from icvos.commands.source import FOLDER
 
 
 @click.command()
@@ -38,10 +34,14 @@ SHEET_FRAMES = 8
 def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given: Any) -> None:
     """Score predictions against a benchmark, or a folder of masks against another, GT.
 
-    With --benchmark: a run, a folder of predictions (<video>/<class>/<frame>.png), or a zip file of either. With GT:
-    <video>/<frame>.png or the frames of one video, multi-object (ids) or binary.
+    With --benchmark: a run, a folder of predictions (<video>/<class>/<frame>.png), or a zip file of either. On a
+    benchmark of images, a run (fold<F>/episodes.jsonl); every finished fold is scored. With GT: <video>/<frame>.png
+    or the frames of one video, multi-object (ids) or binary.
     """
+    from icvos.commands.images import refuse_foreign, score_submission
+    from icvos.episodes import is_image_benchmark
     from icvos.errors import IcvosError
+    from icvos.protocol import protocol
 
     if (truth is None) == (benchmark is None):
         raise IcvosError("give exactly one of GT, a folder of true masks, and --benchmark")
@@ -52,6 +52,9 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
             raise IcvosError(f"--{option} is for scoring against {'a --benchmark' if truth else 'a folder GT'}")
     if truth:
         _score_folders(predictions, truth, **given)
+    elif benchmark and is_image_benchmark(benchmark):
+        refuse_foreign(given, ("frames_csv", "videos", "categories"), benchmark, images=True)
+        score_submission(predictions, benchmark, protocol(given["name"] or PAPER), given["out"], given["workers"])
     elif benchmark:
         _score_benchmark(predictions, benchmark, **given)
 
@@ -139,28 +142,18 @@ def validate(predictions: Path, benchmark: Path, name: str, out: Path | None, re
     Exit status 1 where an error is found, which keeps it from being scored; warnings do not. With --repair the status
     is that of the new folder.
     """
-    from icvos.benchmark import Benchmark
-    from icvos.progress import bar
+    from icvos.commands.images import find_faults, refuse_foreign
+    from icvos.episodes import is_image_benchmark
     from icvos.protocol import protocol
-    from icvos.repair import repair
     from icvos.storage import write_json
-    from icvos.validation import validate as run_validate
 
-    opened, chosen = Benchmark.open(benchmark), protocol(name)
-    with bar("validate", len(opened.clips)) as update:
-        faults = run_validate(opened, predictions, chosen, progress=lambda clip: update(advance=1))
-    for fault in faults:
-        click.echo(f"{fault.severity}: {fault}")
-    report = {"protocol": chosen.id, "faults": [fault.to_json() for fault in faults]}
-    if repaired:
-        result = repair(opened, predictions, repaired, chosen)
-        for done in result.repairs:
-            click.echo(f"repaired: {done}")
-        faults = list(result.left)
-        report["repairs"] = [done.to_json() for done in result.repairs]
-        report["left"] = [fault.to_json() for fault in faults]
-        for fault in faults:
-            click.echo(f"left: {fault.severity}: {fault}")
+    chosen = protocol(name)
+    if is_image_benchmark(benchmark):
+        refuse_foreign({"repair": repaired}, ("repair",), benchmark, images=True)
+        faults = find_faults(predictions, benchmark)
+        report = _print_faults(faults, chosen.id)
+    else:
+        faults, report = _validate_videos(predictions, benchmark, chosen, repaired)
     if out:
         write_json(out, report)
     errors = sum(fault.severity == "error" for fault in faults)
@@ -171,6 +164,38 @@ def validate(predictions: Path, benchmark: Path, name: str, out: Path | None, re
     click.echo(f"{repaired or predictions}: {', '.join(counts)} under {chosen.id}")
     if errors:
         raise SystemExit(1)
+
+
+def _print_faults(faults: Any, protocol: str) -> dict[str, Any]:
+    """Print faults; what a file of them says."""
+    for fault in faults:
+        click.echo(f"{fault.severity}: {fault}")
+    return {"protocol": protocol, "faults": [fault.to_json() for fault in faults]}
+
+
+def _validate_videos(
+    predictions: Path, benchmark: Path, protocol: Any, repaired: Path | None
+) -> tuple[list[Any], dict[str, Any]]:
+    """Print the faults of predictions for videos, repair them where that is asked for; what is left, and the report."""
+    from icvos.benchmark import Benchmark
+    from icvos.progress import bar
+    from icvos.repair import repair
+    from icvos.validation import validate as run_validate
+
+    opened = Benchmark.open(benchmark)
+    with bar("validate", len(opened.clips)) as update:
+        faults = run_validate(opened, predictions, protocol, progress=lambda clip: update(advance=1))
+    report = _print_faults(faults, protocol.id)
+    if repaired:
+        result = repair(opened, predictions, repaired, protocol)
+        for done in result.repairs:
+            click.echo(f"repaired: {done}")
+        faults = list(result.left)
+        report["repairs"] = [done.to_json() for done in result.repairs]
+        report["left"] = [fault.to_json() for fault in faults]
+        for fault in faults:
+            click.echo(f"left: {fault.severity}: {fault}")
+    return faults, report
 
 
 @click.command()
@@ -186,14 +211,22 @@ def submit(
 ) -> None:
     """Check predictions whole (a folder, a run, a zip file), score them, and put the result on a leaderboard."""
     from icvos.benchmark import Benchmark
+    from icvos.commands import images
+    from icvos.episodes import ImageBenchmark, is_image_benchmark
     from icvos.progress import bar
     from icvos.protocol import protocol
     from leaderboard.submission import SubmissionError
     from leaderboard.submission import submit as run_submit
 
-    opened = Benchmark.open(benchmark)
+    opened: Benchmark | ImageBenchmark
+    if is_image_benchmark(benchmark):
+        opened = ImageBenchmark.open(benchmark)
+        parts, show = len(opened.folds), images.print_scores
+    else:
+        opened = Benchmark.open(benchmark)
+        parts, show = len(opened.clips), print_scores
     for key in protocols:
-        with bar(f"score {key}", len(opened.clips)) as update:
+        with bar(f"score {key}", parts) as update:
             try:
                 report = run_submit(
                     opened,
@@ -203,7 +236,7 @@ def submit(
                     name=given["name"],
                     revision=given["revision"],
                     workers=workers,
-                    progress=lambda clip: update(advance=1),
+                    progress=lambda part: update(advance=1),
                 )
             except SubmissionError as error:
                 for fault in error.faults:
@@ -211,13 +244,13 @@ def submit(
                 raise
         for fault in report.warnings:
             click.echo(f"warning: {fault}", err=True)
-        print_scores(report.scores, report.path)
+        show(report.scores, report.path)
 
 
 @click.command()
 @click.argument("results", type=FOLDER, nargs=-1, required=True)
 @click.option(
-    "--out", type=FOLDER, default=None, help="Write leaderboard.md, .csv, .tex and index.html into this folder."
+    "--out", type=FOLDER, default=None, help="Write index.html and leaderboard.md, .tex and .csv into this folder."
 )
 @click.option("--picture", "pictures", type=FOLDER, multiple=True, help="A picture for the page; repeatable.")
 def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Path, ...]) -> None:
@@ -235,109 +268,12 @@ def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Pat
     Console().print(terminal(tables))
     if out:
         page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures])
-        for suffix, kind in (("md", "markdown"), ("csv", "csv"), ("tex", "latex")):
+        for suffix, kind in (("md", "markdown"), ("tex", "latex")):
             write_text(out / f"leaderboard.{suffix}", render_tables(tables, kind))
+        images = [table for table in tables if table.task == "image"]
+        if images:
+            write_text(out / "leaderboard-images.csv", render_tables(images, "csv"))
+        if len(images) < len(tables) or not tables:
+            videos = [table for table in tables if table.task == "video"]
+            write_text(out / "leaderboard.csv", render_tables(videos, "csv"))
         click.echo(f"{page}")
-
-
-@click.command()
-@click.argument("benchmark", type=FOLDER, required=False)
-@source_options
-@click.option("--predictions", type=FOLDER, default=None, help="A prediction folder, to be shown beside the truth.")
-@click.option("--errors", is_flag=True, help="Colour predictions by what they hit, miss and add.")
-@click.option(
-    "--clip", "chosen", multiple=True, help="A clip <video>/<class>, or a source video; repeatable.  [default: all]"
-)
-@click.option("--out", type=FOLDER, required=True, help="A folder for one file per clip or video.")
-@click.option("--kind", type=click.Choice(["gif", "webp", "mp4", "sheet"]), default="gif", show_default=True)
-@click.option("--every", default=1, show_default=True, help="Every so many frames.")
-@click.option("--height", default=240, show_default=True, help="Height of a panel in pixels.")
-def render(
-    benchmark: Path | None, predictions: Path | None, chosen: tuple[str, ...], out: Path, kind: str, **given: Any
-) -> None:
-    """Render mask overlays of a benchmark's clips, or of source videos, as animations or contact sheets.
-
-    With --predictions, predictions are shown beside the truth. A clip's first support is shown at its left.
-    """
-    from icvos.benchmark import Benchmark
-    from icvos.errors import IcvosError
-    from icvos.progress import bar
-
-    errors, every, height = given.pop("errors"), given.pop("every"), given.pop("height")
-    streams: dict[str, Any]
-    if benchmark:
-        count = SHEET_FRAMES if kind == "sheet" else None
-        drawing = {"every": every, "count": count, "errors": errors, "height_px": height}
-        streams = _clip_streams(Benchmark.open(benchmark), predictions, chosen, drawing)
-    else:
-        streams = _source_streams(read_sources(given), chosen, every, height)
-    if not streams:
-        raise IcvosError("nothing to render: give a benchmark, or source data sets by --davis, --mose, --lvos")
-    with bar("render", len(streams)) as update:
-        for name, images in streams.items():
-            _write_images(out / name, images, kind, height)
-            update(advance=1)
-    click.echo(f"{out}: {len(streams)} files")
-
-
-def _clip_streams(
-    benchmark: Any, folder: Path | None, chosen: tuple[str, ...], drawing: dict[str, Any]
-) -> dict[str, Any]:
-    """File name -> stream of images, for every chosen clip."""
-    from icvos.predictions import Predictions, draw_folders
-    from icvos.render import render_clip
-
-    predictions = Predictions.open(draw_folders(folder)[0]) if folder else None
-    streams = {}
-    for clip in [benchmark.clip(name) for name in chosen] or benchmark.clips:
-        supports = benchmark.supports(clip, 0, 1) if benchmark.draws else ()
-        masks = partial(predictions.mask, clip) if predictions else None
-        images = render_clip(clip, masks, supports, **drawing)
-        streams[f"{clip.video.name}-{clip.category.name.replace(' ', '-')}"] = images
-    return streams
-
-
-def _source_streams(datasets: Any, chosen: tuple[str, ...], every: int, height: int) -> dict[str, Any]:
-    """File name -> stream of images, for every chosen video of the source data sets."""
-    from icvos.errors import IcvosError
-
-    videos = [video for dataset in datasets for video in dataset.videos]
-    unknown = set(chosen) - {video.name for video in videos}
-    if unknown:
-        raise IcvosError(
-            f"no source video {', '.join(sorted(unknown))}; there are {len(videos)}, like {videos[0].name}"
-        )
-    return {
-        f"{video.source}_{video.name}": _source_images(video, every, height)
-        for video in videos
-        if not chosen or video.name in chosen
-    }
-
-
-def _source_images(video: Any, every: int, height: int) -> Any:
-    """The frames of one source video with the objects of its annotation."""
-    from icvos.masks import read_image
-    from icvos.render import render_frames
-
-    for position, (path, ids) in enumerate(zip(video.frames, video.iter_ids(), strict=True)):
-        if position % every == 0:
-            found = {path.stem: ids}
-            yield from render_frames([(path.stem, read_image(path))], truth=found.__getitem__, height_px=height)
-
-
-def _write_images(path: Path, images: Any, kind: str, height: int) -> None:
-    """One animation or contact sheet of a stream of images."""
-    from icvos.animation import write_animation
-
-    if kind != "sheet":
-        write_animation(path.with_name(f"{path.name}.{kind}"), images)
-        return
-    from PIL import Image
-
-    from icvos.panels import contact_sheet
-    from icvos.storage import write_bytes
-
-    sheet = contact_sheet(images, columns=2, width_px=8 * height, count=SHEET_FRAMES)
-    buffer = io.BytesIO()
-    Image.fromarray(sheet).save(buffer, format="PNG")
-    write_bytes(path.with_name(f"{path.name}.png"), buffer.getvalue())

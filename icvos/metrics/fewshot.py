@@ -4,10 +4,15 @@ Both divide sums of pixels, they do not average episodes: mIoU per class of the 
 over all episodes with the classes pooled.
 """
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from icvos.metrics.summary import BOOTSTRAP_SAMPLES, BOOTSTRAP_SEED
+
+PART = 1 << 22  # drawn episodes that are in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +92,35 @@ def few_shot_scores(episodes: Iterable[tuple[int, EpisodeCounts]], classes: Sequ
         pooled.background_iou,
         pooled.foreground_iou,
     )
+
+
+def resampled_scores(
+    episodes: Sequence[tuple[int, EpisodeCounts]], *, samples: int = BOOTSTRAP_SAMPLES, stream: int = 0
+) -> np.ndarray:
+    """(samples, 2) float64: mIoU and FB-IoU of a fold when its episodes are drawn again, with replacement.
+
+    mIoU is over the classes that were drawn. Deterministic: sums are of whole numbers, exact in any order.
+
+    Args:
+        episodes: (class, counts), at least one.
+        samples: How many times as many episodes are drawn.
+        stream: Another number is another stream of random numbers, for another fold.
+    """
+    kinds, place = np.unique([kind for kind, _ in episodes], return_inverse=True)
+    # (E, 4): intersections of background and foreground, then their unions
+    counts = np.array([dataclasses.astuple(counts) for _, counts in episodes], dtype=np.float64)
+    drawn = np.eye(len(kinds))[place]  # (E, C): 1 where the episode is of the class
+    parts = [drawn * counts[:, 1, None], drawn * counts[:, 3, None], drawn, counts]
+    figures = np.concatenate(parts, axis=1)
+    total, edges = len(episodes), np.cumsum([part.shape[1] for part in parts[:-1]])
+    random = np.random.RandomState([BOOTSTRAP_SEED, stream])
+    scores = np.empty((samples, 2))
+    step = max(1, PART // total)
+    for start in range(0, samples, step):
+        some = min(step, samples - start)
+        chosen = random.randint(0, total, (some, total)) + total * np.arange(some)[:, None]
+        times = np.bincount(chosen.reshape(-1), minlength=some * total).reshape(some, total)
+        inter, union, present, pooled = np.split(times.astype(np.float64) @ figures, edges, axis=1)
+        scores[start : start + some, 0] = (inter / np.maximum(union, 1)).sum(axis=1) / (present > 0).sum(axis=1)
+        scores[start : start + some, 1] = (pooled[:, :2] / np.maximum(pooled[:, 2:], 1)).mean(axis=1)
+    return scores

@@ -152,7 +152,7 @@ def test_predict_on_ones_own_video(benchmark: Benchmark, tmp_path: Path) -> None
         (["--method", "lite", "--set", "sise=3"], "unknown setting 'sise'"),
         (["--method", "lite", "--set", "size"], "write it as name=value"),
         (["--method", "lite", "--draws", "7"], "no draw 7; draws are 0..4"),
-        (["--method", "lite", "--draws", "a"], "write draw numbers"),
+        (["--method", "lite", "--draws", "a"], "write numbers like 0 or 0,2"),
         (["--method", "lite", "--shots", "50"], "draws hold 5 supports"),
         (["--method", "lite", "--videos", "nobody"], "no video nobody"),
         (["--method", "lite", "--categories", "toaster"], "no clip matches"),

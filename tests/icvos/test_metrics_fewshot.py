@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from icvos.metrics.fewshot import EpisodeCounts, count_episode, few_shot_scores
+from icvos.metrics.fewshot import EpisodeCounts, count_episode, few_shot_scores, resampled_scores
+from icvos.metrics.summary import BOOTSTRAP_SEED
 from tests.golden.masks import build
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -71,3 +72,25 @@ def test_other_classes_and_shapes_are_refused() -> None:
         few_shot_scores([(9, EpisodeCounts())], [1, 2])
     with pytest.raises(ValueError, match="shape"):
         count_episode(np.zeros((2, 3), dtype=bool), np.zeros((3, 2), dtype=bool))
+
+
+def test_resampling_is_that_of_a_plain_loop() -> None:
+    drawn = episodes(True)
+    found = resampled_scores(drawn, samples=40, stream=3)
+    random = np.random.RandomState([BOOTSTRAP_SEED, 3])
+    for row in found:
+        again = [drawn[index] for index in random.randint(0, len(drawn), len(drawn))]
+        scores = few_shot_scores(again, sorted({kind for kind, _ in again}))
+        assert row == pytest.approx([scores.miou, scores.fb_iou], abs=1e-12)
+
+
+def test_resampling_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = resampled_scores(episodes(True), samples=30)
+    monkeypatch.setattr("icvos.metrics.fewshot.PART", 7 * 80)
+    assert np.array_equal(resampled_scores(episodes(True), samples=30), whole)
+    assert not np.array_equal(resampled_scores(episodes(True), samples=30, stream=1), whole)
+
+
+def test_one_episode_has_an_interval_without_width() -> None:
+    counts = EpisodeCounts(90, 5, 95, 10)
+    assert np.array_equal(resampled_scores([(4, counts)], samples=5), np.tile([0.5, (90 / 95 + 0.5) / 2], (5, 1)))

@@ -82,7 +82,7 @@ def test_the_page_shows_every_row_and_where_it_comes_from(board: Board, tmp_path
     assert len(page.all("details")) == 6
     for shown in (
         *("41.00", "45.00", "43.00", "47.00", "68.38", "20.44", "mean 25.44", "scored on 3 of 5 clips only"),
-        *("Reported in the DC-SAM paper, not run here", "Upper bound", "Partial results", "paper@1", "native@1"),
+        *("Reported in papers, not run here", "Upper bound", "Partial results", "paper@1", "native@1"),
         *("sha256 " + "ab" * 32, "top_k 10, radius 12", "the first", "2026-01-31", "5 clips, 5 videos, 805 frames"),
         *("the submission came without a run.json", "cpu float32", "0123456789abcdef" * 4),
     ):

@@ -30,7 +30,7 @@ def test_a_result_is_stored_and_read_back(tmp_path: Path, scores: Make) -> None:
     )
     assert entry.scores == scores()
     assert (entry.shots, entry.draws, entry.clips, entry.benchmark_clips) == (1, 5, 5, 7)
-    assert entry.seconds_per_frame == 0.22
+    assert entry.seconds == 0.22
     assert entry.date == "2026-01-31"
 
 
@@ -208,7 +208,7 @@ def test_a_strange_run_record_does_no_harm(tmp_path: Path, scores: Make) -> None
     strange["run"] = {"shots": "many", "sees_truth": "yes", "seconds_per_frame": float("inf"), "benchmark": 3}
     (tmp_path / "scores.json").write_text(json.dumps(strange))
     entry = read_entry(tmp_path / "scores.json")
-    assert (entry.shots, entry.sees_truth, entry.seconds_per_frame, entry.benchmark_clips) == (None, False, None, None)
+    assert (entry.shots, entry.sees_truth, entry.seconds, entry.benchmark_clips) == (None, False, None, None)
     assert entry.name == tmp_path.name
 
 

@@ -1,4 +1,5 @@
 import contextlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,10 +14,13 @@ from PIL import Image
 
 from icvos.archive import ArchiveError
 from icvos.benchmark import Benchmark
+from icvos.episodes import ImageBenchmark
 from icvos.errors import IcvosError
 from icvos.protocol import NATIVE, PAPER
 from leaderboard.store import Board
 from leaderboard.submission import SubmissionError, submit
+from tests.icvos.test_score_images import write_run
+from tests.icvos.tiny_episodes import write_images
 
 Make = Callable[..., dict[str, Any]]
 
@@ -159,3 +163,38 @@ def test_importing_the_leaderboard_is_light() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> tuple[ImageBenchmark, Path]:
+    """A tiny image benchmark, and a whole run on it."""
+    benchmark = write_images(tmp_path / "images")
+    return benchmark, write_run(benchmark, tmp_path / "image-run", method="shift")
+
+
+def test_image_runs_are_checked_scored_and_stored(tmp_path: Path, images: tuple[ImageBenchmark, Path]) -> None:
+    benchmark, run = images
+    report = submit(benchmark, run, PAPER, board=tmp_path / "board", name="shift")
+    assert report.warnings == ()
+    (entry,) = Board.open(tmp_path / "board").entries
+    assert (entry.benchmark, entry.shots, entry.digest, entry.task) == ("tiny", 1, benchmark.digest, "image")
+    assert submit(benchmark, run, PAPER, board=tmp_path / "board", name="shift").path == report.path
+    archive = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "image-run"))
+    zipped = submit(benchmark, archive, NATIVE, board=tmp_path / "board", name="shift")
+    assert len(Board.open(tmp_path / "board").entries) == 2
+    assert zipped.scores["overall"]["folds"] == 2
+
+
+def test_image_runs_with_faults_are_refused_whole(tmp_path: Path, images: tuple[ImageBenchmark, Path]) -> None:
+    benchmark, run = images
+    lines = (run / "fold0" / "episodes.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "fold0" / "episodes.jsonl").write_bytes(b"".join(lines[1:]))
+    with pytest.raises(SubmissionError, match="1 fault, nothing was scored") as caught:
+        submit(benchmark, run, PAPER, board=tmp_path / "board", name="shift")
+    assert [fault.kind for fault in caught.value.faults] == ["missing-episode"]
+    shutil.rmtree(run / "fold0")
+    report = submit(benchmark, run, PAPER, board=tmp_path / "board", name="shift")  # a whole fold is a partial result
+    assert [(fault.kind, fault.severity) for fault in report.warnings] == [("missing-fold", "warning")]
+    (run / "fold1" / "run.json").write_text('{"shots": 1, "random_weights": true}')
+    with pytest.raises(IcvosError, match="made with random weights"):
+        submit(benchmark, run, NATIVE, board=tmp_path / "board", name="shift")

@@ -9,7 +9,8 @@ import pytest
 from icvos.errors import IcvosError
 from leaderboard import paper
 from leaderboard.entry import Entry
-from leaderboard.tables import FORMATS, Table, build_tables, render
+from leaderboard.table import Breakdown, Table
+from leaderboard.tables import FORMATS, build_tables, render
 
 Make = Callable[..., dict[str, Any]]
 
@@ -23,6 +24,10 @@ def entry(scores: dict[str, Any], name: str = "lite", revision: str = "1", **mor
 def only(*entries: Entry, reported: bool = False) -> Table:
     (table,) = build_tables(entries, reported=reported)
     return table
+
+
+def part(table: Table, kind: str) -> Breakdown:
+    return next(found for found in table.breakdowns if found.kind == kind)
 
 
 def test_protocols_and_digests_are_never_mixed(scores: Make) -> None:
@@ -69,19 +74,19 @@ def test_what_sees_the_truth_or_is_partial_is_not_ranked(scores: Make) -> None:
         ("half", "partial", None),
         ("oracle", "upper bound", None),
     ]
-    assert table.clips == 5
+    assert table.counts["clips"] == 5
     assert table.rows[0].best >= {"j", "f", "jf"}
     assert not table.rows[2].best
     assert not table.rows[3].best
     assert table.footnotes == {"a": "scored on 3 of 5 clips only"}
-    assert all(leaders == frozenset({0}) for leaders in table.categories.best.values())
+    assert all(leaders == frozenset({0}) for leaders in part(table, "category").best.values())
 
 
 def test_a_result_is_partial_when_the_benchmark_is_known_to_be_larger(scores: Make) -> None:
     declared = only(entry(scores(), declared_clips=437))
     stated = only(entry(scores(benchmark={"digest": "x", "clips": 437})))
     for table in (declared, stated):
-        assert table.clips == 437
+        assert table.counts["clips"] == 437
         assert table.rows[0].kind == "partial"
         assert table.coverage == "5 of 437 clips, 5 videos, 805 frames"
     assert only(entry(scores())).rows[0].kind == "ranked"
@@ -128,7 +133,7 @@ def test_the_papers_figures_stand_apart_and_only_beside_its_protocol(scores: Mak
     assert [row.label for row in reported] == [row.method for row in paper.REPORTED]
     assert papers.rows[-len(reported) :] == tuple(reported)
     assert all(row.rank is None and not row.best for row in reported)
-    assert (reported[0].j, reported[0].f, reported[0].jf) == pytest.approx((0.6838, 0.7465, 0.7152))
+    assert tuple(reported[0].figures[key] for key in ("j", "f", "jf")) == pytest.approx((0.6838, 0.7465, 0.7152))
     assert not [row for row in native.rows if row.kind == "reported"]
     assert "not comparable" in papers.footnotes["a"]
     assert "arXiv 2504.12080, Table IV" in papers.footnotes["a"]
@@ -209,7 +214,7 @@ def test_an_unknown_format_is_refused() -> None:
 
 def test_a_submission_without_a_record_has_blanks(scores: Make) -> None:
     table = only(entry(scores(run=False)))
-    assert (table.rows[0].shots, table.rows[0].seconds_per_frame) == (None, None)
+    assert (table.rows[0].figures["shots"], table.rows[0].figures["seconds_per_frame"]) == (None, None)
     assert "–" in render([table], "terminal")
 
 
@@ -219,7 +224,7 @@ def test_conditions_stand_in_the_order_of_the_analysis(scores: Make) -> None:
         entry(scores(j=0.3, f=0.3, analysed=True), "b"),
         entry(scores(j=0.2, f=0.2), "older"),
     )
-    found = table.conditions
+    found = part(table, "condition")
     assert list(found.figures) == [
         *("length: under 50 frames", "length: 50-99 frames", "length: 100-199 frames", "length: 400 frames and more"),
         *(f"first-frame area: {name}" for name in ("under 0.25 %", "0.25-1 %", "1-4 %", "4-16 %", "16 % and more")),
@@ -229,10 +234,10 @@ def test_conditions_stand_in_the_order_of_the_analysis(scores: Make) -> None:
     assert found.figures["length: 50-99 frames"] == (pytest.approx(0.4), pytest.approx(0.3), None)
     assert found.figures["the first frame"] == (1, 1, None)
     assert found.figures["while it is absent"] == (pytest.approx(0.5), pytest.approx(0.4), None)
-    assert (found.clips["instances: 3 and more"], found.clips["the frames after it"]) == (2, 5)
+    assert (found.counts["instances: 3 and more"], found.counts["the frames after it"]) == (2, 5)
     assert found.best["the first frame"] == {0, 1}
     assert found.best["while it is absent"] == {0}
 
 
 def test_results_without_an_analysis_have_no_conditions(scores: Make) -> None:
-    assert only(entry(scores())).conditions.figures == {}
+    assert part(only(entry(scores())), "condition").figures == {}

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from icvos.commands import analysis, curate, evaluate, methods, profile, results, source, weights
+from icvos.commands import analysis, curate, episodes, evaluate, methods, profile, results, source, weights
 from icvos.errors import IcvosError
 
 
@@ -37,6 +37,7 @@ def main() -> None:
 
 
 main.add_command(source.build)
+main.add_command(episodes.episodes)
 main.add_command(source.info)
 main.add_command(source.smallworld)
 main.add_command(curate.curate)

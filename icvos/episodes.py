@@ -5,7 +5,7 @@ COCO-20i, PASCAL-5i, COCO-to-PASCAL (classes that no COCO-20i fold was trained o
 (every class trains; for IC-VOS). On disk::
 
     <root>/
-      episodes.json   format, name, rule, digest, images, classes, folds
+      episodes.json   format, name, rule, digest, splits, images, classes, folds
       val.json        the pictures that are asked about and shown in evaluation
       train.json      the pictures to train on; absent where nothing trains
 
@@ -16,6 +16,7 @@ COCO-20i, PASCAL-5i, COCO-to-PASCAL (classes that no COCO-20i fold was trained o
     rule      how masks were made, in words; part of the digest
     digest    {"val": "sha256:...", "train": "sha256:..."}: over pictures, masks, folds and episodes; where images lie
               is not part of it
+    splits    {"val": name, "train": name}: of the data set, as val2014
     images    {"val": folder, "train": folder}: absolute, or relative to <root>
     classes   {"1": "person", ...}: numbers from 1, the data set's own
     folds     a list of {"test": classes, "train": classes, "episodes": [[class, query, [support, ...]], ...]}: the
@@ -285,6 +286,19 @@ def pictures_text(pictures: Iterable[Picture]) -> str:
     """The text of ``val.json`` or ``train.json``: one line a picture."""
     lines = ",\n".join(json.dumps(picture_json(picture), ensure_ascii=False) for picture in pictures)
     return f'{{"format": {FORMAT}, "pictures": [\n{lines}\n]}}\n'
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """The text of ``episodes.json``: one line an episode."""
+    head = json.dumps({key: value for key, value in manifest.items() if key != "folds"}, indent=2, ensure_ascii=False)
+    folds = ",\n".join(_fold_text(fold) for fold in manifest["folds"])
+    return f'{head[:-2]},\n  "folds": [\n{folds}\n  ]\n}}\n'
+
+
+def _fold_text(fold: Mapping[str, Any]) -> str:
+    episodes = ",\n".join(json.dumps(episode, ensure_ascii=False) for episode in fold["episodes"])
+    test, train = json.dumps(fold["test"]), json.dumps(fold["train"])
+    return f'{{"test": {test}, "train": {train}, "episodes": [\n{episodes}\n]}}'
 
 
 def is_image_benchmark(root: Path) -> bool:

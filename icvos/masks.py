@@ -183,13 +183,13 @@ def decode_rle(rle: dict[str, Any]) -> np.ndarray:
     Raises ValueError, TypeError or KeyError for anything else, also for runs that do not add up to the size:
     pycocotools fills what is missing with whatever is in memory.
     """
-    height, width, runs = _rle_runs(rle)
+    height, width, runs = rle_runs(rle)
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
 
 
 def pack_rle(rle: dict[str, Any], size: tuple[int, int] | None = None) -> PackedMask:
     """`decode_rle` as bits, without the mask in between; resized to ``size`` by the rule of `resize_nearest`."""
-    height, width, runs = _rle_runs(rle)
+    height, width, runs = rle_runs(rle)
     return pack_runs(runs, (height, width), size)
 
 
@@ -197,12 +197,15 @@ def compress_rle(rle: dict[str, Any]) -> dict[str, Any]:
     """Either form of COCO RLE in the compressed form of pycocotools; raises as `decode_rle` does."""
     from pycocotools import mask as coco_mask
 
-    height, width, runs = _rle_runs(rle)
+    height, width, runs = rle_runs(rle)
     return dict(coco_mask.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width))
 
 
-def _rle_runs(rle: dict[str, Any]) -> tuple[int, int, np.ndarray]:
-    """Height, width, and the run lengths of background and foreground in turn, down the columns."""
+def rle_runs(rle: dict[str, Any]) -> tuple[int, int, np.ndarray]:
+    """Height, width, and the (N,) int64 lengths of background and foreground in turn, down the columns.
+
+    Raises as `decode_rle` does.
+    """
     height, width = (int(v) for v in rle["size"])
     counts = rle["counts"]
     runs = np.asarray(counts, dtype=np.int64) if isinstance(counts, list) else _decompress(counts)

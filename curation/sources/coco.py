@@ -6,18 +6,21 @@ published few-shot masks. Both leave crowd regions out: the published masks do, 
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from curation.outlines import area, painted, tidy
 from curation.sources.layout import find_root, has_coco_annotations, only_one
 from icvos.categories import BY_CATEGORY_ID, category
 from icvos.errors import IcvosError
-from icvos.masks import compress_rle, whole_image_size
+from icvos.masks import compress_rle, decode_rle, read_ids, rle_runs, whole_image_size
 from icvos.storage import read_json
 
 Rule = Literal["union", "painted"]
@@ -84,7 +87,7 @@ class Coco:
 
         Raises `IcvosError` for another data set, two candidates, a JSON of another schema, or no image on disk.
         """
-        place = find_root(Path(root), "coco", has_coco_annotations, EXPECTED)
+        place = find_coco(root)
         path = _annotation_file(place, split)
         split = path.stem.removeprefix("instances_")
         value = read_json(path, "COCO instance annotations", _compact)
@@ -95,30 +98,49 @@ class Coco:
         known = {entry["id"] for entry in value["images"]}
         return cls(split, path, images, _instances(path, value["annotations"], known, warnings), warnings)
 
+    @property
+    def folder(self) -> Path:
+        """Where the image files are."""
+        return next(iter(self.images.values())).file.parent
+
     def images_of(self, class_index: int) -> tuple[CocoImage, ...]:
         """The images with at least one instance of the class (1..80), by id."""
         return tuple(self.images[image_id] for image_id in self._ids_of_class.get(category(class_index).index, ()))
 
     def class_mask(self, image: CocoImage, class_index: int, rule: Rule = "union") -> np.ndarray:
         """(H, W) bool: where the class is in ``image``; raises where the file has another size or is cut off."""
+        size = self.checked_size(image)
+        runs = self.outlines(image, rule).get(class_index)
+        return np.zeros(size, dtype=bool) if runs is None else decode_rle({"size": size, "counts": runs.tolist()})
+
+    def checked_size(self, image: CocoImage) -> tuple[int, int]:
+        """(height, width) of the image's file; raises where the annotations have another, or the file is cut off."""
         size = whole_image_size(image.file)
         if size != (image.height, image.width):
             raise IcvosError(
                 f"{image.file}: {size[1]}x{size[0]} pixels, but {self.annotation_file.name} has "
                 f"{image.width}x{image.height}; fetch the original image"
             )
-        mask = np.zeros(size, dtype=bool)
-        for found in self._instances.get(image.id, ()):
-            if found.class_index == class_index:
-                mask |= coco_mask.decode(self._rle(image, found)).astype(bool)
-            elif rule == "painted":
-                mask &= ~coco_mask.decode(self._rle(image, found)).astype(bool)
-        return mask
+        return size
+
+    def outlines(self, image: CocoImage, rule: Rule = "union") -> dict[int, np.ndarray]:
+        """The run lengths of every class that is in ``image`` (`curation.outlines`), without opening the image."""
+        instances = self._instances.get(image.id, [])
+        if rule == "painted":  # what is of one class and painted in a row is united at once
+            return painted((kind, self._runs(image, same)) for kind, same in groupby(instances, key=_class_of))
+        classes = groupby(sorted(instances, key=_class_of), key=_class_of)
+        found = {kind: tidy(self._runs(image, same)) for kind, same in classes}
+        return {kind: runs for kind, runs in found.items() if area(runs)}
+
+    def part(self, images: Iterable[CocoImage]) -> "Coco":
+        """The same split with these images alone, to be sent to another process."""
+        chosen = {image.id: image for image in images}
+        return Coco(self.split, self.annotation_file, chosen, {key: self._instances.get(key, []) for key in chosen})
 
     def class_area(self, image: CocoImage, class_index: int, rule: Rule = "union") -> int:
         """The number of pixels in `class_mask`, counted on run lengths and without opening the image."""
         if (image.id, rule) not in self._areas:
-            self._areas[image.id, rule] = self._painted_areas(image) if rule == "painted" else self._union_areas(image)
+            self._areas[image.id, rule] = {kind: area(runs) for kind, runs in self.outlines(image, rule).items()}
         return self._areas[image.id, rule].get(class_index, 0)
 
     def candidates(self, class_index: int, rule: Rule = "union", min_pixels: int = MIN_PIXELS) -> tuple[CocoImage, ...]:
@@ -126,32 +148,48 @@ class Coco:
         images = self.images_of(class_index)
         return tuple(image for image in images if self.class_area(image, class_index, rule) >= min_pixels)
 
-    def _union_areas(self, image: CocoImage) -> dict[int, int]:
-        outlines: dict[int, list[dict[str, Any]]] = {}
-        for found in self._instances.get(image.id, ()):
-            outlines.setdefault(found.class_index, []).append(self._rle(image, found))
-        return {index: int(coco_mask.area(coco_mask.merge(rles))) for index, rles in outlines.items()}
-
-    def _painted_areas(self, image: CocoImage) -> dict[int, int]:
-        """From the last instance to the first: what it adds to the area painted so far is what is seen of it."""
-        areas: dict[int, int] = {}
-        covered: list[dict[str, Any]] = []
-        area = 0
-        for found in reversed(self._instances.get(image.id, ())):
-            covered = [coco_mask.merge([*covered, self._rle(image, found)])]
-            grown = int(coco_mask.area(covered[0]))
-            areas[found.class_index] = areas.get(found.class_index, 0) + grown - area
-            area = grown
-        return areas
-
-    def _rle(self, image: CocoImage, found: Instance) -> dict[str, Any]:
+    def _runs(self, image: CocoImage, instances: Iterable[Instance]) -> np.ndarray:
+        """The run lengths of the union of some instances."""
         try:
-            return _to_rle(found.segmentation, image.height, image.width)
+            rles = [_to_rle(found.segmentation, image.height, image.width) for found in instances]
+            return rle_runs(rles[0] if len(rles) == 1 else coco_mask.merge(rles))[2]
         except (TypeError, ValueError, KeyError) as error:
             raise IcvosError(
                 f"{self.annotation_file}: outline of an instance in image {image.id} is neither polygons nor an RLE of "
                 f"{image.width}x{image.height} pixels ({error}); fetch the annotations again"
             ) from error
+
+
+def _class_of(found: Instance) -> int:
+    return found.class_index
+
+
+def find_coco(root: Path | str) -> Path:
+    """The folder of COCO in ``root`` or one below it; raises `IcvosError` for another data set or two candidates."""
+    return find_root(Path(root), "coco", has_coco_annotations, EXPECTED)
+
+
+def has_split(place: Path, split: str) -> bool:
+    """Whether the COCO in ``place`` has the annotations and the images of a split."""
+    images = (place / split, place / "images" / split)
+    return (place / "annotations" / f"instances_{split}.json").is_file() and any(map(Path.is_dir, images))
+
+
+def class_pngs(place: Path, split: str) -> dict[Path, Callable[[], np.ndarray]]:
+    """Every image file of ``split`` that has a PNG of class numbers, with what reads it.
+
+    They lie in ``annotations/<split>/<image>.png``, as few-shot data sets ship them.
+    """
+    folder, images = place / "annotations" / split, _image_folder(place, split)
+    masks = {path.stem: path for path in folder.glob("*.png")}
+    found = {
+        path: partial(read_ids, masks[path.stem])
+        for path in sorted(images.iterdir())
+        if path.suffix == ".jpg" and path.stem in masks
+    }
+    if not found:
+        raise IcvosError(f"{folder}: no <image>.png of an image in {images}; fetch them, or make masks by another rule")
+    return dict(found)
 
 
 def _to_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
@@ -162,7 +200,7 @@ def _to_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
             return compress_rle({"size": [height, width], "counts": [height * width]})
         if not all(np.abs(polygon).max() <= FARTHEST * max(height, width) for polygon in polygons):
             raise ValueError("a polygon far outside the picture")  # or NaN: filling it would take all memory
-        return coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+        return dict(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width)))
     size = [int(value) for value in segmentation["size"]]
     if size != [height, width]:
         raise ValueError(f"an RLE of {size[1]}x{size[0]} pixels")

@@ -15,7 +15,7 @@ from icvos.errors import IcvosError
 
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid", "eval"), "test": ("test",)}
-TITLES = {"davis": "DAVIS", "mose": "MOSE", "lvos": "LVOS", "coco": "COCO"}
+TITLES = {"davis": "DAVIS", "mose": "MOSE", "lvos": "LVOS", "coco": "COCO", "voc": "PASCAL VOC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def only_one(found: Sequence[Path], what: str, remedy: str) -> Path:
 
 
 def recognise(place: Path) -> str | None:
-    """Which data set lies in ``place`` itself: ``davis``, ``mose``, ``lvos``, ``coco``, another's title, or None.
+    """Which data set lies in ``place`` itself: a name of `TITLES`, another's title, or None.
 
     MOSE, LVOS and YouTube-VOS share a layout and are told apart by their names alone, so only a clear case is named.
     """
@@ -72,6 +72,8 @@ def recognise(place: Path) -> str | None:
         return "davis"
     if has_coco_annotations(place):
         return "coco"
+    if (place / "ImageSets" / "Segmentation").is_dir():
+        return "voc"
     found = (recognise_videos(folders[0].frames) for folders in split_folders(place).values())
     return next((source for source in found if source is not None), None)
 

@@ -232,9 +232,13 @@ def _print_manifest(manifest: dict[str, Any], root: Path) -> None:
 @click.command()
 @click.argument("benchmark", type=FOLDER)
 def info(benchmark: Path) -> None:
-    """Show what a benchmark holds."""
+    """Show what a benchmark of videos or of images holds."""
     from icvos.benchmark import Benchmark
+    from icvos.commands.episodes import show_image_benchmark
+    from icvos.episodes import ImageBenchmark, is_image_benchmark
 
+    if is_image_benchmark(benchmark):
+        return show_image_benchmark(ImageBenchmark.open(benchmark))
     opened = Benchmark.open(benchmark)
     if opened.manifest:
         return _print_manifest(opened.manifest, benchmark)
@@ -249,12 +253,14 @@ def info(benchmark: Path) -> None:
 @click.argument("out", type=FOLDER)
 @click.option("--scale", type=click.Choice(["tiny", "demo"]), default="demo", show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def smallworld(out: Path, scale: str, seed: int) -> None:
+@click.option("--train-pictures", type=click.IntRange(0), default=0, help="Pictures of a COCO split to train on.")
+@click.option("--val-pictures", type=click.IntRange(0), default=0, help="More pictures of COCO's val split.")
+def smallworld(out: Path, **given: Any) -> None:
     """Write miniature DAVIS, MOSE, LVOS and COCO folders of drawn objects, to try everything on."""
     from icvos.errors import IcvosError
     from icvos.smallworld.layouts import write_world
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise IcvosError(f"{out}: is not an empty folder; choose another")
-    folders = write_world(out, seed=seed, scale=scale)
+    folders = write_world(out, **given)
     click.echo(f"{out}: {', '.join(sorted(folders))} and curation.csv")

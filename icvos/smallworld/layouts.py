@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 from icvos.categories import COCO, Category
 from icvos.errors import IcvosError
 from icvos.masks import DAVIS_PALETTE, decode_rle, encode_rle
+from icvos.smallworld.catalogue import KINDS
 from icvos.smallworld.scene import Traits, compose
 from icvos.smallworld.world import Clip, Picture, World
 from icvos.storage import write_bytes, write_json, write_text
@@ -104,10 +106,13 @@ _PICTURES = {
 _PICTURE_SIZES = {"tiny": ((176, 208), (208, 176)), "demo": ((240, 320), (320, 240), (280, 300))}
 
 
-def write_world(root: Path, seed: int = 0, scale: str = "tiny") -> dict[str, Path]:
+def write_world(
+    root: Path, seed: int = 0, scale: str = "tiny", train_pictures: int = 0, val_pictures: int = 0
+) -> dict[str, Path]:
     """Write all four datasets and ``curation.csv`` into ``root``; gives the folder of each dataset by its name.
 
-    ``tiny`` is for tests, ``demo`` has twelve videos and enough pictures of every class to draw supports from.
+    ``tiny`` is for tests, ``demo`` has twelve videos and enough pictures of every class to draw supports from; for the
+    numbers of pictures see `write_coco`.
     """
     _checked(scale)
     rows = [
@@ -115,7 +120,7 @@ def write_world(root: Path, seed: int = 0, scale: str = "tiny") -> dict[str, Pat
         *write_mose(root / "mose", seed, scale),
         *write_lvos(root / "lvos", seed, scale),
     ]
-    write_coco(root / "coco", seed, scale)
+    write_coco(root / "coco", seed, scale, train_pictures, val_pictures)
     write_curation(root / "curation.csv", rows)
     return {name: root / name for name in ("davis", "mose", "lvos", "coco")}
 
@@ -183,21 +188,38 @@ def write_lvos(root: Path, seed: int = 0, scale: str = "tiny") -> list[CurationR
     return rows
 
 
-def write_coco(root: Path, seed: int = 0, scale: str = "tiny") -> None:
+def write_coco(root: Path, seed: int = 0, scale: str = "tiny", train_pictures: int = 0, val_pictures: int = 0) -> None:
     """COCO val2017: pictures and ``instances_val2017.json`` with polygons, RLE, one crowd, one picture without objects.
 
     Every class that occurs covers at least `SUPPORT_PX` pixels in six pictures or more. The third picture is grey.
+
+    Args:
+        root: COCO's folder.
+        seed: Which world.
+        scale: ``tiny`` or ``demo``.
+        train_pictures: Where above 0, there is a train2017 of as many pictures, with all categories in turn.
+        val_pictures: So many more pictures of val2017, likewise.
     """
+    usual = _pictures(seed, _checked(scale))
+    _write_split(root, "val2017", chain(usual, _turns(seed, scale, 200_000, val_pictures)), grey=2)
+    if train_pictures:
+        _write_split(root, "train2017", _turns(seed, scale, 100_000, train_pictures), first_id=100_000_000)
+
+
+def _write_split(
+    root: Path, split: str, pictures: Iterable[tuple[Picture, set[int]]], first_id: int = 139, grey: int | None = None
+) -> None:
+    """One split of COCO, of pictures with the ids that make a crowd; the one at ``grey`` is written without colour."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for index, (picture, crowd) in enumerate(_pictures(seed, _checked(scale))):
-        identity = 139 + 428 * index
+    for index, (picture, crowd) in enumerate(pictures):
+        identity = first_id + 428 * index
         name = f"{identity:012d}.jpg"
         shot = Image.fromarray(picture.image)
-        write_bytes(root / "val2017" / name, _jpeg(shot.convert("L") if index == 2 else shot))
+        write_bytes(root / split / name, _jpeg(shot.convert("L") if index == grey else shot))
         height, width = picture.ids.shape
         images.append(
-            {"license": 1, "file_name": name, "coco_url": f"http://images.cocodataset.org/val2017/{name}",
+            {"license": 1, "file_name": name, "coco_url": f"http://images.cocodataset.org/{split}/{name}",
              "height": height, "width": width, "date_captured": "2026-01-01 00:00:00", "flickr_url": "", "id": identity}
         )  # fmt: skip
         for found in picture.instances:
@@ -215,7 +237,7 @@ def write_coco(root: Path, seed: int = 0, scale: str = "tiny") -> None:
         "annotations": annotations,
         "categories": [{"supercategory": c.supercategory, "id": c.category_id, "name": c.name} for c in COCO],
     }
-    write_json(root / "annotations" / "instances_val2017.json", content)
+    write_json(root / "annotations" / f"instances_{split}.json", content)
 
 
 def annotation(mask: np.ndarray, category: Category, image_id: int, crowd: bool) -> dict[str, Any]:
@@ -309,6 +331,18 @@ def _pictures(seed: int, scale: str) -> Iterator[tuple[Picture, set[int]]]:
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 3])))
     image, ids = compose(sizes[0], 1, "meadow", (), Traits(objects=0), random).render(0)
     yield Picture(image, ids, ()), set()
+
+
+def _turns(seed: int, scale: str, first: int, number: int) -> Iterator[tuple[Picture, set[int]]]:
+    """Pictures of all categories in turn, every other one with a second category that lives where the first does."""
+    world = World(seed)
+    sizes = _PICTURE_SIZES[scale]
+    for index in range(number):
+        kind, turn = KINDS[index % len(KINDS)], index // len(KINDS)
+        others = [other for other in KINDS if other is not kind and set(other.habitats) & set(kind.habitats)]
+        cast = [kind, *([others[(index + turn // 2) % len(others)]] if turn % 2 and others else [])]
+        names = tuple(found.category.name for found in cast)
+        yield world.picture(first + index, names, sizes[index % len(sizes)], least_px=SUPPORT_PX), set()
 
 
 def _write_frames(clip: Clip, folders: tuple[Path, Path], names: Sequence[str]) -> list[set[int]]:

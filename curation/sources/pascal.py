@@ -1,0 +1,154 @@
+"""PASCAL VOC 2012 and SBD: pictures with PNGs of class numbers 1..20, 255 on the borders of VOC's own objects.
+
+    <voc>/JPEGImages/<picture>.jpg
+    <voc>/SegmentationClassAug/<picture>.png     VOC's and SBD's masks in one folder, as few-shot data sets ship them
+    <voc>/SegmentationClass/<picture>.png        VOC's own masks
+    <voc>/ImageSets/Segmentation/<split>.txt
+    <sbd>/dataset/cls/<picture>.mat              SBD's masks, MATLAB files as released, or PNGs made of them
+    <sbd>/dataset/train.txt
+
+A mask is taken from the first of these folders that has it. Training pictures are never among those of ``val``: SBD's
+own lists hold many of them.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PureWindowsPath
+
+import numpy as np
+
+from curation.sources.layout import find_root
+from icvos.errors import IcvosError
+from icvos.masks import read_ids
+
+EXPECTED = "JPEGImages/, ImageSets/Segmentation/ and SegmentationClass/ or SegmentationClassAug/"
+AUGMENTED = ("trainaug", "train_aug")  # names of one list
+WITH_SBD = "train+sbd"
+LARGEST_MAT = 1 << 21  # bytes; SBD's masks have some thousands
+
+
+@dataclass(frozen=True, slots=True)
+class Pascal:
+    """PASCAL VOC 2012, perhaps with SBD; open one with `Pascal.open`.
+
+    Args:
+        root: The folder of VOC 2012.
+        sbd: The folder of SBD with its lists and ``cls``; None: without it.
+        masks: What reads the (H, W) class numbers of a picture, by the picture's stem.
+    """
+
+    root: Path
+    sbd: Path | None
+    masks: dict[str, Callable[[], np.ndarray]] = field(repr=False)
+
+    @classmethod
+    def open(cls, voc: Path | str, sbd: Path | str | None = None) -> "Pascal":
+        """VOC 2012 in ``voc`` or in a folder below it (``VOCdevkit/VOC2012``); SBD in ``sbd`` or below it.
+
+        Raises `IcvosError` for another data set, two candidates, and no mask at all.
+        """
+        voc = Path(voc)
+        root = find_root(voc / "VOCdevkit" if (voc / "VOCdevkit").is_dir() else voc, "voc", _is_voc, EXPECTED)
+        boundaries = None if sbd is None else _sbd_root(Path(sbd))
+        folders = [root / "SegmentationClassAug", root / "SegmentationClass"]
+        if boundaries is not None:
+            folders += [boundaries / "cls_png", boundaries / "cls"]
+        masks: dict[str, Callable[[], np.ndarray]] = {}
+        for folder in folders:
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if path.suffix in _READERS and not path.name.startswith("."):
+                    masks.setdefault(path.stem, partial(_READERS[path.suffix], path))
+        if not masks:
+            raise IcvosError(f"{root}: no mask in SegmentationClass or SegmentationClassAug; fetch VOC 2012 again")
+        return cls(root, boundaries, masks)
+
+    def training_split(self) -> str:
+        """The largest list to train on that is there.
+
+        ``train+sbd``: VOC's train and SBD's train; ``trainaug``: the list of that name, else every mask of
+        SegmentationClassAug; ``train``: VOC's own.
+        """
+        if self.sbd is not None and (self.sbd / "train.txt").is_file():
+            return WITH_SBD
+        if any(self._list(name).is_file() for name in AUGMENTED) or (self.root / "SegmentationClassAug").is_dir():
+            return "trainaug"
+        return "train"
+
+    def stems(self, split: str) -> list[str]:
+        """The pictures of a list of ImageSets/Segmentation, or of a split of `training_split`, without VOC's val."""
+        if split == WITH_SBD and self.sbd is not None:
+            return self._without_val([*self._read(self._list("train")), *self._read(self.sbd / "train.txt")])
+        if split in AUGMENTED:
+            path = next((path for path in map(self._list, AUGMENTED) if path.is_file()), None)
+            folder = self.root / "SegmentationClassAug"
+            if path is None and folder.is_dir():
+                return self._without_val([found.stem for found in folder.iterdir() if found.suffix == ".png"])
+            return self._without_val(self._read(path or self._list(split)))
+        return sorted(set(self._read(self._list(split))))
+
+    def pictures(self, split: str) -> tuple[dict[Path, Callable[[], np.ndarray]], list[str]]:
+        """Every image file of ``split`` that has a mask, with what reads the mask's class numbers; and warnings."""
+        folder, stems = self.root / "JPEGImages", self.stems(split)
+        on_disk = {path.name for path in folder.iterdir()}
+        warnings = []
+        for what, absent in (
+            ("image", [stem for stem in stems if f"{stem}.jpg" not in on_disk]),
+            ("mask", [stem for stem in stems if stem not in self.masks]),
+        ):
+            if absent:
+                some = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+                warnings.append(f"{self.root}: {len(absent)} pictures of {split} have no {what}, left out: {some}")
+        there = (stem for stem in stems if f"{stem}.jpg" in on_disk and stem in self.masks)
+        found = {folder / f"{stem}.jpg": self.masks[stem] for stem in there}
+        if not found:
+            raise IcvosError(f"{folder}: no picture of {split} has an image and a mask; fetch VOC 2012, or give --sbd")
+        return found, warnings
+
+    def _without_val(self, stems: list[str]) -> list[str]:
+        return sorted(set(stems) - set(self._read(self._list("val"))))
+
+    def _list(self, split: str) -> Path:
+        return self.root / "ImageSets" / "Segmentation" / f"{split}.txt"
+
+    def _read(self, path: Path) -> list[str]:
+        """The stems in a list: the first word of a line, which may be a path."""
+        if not path.is_file():
+            there = ", ".join(sorted(found.stem for found in path.parent.glob("*.txt")))
+            raise IcvosError(f"{path}: no such list; there is {there or 'none'}")
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [PureWindowsPath(line.split()[0]).stem for line in lines if line.strip()]
+
+
+def _is_voc(place: Path) -> bool:
+    return (place / "ImageSets" / "Segmentation").is_dir() and (place / "JPEGImages").is_dir()
+
+
+def _sbd_root(root: Path) -> Path:
+    for place in (root, root / "dataset", root / "benchmark_RELEASE" / "dataset"):
+        if (place / "cls").is_dir() or (place / "cls_png").is_dir():
+            return place
+    raise IcvosError(f"{root}: no SBD; expected dataset/cls/ or cls/ in it, with a .mat or .png for every picture")
+
+
+def read_sbd_mat(path: Path) -> np.ndarray:
+    """(H, W) uint8 class numbers from one of SBD's MATLAB files (``GTcls.Segmentation``)."""
+    try:
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+    except ModuleNotFoundError:
+        raise IcvosError(f"{path}: MATLAB files need the package scipy; run: pip install 'icvos[models]'") from None
+    broken = (OSError, KeyError, IndexError, TypeError, ValueError, NotImplementedError, MatReadError, zlib.error)
+    try:
+        if path.stat().st_size > LARGEST_MAT:
+            raise ValueError(f"larger than {LARGEST_MAT >> 20} MiB")
+        numbers = np.asarray(loadmat(path, variable_names=["GTcls"])["GTcls"][0, 0]["Segmentation"])
+        if numbers.ndim != 2 or numbers.dtype != np.uint8:
+            raise ValueError(f"{numbers.dtype} of shape {numbers.shape}")
+    except broken as error:
+        raise IcvosError(f"{path}: no class mask of SBD ({error}); fetch the file again") from error
+    return numbers
+
+
+_READERS: dict[str, Callable[[Path], np.ndarray]] = {".png": read_ids, ".mat": read_sbd_mat}

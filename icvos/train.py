@@ -102,13 +102,12 @@ class Learner:
 
         self.recipe = recipe
         self.trainable = trainable
-        somewhere_else = torch.cuda.is_available() or torch.backends.mps.is_available()
         # Every process keeps the batch norm statistics of its own batches; `settle` averages them.
         spread = DistributedDataParallelKwargs(
             broadcast_buffers=False, find_unused_parameters=isinstance(trainable, TakesTurns)
         )
         self.accelerator = Accelerator(
-            cpu=not somewhere_else,  # else torchrun's processes stay apart
+            cpu=_on_cpu(),
             mixed_precision=recipe.precision,
             gradient_accumulation_steps=recipe.accumulate,
             kwargs_handlers=[spread],
@@ -173,6 +172,25 @@ class Learner:
             mean = self.accelerator.reduce(torch.cat([buffer.reshape(-1) for buffer in found]), "mean")
             for buffer, part in zip(found, mean.split([buffer.numel() for buffer in found]), strict=True):
                 buffer.copy_(part.reshape(buffer.shape))
+
+
+def begin() -> tuple[torch.device, bool]:
+    """This process's device, and whether it is the main one; to be called before anything is put on a device.
+
+    Raises `IcvosError` where the packages of training are not installed.
+    """
+    try:
+        import tensorboard  # noqa: F401  # else the lack of it shows after the first epoch
+        from accelerate import PartialState
+    except ModuleNotFoundError as error:
+        raise IcvosError(f"training needs the package {error.name}; run: pip install 'icvos[models,train]'") from error
+    state = PartialState(cpu=_on_cpu())
+    return state.device, state.is_main_process
+
+
+def _on_cpu() -> bool:
+    """What accelerate has to be told, or torchrun's processes stay apart."""
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
 def make_optimisers(recipe: Recipe, trainable: Trainable) -> dict[str, torch.optim.Optimizer]:

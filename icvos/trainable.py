@@ -1,12 +1,17 @@
 """What training by episodes needs: episodes, and of a method a network, its losses, and what of it learns."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
+from icvos.errors import IcvosError
+from icvos.method import find_method, load_method
 from icvos.models.weights import Loaded
+from icvos.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +102,30 @@ class Learns(Protocol):
                 learns, without training it.
         """
         ...
+
+
+def load_trainable(recipe: Recipe, classes: Sequence[int], device: torch.device) -> tuple[Trainable, dict[str, Any]]:
+    """The recipe's method as it is trained on ``classes``, and the settings that it was made with.
+
+    The recipe's ``size`` and ``shots`` are the method's too, where it has such settings. Raises `IcvosError` for a
+    method that does not learn, and for settings that contradict the recipe.
+    """
+    kind = getattr(find_method(recipe.method).load(), "Settings", None)
+    names = [found.name for found in dataclasses.fields(kind)] if kind else []
+    settings = dict(recipe.settings)
+    for name, value in (("size", recipe.size), ("shots", recipe.shots)):
+        if str(settings.setdefault(name, value)) != str(value):
+            raise IcvosError(f"settings.{name} = {settings[name]}, but {name} = {value}; set {name} alone")
+        if name not in names:
+            del settings[name]
+    if "device" in settings:
+        raise IcvosError(
+            f"settings.device = {settings['device']}; leave it out: training takes the device that is there"
+        )
+    there = {"device": str(device)} if "device" in names else {}
+    method = load_method(recipe.method, settings | there)
+    if not isinstance(method, Learns):
+        raise IcvosError(
+            f"method {recipe.method} has nothing to train; icvos train --list shows recipes of those that do"
+        )
+    return method.trainable(classes), settings

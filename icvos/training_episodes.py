@@ -140,6 +140,8 @@ def _choose(benchmark: ImageBenchmark, recipe: Recipe) -> tuple[list[Picture], d
 
 def _frozen(benchmark: ImageBenchmark, recipe: Recipe) -> list[Episode]:
     """The frozen episodes to validate with: the fold's own, or of what the base learner knows, fold by fold in turn."""
+    if not recipe.validation_episodes:
+        return []
     if recipe.labels == "episode":
         found = list(benchmark.episodes(recipe.fold, recipe.shots))
     else:

@@ -300,9 +300,7 @@ class AMNetTrainable(HDMNetTrainable):
 
     network: AMNetwork
 
-    def __init__(self, network: AMNetwork, base_class: Sequence[int]) -> None:
-        super().__init__(network, base_class)
-        self.iteration = 0
+    iteration = 0
 
     def turn(self, iteration: int) -> str:
         """Even iterations move the network, odd ones the discriminators."""
@@ -317,11 +315,12 @@ class AMNetTrainable(HDMNetTrainable):
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """HDMNet's groups; weights and biases of the parts and of the discriminators. The tokens stay as they began."""
         groups = super().parameter_groups(learning_rate)
+        adversary = {"turn": "discriminator", "optimiser": "adam"}
         scale = 1
         for module in (self.network.part, self.network.binary_cls):
             for leaf in ("weight", "bias"):
                 chosen = [value for name, value in module.named_parameters() if name.endswith(leaf)]
-                groups.append({"params": chosen, "lr": scale * learning_rate, "turn": "discriminator"})
+                groups.append(adversary | {"params": chosen, "lr": scale * learning_rate})
                 scale = 10
         return groups
 
@@ -348,7 +347,9 @@ class AMNet(HDMNet):
     Settings = HDMNetSettings
     make = AMNetwork
 
-    def trainable(self) -> AMNetTrainable:
-        """The network, as it is trained."""
+    def trainable(self, classes: Sequence[int]) -> AMNetTrainable:
+        """The network, as it is trained on these classes."""
         assert isinstance(self.network, AMNetwork)
-        return AMNetTrainable(self.network, range(self.settings.base_classes))
+        return AMNetTrainable(
+            self.network, self.base_class_of(classes), self.settings.base_learner, self.starts_from(classes)
+        )

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.base_learner import STAGES, BaseNetwork, PyramidPooling, known_classes, load_base, vote
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models import weights
@@ -29,8 +30,10 @@ from icvos.models.prior import (
     squash_mask,
 )
 from icvos.models.propagation import DType, Sam2Propagator, load_propagator
+from icvos.models.registry import random_weights
 from icvos.models.resnet import ResNet
 from icvos.models.vgg import VGG16
+from icvos.models.weights import Loaded
 from icvos.trainable import EpisodeBatch
 
 WIDTH = 64
@@ -287,27 +290,6 @@ class Transformer(nn.Module):
         self.mix_transformer = MixTransformer()
 
 
-class PyramidPooling(nn.Module):
-    """PSPNet's pyramid pooling: bins 1, 2, 3 and 6 beside the features."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.features = nn.ModuleList(
-            nn.Sequential(
-                nn.AdaptiveAvgPool2d(size),
-                nn.Conv2d(width, width // 4, 1, bias=False),
-                nn.BatchNorm2d(width // 4),
-                nn.ReLU(),
-            )
-            for size in (1, 2, 3, 6)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, D, h, w) to (B, 2 D, h, w)."""
-        size = (x.shape[2], x.shape[3])
-        return torch.cat([x, *(aligned(part(x), size) for part in self.features)], 1)
-
-
 def gram(features: Tensor) -> Tensor:
     """(B, C, C): cosine of every pair of channels of (B, C, h, w), over positions."""
     flat = features.flatten(2)
@@ -398,6 +380,13 @@ class HDMNetwork(nn.Module):
             self.kshot_rw = nn.Sequential(nn.Conv2d(shots, 2, 1), nn.ReLU(), nn.Conv2d(2, shots, 1))
         self.shots = shots
 
+    def take(self, base: BaseNetwork) -> None:
+        """Put a trained base learner, its backbone included, in the place of the network's own."""
+        for part in (*STAGES, "ppm"):
+            getattr(self, part).load_state_dict(getattr(base, part).state_dict())
+        self.cls.load_state_dict(base.cls[:2].state_dict())
+        self.base_learnear[2].load_state_dict(base.cls[4].state_dict())
+
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Ensembled:
         """Segment (B, 3, S, S) queries by (B, K, 3, S, S) supports and their (B, K, S, S) float masks of 0 and 1.
 
@@ -454,10 +443,7 @@ class HDMNetwork(nn.Module):
         """(B,) int64: the base class, from 0, that the base learner sees most inside (B, K, S, S) support masks."""
         with torch.no_grad():
             feature = self._taps(supports.flatten(0, 1))[3]
-            seen = self.base_learnear(feature).softmax(1)[:, 1:]
-            mask = aligned(masks.flatten(0, 1)[:, None].float(), (feature.shape[2], feature.shape[3]))
-            inside = (seen * mask).sum((2, 3)).unflatten(0, supports.shape[:2]).sum(1)
-        return inside.argmax(1)
+            return vote(self.base_learnear(feature), masks)
 
     def _taps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """layer2 on layer3's grid, layer3, layer4, and feature 5, the base learner's before its last ReLU."""
@@ -514,11 +500,21 @@ class HDMNetTrainable:
     Args:
         network: The network.
         base_class: The base learner's class, from 0, of a data set's class; -1 for one that it does not know.
+        base_learner: Its part in validation, where the episode's class is not told; see `HDMNetSettings`.
+        loaded: What it starts from.
     """
 
-    def __init__(self, network: HDMNetwork, base_class: Sequence[int]) -> None:
+    def __init__(
+        self,
+        network: HDMNetwork,
+        base_class: Sequence[int],
+        base_learner: BaseLearner = "leave-out",
+        loaded: tuple[Loaded, ...] = (),
+    ) -> None:
         self.network: nn.Module = network
         self.base_class = torch.tensor(base_class)
+        self.base_learner = base_learner
+        self.loaded = loaded
 
     def train(self) -> None:
         """Training mode for the dropout of the learned parts alone."""
@@ -543,8 +539,11 @@ class HDMNetTrainable:
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S) foreground less background."""
-        found = aligned(self._run(batch, None).final, batch.query.shape[-1])
-        return found[:, 1] - found[:, 0]
+        masks = (batch.support_labels == 1).float()
+        left_out = self.network.voted(batch.supports, masks) if self.base_learner == "leave-out" else None
+        found = self._run(batch, left_out)
+        channels = aligned(found.meta if self.base_learner == "none" else found.final, batch.query.shape[-1])
+        return channels[:, 1] - channels[:, 0]
 
     def _run(self, batch: EpisodeBatch, left_out: Tensor | None) -> Ensembled:
         masks = (batch.support_labels == 1).float()
@@ -557,7 +556,9 @@ class HDMNetSettings:
     """What can be set of `hdmnet`.
 
     Args:
-        checkpoint: Path of a trained network; "" starts from the ImageNet backbone.
+        checkpoint: Path of a trained network; "" starts from the base learner, to train.
+        base_checkpoint: Path of a trained base learner with its backbone, as `icvos train` or BAM writes it; a
+            ``checkpoint`` holds its own.
         backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
         base_learner: ``leave-out``: a base learner of all 80 classes, without the class that it sees most inside the
             support masks; ``fold``: a fold's base learner, which does not know the target; ``none``: no base learner,
@@ -571,6 +572,7 @@ class HDMNetSettings:
     """
 
     checkpoint: str = ""
+    base_checkpoint: str = ""
     backbone: str = "resnet50-v2"
     base_learner: BaseLearner = "leave-out"
     base_classes: int = 80
@@ -592,19 +594,23 @@ class HDMNet:
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
-        if not chosen.checkpoint:
+        if not chosen.checkpoint and not chosen.base_checkpoint:
             self.loaded = weights.load(body, chosen.backbone, imagenet_names)
         with fresh_layers():
             self.network = self.make(body, chosen.base_classes, chosen.shots)
         if chosen.checkpoint:
             self.loaded = weights.load(self.network, chosen.checkpoint)
+        elif chosen.base_checkpoint:
+            base = BaseNetwork(build_backbone(chosen.backbone, "whole"), chosen.base_classes)
+            self.loaded = load_base(base, chosen.base_checkpoint)
+            self.network.take(base)
         self.network.eval().to(self.device)
-        self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
+        self._propagator: Sam2Propagator | None = None
 
     @staticmethod
     def needs(settings: HDMNetSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
-        return (settings.checkpoint or settings.backbone, settings.propagation)
+        return (settings.checkpoint or settings.base_checkpoint or settings.backbone, settings.propagation)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """The mask of the frame, (H, W) bool."""
@@ -628,17 +634,60 @@ class HDMNet:
 
     def propagator(self) -> Sam2Propagator:
         """What carries the mask through a video."""
+        if self._propagator is None:
+            chosen = self.settings
+            self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
         return self._propagator
 
-    def trainable(self) -> HDMNetTrainable:
-        """The network, as it is trained: a data set's class is the base learner's of the same number."""
-        return HDMNetTrainable(self.network, range(self.settings.base_classes))
+    def trainable(self, classes: Sequence[int]) -> HDMNetTrainable:
+        """The network, as it is trained on these classes; see `base_class_of`."""
+        return HDMNetTrainable(
+            self.network, self.base_class_of(classes), self.settings.base_learner, self.starts_from(classes)
+        )
+
+    def starts_from(self, classes: Sequence[int]) -> tuple[Loaded, ...]:
+        """What training starts from; raises `IcvosError` where no base learner was given, unless it may be random."""
+        given = self.settings.checkpoint or self.settings.base_checkpoint
+        if given or not classes:
+            return (self.loaded,)
+        if not random_weights():
+            raise IcvosError(
+                "this method learns on top of a base learner: run icvos train with the base-learner recipe of the same "
+                "benchmark and fold, then add --set settings.base_checkpoint=RUN/best.safetensors"
+            )
+        return (self.loaded, Loaded("base learner", None))
+
+    def base_class_of(self, classes: Sequence[int]) -> list[int]:
+        """For every class of the data set, from 0, the base learner's class, from 0; -1 where it does not know it.
+
+        A base learner that does not say what it knows was trained on ``classes``, in ascending order, as published.
+        Raises `IcvosError` where that cannot be, or where it knows a class that is not to be seen in training.
+        """
+        chosen = self.settings
+        if not classes:
+            return []
+        known = known_classes(chosen.base_checkpoint) if chosen.base_checkpoint and not chosen.checkpoint else ()
+        known = known or tuple(classes)
+        if len(known) != chosen.base_classes:
+            raise IcvosError(
+                f"base_classes={chosen.base_classes}, but there are {len(known)} classes to train on; "
+                f"add --set settings.base_classes={len(known)}"
+            )
+        unseen = set(known) - set(classes)
+        if unseen:
+            raise IcvosError(
+                f"{chosen.base_checkpoint}: was trained on class {min(unseen) + 1}, which is held out here; "
+                "give the base learner of this fold"
+            )
+        places = {kind: place for place, kind in enumerate(known)}
+        return [places.get(kind, -1) for kind in range(1 + max(classes))]
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run."""
+        propagator = self.propagator()
         return {
-            "settings": dataclasses.asdict(self.settings) | {"handover": "mask"} | self._propagator.describe(),
-            "weights": [self.loaded.to_json(), self._propagator.loaded.to_json()],
+            "settings": dataclasses.asdict(self.settings) | {"handover": "mask"} | propagator.describe(),
+            "weights": [self.loaded.to_json(), propagator.loaded.to_json()],
             "device": str(self.device),
-            "dtype": self._propagator.dtype,
+            "dtype": propagator.dtype,
         }

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image as PillowImage
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,16 +20,18 @@ from icvos.models.backbones import pick_device
 from icvos.models.prior import (
     aligned,
     build_backbone,
+    fit_mask,
+    fit_picture,
     fresh_layers,
     imagenet_names,
     masked_average,
     prior,
-    standardise,
     stretched,
 )
 from icvos.models.propagation import DType, Sam2Propagator, load_propagator
 from icvos.models.resnet import ResNet
 from icvos.models.vgg import VGG16
+from icvos.models.weights import Loaded
 from icvos.trainable import EpisodeBatch
 
 COCO_BINS = (1.0, 0.5, 0.25, 0.125)
@@ -171,8 +171,11 @@ class PFENetTrainable:
     """PFENet as it is trained. The whole model is in training mode, so the frozen backbone's statistics drift, as
     published; ``frozen_statistics`` keeps them."""
 
-    def __init__(self, network: PFENetwork, *, frozen_statistics: bool = False) -> None:
+    def __init__(
+        self, network: PFENetwork, loaded: tuple[Loaded, ...] = (), *, frozen_statistics: bool = False
+    ) -> None:
         self.network: nn.Module = network
+        self.loaded = loaded
         self.frozen_statistics = frozen_statistics
 
     def train(self) -> None:
@@ -280,9 +283,9 @@ class PFENet:
             self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
         return self._propagator
 
-    def trainable(self) -> PFENetTrainable:
-        """The network, as it is trained."""
-        return PFENetTrainable(self.network, frozen_statistics=self.settings.frozen_statistics)
+    def trainable(self, classes: Sequence[int]) -> PFENetTrainable:  # noqa: ARG002
+        """The network, as it is trained on whatever classes."""
+        return PFENetTrainable(self.network, (self.loaded,), frozen_statistics=self.settings.frozen_statistics)
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run."""
@@ -293,29 +296,3 @@ class PFENet:
             "device": str(self.device),
             "dtype": propagator.dtype,
         }
-
-
-def fit_size(height: int, width: int, side: int) -> tuple[int, int]:
-    """The size in which a picture lies in the square: the longer side is ``side``, both rounded down to eights."""
-    longer = max(height, width)
-    scaled = (side if edge == longer else int(edge * side / longer) for edge in (height, width))
-    first, second = (max(8, edge // 8 * 8) for edge in scaled)
-    return first, second
-
-
-def fit_picture(image: Image, side: int) -> Tensor:
-    """(3, side, side) float32: in the top left corner of a black square, its aspect ratio kept, standardised."""
-    height, width = fit_size(image.shape[0], image.shape[1], side)
-    square = np.zeros((side, side, 3), dtype=np.uint8)
-    resized = PillowImage.fromarray(image).resize((width, height), PillowImage.Resampling.BILINEAR)
-    square[:height, :width] = np.array(resized)
-    return standardise(square)
-
-
-def fit_mask(mask: Mask, side: int) -> Tensor:
-    """(side, side) float32 of 0 and 1, placed as `fit_picture` places the picture, by nearest neighbour."""
-    height, width = fit_size(mask.shape[0], mask.shape[1], side)
-    square = torch.zeros(side, side)
-    given = torch.from_numpy(mask.astype(np.float32))[None, None]
-    square[:height, :width] = functional.interpolate(given, size=(height, width), mode="nearest")[0, 0]
-    return square

@@ -34,6 +34,7 @@ from icvos.models.propagation import DType, Sam2Propagator, load_propagator
 from icvos.models.resnet import ResNet
 from icvos.models.sam import Embedded, Sam1, load_sam
 from icvos.models.vgg import VGG16
+from icvos.models.weights import Loaded
 from icvos.trainable import EpisodeBatch
 
 SIDE = 512
@@ -183,9 +184,10 @@ def sam_logits(sam: Sam1, image: Embedded, prompts: Tensor) -> tuple[Tensor, Ten
 class VRPTrainable:
     """The prompt encoder as it is trained: through a frozen SAM, its backbone frozen in evaluation mode."""
 
-    def __init__(self, network: PromptEncoder, sam: Sam1) -> None:
+    def __init__(self, network: PromptEncoder, sam: Sam1, loaded: tuple[Loaded, ...] = ()) -> None:
         self.network: nn.Module = network
         self.sam = sam
+        self.loaded = loaded
 
     def train(self) -> None:
         """Training mode for the learned parts: dropout in the reduction."""
@@ -266,7 +268,7 @@ class VRPSAM:
         if chosen.checkpoint:
             self.loaded = weights.load(self.network, chosen.checkpoint)
         self.network.eval().to(self.device)
-        self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype, resize="512-bilinear")
+        self._propagator: Sam2Propagator | None = None
         self._sam: Sam1 | None = None
 
     @staticmethod
@@ -306,17 +308,21 @@ class VRPSAM:
 
     def propagator(self) -> Sam2Propagator:
         """What carries the prompts through a video."""
+        if self._propagator is None:
+            chosen = self.settings
+            self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype, resize="512-bilinear")
         return self._propagator
 
-    def trainable(self) -> VRPTrainable:
-        """The prompt encoder, as it is trained."""
-        return VRPTrainable(self.network, self.sam())
+    def trainable(self, classes: Sequence[int]) -> VRPTrainable:  # noqa: ARG002
+        """The prompt encoder, as it is trained on whatever classes."""
+        return VRPTrainable(self.network, self.sam(), (self.loaded, self.sam().loaded))
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run."""
+        propagator = self.propagator()
         return {
-            "settings": dataclasses.asdict(self.settings) | {"handover": "embeddings"} | self._propagator.describe(),
-            "weights": [self.loaded.to_json(), self._propagator.loaded.to_json()],
+            "settings": dataclasses.asdict(self.settings) | {"handover": "embeddings"} | propagator.describe(),
+            "weights": [self.loaded.to_json(), propagator.loaded.to_json()],
             "device": str(self.device),
-            "dtype": self._propagator.dtype,
+            "dtype": propagator.dtype,
         }

@@ -4,7 +4,19 @@ from typing import Any
 
 import click
 
-from icvos.commands import analysis, curate, episodes, evaluate, methods, profile, render, results, source, weights
+from icvos.commands import (
+    analysis,
+    curate,
+    episodes,
+    evaluate,
+    methods,
+    profile,
+    render,
+    results,
+    source,
+    train,
+    weights,
+)
 from icvos.errors import IcvosError
 
 
@@ -44,6 +56,7 @@ main.add_command(curate.curate)
 main.add_command(weights.weights)
 main.add_command(methods.methods)
 main.add_command(profile.profile)
+main.add_command(train.train)
 main.add_command(evaluate.evaluate)
 main.add_command(evaluate.predict)
 main.add_command(results.score)

@@ -263,5 +263,5 @@ def learned_parameters(method: Method | Segmenter) -> dict[int, int]:
 
     if not isinstance(method, Learns):
         return {}
-    groups = method.trainable().parameter_groups(1.0)
+    groups = method.trainable(()).parameter_groups(1.0)
     return {id(parameter): parameter.numel() for group in groups for parameter in group["params"]}

@@ -5,6 +5,7 @@ A recipe is a TOML file of these names; ``[settings]`` are the method's. Recipes
 
 import dataclasses
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,14 +29,19 @@ class Recipe:
         fold: Which fold is held out, 0 to 3; without meaning for all-coco.
         shots: Supports of an episode.
         size: Side of the square pictures, in pixels.
+        sampling: How a training episode is drawn: ``class`` (a class, then pictures of it; VRP-SAM, DC-SAM) or
+            ``image`` (every training picture once an epoch, then one of its classes; PFENet, HDMNet, AMNet).
+        labels: What a training label holds: ``episode`` (1 = the episode's class) or ``classes`` (the number of every
+            training class in ascending order, from 1, no supports; the base learner).
         preparation: How pictures become squares and are varied: ``squash`` (no variation), ``resize`` (varied, then
-            resized; HDMNet, AMNet) or ``crop`` (varied, then cropped; PFENet).
+            resized; HDMNet, AMNet) or ``crop`` (varied, then cropped; PFENet, the base learner).
         scale: Least and largest factor of the random scaling.
-        drop_novel: Leave out training pictures that show any class of the held-out fold.
+        drop_novel: Which training pictures are left out for the classes of the held-out fold: ``no`` picture, those
+            ``listed`` under one (at least 2048 pixels), or all in which one is ``shown``.
         epochs: How often ``episodes`` are drawn.
         episodes: Episodes of an epoch; 0 = as many as there are training pictures.
-        batch: Episodes of one step of one process.
-        accumulate: Steps whose gradients are added before the optimiser moves.
+        batch: Episodes of one process whose gradients are computed together.
+        accumulate: Batches whose gradients are added before the optimiser moves; together they are one step.
         optimiser: adamw or sgd.
         learning_rate: The base rate; a method's parameter groups scale it.
         momentum: Of sgd.
@@ -43,7 +49,8 @@ class Recipe:
         schedule: ``cosine`` or ``poly`` (power 0.9), both to 0 over the whole run, set at every step; or ``constant``.
         precision: no (float32), bf16 or fp16.
         seed: Everything random follows from it, the epoch, the step and the process.
-        validation_episodes: Frozen episodes of the held-out fold that choose the best checkpoint.
+        validation_episodes: How many of the frozen episodes choose the best checkpoint: of the held-out fold, or with
+            ``labels = "classes"`` of the training classes; 0: none, and the last checkpoint is kept.
         validate_every: Epochs between two validations.
         save_every: Steps between two savings of all that a resumed run needs; the end of an epoch is always one.
     """
@@ -54,9 +61,11 @@ class Recipe:
     fold: int = 0
     shots: int = 1
     size: int = 512
+    sampling: Literal["class", "image"] = "class"
+    labels: Literal["episode", "classes"] = "episode"
     preparation: Literal["squash", "resize", "crop"] = "squash"
     scale: tuple[float, ...] = (0.8, 1.25)
-    drop_novel: bool = False
+    drop_novel: Literal["no", "listed", "shown"] = "no"
     epochs: int = 50
     episodes: int = 0
     batch: int = 2
@@ -87,7 +96,7 @@ def read_recipe(name: str, changes: Mapping[str, str] | None = None) -> Recipe:
     if name in shipped:
         text = shipped[name]
     elif path.is_file():
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8", errors="replace")
     else:
         near = difflib.get_close_matches(name, shipped, n=1)
         hint = f"did you mean {near[0]}?" if near else f"recipes that come with icvos: {', '.join(sorted(shipped))}"
@@ -96,7 +105,9 @@ def read_recipe(name: str, changes: Mapping[str, str] | None = None) -> Recipe:
         values: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise IcvosError(f"{name}: is not TOML ({error}); mend it") from error
-    settings = dict(values.pop("settings", {}))
+    settings = values.pop("settings", {})
+    if not isinstance(settings, dict):
+        raise IcvosError(f"{name}: settings = {settings}; write the method's settings in a table [settings]")
     for key, value in (changes or {}).items():
         if key.startswith("settings."):
             settings[key.removeprefix("settings.")] = value
@@ -104,21 +115,26 @@ def read_recipe(name: str, changes: Mapping[str, str] | None = None) -> Recipe:
             values[key] = value
     if "method" not in values:
         raise IcvosError(f'{name}: names no method; add a line like method = "vrp-sam"')
-    if "scale" in values and not isinstance(values["scale"], str):
-        values["scale"] = tuple(values["scale"])
-    return _checked(fill(Recipe, {**values, "settings": settings}), name)
+    try:
+        return _checked(fill(Recipe, {**values, "settings": settings}))
+    except IcvosError as error:
+        raise IcvosError(f"{name}: {error}") from error
 
 
-def _checked(recipe: Recipe, name: str) -> Recipe:
+def _checked(recipe: Recipe) -> Recipe:
     for least, names in (
         (1, "shots size epochs batch accumulate validate_every save_every"),
-        (0, "episodes validation_episodes"),
+        (0, "episodes validation_episodes weight_decay momentum"),
     ):
         for key in names.split():
             if getattr(recipe, key) < least:
-                raise IcvosError(f"{name}: {key} = {getattr(recipe, key)}; it must be {least} or more")
+                raise IcvosError(f"{key} = {getattr(recipe, key)}; it must be {least} or more")
     if recipe.fold not in range(4):
-        raise IcvosError(f"{name}: fold = {recipe.fold}; it must be 0, 1, 2 or 3")
+        raise IcvosError(f"fold = {recipe.fold}; it must be 0, 1, 2 or 3")
+    if not 0 < recipe.learning_rate < math.inf:
+        raise IcvosError(f"learning_rate = {recipe.learning_rate}; it must be above 0")
+    if len(recipe.scale) != 2 or not 0 < recipe.scale[0] <= recipe.scale[1] < math.inf:
+        raise IcvosError(f"scale = {list(recipe.scale)}; give the least and the largest factor, like [0.8, 1.25]")
     return recipe
 
 

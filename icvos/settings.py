@@ -29,10 +29,8 @@ def fill(cls: type[S], values: Mapping[str, Any]) -> S:
 
 
 def _read(name: str, value: Any, kind: Any) -> Any:
-    if not isinstance(value, str):
-        return value
     choices = list(typing.get_args(kind)) if isinstance(kind, types.UnionType) else [kind]
-    if type(None) in choices and value.lower() in ("none", ""):
+    if type(None) in choices and (value is None or str(value).lower() in ("none", "")):
         return None
     target = next(choice for choice in choices if choice is not type(None))
     if typing.get_origin(target) is typing.Literal:
@@ -40,11 +38,22 @@ def _read(name: str, value: Any, kind: Any) -> Any:
             raise IcvosError(f"setting {name}={value}: choose from {', '.join(map(str, typing.get_args(target)))}")
         return value
     try:
-        if target is bool:
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
         if typing.get_origin(target) is tuple:
             inner = typing.get_args(target)[0]
-            return tuple(inner(part) for part in value.split(","))
-        return target(value)
-    except (ValueError, KeyError):
+            parts = value.split(",") if isinstance(value, str) else list(value)
+            return tuple(_one(part, inner) for part in parts)
+        return _one(value, target)
+    except (ValueError, KeyError, TypeError):
         raise IcvosError(f"setting {name}={value}: expected {getattr(target, '__name__', target)}") from None
+
+
+def _one(value: Any, target: Any) -> Any:
+    """A single value of the type ``target``, read where it is text; raises ValueError, KeyError or TypeError."""
+    plain = typing.get_origin(target) or target
+    if isinstance(value, str) and plain is bool:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
+    if plain in (int, float) and (isinstance(value, str) or (plain is float and type(value) is int)):
+        return plain(value)
+    if plain is not Any and (not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool)):
+        raise TypeError
+    return value

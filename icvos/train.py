@@ -2,18 +2,13 @@
 
 It runs on `accelerate`: one CPU or GPU as it is, many by ``accelerate launch`` or ``torchrun``. Everything random
 follows from the seed, the epoch, the step and the process, so a run that was killed goes on as if it had not been.
-
-In the output folder: ``best.safetensors`` (the network's own names, with a provenance header), ``last/`` (all that a
-resumed run needs), ``log.jsonl`` (every step's losses, every validation), and TensorBoard's event files.
+What lies in the output folder: see `icvos.training_run`.
 """
 
-import itertools
-import json
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,45 +17,12 @@ from torch.utils.data import DataLoader, Dataset
 from icvos.errors import IcvosError
 from icvos.metrics.fewshot import EpisodeCounts, few_shot_scores
 from icvos.recipe import Recipe
-from icvos.runs import versions
-from icvos.storage import atomic_file, atomic_folder, read_json, write_json
-from icvos.trainable import EpisodeBatch, TakesTurns, Trainable
+from icvos.trainable import EpisodeBatch, Episodes, TakesTurns, Trainable
+from icvos.training_run import Log, resume, save, write_checkpoint
 
-STATE_FORMAT = 1
-Report = Callable[[int, int, dict[str, float]], None]
-
-
-class Episodes(Protocol):
-    """Where episodes come from: training ones by (epoch, index), validation ones by index; always the same ones."""
-
-    classes: tuple[int, ...]  # of the validation episodes
-    digest: str
-
-    def __len__(self) -> int:
-        """Training pictures."""
-        ...
-
-    def training(self, epoch: int, index: int) -> EpisodeBatch:
-        """One training episode, as a batch of one."""
-        ...
-
-    def validation(self, index: int) -> EpisodeBatch:
-        """One frozen validation episode, as a batch of one; its pictures are not varied."""
-        ...
-
-
-class _Slice(Dataset):
-    """The episodes of one process in one epoch, from the step at which it goes on."""
-
-    def __init__(self, make: Callable[[int], EpisodeBatch], indices: list[int]) -> None:
-        self.make = make
-        self.indices = indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, position: int) -> EpisodeBatch:
-        return self.make(self.indices[position])
+Report = Callable[[str, int, int, dict[str, float]], None]
+PARTS = ("query", "query_label", "supports", "support_labels", "classes")
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class _Losses(nn.Module):
@@ -85,96 +47,174 @@ def train(
         trainable: The network and its losses; trained in place.
         episodes: Training and validation episodes.
         out: The output folder.
-        report: Called after every step with the step, their total, and the step's figures.
+        report: Called with ``resumed`` before the first step of a resumed run, ``train`` after every step and
+            ``validation`` after every validation; the steps done, their total, and the figures of that.
         workers: Processes that decode pictures, for each training process.
     """
-    from accelerate import Accelerator
-    from accelerate.utils import DistributedDataParallelKwargs
-
-    accelerator = Accelerator(
-        cpu=not (
-            torch.cuda.is_available() or torch.backends.mps.is_available()
-        ),  # else torchrun's processes stay apart
-        mixed_precision=recipe.precision,
-        gradient_accumulation_steps=recipe.accumulate,
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=isinstance(trainable, TakesTurns))],
-    )
-    device = accelerator.device
-    trainable.network.to(device)
-    optimisers = {turn: accelerator.prepare(made) for turn, made in make_optimisers(recipe, trainable).items()}
-    losses = accelerator.prepare(_Losses(trainable))
-    rates = {turn: [group["lr"] for group in optimiser.param_groups] for turn, optimiser in optimisers.items()}
-
-    together = recipe.batch * accelerator.num_processes  # episodes of one step
-    steps = (recipe.episodes or len(episodes)) // together  # of one epoch
+    learner = Learner(recipe, trainable)
+    accelerator = learner.accelerator
+    together = recipe.batch * recipe.accumulate * accelerator.num_processes  # episodes of one step
+    drawn = recipe.episodes or len(episodes)
+    steps = drawn // together  # of one epoch
     if steps == 0:
-        raise IcvosError(
-            f"{recipe.episodes or len(episodes)} episodes are fewer than one batch of {together}; lower batch"
-        )
+        raise IcvosError(f"{drawn} episodes are fewer than the {together} of one step; lower batch or accumulate")
     total = steps * recipe.epochs
-    done, best = resume(accelerator, out, recipe, episodes, accelerator.num_processes)
+    done, best = resume(accelerator, out, recipe, episodes)
     log = Log(out, accelerator.is_main_process, done)
+    if done:
+        report("resumed", done, total, {})
 
     for epoch in range(done // steps, recipe.epochs):
         trainable.train()
-        for step, batch in enumerate(
-            training_batches(recipe, episodes, epoch, range(done % steps, steps), accelerator, workers), start=done
-        ):
-            torch.manual_seed(hash_of(recipe.seed, step, accelerator.process_index))  # dropout
-            turn = trainable.turn(step % steps) if isinstance(trainable, TakesTurns) else "total"
-            factor = schedule(recipe.schedule, step, total)
-            for group, rate in zip(optimisers[turn].param_groups, rates[turn], strict=True):
-                group["lr"] = rate * factor
-            with accelerator.accumulate(losses):
-                found = losses(to_device(batch, device))
-                accelerator.backward(found[turn])
-                optimisers[turn].step()
-                for optimiser in optimisers.values():
-                    optimiser.zero_grad()
+        batches = training_batches(recipe, episodes, epoch, range(done % steps, steps), accelerator, workers)
+        for step in range(done, (epoch + 1) * steps):
+            figures = learner.step(step, steps, total, batches)
             done = step + 1
-            figures = {name: float(accelerator.reduce(value.detach(), "mean")) for name, value in found.items()}
-            if not math.isfinite(figures[turn]):
-                raise IcvosError(
-                    f"{out}: the loss of step {done} is {figures[turn]}; lower learning_rate in a new --out"
-                )
-            log.write("train", done, figures | {"learning_rate": recipe.learning_rate * factor})
-            report(done, total, figures)
+            log.write("train", done, figures)
+            report("train", done, total, figures)
             if done % recipe.save_every == 0 and done % steps:
+                learner.settle()
                 save(accelerator, out, recipe, episodes, done, best)
+        learner.settle()
         last = epoch + 1 == recipe.epochs
         if recipe.validation_episodes and ((epoch + 1) % recipe.validate_every == 0 or last):
-            scores = validate(recipe, trainable, episodes, accelerator)
+            scores = validate(recipe, trainable, episodes, accelerator, workers)
             log.write("validation", done, scores)
+            report("validation", done, total, scores)
             if scores["miou"] > best:
                 best = scores["miou"]
                 if accelerator.is_main_process:
-                    write_checkpoint(out / "best.safetensors", trainable.network, recipe, episodes, done, scores)
+                    write_checkpoint(out / "best.safetensors", trainable, recipe, episodes, done, scores)
         save(accelerator, out, recipe, episodes, done, best)
     if not recipe.validation_episodes and accelerator.is_main_process:
-        write_checkpoint(out / "best.safetensors", trainable.network, recipe, episodes, done, {})
+        write_checkpoint(out / "best.safetensors", trainable, recipe, episodes, done, {})
     accelerator.wait_for_everyone()
     accelerator.free_memory()
     return out / "best.safetensors"
 
 
+class Learner:
+    """The network, its losses and its optimisers on this process's device, and one step of them."""
+
+    def __init__(self, recipe: Recipe, trainable: Trainable) -> None:
+        from accelerate import Accelerator
+        from accelerate.utils import DistributedDataParallelKwargs
+
+        self.recipe = recipe
+        self.trainable = trainable
+        # Every process keeps the batch norm statistics of its own batches; `settle` averages them.
+        spread = DistributedDataParallelKwargs(
+            broadcast_buffers=False, find_unused_parameters=isinstance(trainable, TakesTurns)
+        )
+        self.accelerator = Accelerator(
+            cpu=_on_cpu(),
+            mixed_precision=recipe.precision,
+            gradient_accumulation_steps=recipe.accumulate,
+            kwargs_handlers=[spread],
+        )
+        trainable.network.to(self.accelerator.device)
+        self.optimisers = {
+            turn: self.accelerator.prepare(made) for turn, made in make_optimisers(recipe, trainable).items()
+        }
+        self.losses = self.accelerator.prepare(_Losses(trainable))
+        self.rates = {turn: [group["lr"] for group in made.param_groups] for turn, made in self.optimisers.items()}
+
+    def step(self, number: int, of_epoch: int, total: int, batches: Iterator[EpisodeBatch]) -> dict[str, float]:
+        """Move the turn's optimiser by the next batches; the losses, averaged over them and over all processes.
+
+        Args:
+            number: Of the step, from 0.
+            of_epoch: Steps of an epoch.
+            total: Steps of the run.
+            batches: Gives ``accumulate`` of them.
+        """
+        recipe, trainable = self.recipe, self.trainable
+        turn = trainable.turn(number % of_epoch) if isinstance(trainable, TakesTurns) else "total"
+        factor = schedule(recipe.schedule, number, total)
+        for group, rate in zip(self.optimisers[turn].param_groups, self.rates[turn], strict=True):
+            group["lr"] = rate * factor
+        sums: dict[str, Tensor] = {}
+        for part in range(recipe.accumulate):
+            batch = to_device(next(batches), self.accelerator.device)
+            torch.manual_seed(hash_of(recipe.seed, number, part, self.accelerator.process_index))  # dropout
+            with self.accelerator.accumulate(self.losses):
+                found = self.losses(batch)
+                self.accelerator.backward(found[turn])
+                self.optimisers[turn].step()
+                for optimiser in self.optimisers.values():
+                    optimiser.zero_grad()
+            for name, value in found.items():
+                sums[name] = sums.get(name, 0) + value.detach() / recipe.accumulate
+        averaged = self.accelerator.reduce(torch.stack(list(sums.values())), "mean").tolist()
+        figures = dict(zip(sums, averaged, strict=True))
+        if not math.isfinite(figures[turn]):
+            raise IcvosError(
+                f"the loss of step {number + 1} is {figures[turn]}; lower learning_rate and begin in a new --out"
+            )
+        return figures | {"learning_rate": recipe.learning_rate * factor}
+
+    def settle(self) -> None:
+        """Average the statistics of batch norms in training mode over all processes, for validation and saving.
+
+        They are running means and stand in no gradient: averaged now or after every step, they come out the same.
+        """
+        if self.accelerator.num_processes == 1:
+            return
+        drifting = [module for module in self.trainable.network.modules() if isinstance(module, NORMS)]
+        found = [
+            buffer
+            for module in drifting
+            if module.training
+            for buffer in (module.running_mean, module.running_var)
+            if buffer is not None
+        ]
+        if found:
+            mean = self.accelerator.reduce(torch.cat([buffer.reshape(-1) for buffer in found]), "mean")
+            for buffer, part in zip(found, mean.split([buffer.numel() for buffer in found]), strict=True):
+                buffer.copy_(part.reshape(buffer.shape))
+
+
+def begin() -> tuple[torch.device, bool]:
+    """This process's device, and whether it is the main one; to be called before anything is put on a device.
+
+    Raises `IcvosError` where the packages of training are not installed.
+    """
+    try:
+        import tensorboard  # noqa: F401  # else the lack of it shows after the first epoch
+        from accelerate import PartialState
+    except ModuleNotFoundError as error:
+        raise IcvosError(f"training needs the package {error.name}; run: pip install 'icvos[models,train]'") from error
+    state = PartialState(cpu=_on_cpu())
+    return state.device, state.is_main_process
+
+
+def _on_cpu() -> bool:
+    """What accelerate has to be told, or torchrun's processes stay apart."""
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
 def make_optimisers(recipe: Recipe, trainable: Trainable) -> dict[str, torch.optim.Optimizer]:
-    """The recipe's optimiser for each turn, over the parameters learned in it; all other parameters are frozen."""
+    """The recipe's optimiser for each turn, over the parameters learned in it; all other parameters are frozen.
+
+    A group's ``optimiser`` takes the place of the recipe's for its whole turn.
+    """
     trainable.network.requires_grad_(False)
     turns: dict[str, list[dict[str, Any]]] = {}
+    kinds: dict[str, str] = {}
     for group in trainable.parameter_groups(recipe.learning_rate):
         learned = list(group["params"])
         for parameter in learned:
             parameter.requires_grad_(True)
-        turns.setdefault(group.get("turn", "total"), []).append({"params": learned, "lr": group["lr"]})
-    if recipe.optimiser == "sgd":
-        return {
-            turn: torch.optim.SGD(groups, recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay)
-            for turn, groups in turns.items()
-        }
-    return {
-        turn: torch.optim.AdamW(groups, recipe.learning_rate, weight_decay=recipe.weight_decay)
-        for turn, groups in turns.items()
+        turn = group.get("turn", "total")
+        turns.setdefault(turn, []).append({"params": learned, "lr": group["lr"]})
+        kinds[turn] = group.get("optimiser", recipe.optimiser)
+    decay: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+    make: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "sgd": lambda groups: torch.optim.SGD(groups, momentum=recipe.momentum, **decay),
+        "adam": lambda groups: torch.optim.Adam(groups, **decay),
+        "adamw": lambda groups: torch.optim.AdamW(groups, **decay),
     }
+    return {turn: make[kinds[turn]](groups) for turn, groups in turns.items()}
 
 
 def schedule(kind: str, step: int, total: int) -> float:
@@ -186,18 +226,18 @@ def schedule(kind: str, step: int, total: int) -> float:
     return 1.0
 
 
-def training_batches(
-    recipe: Recipe, episodes: Episodes, epoch: int, steps: range, accelerator: Any, workers: int
-) -> Iterator[EpisodeBatch]:
-    """This process's batches of some steps of an epoch: process p of P takes episodes p, p + P, ... of every step."""
-    together = recipe.batch * accelerator.num_processes
-    indices = [
-        step * together + position * accelerator.num_processes + accelerator.process_index
-        for step in steps
-        for position in range(recipe.batch)
-    ]
-    data = _Slice(_Epoch(episodes, epoch), indices)
-    yield from DataLoader(data, recipe.batch, num_workers=workers, collate_fn=stack)
+class _Slice(Dataset):
+    """Some of the episodes, in order."""
+
+    def __init__(self, make: Callable[[int], EpisodeBatch], indices: list[int]) -> None:
+        self.make = make
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> EpisodeBatch:
+        return self.make(self.indices[position])
 
 
 class _Epoch:
@@ -210,16 +250,42 @@ class _Epoch:
         return self.episodes.training(self.epoch, index)
 
 
+def training_batches(
+    recipe: Recipe, episodes: Episodes, epoch: int, steps: range, accelerator: Any, workers: int
+) -> Iterator[EpisodeBatch]:
+    """This process's batches of some steps of an epoch: process p of P takes episodes p, p + P, ... of every step."""
+    each = recipe.batch * recipe.accumulate
+    indices = [
+        (step * each + position) * accelerator.num_processes + accelerator.process_index
+        for step in steps
+        for position in range(each)
+    ]
+    return load(_Slice(_Epoch(episodes, epoch), indices), recipe.batch, workers)
+
+
+def load(episodes: Dataset, batch: int, workers: int) -> Iterator[EpisodeBatch]:
+    """Batches of episodes in their order, made by ``workers`` processes, or by this one."""
+    loader = DataLoader(episodes, batch, num_workers=workers, collate_fn=stack, worker_init_fn=_use_one_thread)
+    try:
+        yield from loader
+    except IcvosError as error:  # a worker's message comes below its traceback
+        raise IcvosError(str(error).strip().rpartition("IcvosError: ")[2]) from error
+
+
+def _use_one_thread(worker: int) -> None:  # noqa: ARG001  # the loader's signature
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
 def stack(batches: list[EpisodeBatch]) -> EpisodeBatch:
     """Several batches as one."""
-    parts = ("query", "query_label", "supports", "support_labels", "classes")
-    return EpisodeBatch(*(torch.cat([getattr(batch, part) for batch in batches]) for part in parts))
+    return EpisodeBatch(*(torch.cat([getattr(batch, part) for batch in batches]) for part in PARTS))
 
 
 def to_device(batch: EpisodeBatch, device: torch.device) -> EpisodeBatch:
     """The batch on another device."""
-    parts = (batch.query, batch.query_label, batch.supports, batch.support_labels, batch.classes)
-    return EpisodeBatch(*(part.to(device, non_blocking=True) for part in parts))
+    return EpisodeBatch(*(getattr(batch, part).to(device, non_blocking=True) for part in PARTS))
 
 
 def hash_of(*numbers: int) -> int:
@@ -230,14 +296,16 @@ def hash_of(*numbers: int) -> int:
     return seed
 
 
-def validate(recipe: Recipe, trainable: Trainable, episodes: Episodes, accelerator: Any) -> dict[str, float]:
+def validate(
+    recipe: Recipe, trainable: Trainable, episodes: Episodes, accelerator: Any, workers: int = 0
+) -> dict[str, float]:
     """mIoU and FB-IoU, as fractions, over the frozen validation episodes, shared among the processes."""
     trainable.network.eval()
     classes = episodes.classes
     counts = torch.zeros(len(classes), 4, dtype=torch.int64, device=accelerator.device)
-    mine = range(accelerator.process_index, recipe.validation_episodes, accelerator.num_processes)
-    for index in mine:
-        batch = to_device(episodes.validation(index), accelerator.device)
+    mine = list(range(accelerator.process_index, recipe.validation_episodes, accelerator.num_processes))
+    for batch in load(_Slice(episodes.validation, mine), 1, workers):
+        batch = to_device(batch, accelerator.device)
         with torch.no_grad(), accelerator.autocast():
             found = trainable.logits(batch) > 0
         for kind, truth, mask in zip(batch.classes.tolist(), batch.query_label, found, strict=True):
@@ -257,90 +325,3 @@ def count(label: Tensor, mask: Tensor) -> Tensor:
     both, either = (truth & mask).sum(), (truth | mask).sum()
     area = counted.sum()
     return torch.stack([area - either, both, area - both, either])
-
-
-def write_checkpoint(
-    path: Path, network: nn.Module, recipe: Recipe, episodes: Episodes, step: int, scores: dict[str, float]
-) -> None:
-    """The network's state dictionary as safetensors; its header says how it came about."""
-    from safetensors.torch import save_file
-
-    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
-    header = {
-        "made_by": "icvos train",
-        "recipe": json.dumps(recipe.to_json()),
-        "episodes": episodes.digest,
-        "step": str(step),
-        "validation": json.dumps(scores),
-        "versions": json.dumps(versions()),
-    }
-    with atomic_file(path) as temporary:
-        save_file(state, temporary, header)
-
-
-def save(accelerator: Any, out: Path, recipe: Recipe, episodes: Episodes, step: int, best: float) -> None:
-    """Put all that a resumed run needs into ``last/``, whole or not at all."""
-    accelerator.wait_for_everyone()
-    partial = out / ".partial-last"
-    if accelerator.is_main_process:
-        shutil.rmtree(partial, ignore_errors=True)
-    accelerator.wait_for_everyone()
-    accelerator.save_state(str(partial))
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        state = {"format": STATE_FORMAT, "recipe": recipe.to_json(), "episodes": episodes.digest, "step": step}
-        state |= {"best": best, "processes": accelerator.num_processes}
-        with atomic_folder(out / "last", out / ".partial") as folder:
-            shutil.copytree(partial, folder, dirs_exist_ok=True)
-            write_json(folder / "state.json", state)
-        shutil.rmtree(partial)
-        shutil.rmtree(out / ".partial")
-    accelerator.wait_for_everyone()
-
-
-def resume(accelerator: Any, out: Path, recipe: Recipe, episodes: Episodes, processes: int) -> tuple[int, float]:
-    """Steps done and the best validation mIoU so far of the run in ``out``; (0, -1) for a new one.
-
-    Raises `IcvosError` where ``out`` holds another run.
-    """
-    path = out / "last" / "state.json"
-    if not path.is_file():
-        return 0, -1.0
-    state = read_json(path, "the state of a training run")
-    wanted = {"recipe": json.loads(json.dumps(recipe.to_json())), "episodes": episodes.digest, "processes": processes}
-    for key, value in wanted.items():
-        if state.get(key) != value:
-            other = [name for name in value if state[key].get(name) != value[name]] if key == "recipe" else [key]
-            raise IcvosError(f"{path}: holds a run with another {', '.join(other)}; choose another --out to start anew")
-    accelerator.load_state(str(out / "last"))
-    return int(state["step"]), float(state["best"])
-
-
-class Log:
-    """``log.jsonl`` and TensorBoard's files, written by one process; lines behind the resumed step are dropped."""
-
-    def __init__(self, out: Path, writes: bool, done: int) -> None:
-        self.path = out / "log.jsonl"
-        self.writes = writes
-        if not writes:
-            return
-        out.mkdir(parents=True, exist_ok=True)
-        kept = []
-        if self.path.is_file():
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = list(
-                itertools.takewhile(lambda line: line.endswith("\n") and json.loads(line)["step"] <= done, lines)
-            )
-        self.path.write_text("".join(kept), encoding="utf-8")
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.board = SummaryWriter(str(out), purge_step=done + 1)
-
-    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        """One line and one point of every curve."""
-        if not self.writes:
-            return
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, "step": step} | figures) + "\n")
-        for name, value in figures.items():
-            self.board.add_scalar(f"{kind}/{name}", value, step)

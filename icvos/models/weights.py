@@ -45,15 +45,17 @@ class Loaded:
     Args:
         name: The checkpoint's name in the registry, or its file name.
         sha256: Of the file; None for random weights.
+        trained_from_random: Whether the file was trained on top of random weights.
     """
 
     name: str
     sha256: str | None
+    trained_from_random: bool = False
 
     @property
     def random(self) -> bool:
-        """Whether the weights are random, and every result of them meaningless."""
-        return self.sha256 is None
+        """Whether the weights are random, or stand on random ones, and every result of them is meaningless."""
+        return self.sha256 is None or self.trained_from_random
 
     def to_json(self) -> dict[str, Any]:
         """As `icvos.method.Described` wants it."""
@@ -80,7 +82,20 @@ def load(network: nn.Module, checkpoint: str, convert: Callable[[State], State] 
     if known and fault:
         raise IcvosError(f"{path}: is not {known.name}: {fault}; remove it and run: icvos weights fetch {known.name}")
     fit(network, convert(read_state(path)), path)
-    return Loaded(known.name if known else path.name, digest)
+    return Loaded(known.name if known else path.name, digest, header(path).get("random_weights") == "true")
+
+
+def header(path: Path) -> dict[str, str]:
+    """What the header of a safetensors file says, see `icvos.training_run`; {} for any other file."""
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
 
 
 def _fault(path: Path, known: registry.Checkpoint, digest: str) -> str:

@@ -92,7 +92,7 @@ def test_turns_move_their_own_parts() -> None:
     with pytest.MonkeyPatch.context() as patch, weights.random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
         method = AMNet(HDMNetSettings(backbone="vgg16-bn", size=129, propagation="sam2-hiera-t", device="cpu"))
-    trainable = method.trainable()
+        trainable = method.trainable(range(80))
     generator = torch.Generator().manual_seed(0)
     label = (torch.rand(2, 65, 65, generator=generator) > 0.5).long()
     pictures = torch.randn(2, 2, 3, 65, 65, generator=generator)

@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from baselines.pfenet import PFENet, PFENetSettings, PFENetTrainable, PFENetwork, fit_size, pfenet_losses
+from baselines.pfenet import PFENet, PFENetSettings, PFENetTrainable, PFENetwork, pfenet_losses
 from icvos.errors import IcvosError
 from icvos.masks import encode_binary
 from icvos.method import Support
 from icvos.models import weights
-from icvos.models.prior import build_backbone
+from icvos.models.prior import build_backbone, fit_size
 from icvos.models.sam2 import SAM2_MODELS
 from icvos.trainable import EpisodeBatch
 from tests import parity

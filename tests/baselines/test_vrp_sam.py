@@ -87,7 +87,9 @@ def method(tmp_path_factory: pytest.TempPathFactory) -> VRPSAM:
     save_file(small_sam().network.state_dict(), path)
     with pytest.MonkeyPatch.context() as patch, weights.random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
-        return VRPSAM(VRPSettings(backbone="vgg16-bn", sam=str(path), propagation="sam2-hiera-t", device="cpu"))
+        made = VRPSAM(VRPSettings(backbone="vgg16-bn", sam=str(path), propagation="sam2-hiera-t", device="cpu"))
+        made.propagator()
+        return made
 
 
 def saved(folder: Path, seed: int, mask: np.ndarray) -> Support:
@@ -115,7 +117,7 @@ def test_images_and_videos(tmp_path: Path, method: VRPSAM, shots: int) -> None:
 
 
 def test_training_moves_the_learned_parts_alone(method: VRPSAM) -> None:
-    trainable = method.trainable()
+    trainable = method.trainable(range(60))
     generator = torch.Generator().manual_seed(0)
     label = (torch.rand(2, 64, 64, generator=generator) > 0.5).long()
     batch = EpisodeBatch(

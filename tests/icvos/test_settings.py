@@ -28,6 +28,7 @@ class Example:
         ({"limit": "none"}, Example()),
         ({"blocks": "1,2,3"}, Example(blocks=(1, 2, 3))),
         ({"size": 9}, Example(size=9)),
+        ({"rate": 1, "blocks": [1, 2], "limit": None}, Example(rate=1.0, blocks=(1, 2), limit=None)),
     ],
 )
 def test_fill(values: dict[str, object], expected: Example) -> None:
@@ -40,8 +41,13 @@ def test_fill(values: dict[str, object], expected: Example) -> None:
         ({"sise": "1"}, "did you mean size"),
         ({"size": "big"}, "size=big: expected int"),
         ({"on": "perhaps"}, "expected bool"),
+        ({"size": 2.5}, "size=2.5: expected int"),
+        ({"size": True}, "expected int"),
+        ({"name": 3}, "expected str"),
+        ({"blocks": [1, 2.5]}, "expected tuple"),
+        ({"blocks": 1}, "expected tuple"),
     ],
 )
-def test_bad_settings_say_what_is_wrong(values: dict[str, str], message: str) -> None:
+def test_bad_settings_say_what_is_wrong(values: dict[str, object], message: str) -> None:
     with pytest.raises(IcvosError, match=message):
         fill(Example, values)

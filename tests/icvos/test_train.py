@@ -71,8 +71,8 @@ def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path, stop_after: int) 
     class StopError(Exception):
         """What ends the first part."""
 
-    def stop(step: int, *rest: object) -> None:  # noqa: ARG001
-        if step == stop_after:
+    def stop(kind: str, step: int, *rest: object) -> None:  # noqa: ARG001
+        if kind == "train" and step == stop_after:
             raise StopError
 
     with pytest.raises(StopError):
@@ -126,7 +126,7 @@ def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
 
 
 def test_batch_larger_than_the_data(tmp_path: Path) -> None:
-    with pytest.raises(IcvosError, match="fewer than one batch of 40"):
+    with pytest.raises(IcvosError, match="fewer than the 40 of one step"):
         run(tmp_path, batch=40)
 
 

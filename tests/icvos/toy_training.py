@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from icvos.models.weights import Loaded
 from icvos.recipe import Recipe
 from icvos.train import train
 from icvos.trainable import EpisodeBatch
@@ -21,6 +22,7 @@ COLOURS = torch.tensor([[2.0, 0, 0], [0, 2.0, 0], [0, 0, 2.0], [2.0, 2.0, 0]])
 class Discs:
     """Discs in the class's colour and in another one; classes 0 and 1 train, 2 and 3 validate."""
 
+    learned = (0, 1)
     classes = (2, 3)
     digest = "discs"
 
@@ -74,6 +76,8 @@ class ToyNetwork(nn.Module):
 
 class Toy:
     """A `Trainable`."""
+
+    loaded = (Loaded("toy", "0" * 64),)
 
     def __init__(self, dropout: float = 0.0) -> None:
         torch.manual_seed(0)

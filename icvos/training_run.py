@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
-from icvos.runs import versions
 from icvos.recipe import Recipe
+from icvos.runs import versions
 from icvos.storage import atomic_file, atomic_folder, read_json, write_json
 from icvos.trainable import Episodes, Trainable
 

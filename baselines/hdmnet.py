@@ -26,6 +26,7 @@ from icvos.models.prior import (
     imagenet_names,
     masked_average,
     prior,
+    shown_cells,
     squash,
     squash_mask,
 )
@@ -87,9 +88,10 @@ class Attention(nn.Module):
         source = self.norm(tokens_of(self.sr(map_of(x, size)))) if self.reduces else x
         query, key = self.split(self.attn.linear_q(x)), self.split(self.attn.linear_k(source))
         value = self.split(self.attn.linear_v(source))
-        score = query @ key.transpose(2, 3) / (query.shape[-1] ** 0.5 + 1e-9)
-        mixed: Tensor = self.attn.linear_o((score.softmax(-1) @ value).transpose(1, 2).flatten(2))
-        return mixed
+        scale = 1 / (query.shape[-1] ** 0.5 + 1e-9)
+        mixed = functional.scaled_dot_product_attention(query, key, value, scale=scale)
+        joined: Tensor = self.attn.linear_o(mixed.transpose(1, 2).flatten(2))
+        return joined
 
 
 class FeedForward(nn.Module):
@@ -141,19 +143,26 @@ class MatchBlock(nn.Module):
         self.dropout = nn.Dropout(0.1)
 
     def forward(self, x: Tensor, source: Tensor, mask: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """(B, h w, 64) queries, (B, N, 64) support tokens and their (B, N) mask to the queries and a (B, h w) map."""
+        """(B, h w, 64) queries, (B, N, 64) support tokens and their (B, N) mask to the queries and a (B, h w) map.
+
+        Masked keys have no part in either, so they are left out from the start. The map is the mean score of a query
+        under the mask; scores are linear in the keys, so that is its score with their mean.
+        """
+        shown = shown_cells(mask)
+        seen = mask.gather(1, shown)[:, None, :, None]
+        source = source.gather(1, shown[..., None].expand(-1, -1, WIDTH))
         queries, keys = self.norm1(x), self.norm1(source)
         parts = self.attn.attn
         query = functional.normalize(self.attn.split(parts.linear_q(queries)), dim=-1)
-        key = functional.normalize(self.attn.split(parts.linear_k(keys)), dim=-1)
-        score = query @ key.transpose(2, 3) / 0.1
-        seen = mask[:, None, None]
-        share = score.softmax(2) * (seen != 0)
-        mixed = (share @ self.attn.split(parts.linear_v(keys))).transpose(1, 2).flatten(2)
+        key = functional.normalize(self.attn.split(parts.linear_k(keys)), dim=-1) / 0.1
+        share = (key @ query.transpose(2, 3)).softmax(3)  # of every key, over the queries
+        value = self.attn.split(parts.linear_v(keys)) * (seen != 0)
+        mixed = (share.transpose(2, 3) @ value).transpose(1, 2).flatten(2)
         x = x + self.dropout(parts.linear_o(mixed))
         x = x + self.ffn(self.norm2(x), size)
-        weighted = (score * seen).sum(3) / (seen.sum(3) + 1e-9)
-        return x, weighted.mean(1)
+        mean = (key * seen).sum(2, keepdim=True) / (seen.sum(2, keepdim=True) + 1e-9)
+        weighted = query @ mean.transpose(2, 3)
+        return x, weighted.mean(1)[..., 0]
 
 
 class PatchEmbedding(nn.Module):
@@ -412,14 +421,12 @@ class HDMNetwork(nn.Module):
             s2, s3, s4, s5 = self._taps(supports.flatten(0, 1) * mask)
             base = self.base_learnear(q5)
             size = (q3.shape[2], q3.shape[3])
-            small = nearest(mask, size)
-            priors = [
-                prior(support * small, tap.repeat_interleave(shots, 0)).unflatten(0, (batch, shots)).mean(1)
-                for tap, support in ((q5, s5), (q4, s4))
-            ]
-            similar = torch.cat(priors, 1)
-            apart = gram(q2).repeat_interleave(shots, 0) - gram(s2)
-            distances = (apart.flatten(1).norm(dim=1) / apart.shape[1]).reshape(batch, shots)
+            by_episode = (batch, shots)
+            small = nearest(mask, size).unflatten(0, by_episode)
+            priors = [prior(tap, support.unflatten(0, by_episode), small) for tap, support in ((q5, s5), (q4, s4))]
+            similar = torch.stack([each.mean(1) for each in priors], 1)
+            apart = gram(q2)[:, None] - gram(s2).unflatten(0, by_episode)
+            distances = apart.flatten(2).norm(dim=2) / apart.shape[2]
         trust = self._trust(distances)
         reduced = self.down_query(torch.cat([q3, q2], 1))
         shown = self.down_supp(torch.cat([s3, s2], 1))

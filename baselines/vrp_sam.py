@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.annotation import CONDITIONS, annotate
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models import weights
@@ -99,13 +100,14 @@ class PromptDecoder(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What the prompt encoder computes, h = w the side of its feature map.
+    """What the prompt encoder computes, h = w the side of its feature map, shots of an episode adjacent.
 
     Args:
-        prompts: (B, N, 256).
-        prior: (B, 1, h, w), the greatest cosine similarity, in [0, 1], not stretched.
-        prototype: (B, 256, 1, 1).
-        support_reduced: (B, 256, h, w); so are ``query_reduced``, ``support_fused`` and ``query_fused``.
+        prompts: (B, K N, 256).
+        prior: (B K, 1, h, w), the greatest cosine similarity, in [0, 1], not stretched.
+        prototype: (B K, 256, 1, 1).
+        support_reduced: (B K, 256, h, w); so are ``support_fused`` and ``query_fused``.
+        query_reduced: (B, 256, h, w).
     """
 
     prompts: Tensor
@@ -129,19 +131,25 @@ class PromptEncoder(nn.Module):
         self.merge_1 = nn.Sequential(nn.Conv2d(513, 256, 1, bias=False), nn.ReLU())
         self.transformer_decoder = PromptDecoder(queries)
 
-    def forward(self, query: Tensor, support: Tensor, mask: Tensor) -> Encoded:
-        """Prompts for (B, 3, S, S) queries from one support each, (B, 3, S, S) with (B, S, S) masks of 0 and 1."""
+    def forward(self, query: Tensor, supports: Tensor, masks: Tensor) -> Encoded:
+        """Prompts for (B, 3, S, S) queries from (B, K, 3, S, S) supports and their (B, K, S, S) float masks.
+
+        Every support is encoded on its own; the query's features are the same for all of an episode.
+        """
+        by_episode = supports.shape[:2]
         with torch.no_grad():
             q3, taps_q = self._taps(query)
-            s3, taps_s = self._taps(support)
-            small = functional.interpolate(mask[:, None].float(), size=s3.shape[2:], mode="nearest")
+            s3, taps_s = self._taps(supports.flatten(0, 1))
+            small = functional.interpolate(masks.flatten(0, 1)[:, None].float(), size=s3.shape[2:], mode="nearest")
             last = self.layer4(s3 * small)
-            similar = prior(last * aligned(small, last.shape[-1]), self.layer4(q3))
+            again = aligned(small, last.shape[-1]).unflatten(0, by_episode)
+            similar = prior(self.layer4(q3), last.unflatten(0, by_episode), again).flatten(0, 1)[:, None]
         query_reduced, support_reduced = self.downsample_query(taps_q), self.downsample_query(taps_s)
         prototype = masked_average(support_reduced, small)
         support_fused = self._fuse(support_reduced, prototype, small)
-        query_fused = self._fuse(query_reduced, prototype, similar)
-        prompts = self.transformer_decoder(support_fused, query_fused)
+        seen = query_reduced[:, None].expand(-1, by_episode[1], -1, -1, -1).flatten(0, 1)
+        query_fused = self._fuse(seen, prototype, similar)
+        prompts = self.transformer_decoder(support_fused, query_fused).unflatten(0, by_episode).flatten(1, 2)
         return Encoded(prompts, similar, prototype, support_reduced, query_reduced, support_fused, query_fused)
 
     def _taps(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,14 +164,13 @@ class PromptEncoder(nn.Module):
         return fused
 
 
-def annotate(mask: np.ndarray, condition: str) -> np.ndarray:
-    """A (H, W) bool mask as the kind of annotation that is shown: the mask itself, or its filled tight box."""
-    if condition == "mask" or not mask.any():
-        return mask
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    box = np.zeros_like(mask)
-    box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
-    return box
+def annotated(masks: Tensor, condition: str, generator: np.random.Generator | None = None) -> Tensor:
+    """(B, K, S, S) float masks of 0 and 1 as `annotation.annotate` shows them; a generator in training alone."""
+    if condition == "mask":
+        return masks
+    given = masks.flatten(0, 1).cpu().numpy() > 0
+    shown = np.stack([annotate(mask, condition, generator) for mask in given])
+    return torch.from_numpy(shown).to(masks).reshape(masks.shape)
 
 
 def sam_embedding(sam: Sam1, query: Tensor) -> Embedded:
@@ -182,11 +189,21 @@ def sam_logits(sam: Sam1, image: Embedded, prompts: Tensor) -> tuple[Tensor, Ten
 
 
 class VRPTrainable:
-    """The prompt encoder as it is trained: through a frozen SAM, its backbone frozen in evaluation mode."""
+    """The prompt encoder as it is trained: through a frozen SAM, its backbone frozen in evaluation mode.
 
-    def __init__(self, network: PromptEncoder, sam: Sam1, loaded: tuple[Loaded, ...] = ()) -> None:
+    Args:
+        network: The prompt encoder.
+        sam: What decodes its prompts.
+        condition: How supports are annotated.
+        loaded: The weights that it starts from.
+    """
+
+    def __init__(
+        self, network: PromptEncoder, sam: Sam1, condition: str = "mask", loaded: tuple[Loaded, ...] = ()
+    ) -> None:
         self.network: nn.Module = network
         self.sam = sam
+        self.condition = condition
         self.loaded = loaded
 
     def train(self) -> None:
@@ -202,26 +219,32 @@ class VRPTrainable:
         return [{"params": learned, "lr": learning_rate}]
 
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
-        """``total`` = ``bce`` (mean over all pixels) + ``dice``; borders count as background."""
-        logits = self.logits(batch)
+        """``total`` = ``bce`` (mean over all pixels) + ``dice``; borders count as background.
+
+        Annotations are drawn freely, from torch's own random numbers.
+        """
+        generator = np.random.default_rng(int(torch.randint(2**62, ())))
+        logits = self._decode(batch, annotated(_masks(batch), self.condition, generator))
         truth = (batch.query_label == 1).float()
         bce = functional.binary_cross_entropy_with_logits(logits, truth)
         overlap = dice(logits, truth)
         return {"total": bce + overlap, "bce": bce, "dice": overlap}
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
-        """(B, S, S) float32; the tokens of all shots are decoded together."""
-        masks = (batch.support_labels == 1).float()
-        shots = [
-            self.network(batch.query, batch.supports[:, shot], masks[:, shot]).prompts
-            for shot in range(batch.supports.shape[1])
-        ]
-        prompts = torch.cat(shots, 1)
+        """(B, S, S) float32; an annotation follows from its mask alone."""
+        return self._decode(batch, annotated(_masks(batch), self.condition))
+
+    def _decode(self, batch: EpisodeBatch, masks: Tensor) -> Tensor:
+        prompts = self.network(batch.query, batch.supports, masks).prompts  # of all shots, decoded together
         low = [
             sam_logits(self.sam, sam_embedding(self.sam, query), tokens)[0]
             for query, tokens in zip(batch.query, prompts, strict=True)
         ]
         return aligned(torch.stack(low)[:, None], batch.query.shape[-1])[:, 0]
+
+
+def _masks(batch: EpisodeBatch) -> Tensor:
+    return (batch.support_labels == 1).float()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +255,7 @@ class VRPSettings:
         checkpoint: Path of a trained prompt encoder; "" starts from the ImageNet backbone, to train.
         backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
         queries: Prompt tokens of a support.
-        condition: How a support is annotated: mask or box.
+        condition: How a support is annotated: mask, box, point or scribble; drawn on its mask, in training too.
         sam: SAM 1 for images and for training, by name or path.
         propagation: SAM 2 for the video, by name or path.
         device: auto, cpu, cuda or mps.
@@ -257,8 +280,8 @@ class VRPSAM:
     def __init__(self, settings: VRPSettings | None = None) -> None:
         self.settings = settings or VRPSettings()
         chosen = self.settings
-        if chosen.condition not in ("mask", "box"):
-            raise IcvosError(f"setting condition={chosen.condition}: choose from mask, box")
+        if chosen.condition not in CONDITIONS:
+            raise IcvosError(f"setting condition={chosen.condition}: choose from {', '.join(CONDITIONS)}")
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "torchvision")
         if not chosen.checkpoint:
@@ -284,13 +307,12 @@ class VRPSAM:
         """(k N, 256) float32 for a (3, 512, 512) query. Raises `IcvosError` without a support."""
         if not supports:
             raise IcvosError("vrp-sam needs a support; give an image with its mask")
-        found = []
+        pictures = torch.stack([squash(support.image(), SIDE) for support in supports])[None].to(self.device)
+        masks = torch.stack([squash_mask(support.mask(), SIDE) for support in supports])[None].to(self.device)
         with torch.inference_mode():
-            for support in supports:
-                shown = squash(support.image(), SIDE)[None].to(self.device)
-                mask = squash_mask(annotate(support.mask(), self.settings.condition), SIDE)[None].to(self.device)
-                found.append(self.network(query[None].to(self.device), shown, mask).prompts[0])
-            return torch.cat(found)
+            shown = annotated(masks, self.settings.condition)
+            prompts: Tensor = self.network(query[None].to(self.device), pictures, shown).prompts
+            return prompts[0]
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool by SAM 1, as published."""
@@ -315,7 +337,7 @@ class VRPSAM:
 
     def trainable(self, classes: Sequence[int]) -> VRPTrainable:  # noqa: ARG002
         """The prompt encoder, as it is trained on whatever classes."""
-        return VRPTrainable(self.network, self.sam(), (self.loaded, self.sam().loaded))
+        return VRPTrainable(self.network, self.sam(), self.settings.condition, (self.loaded, self.sam().loaded))
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run."""

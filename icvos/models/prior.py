@@ -18,6 +18,7 @@ from icvos.models.weights import State
 
 EPSILON = 1e-7  # added to the product of two lengths
 AREA_EPSILON = 0.0005  # added to the area of a mask
+LARGEST = 2**22  # similarities that are computed at a time
 BACKBONES = ("resnet50-v2", "resnet101-v2", "vgg16-bn")
 
 
@@ -57,22 +58,43 @@ def aligned(x: Tensor, size: tuple[int, int] | int) -> Tensor:
     return functional.interpolate(x, size=wanted, mode="bilinear", align_corners=True)
 
 
-def prior(support: Tensor, query: Tensor) -> Tensor:
-    """(B, 1, h, w): of every query cell the greatest cosine similarity with any support cell, one matrix product.
+def prior(query: Tensor, supports: Tensor, masks: Tensor) -> Tensor:
+    """(B, K, h, w): of every query cell the greatest cosine similarity with any cell of each masked support.
+
+    The cells off a mask are 0 and all give similarity 0, so that one of them is enough; all shots meet the query in one
+    matrix product, of so many query cells at a time that it stays small.
 
     Args:
-        support: (B, C, h, w), masked; cells off the mask are 0 and give similarity 0.
         query: (B, C, h, w).
+        supports: (B, K, C, h, w), not masked yet.
+        masks: (B, K, 1, h, w), from 0 to 1.
     """
-    cells, others = support.flatten(2), query.flatten(2)
-    product = cells.transpose(1, 2) @ others  # B HW HW
-    lengths = cells.norm(dim=1)[:, :, None] * others.norm(dim=1)[:, None]
-    greatest = (product / (lengths + EPSILON)).amax(1)
-    return greatest.reshape(len(query), 1, *query.shape[2:])
+    batch, shots = supports.shape[:2]
+    weights = masks.flatten(2)
+    shown = shown_cells(weights.flatten(0, 1)).unflatten(0, (batch, shots))
+    cells = supports.flatten(3).transpose(2, 3).gather(2, shown[..., None].expand(-1, -1, -1, query.shape[1]))
+    cells = (cells * weights.gather(2, shown)[..., None]).flatten(1, 2)  # B (K n) C
+    length = cells.norm(dim=2, keepdim=True)
+    greatest = []
+    for some in query.flatten(2).split(max(1, LARGEST // length.numel()), dim=2):
+        similar = (cells @ some) / (length * some.norm(dim=1, keepdim=True) + EPSILON)
+        greatest.append(similar.unflatten(1, (shots, -1)).amax(2))
+    return torch.cat(greatest, 2).unflatten(2, query.shape[2:])
+
+
+def shown_cells(masks: Tensor) -> Tensor:
+    """(B, n) int64: which cells of (B, N) masks are not 0, in their order.
+
+    n is one more than the most of any mask, but at most N; what a mask lacks is filled up with cells that are 0, at
+    least one where there is one. The meta device has no values to choose by: there, all cells.
+    """
+    shows = masks != 0
+    count = masks.shape[1] if masks.is_meta else min(int(shows.sum(1).max()) + 1, masks.shape[1])
+    return shows.byte().argsort(dim=1, descending=True, stable=True)[:, :count]
 
 
 def stretched(x: Tensor) -> Tensor:
-    """(B, 1, h, w) moved and scaled to [0, 1], each map on its own."""
+    """(B, K, h, w) moved and scaled to [0, 1], each map on its own."""
     low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
     return (x - low) / (high - low + EPSILON)
 
@@ -85,14 +107,15 @@ def masked_average(features: Tensor, mask: Tensor) -> Tensor:
 def sine_positions(height: int, width: int, channels: int = 256) -> Tensor:
     """(1, channels, h, w): DETR's sine encoding, half of the channels for the row, half for the column."""
     half = channels // 2
-    rows = torch.arange(1, height + 1, dtype=torch.float32)[:, None].expand(height, width)
-    columns = torch.arange(1, width + 1, dtype=torch.float32)[None].expand(height, width)
     frequency = 10000 ** (2 * torch.arange(half).div(2, rounding_mode="floor") / half)
-    maps = []
-    for place, largest in ((rows, height), (columns, width)):
-        angle = (place / (largest + 1e-6) * 2 * torch.pi)[..., None] / frequency
-        maps.append(torch.stack([angle[..., 0::2].sin(), angle[..., 1::2].cos()], dim=-1).flatten(2))
-    return torch.cat(maps, dim=2).permute(2, 0, 1)[None]
+
+    def along(length: int) -> Tensor:
+        place = torch.arange(1, length + 1, dtype=torch.float32) / (length + 1e-6) * 2 * torch.pi
+        angle = place / frequency[:, None]
+        return torch.stack([angle[0::2].sin(), angle[1::2].cos()], dim=1).flatten(0, 1)
+
+    rows, columns = along(height)[:, :, None], along(width)[:, None]
+    return torch.cat([rows.expand(half, height, width), columns.expand(half, height, width)])[None]
 
 
 def dice(logits: Tensor, truth: Tensor) -> Tensor:

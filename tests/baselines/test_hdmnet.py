@@ -9,7 +9,15 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from baselines.hdmnet import HDMNet, HDMNetSettings, HDMNetTrainable, HDMNetwork, hdmnet_losses, something_else
+from baselines.hdmnet import (
+    HDMNet,
+    HDMNetSettings,
+    HDMNetTrainable,
+    HDMNetwork,
+    MatchBlock,
+    hdmnet_losses,
+    something_else,
+)
 from icvos.errors import IcvosError
 from icvos.masks import encode_binary
 from icvos.method import Support
@@ -125,6 +133,37 @@ def test_left_out_class_is_not_something_else() -> None:
     found = something_else(base, torch.tensor([1, -1]))
     assert torch.allclose(found[0, 0], probability[0, 1] + probability[0, 3] + probability[0, 4], atol=1e-6)
     assert torch.allclose(found[1, 0], probability[1, 1:].sum(0), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["hard", "soft", "empty", "full"])
+def test_matching_equals_the_whole_product(kind: str) -> None:
+    """The cross-attention with all keys and the mask behind the softmax, as the paper's text has it."""
+    torch.manual_seed(0)
+    block = MatchBlock()
+    size, query, source = (5, 4), torch.randn(2, 20, 64), torch.randn(2, 30, 64)
+    mask = torch.rand(2, 30) * (torch.rand(2, 30) > torch.tensor([[0.3], [0.8]]))
+    mask = {"hard": (mask > 0).float(), "soft": 10 * mask, "empty": 0 * mask, "full": torch.ones(2, 30)}[kind]
+    parts = block.attn.attn
+
+    def whole() -> tuple[torch.Tensor, torch.Tensor]:
+        q, k, v = (
+            layer(block.norm1(x)).unflatten(2, (2, 32)).transpose(1, 2)
+            for layer, x in ((parts.linear_q, query), (parts.linear_k, source), (parts.linear_v, source))
+        )
+        score = functional.normalize(q, dim=3) @ functional.normalize(k, dim=3).transpose(2, 3) / 0.1
+        seen = mask[:, None, None]
+        mixed = ((score.softmax(2) * (seen != 0)) @ v).transpose(1, 2).flatten(2)
+        x = query + parts.linear_o(mixed)
+        return x + block.ffn(block.norm2(x), size), ((score * seen).sum(3) / (seen.sum(3) + 1e-9)).mean(1)
+
+    block.eval()
+    outputs = (block(query, source, mask, size), whole())
+    gradients = [
+        torch.autograd.grad(x.square().sum() + weighted.square().sum(), list(block.parameters()))
+        for x, weighted in outputs
+    ]
+    torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
 
 
 def test_training_moves_the_learned_parts_alone(method: HDMNet) -> None:

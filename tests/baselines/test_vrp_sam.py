@@ -10,12 +10,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from baselines.vrp_sam import VRPSAM, PromptEncoder, VRPSettings, VRPTrainable, annotate, sam_embedding, sam_logits
+from baselines.annotation import annotate
+from baselines.vrp_sam import VRPSAM, PromptEncoder, VRPSettings, VRPTrainable, sam_embedding, sam_logits
 from icvos.errors import IcvosError
 from icvos.masks import encode_binary
 from icvos.method import Support
 from icvos.models import weights
-from icvos.models.prior import aligned, build_backbone
+from icvos.models.prior import aligned, build_backbone, squash_mask
 from icvos.models.sam import Encoder, Sam1, build_sam, encoder_of
 from icvos.models.sam2 import SAM2_MODELS
 from icvos.trainable import EpisodeBatch
@@ -48,7 +49,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     case, expected, network, sam_state = recorded(name, tmp_path)
     query, support, mask = inputs(case)
     with torch.inference_mode():
-        encoded = network(query, support, mask)
+        encoded = network(query, support[None], mask[None])
     found: dict[str, Any] = {
         "prompts": encoded.prompts,
         "prior_mask": encoded.prior,
@@ -116,17 +117,18 @@ def test_images_and_videos(tmp_path: Path, method: VRPSAM, shots: int) -> None:
         method.prompt([], frame)
 
 
-def test_training_moves_the_learned_parts_alone(method: VRPSAM) -> None:
-    trainable = method.trainable(range(60))
+def drawn_batch() -> EpisodeBatch:
+    """Two episodes of two shots; borders are ignored."""
     generator = torch.Generator().manual_seed(0)
     label = (torch.rand(2, 64, 64, generator=generator) > 0.5).long()
-    batch = EpisodeBatch(
-        torch.randn(2, 3, 64, 64, generator=generator),
-        label,
-        torch.randn(2, 2, 3, 64, 64, generator=generator),
-        label[:, None].expand(-1, 2, -1, -1),
-        torch.tensor([0, 1]),
-    )
+    shown = label[:, None].repeat(1, 2, 1, 1)
+    shown[..., :8] = 255
+    pictures = torch.randn(3, 2, 3, 64, 64, generator=generator)
+    return EpisodeBatch(pictures[0], label, pictures[1:].transpose(0, 1), shown, torch.tensor([0, 1]))
+
+
+def test_training_moves_the_learned_parts_alone(method: VRPSAM) -> None:
+    trainable, batch = method.trainable(range(60)), drawn_batch()
     before = {name: tensor.clone() for name, tensor in trainable.network.state_dict().items()}
     groups = trainable.parameter_groups(1e-2)
     for group in groups:
@@ -143,10 +145,55 @@ def test_training_moves_the_learned_parts_alone(method: VRPSAM) -> None:
         assert torch.equal(tensor, before[name]) == name.startswith("layer"), name
 
 
-def test_annotations() -> None:
-    mask = np.zeros((6, 8), dtype=bool)
-    mask[1, 2] = mask[3, 5] = True
-    box = annotate(mask, "box")
-    assert box.sum() == 12
-    assert box[1:4, 2:6].all()
-    assert annotate(mask, "mask") is mask
+@pytest.mark.parametrize("condition", ["mask", "box", "point", "scribble"])
+def test_training_and_validation_see_the_annotation(method: VRPSAM, condition: str) -> None:
+    method.settings = dataclasses.replace(method.settings, condition=condition)
+    trainable, batch = method.trainable(range(60)), drawn_batch()
+    seen = []
+    handle = trainable.network.register_forward_pre_hook(lambda module, given: seen.append(given[2]))
+    with torch.no_grad():
+        for seed in (0, 0, 1):
+            torch.manual_seed(seed)
+            trainable.losses(batch)
+        torch.manual_seed(2)
+        trainable.logits(batch)
+        trainable.logits(batch)
+    handle.remove()
+    method.settings = dataclasses.replace(method.settings, condition="mask")
+    truth = (batch.support_labels == 1).float()
+    expected = [[annotate(mask.numpy() > 0, condition) for mask in shots] for shots in truth]
+    for masks in seen[3:]:
+        assert np.array_equal(masks.numpy() > 0, expected)
+    assert torch.equal(seen[0], seen[1])
+    free = condition in ("point", "scribble")
+    assert torch.equal(seen[0], seen[2]) != free
+    assert torch.equal(seen[0], seen[3]) != free
+    if condition == "mask":
+        assert torch.equal(seen[0], truth)
+
+
+def test_shots_are_encoded_on_their_own(method: VRPSAM) -> None:
+    batch = drawn_batch()
+    masks = (batch.support_labels == 1).float()
+    with torch.inference_mode():
+        together = method.network(batch.query, batch.supports, masks).prompts
+        alone = [method.network(batch.query, batch.supports[:, k : k + 1], masks[:, k : k + 1]).prompts for k in (0, 1)]
+    torch.testing.assert_close(together, torch.cat(alone, 1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("condition", ["box", "point", "scribble"])
+def test_supports_are_annotated_at_the_size_of_the_input(tmp_path: Path, method: VRPSAM, condition: str) -> None:
+    support, frame = saved(tmp_path, 1, parity.mask(1, 50, 30)), parity.image(9, 47, 61)
+    method.settings = dataclasses.replace(method.settings, condition=condition)
+    seen = []
+    handle = method.network.register_forward_pre_hook(lambda module, given: seen.append(given[2][0, 0]))
+    first, second = (method.prompt([support], frame).embeddings for _ in range(2))
+    handle.remove()
+    method.settings = dataclasses.replace(method.settings, condition="mask")
+    assert np.array_equal(first, second)
+    assert np.array_equal(seen[0].numpy() > 0, annotate(squash_mask(support.mask(), 512).numpy() > 0, condition))
+
+
+def test_unknown_condition() -> None:
+    with pytest.raises(IcvosError, match="condition=circle: choose from mask, box, point, scribble"):
+        VRPSAM(VRPSettings(condition="circle"))

@@ -1,0 +1,68 @@
+"""What the few-shot networks share, against its plain formulas."""
+
+import pytest
+import torch
+
+from icvos.models import prior as module
+from icvos.models.prior import prior, shown_cells, sine_positions
+
+
+def plain(query: torch.Tensor, support: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(h, w) of (C, h, w): the whole product over the whole product of lengths."""
+    s, q = (support * mask).flatten(1), query.flatten(1)
+    similar = s.T @ q / (s.norm(dim=0)[:, None] * q.norm(dim=0) + 1e-7)
+    return similar.max(0).values.reshape(query.shape[1:])
+
+
+@pytest.mark.parametrize("largest", [1, 100, 2**22])
+@pytest.mark.parametrize("kind", ["hard", "soft", "empty", "full", "one short of full", "mixed"])
+def test_prior_equals_the_whole_product(monkeypatch: pytest.MonkeyPatch, kind: str, largest: int) -> None:
+    monkeypatch.setattr(module, "LARGEST", largest)
+    generator = torch.Generator().manual_seed(0)
+    query = torch.randn(2, 8, 5, 5, generator=generator)  # signed, so that a masked cell may have the greatest
+    supports = torch.randn(2, 3, 8, 5, 5, generator=generator)
+    query[0, :, 2, 3] = supports[1, 2, :, 0, 1] = 0
+    masks = torch.rand(2, 3, 1, 5, 5, generator=generator)
+    if kind == "hard":
+        masks = (masks > 0.6).float()
+    elif kind == "soft":
+        masks *= masks > 0.6
+    elif kind == "empty":
+        masks *= 0
+    else:
+        masks[:] = 1
+    if kind == "one short of full":
+        masks[..., 4, 4] = 0
+    elif kind == "mixed":
+        masks[0, 1], masks[1, 0, :, 2:] = 0, 0
+    found = prior(query, supports, masks)
+    assert found.shape == (2, 3, 5, 5)
+    for episode in range(2):
+        for shot in range(3):
+            expected = plain(query[episode], supports[episode, shot], masks[episode, shot])
+            torch.testing.assert_close(found[episode, shot], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_prior_of_near_nothing_keeps_the_epsilon() -> None:
+    """It is added to the product of lengths, which tells where that is small."""
+    support = torch.full((1, 1, 4, 2, 2), 1e-4)
+    query = torch.full((1, 4, 2, 2), 1e-4)
+    found = prior(query, support, torch.ones(1, 1, 1, 2, 2))
+    assert torch.allclose(found, torch.tensor(4e-8 / (4e-8 + 1e-7)))
+
+
+def test_shown_cells_come_in_order_with_one_that_is_not_shown() -> None:
+    masks = torch.tensor([[0, 0.2, 0, 1, 0], [0, 0, 0, 0, 3]])
+    assert shown_cells(masks).tolist() == [[1, 3, 0], [4, 0, 1]]
+    assert shown_cells(torch.ones(1, 3)).tolist() == [[0, 1, 2]]
+    assert shown_cells(torch.zeros(1, 3)).tolist() == [[0]]
+
+
+def test_sine_positions() -> None:
+    found = sine_positions(3, 4)
+    assert found.shape == (1, 256, 3, 4)
+    angle = torch.tensor(2 / (3 + 1e-6) * 2 * torch.pi)
+    assert torch.allclose(found[0, 0, 1], angle.sin().expand(4), atol=1e-5)
+    assert torch.allclose(found[0, 1, 1], angle.cos().expand(4), atol=1e-5)
+    angle = torch.tensor(3 / (4 + 1e-6) * 2 * torch.pi / 10000 ** (2 * 2 / 128))
+    assert torch.allclose(found[0, 128 + 5, :, 2], angle.cos().expand(3), atol=1e-5)

@@ -599,6 +599,8 @@ class HDMNet:
     def __init__(self, settings: HDMNetSettings | None = None) -> None:
         self.settings = settings or self.Settings()
         chosen = self.settings
+        if chosen.size < 64:
+            raise IcvosError(f"setting size={chosen.size}: it must be 64 or more")
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint and not chosen.base_checkpoint:

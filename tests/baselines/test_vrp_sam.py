@@ -15,7 +15,8 @@ from icvos.errors import IcvosError
 from icvos.masks import encode_binary
 from icvos.method import Support
 from icvos.models import weights
-from icvos.models.prior import aligned, build_backbone
+from icvos.models.backbones import build_backbone
+from icvos.models.prior import aligned
 from icvos.models.sam import Encoder, Sam1, build_sam, encoder_of
 from icvos.models.sam2 import SAM2_MODELS
 from icvos.trainable import EpisodeBatch

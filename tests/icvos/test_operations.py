@@ -8,7 +8,7 @@ from torch import nn
 
 from baselines.pfenet import COCO_BINS, PASCAL_BINS, PFENetwork
 from baselines.vrp_sam import PromptEncoder
-from icvos.models.prior import build_backbone
+from icvos.models.backbones import build_backbone
 from icvos.models.sam2 import build_sam2
 from icvos.operations import ALL, count_operations
 

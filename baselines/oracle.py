@@ -56,7 +56,7 @@ class Oracle:
     @staticmethod
     def needs(settings: OracleSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
-        return () if settings.propagation == "affinity" else (settings.propagation,)
+        return ("efficientnet-lite0",) if settings.propagation == "affinity" else (settings.propagation,)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """The first support's mask as it is. Raises `IcvosError` without a support or with a mask of another size."""

@@ -31,8 +31,7 @@ from baselines.hdmnet import (
     tokens_of,
 )
 from icvos.models.prior import aligned
-from icvos.models.resnet import ResNet
-from icvos.models.vgg import VGG16
+from icvos.models.stages import Staged
 from icvos.trainable import EpisodeBatch
 
 PARTS = 14
@@ -215,7 +214,7 @@ class Mined:
 class AMNetwork(HDMNetwork):
     """The network; published parameter names. Arguments as of `HDMNetwork`."""
 
-    def __init__(self, body: ResNet | VGG16, base_classes: int = 60, shots: int = 1) -> None:
+    def __init__(self, body: Staged, base_classes: int = 60, shots: int = 1) -> None:
         super().__init__(body, base_classes, shots)
         self.transformer = Mining()
         self.part = nn.ModuleList(PartMining() for _ in range(3))

@@ -17,16 +17,14 @@ from torch.nn import functional
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models import weights
-from icvos.models.backbones import pick_device
-from icvos.models.prior import aligned, build_backbone, fit_mask, fit_picture, fresh_layers, imagenet_names
+from icvos.models.backbones import build_backbone, pick_device
+from icvos.models.prior import aligned, fit_mask, fit_picture, fresh_layers
 from icvos.models.propagation import DType, Sam2Propagator, load_propagator
-from icvos.models.resnet import ResNet
-from icvos.models.vgg import VGG16
+from icvos.models.stages import STAGES, Staged
 from icvos.models.weights import Loaded, State
 from icvos.trainable import EpisodeBatch
 
 IGNORE = 255
-STAGES = ("layer0", "layer1", "layer2", "layer3", "layer4")
 
 
 class PyramidPooling(nn.Module):
@@ -50,7 +48,7 @@ class PyramidPooling(nn.Module):
         return torch.cat([x, *(aligned(part(x), size) for part in self.features)], 1)
 
 
-class BaseNetwork(nn.Module):
+class BaseNetwork(Staged):
     """The network; published parameter names.
 
     Args:
@@ -58,10 +56,9 @@ class BaseNetwork(nn.Module):
         base_classes: Classes that it knows, without background.
     """
 
-    def __init__(self, body: ResNet | VGG16, base_classes: int) -> None:
+    def __init__(self, body: Staged, base_classes: int) -> None:
         super().__init__()
-        for stage in STAGES:
-            self.add_module(stage, getattr(body, stage))
+        self.take_stages(body)
         last = body.channels[4]
         self.ppm = PyramidPooling(last)
         self.cls = nn.Sequential(
@@ -74,9 +71,8 @@ class BaseNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, S, S) pictures to (B, N + 1, f, f) logits; channel 0 is background."""
-        for stage in STAGES:
-            x = getattr(self, stage)(x)
-        found: Tensor = self.cls(self.ppm(x))
+        (last,) = self.features(x, (4,))
+        found: Tensor = self.cls(self.ppm(last))
         return found
 
 
@@ -200,7 +196,7 @@ class BaseLearner:
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint:
-            self.loaded = weights.load(body, chosen.backbone, imagenet_names)
+            self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = BaseNetwork(body, chosen.base_classes)
         if chosen.checkpoint:

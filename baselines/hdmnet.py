@@ -17,13 +17,11 @@ from baselines.base_learner import STAGES, BaseNetwork, PyramidPooling, known_cl
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models import weights
-from icvos.models.backbones import pick_device
+from icvos.models.backbones import build_backbone, pick_device
 from icvos.models.prior import (
     EPSILON,
     aligned,
-    build_backbone,
     fresh_layers,
-    imagenet_names,
     masked_average,
     prior,
     shown_cells,
@@ -32,8 +30,7 @@ from icvos.models.prior import (
 )
 from icvos.models.propagation import DType, Sam2Propagator, load_propagator
 from icvos.models.registry import random_weights
-from icvos.models.resnet import ResNet
-from icvos.models.vgg import VGG16
+from icvos.models.stages import Staged
 from icvos.models.weights import Loaded
 from icvos.trainable import EpisodeBatch
 
@@ -356,7 +353,7 @@ class Ensembled:
     compared: Compared
 
 
-class HDMNetwork(nn.Module):
+class HDMNetwork(Staged):
     """The network; published parameter names.
 
     Args:
@@ -365,10 +362,9 @@ class HDMNetwork(nn.Module):
         shots: Supports of an episode; more than one add the weighting of shots.
     """
 
-    def __init__(self, body: ResNet | VGG16, base_classes: int = 60, shots: int = 1) -> None:
+    def __init__(self, body: Staged, base_classes: int = 60, shots: int = 1) -> None:
         super().__init__()
-        self.layer0, self.layer1, self.layer2 = body.layer0, body.layer1, body.layer2
-        self.layer3, self.layer4 = body.layer3, body.layer4
+        self.take_stages(body)
         last = body.channels[4]
         self.ppm = PyramidPooling(last)
         self.cls = nn.Sequential(nn.Conv2d(2 * last, 512, 3, padding=1, bias=False), nn.BatchNorm2d(512))
@@ -454,9 +450,7 @@ class HDMNetwork(nn.Module):
 
     def _taps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """layer2 on layer3's grid, layer3, layer4, and feature 5, the base learner's before its last ReLU."""
-        second = self.layer2(self.layer1(self.layer0(x)))
-        third = self.layer3(second)
-        fourth = self.layer4(third)
+        second, third, fourth = self.features(x, (2, 3, 4))
         return aligned(second, (third.shape[2], third.shape[3])), third, fourth, self.cls(self.ppm(fourth))
 
     def _trust(self, distances: Tensor) -> Tensor:
@@ -604,7 +598,7 @@ class HDMNet:
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint and not chosen.base_checkpoint:
-            self.loaded = weights.load(body, chosen.backbone, imagenet_names)
+            self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = self.make(body, chosen.base_classes, chosen.shots)
         if chosen.checkpoint:

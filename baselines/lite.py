@@ -19,7 +19,9 @@ from torch.nn import functional
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.affinity import Affinity, AffinityPropagator, fuse_blocks
-from icvos.models.backbones import lite0, lite0_input, lite0_weights, pick_device, sha256
+from icvos.models.backbones import pick_device
+from icvos.models.lite0 import lite0, lite0_input, lite0_weights
+from icvos.storage import sha256
 
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16
@@ -171,7 +173,7 @@ class Lite:
         """(h, w): scores after a random walk with restart over the graph of cells that look alike and lie near."""
         settings = self.settings
         height, width = score.shape
-        maps = self.network.blocks(lite0_input(frame, graph_side(frame), self.device), GRAPH_BLOCKS)
+        maps = self.network.features(lite0_input(frame, graph_side(frame), self.device), GRAPH_BLOCKS)
         cells = fuse_blocks(maps, (height, width)).flatten(1)
         rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         place = torch.stack([rows.flatten(), columns.flatten()], dim=1).float().to(self.device) / height
@@ -186,8 +188,8 @@ class Lite:
     def _features(self, image: Image, side: int) -> Tensor:
         """(C, h, w) float32 features of the telling block, centred, of length 1."""
         picture = lite0_input(image, side, self.device)
-        maps = self.network.blocks(picture, [self.settings.block])
-        return fuse_blocks(maps, tuple(maps[self.settings.block].shape[2:]))
+        maps = self.network.features(picture, [self.settings.block])
+        return fuse_blocks(maps, tuple(maps[0].shape[2:]))
 
 
 def graph_side(frame: Image) -> int:

@@ -12,8 +12,10 @@ from typing import Any
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Propagator, Support
 from icvos.models.affinity import Affinity, AffinityPropagator
-from icvos.models.backbones import lite0, lite0_weights, pick_device, sha256
+from icvos.models.backbones import pick_device
+from icvos.models.lite0 import lite0, lite0_weights
 from icvos.models.propagation import DType, Sam2Propagator, load_propagator
+from icvos.storage import sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Oracle:
     @staticmethod
     def needs(settings: OracleSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
-        return () if settings.propagation == "affinity" else (settings.propagation,)
+        return ("efficientnet-lite0",) if settings.propagation == "affinity" else (settings.propagation,)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """The first support's mask as it is. Raises `IcvosError` without a support or with a mask of another size."""

@@ -16,21 +16,18 @@ from torch.nn import functional
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models import weights
-from icvos.models.backbones import pick_device
+from icvos.models.backbones import build_backbone, pick_device
 from icvos.models.prior import (
     aligned,
-    build_backbone,
     fit_mask,
     fit_picture,
     fresh_layers,
-    imagenet_names,
     masked_average,
     prior,
     stretched,
 )
 from icvos.models.propagation import DType, Sam2Propagator, load_propagator
-from icvos.models.resnet import ResNet
-from icvos.models.vgg import VGG16
+from icvos.models.stages import Staged
 from icvos.models.weights import Loaded
 from icvos.trainable import EpisodeBatch
 
@@ -87,7 +84,7 @@ def _classifier() -> nn.Sequential:
     )
 
 
-class PFENetwork(nn.Module):
+class PFENetwork(Staged):
     """The network; published parameter names.
 
     Args:
@@ -95,10 +92,9 @@ class PFENetwork(nn.Module):
         bins: Sizes of the pyramid's levels; up to 1 they are shares of f.
     """
 
-    def __init__(self, body: ResNet | VGG16, bins: Sequence[float] = COCO_BINS) -> None:
+    def __init__(self, body: Staged, bins: Sequence[float] = COCO_BINS) -> None:
         super().__init__()
-        self.layer0, self.layer1, self.layer2 = body.layer0, body.layer1, body.layer2
-        self.layer3, self.layer4 = body.layer3, body.layer4
+        self.take_stages(body)
         self.bins = tuple(bins)
         levels = len(self.bins)
         width = body.channels[2] + body.channels[3]
@@ -117,9 +113,9 @@ class PFENetwork(nn.Module):
         batch, shots = supports.shape[:2]
         side = query.shape[-1]
         with torch.no_grad():
-            q2, q3, q4 = taps = self._taps(query)
+            q2, q3, q4 = taps = self.features(query, (2, 3, 4))
             f = q3.shape[-1]
-            s2, s3 = self._early(supports.flatten(0, 1))
+            s2, s3 = self.features(supports.flatten(0, 1), (2, 3))
             mask = masks.flatten(0, 1)[:, None].float()
             soft = aligned(mask, f)
             s4 = self.layer4(s3 * soft)
@@ -148,14 +144,6 @@ class PFENetwork(nn.Module):
         y = self.res2(y) + y
         low = self.cls(y)
         return Enriched(aligned(low, side), inner, low, prior_each, mean_prior, prototype, reduced, pyramid, taps, s4)
-
-    def _early(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        second = self.layer2(self.layer1(self.layer0(x)))
-        return second, self.layer3(second)
-
-    def _taps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        second, third = self._early(x)
-        return second, third, self.layer4(third)
 
 
 def pfenet_losses(found: Enriched, label: Tensor) -> dict[str, Tensor]:
@@ -242,7 +230,7 @@ class PFENet:
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint:
-            self.loaded = weights.load(body, chosen.backbone, imagenet_names)
+            self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = PFENetwork(body, chosen.bins)
         if chosen.checkpoint:

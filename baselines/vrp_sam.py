@@ -18,13 +18,11 @@ from baselines.annotation import CONDITIONS, annotate
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models import weights
-from icvos.models.backbones import pick_device
+from icvos.models.backbones import build_backbone, pick_device
 from icvos.models.prior import (
     aligned,
-    build_backbone,
     dice,
     fresh_layers,
-    imagenet_names,
     masked_average,
     prior,
     sine_positions,
@@ -32,9 +30,8 @@ from icvos.models.prior import (
     squash_mask,
 )
 from icvos.models.propagation import DType, Sam2Propagator, load_propagator
-from icvos.models.resnet import ResNet
 from icvos.models.sam import Embedded, Sam1, load_sam
-from icvos.models.vgg import VGG16
+from icvos.models.stages import Staged
 from icvos.models.weights import Loaded
 from icvos.trainable import EpisodeBatch
 
@@ -119,13 +116,12 @@ class Encoded:
     query_fused: Tensor
 
 
-class PromptEncoder(nn.Module):
+class PromptEncoder(Staged):
     """The visual reference prompt encoder; published parameter names."""
 
-    def __init__(self, body: ResNet | VGG16, queries: int = 50) -> None:
+    def __init__(self, body: Staged, queries: int = 50) -> None:
         super().__init__()
-        self.layer0, self.layer1, self.layer2 = body.layer0, body.layer1, body.layer2
-        self.layer3, self.layer4 = body.layer3, body.layer4
+        self.take_stages(body)
         width = body.channels[2] + body.channels[3]
         self.downsample_query = nn.Sequential(nn.Conv2d(width, 256, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
         self.merge_1 = nn.Sequential(nn.Conv2d(513, 256, 1, bias=False), nn.ReLU())
@@ -154,8 +150,7 @@ class PromptEncoder(nn.Module):
 
     def _taps(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """layer3's map, and it behind layer2's on one grid."""
-        second = self.layer2(self.layer1(self.layer0(x)))
-        third = self.layer3(second)
+        second, third = self.features(x, (2, 3))
         return third, torch.cat([aligned(second, third.shape[-1]), third], 1)
 
     def _fuse(self, features: Tensor, prototype: Tensor, where: Tensor) -> Tensor:
@@ -285,7 +280,7 @@ class VRPSAM:
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "torchvision")
         if not chosen.checkpoint:
-            self.loaded = weights.load(body, chosen.backbone, imagenet_names)
+            self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = PromptEncoder(body, chosen.queries)
         if chosen.checkpoint:

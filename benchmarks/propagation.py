@@ -1,10 +1,11 @@
 """Streaming SAM 2 beside SAM 2's own video predictor: equal logits, memory over the length of a video, time a frame.
 
-    python benchmarks/propagation.py equality [--models sam2.1-hiera-t ...] [--image-size 1024] [--frames 20]
-    python benchmarks/propagation.py memory [--image-size 256] [--frames 100 500 2000]
+    python benchmarks/propagation.py equality [--models sam2.1-hiera-t ...] [--image-size 128] [--frames 20]
+    python benchmarks/propagation.py memory [--image-size 256] [--frames 100 500 1000 2000] [--picture memory.png]
     python benchmarks/propagation.py loading [--image-size 1024] [--frames 50 100 200]
 
-Weights are random, which changes neither time nor memory nor equality. ``memory`` runs every point in a process of its
+Weights are random, which changes neither time nor memory nor equality. ``equality`` takes all eight published models
+unless told otherwise. ``memory`` runs every point in a process of its
 own, whose peak resident memory the operating system reports; ``loading`` measures the predictor's ``init_state`` alone.
 """
 
@@ -100,6 +101,7 @@ def streamed(propagator: Any, video: Path, prompt: Any) -> Iterator[np.ndarray]:
 
 
 def equality(models: list[str], image_size: int, frames: int) -> None:
+    """Print the largest difference of any logit of any frame, for every model and prompt."""
     print(f"{frames} frames, {image_size} x {image_size}; time: of the streaming form over the predictor's\n")
     print("| model | prompt | largest difference of logits | foreground | time |\n| --- | --- | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as scratch:
@@ -145,7 +147,8 @@ def peak_of(side: str, model: str, image_size: int, video: Path) -> tuple[float,
     return usage.ru_maxrss / 1024, json.loads(printed.splitlines()[-1])
 
 
-def memory(sides: tuple[str, ...], model: str, image_size: int, lengths: list[int]) -> None:
+def memory(sides: tuple[str, ...], model: str, image_size: int, lengths: list[int], picture: Path | None) -> None:
+    """Print a table of peaks over the lengths of videos, and what they grow by; draw them into ``picture``."""
     print(f"{model} at {image_size} x {image_size}\n")
     print(f"| frames | {' | '.join(f'{side}, peak MiB' for side in sides)} |\n| ---: {'| ---: ' * len(sides)}|")
     with tempfile.TemporaryDirectory() as scratch:
@@ -157,6 +160,36 @@ def memory(sides: tuple[str, ...], model: str, image_size: int, lengths: list[in
             print(f"| {length} | {' | '.join(f'{peak:.0f}' for peak in peaks[-1])} |", flush=True)
     for side, first, last in zip(sides, peaks[0], peaks[-1], strict=True):
         print(f"{side}: {(last - first) * 2**20 / 1e6 / (lengths[-1] - lengths[0]):.2f} MB a frame")
+    if picture:
+        draw_curves(picture, lengths, {side: [row[i] for row in peaks] for i, side in enumerate(sides)})
+
+
+def draw_curves(path: Path, lengths: list[int], curves: dict[str, list[float]]) -> None:
+    """A PNG of peak memory in MiB, from 0 on, over the number of frames, from 0 on, a curve for each side."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    left, top, right, bottom = 70, 20, 620, 300
+    picture = Image.new("RGB", (720, 350), "white")
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(14)
+    highest = 500 * -(-max(max(peaks) for peaks in curves.values()) // 500)
+
+    def place(frames: float, peak: float) -> tuple[float, float]:
+        return left + frames / lengths[-1] * (right - left), bottom - peak / highest * (bottom - top)
+
+    for peak in range(0, int(highest) + 1, 500):
+        pen.line([place(0, peak), place(lengths[-1], peak)], fill="#dddddd")
+        pen.text((left - 8, place(0, peak)[1]), str(peak), "black", font, anchor="rm")
+    for frames in lengths:
+        pen.text((place(frames, 0)[0], bottom + 8), str(frames), "black", font, anchor="mt")
+    pen.text((left, top - 4), "peak resident memory, MiB", "black", font, anchor="lb")
+    pen.text(((left + right) / 2, bottom + 30), "frames of the video", "black", font, anchor="mt")
+    for (side, peaks), colour in zip(curves.items(), ("#0b6e4f", "#b23a48"), strict=False):
+        points = [place(*point) for point in zip(lengths, peaks, strict=True)]
+        pen.line(points, fill=colour, width=3)
+        for x, y in points:
+            pen.ellipse([x - 4, y - 4, x + 4, y + 4], fill=colour)
+        pen.text((points[-1][0] + 10, points[-1][1]), side, colour, font, anchor="lm")
+    picture.save(path, optimize=True)
 
 
 def main() -> None:
@@ -165,16 +198,22 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["equality", "memory", "loading"])
-    parser.add_argument("--models", nargs="+", default=["sam2-hiera-t", "sam2.1-hiera-t"])
+    parser.add_argument("--models", nargs="+", help="[default: all eight for equality, else sam2.1-hiera-t]")
     parser.add_argument("--image-size", type=int)
     parser.add_argument("--frames", type=int, nargs="+")
+    parser.add_argument("--picture", type=Path, help="where memory draws its curves, a PNG")
     given = parser.parse_args()
     if given.what == "equality":
-        equality(given.models, given.image_size or 1024, (given.frames or [20])[0])
-    elif given.what == "memory":
-        memory(("streaming", "predictor"), given.models[-1], given.image_size or 256, given.frames or [100, 500, 2000])
+        from icvos.models.sam2 import SAM2_MODELS
+
+        equality(given.models or list(SAM2_MODELS), given.image_size or 128, (given.frames or [20])[0])
+        return
+    model = given.models[-1] if given.models else "sam2.1-hiera-t"
+    if given.what == "memory":
+        lengths = given.frames or [100, 500, 1000, 2000]
+        memory(("streaming", "predictor"), model, given.image_size or 256, lengths, given.picture)
     else:
-        memory(("loading",), given.models[-1], given.image_size or 1024, given.frames or [50, 100, 200])
+        memory(("loading",), model, given.image_size or 1024, given.frames or [50, 100, 200], None)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 ENCODER = re.compile(r"(image_encoder|backbone|encoder|vision\w*|trunk|dino\w*|resnet\w*|vgg\w*|swin\w*|layer[0-4])$")
-ENCODER_MODULES = {f"icvos.models.{name}" for name in ("backbones", "resnet", "vgg", "dinov2", "swin")}
+ENCODER_MODULES = {f"icvos.models.{name}" for name in ("lite0", "resnet", "vgg", "dinov2", "swin")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from icvos.errors import IcvosError
 from icvos.method import Needs, find_method, method_names
 from icvos.models import registry
 
 READY = "ready"
+FETCH = "icvos weights fetch "
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,12 @@ def _requirements(point: EntryPoint) -> Requirements:
         state = f"missing: {' '.join(f'--set {name}=...' for name in required)}"
         return Requirements(point.name, point.value, (), state)
     needs = checkpoints_of(factory)
-    missing = [way for name in needs if (way := _way_to(name))]
-    return Requirements(point.name, point.value, needs, f"missing: {'; '.join(missing)}" if missing else READY)
+    ways = [way for name in needs if (way := _way_to(name))]
+    fetched = [way.removeprefix(FETCH) for way in ways if way.startswith(FETCH)]
+    ways = [way for way in ways if not way.startswith(FETCH)]
+    if fetched:
+        ways.append(FETCH + " ".join(fetched))
+    return Requirements(point.name, point.value, needs, f"missing: {'; '.join(ways)}" if ways else READY)
 
 
 def _settings_without_default(factory: Any) -> list[str]:
@@ -68,7 +74,10 @@ def _way_to(name: str) -> str:
     known = registry.checkpoints().get(name)
     if known is None:
         return "" if Path(name).expanduser().is_file() else f"{name}, no such file"
-    return "" if registry.is_there(known) else registry.short_way(known)
+    try:
+        return "" if registry.is_there(known) else registry.short_way(known)
+    except IcvosError as error:  # the user's variable names a file that is not there
+        return str(error)
 
 
 def checkpoints_of(factory: Any) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Nothing is trained: the features are those of a frozen image backbone.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt
-from icvos.models.backbones import EfficientNetLite0, lite0_input
+from icvos.models.lite0 import EfficientNetLite0, lite0_input
 
 TILE = 8  # cells on a side of the squares of cells that are matched together
 TILES_AT_ONCE = 8
@@ -111,7 +112,7 @@ class AffinityPropagator:
     def _features(self, frame: Image) -> tuple[Tensor, tuple[int, int]]:
         with torch.inference_mode():
             picture = lite0_input(frame, self.affinity.short_side, self.device)
-            maps = self.network.blocks(picture, self.affinity.blocks)
+            maps = self.network.features(picture, self.affinity.blocks)
             grid = (picture.shape[2] // self.affinity.stride, picture.shape[3] // self.affinity.stride)
             return pad_to_tiles(fuse_blocks(maps, grid)), grid
 
@@ -177,13 +178,13 @@ def pad_to_tiles(cells: Tensor) -> Tensor:
     return functional.pad(cells, (0, -cells.shape[-1] % TILE, 0, -cells.shape[-2] % TILE))
 
 
-def fuse_blocks(maps: dict[int, Tensor], grid: tuple[int, int]) -> Tensor:
+def fuse_blocks(maps: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
     """(C, h, w) float32: every map, centred over its cells and unit length, resampled to ``grid`` and concatenated.
 
     Centring takes away what all cells of a frame share, which would otherwise make every cell resemble every other.
     """
     parts = []
-    for _, features in sorted(maps.items()):
+    for features in maps:
         if features.shape[2] > grid[0]:
             features = functional.adaptive_avg_pool2d(features, grid)
         elif tuple(features.shape[2:]) != grid:

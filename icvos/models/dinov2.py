@@ -1,5 +1,6 @@
 """DINOv2: vision transformers with 14-pixel patches (Oquab et al., 2023), with registers or without."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from icvos.models import weights
+from icvos.models.stages import outputs_of
 from icvos.models.weights import Loaded
 
 PATCH = 14
@@ -107,11 +109,13 @@ class Block(nn.Module):
 
 
 class DINOv2(nn.Module):
-    """A DINOv2 backbone."""
+    """A DINOv2 backbone; as an `icvos.models.stages.Backbone` its levels are its blocks, all on the grid of patches."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         width = variant.width
+        self.channels = (width,) * variant.depth
+        self.strides = (PATCH,) * variant.depth
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + TRAINED_GRID**2, width))
         self.mask_token = nn.Parameter(torch.zeros(1, width))  # of its training; not used here
@@ -125,16 +129,20 @@ class DINOv2(nn.Module):
 
         `norm` of them gives the final tokens.
         """
+        (last,) = self.features(x, [len(self.blocks) - 1])
+        return last.flatten(2).transpose(1, 2)
+
+    def features(self, x: Tensor, levels: Sequence[int]) -> tuple[Tensor, ...]:
+        """Patch tokens behind some blocks, before the final norm, as maps (B, C, h, w); see `Backbone.features`."""
         grid = x.shape[2] // PATCH, x.shape[3] // PATCH
         tokens = torch.cat([self.cls_token.expand(len(x), -1, -1), self.patch_embed(x)], 1) + self.positions(grid)
-        extra = 1
+        others = 1
         if self.register_tokens is not None:
             registers = self.register_tokens.expand(len(x), -1, -1)
             tokens = torch.cat([tokens[:, :1], registers, tokens[:, 1:]], 1)
-            extra += registers.shape[1]
-        for block in self.blocks:
-            tokens = block(tokens)
-        return tokens[:, extra:]
+            others += registers.shape[1]
+        found = outputs_of(self.blocks, tokens, levels)
+        return tuple(tokens[:, others:].transpose(1, 2).unflatten(2, grid) for tokens in found)
 
     def positions(self, grid: tuple[int, int]) -> Tensor:
         """(1, 1 + h w, C): the learned position embedding on another grid, bicubic.

@@ -12,21 +12,10 @@ from torch.nn import functional
 from icvos.masks import resize_nearest
 from icvos.method import Image, Mask
 from icvos.models.propagation import IMAGENET_MEAN, IMAGENET_STD
-from icvos.models.resnet import Dilations, ResNet, from_imagenet
-from icvos.models.vgg import VGG16, from_torchvision
-from icvos.models.weights import State
 
 EPSILON = 1e-7  # added to the product of two lengths
 AREA_EPSILON = 0.0005  # added to the area of a mask
 LARGEST = 2**22  # similarities that are computed at a time
-BACKBONES = ("resnet50-v2", "resnet101-v2", "vgg16-bn")
-
-
-def build_backbone(name: str, dilations: Dilations) -> ResNet | VGG16:
-    """A backbone of `BACKBONES` without its weights; all its parameters are frozen."""
-    network: ResNet | VGG16
-    network = VGG16() if name == "vgg16-bn" else ResNet({"resnet50-v2": 50, "resnet101-v2": 101}[name], dilations)
-    return network.requires_grad_(False)
 
 
 @contextlib.contextmanager
@@ -35,19 +24,6 @@ def fresh_layers(seed: int = 321) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
-
-
-def imagenet_names(state: State) -> State:
-    """An ImageNet file's tensors under the names here, without its classifier."""
-    found = {}
-    for name, tensor in state.items():
-        if name.startswith("features."):
-            own = from_torchvision(name)
-        else:
-            own = None if name.startswith(("fc.", "classifier.")) else from_imagenet(name)
-        if own is not None:
-            found[own] = tensor
-    return found
 
 
 def aligned(x: Tensor, size: tuple[int, int] | int) -> Tensor:

@@ -10,7 +10,17 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from icvos.models.stages import Staged
+
 Dilations = Literal["whole", "torchvision"]
+STEM = {  # names of the ImageNet files, and here
+    "conv1": "layer0.0",
+    "bn1": "layer0.1",
+    "conv2": "layer0.3",
+    "bn2": "layer0.4",
+    "conv3": "layer0.6",
+    "bn3": "layer0.7",
+}
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
@@ -38,7 +48,7 @@ class Bottleneck(nn.Module):
         return functional.relu(y + (x if self.downsample is None else self.downsample(x)), inplace=True)
 
 
-class ResNet(nn.Module):
+class ResNet(Staged):
     """The five stages of a deep-stem ResNet at strides 4, 4, 8, 8, 8, with 128, 256, 512, 1024 and 2048 channels.
 
     Args:
@@ -48,6 +58,7 @@ class ResNet(nn.Module):
     """
 
     channels = (128, 256, 512, 1024, 2048)
+    strides = (4, 4, 8, 8, 8)
 
     def __init__(self, depth: int = 50, dilations: Dilations = "whole") -> None:
         super().__init__()
@@ -61,11 +72,13 @@ class ResNet(nn.Module):
         self.layer3 = _stage(512, 256, third, 1, before[0], 2)
         self.layer4 = _stage(1024, 512, fourth, 1, before[1], 4)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 3, S, S) to the maps of ``layer2``, ``layer3`` and ``layer4``: (B, 512, 1024 or 2048, S / 8, S / 8)."""
-        second = self.layer2(self.layer1(self.layer0(x)))
-        third = self.layer3(second)
-        return second, third, self.layer4(third)
+    @staticmethod
+    def own_name(published: str) -> str | None:
+        """The name here of a parameter in ``resnet50_v2.pth`` and ``resnet101_v2.pth``; None for the classifier's."""
+        head, _, rest = published.partition(".")
+        if head == "fc":
+            return None
+        return f"{STEM[head]}.{rest}" if head in STEM else published
 
 
 def _stem(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
@@ -76,11 +89,3 @@ def _stem(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
 def _stage(inputs: int, width: int, blocks: int, stride: int, first_dilation: int, dilation: int) -> nn.Sequential:
     first = Bottleneck(inputs, width, stride, first_dilation)
     return nn.Sequential(first, *(Bottleneck(4 * width, width, 1, dilation) for _ in range(blocks - 1)))
-
-
-def from_imagenet(name: str) -> str:
-    """The name here of a parameter in the ImageNet files ``resnet50_v2.pth`` and ``resnet101_v2.pth``."""
-    stem = {"conv1": "layer0.0", "bn1": "layer0.1", "conv2": "layer0.3", "bn2": "layer0.4", "conv3": "layer0.6"}
-    stem["bn3"] = "layer0.7"
-    head, _, rest = name.partition(".")
-    return f"{stem[head]}.{rest}" if head in stem else name

@@ -1,15 +1,18 @@
 """VGG-16 with batch norm in five stages: torchvision's ``vgg16_bn``, pools in ceil mode, without the last pool."""
 
-from torch import Tensor, nn
+from torch import nn
+
+from icvos.models.stages import Staged
 
 WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 OFFSETS = (0, 7, 14, 24, 34)  # of each stage in torchvision's flat sequence ``features``
 
 
-class VGG16(nn.Module):
+class VGG16(Staged):
     """The five stages at strides 2, 4, 8, 16 and 16, with 64, 128, 256, 512 and 512 channels; sizes round up."""
 
     channels = (64, 128, 256, 512, 512)
+    strides = (2, 4, 8, 16, 16)
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,18 +28,12 @@ class VGG16(nn.Module):
             stages.append(nn.Sequential(*parts))
         self.layer0, self.layer1, self.layer2, self.layer3, self.layer4 = stages
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 3, S, S) to ``layer2`` (B, 256, S/8, S/8), ``layer3`` and ``layer4`` (B, 512, S/16, S/16)."""
-        second = self.layer2(self.layer1(self.layer0(x)))
-        third = self.layer3(second)
-        return second, third, self.layer4(third)
-
-
-def from_torchvision(name: str) -> str | None:
-    """The name here of a parameter of torchvision's ``vgg16_bn``; None for the classifier."""
-    head, _, rest = name.partition(".")
-    if head != "features":
-        return None
-    index, _, leaf = rest.partition(".")
-    stage = max(i for i, offset in enumerate(OFFSETS) if offset <= int(index))
-    return f"layer{stage}.{int(index) - OFFSETS[stage]}.{leaf}"
+    @staticmethod
+    def own_name(published: str) -> str | None:
+        """The name here of a parameter of torchvision's ``vgg16_bn``; None for the classifier's."""
+        head, _, rest = published.partition(".")
+        index, _, leaf = rest.partition(".")
+        if head != "features" or not index.isdecimal():
+            return None if head == "classifier" else published
+        stage = max(i for i, offset in enumerate(OFFSETS) if offset <= int(index))
+        return f"layer{stage}.{int(index) - OFFSETS[stage]}.{leaf}"

@@ -192,10 +192,12 @@ def _read_torch(path: Path) -> Any:
 
 
 def fill_randomly(network: nn.Module) -> None:
-    """Give every tensor the random values its name stands for: the same everywhere, in ranges that stay finite."""
+    """Give every float tensor the random values its name stands for: the same everywhere, in ranges that stay finite.
+
+    Counters and tables of indices stay as they are.
+    """
     for name, tensor in network.state_dict().items():
         if not tensor.is_floating_point():
-            tensor.zero_()
             continue
         seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") >> 1
         normal = torch.randn(tensor.shape, generator=torch.Generator().manual_seed(seed))

@@ -11,7 +11,8 @@ from torch.nn import functional
 from baselines.amnet import AMNet, AMNetwork, adversarial_losses, amnet_losses, diversity
 from baselines.hdmnet import HDMNetSettings
 from icvos.models import weights
-from icvos.models.prior import aligned, build_backbone
+from icvos.models.backbones import build_backbone
+from icvos.models.prior import aligned
 from icvos.models.sam2 import SAM2_MODELS
 from icvos.trainable import EpisodeBatch
 from tests import parity

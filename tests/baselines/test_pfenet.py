@@ -14,7 +14,8 @@ from icvos.errors import IcvosError
 from icvos.masks import encode_binary
 from icvos.method import Support
 from icvos.models import weights
-from icvos.models.prior import build_backbone, fit_size
+from icvos.models.backbones import build_backbone
+from icvos.models.prior import fit_size
 from icvos.models.sam2 import SAM2_MODELS
 from icvos.trainable import EpisodeBatch
 from tests import parity

@@ -16,7 +16,8 @@ from icvos.errors import IcvosError
 from icvos.masks import encode_binary
 from icvos.method import Support
 from icvos.models import weights
-from icvos.models.prior import aligned, build_backbone, squash_mask
+from icvos.models.backbones import build_backbone
+from icvos.models.prior import aligned, squash_mask
 from icvos.models.sam import Encoder, Sam1, build_sam, encoder_of
 from icvos.models.sam2 import SAM2_MODELS
 from icvos.trainable import EpisodeBatch

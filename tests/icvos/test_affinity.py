@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; pip install
 from icvos.errors import IcvosError  # noqa: E402
 from icvos.method import Prompt  # noqa: E402
 from icvos.models.affinity import Affinity, AffinityPropagator  # noqa: E402
-from icvos.models.backbones import EfficientNetLite0, lite0  # noqa: E402
+from icvos.models.lite0 import EfficientNetLite0, lite0  # noqa: E402
 
 SMALL = Affinity(short_side=160)
 

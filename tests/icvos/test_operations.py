@@ -11,7 +11,7 @@ from baselines.amnet import AMNetwork, adversarial_losses
 from baselines.hdmnet import Attention, FeedForward, HDMNetwork
 from baselines.pfenet import COCO_BINS, PASCAL_BINS, PFENetwork
 from baselines.vrp_sam import PromptEncoder
-from icvos.models.prior import build_backbone
+from icvos.models.backbones import build_backbone
 from icvos.models.sam2 import build_sam2
 from icvos.operations import ALL, count_operations
 

@@ -13,7 +13,7 @@ from PIL import Image
 from icvos.errors import IcvosError
 from icvos.method import Prompt
 from icvos.models import weights
-from icvos.models.propagation import Sam2Propagator, fill_holes
+from icvos.models.propagation import Sam2Propagator, fill_holes, load_propagator
 from icvos.models.sam2 import SAM2_MODELS, build_sam2
 from tests import parity
 
@@ -76,19 +76,22 @@ def frames_of(video: Path, count: int) -> list[np.ndarray]:
     return [np.array(Image.open(video / f"{number:05d}.jpg")) for number in range(count)]
 
 
-def official_logits(predictor: Any, video: Path, prompt: Prompt, count: int) -> Iterator[np.ndarray]:
+def official_logits(predictor: Any, video: Path, prompt: Prompt, count: int, first: int = 0) -> Iterator[np.ndarray]:
+    """From frame ``first`` on, which is prompted, of the video's first ``count`` frames."""
     state = predictor.init_state(str(video))
     state["images"], state["num_frames"] = state["images"][:count], count
     if prompt.mask is not None:
-        predictor.add_new_mask(state, 0, 1, prompt.mask)
+        predictor.add_new_mask(state, first, 1, prompt.mask)
     else:
-        predictor.add_new_points_or_box(state, 0, 1, points=prompt.points, labels=prompt.labels, box=prompt.box)
+        predictor.add_new_points_or_box(state, first, 1, points=prompt.points, labels=prompt.labels, box=prompt.box)
     for _, _, logits in predictor.propagate_in_video(state):
         yield logits[0, 0].numpy()
 
 
-def streamed_logits(network: Any, frames: list[np.ndarray], prompt: Prompt, length: int | None) -> Iterator[np.ndarray]:
-    propagator = Sam2Propagator(network, weights.Loaded("random", None))
+def streamed_logits(
+    network: Any, frames: list[np.ndarray], prompt: Prompt, length: int | None, hole_area: int = 0
+) -> Iterator[np.ndarray]:
+    propagator = Sam2Propagator(network, weights.Loaded("random", None), hole_area=hole_area)
     for number, frame in enumerate(frames):
         mask = propagator.step(frame) if number else propagator.start(frame, prompt, length)
         assert propagator.logits is not None
@@ -96,16 +99,32 @@ def streamed_logits(network: Any, frames: list[np.ndarray], prompt: Prompt, leng
         yield propagator.logits
 
 
-@pytest.fixture(scope="module")
-def tiny_pair() -> tuple[Any, Any]:
-    network, predictor = random_network("sam2.1-hiera-t", 128), official_predictor("sam2.1-hiera-t", 128)
+def pair(name: str, image_size: int) -> tuple[Any, Any]:
+    """Our network and the official predictor, of the same random weights."""
+    network, predictor = random_network(name, image_size), official_predictor(name, image_size)
     predictor.load_state_dict(network.state_dict())
     return network, predictor
 
 
-@pytest.mark.parametrize("kind", PROMPTS)
-def test_long_clip_equals_the_official_predictor(kind: str, tiny_pair: tuple[Any, Any], video: Path) -> None:
-    network, predictor = tiny_pair
+@pytest.fixture(scope="module")
+def tiny_pair() -> tuple[Any, Any]:
+    return pair("sam2.1-hiera-t", 128)
+
+
+@pytest.fixture(scope="module")
+def older_pair() -> tuple[Any, Any]:
+    """SAM 2.0, whose pointers do not carry their age."""
+    return pair("sam2-hiera-t", 64)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"), [*(("tiny_pair", kind) for kind in PROMPTS), ("older_pair", "clicks"), ("older_pair", "mask")]
+)
+def test_long_clip_equals_the_official_predictor(
+    version: str, kind: str, request: pytest.FixtureRequest, video: Path
+) -> None:
+    """More frames than SAM 2 looks back on; ``benchmarks/propagation.py`` does it for all models and prompts."""
+    network, predictor = request.getfixturevalue(version)
     expected = list(official_logits(predictor, video, PROMPTS[kind], FRAMES))
     found = list(streamed_logits(network, frames_of(video, FRAMES), PROMPTS[kind], None))
     assert len(found) == len(expected) == FRAMES
@@ -121,13 +140,46 @@ def test_short_clip_needs_its_length(tiny_pair: tuple[Any, Any], video: Path) ->
         np.testing.assert_array_equal(one, other)
 
 
+def test_category_that_begins_later(tiny_pair: tuple[Any, Any], video: Path) -> None:
+    """The predictor is prompted on the sixth frame of a video, the stream starts with it."""
+    network, predictor = tiny_pair
+    expected = list(official_logits(predictor, video, PROMPTS["box"], FRAMES, first=5))
+    found = list(streamed_logits(network, frames_of(video, FRAMES)[5:], PROMPTS["box"], None))
+    assert len(found) == len(expected) == FRAMES - 5
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def connected_components(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What SAM 2's CUDA extension gives for (1, 1, H, W) masks: numbers of the 8-connected parts, and their areas."""
+    import cv2
+
+    _, parts, numbers, _ = cv2.connectedComponentsWithStats(mask[0, 0].numpy().astype(np.uint8), connectivity=8)
+    areas = np.where(parts > 0, numbers[parts, cv2.CC_STAT_AREA], 0)
+    return torch.from_numpy(parts)[None, None], torch.from_numpy(areas)[None, None]
+
+
+@pytest.mark.parametrize("kind", ["clicks", "mask"])
+def test_holes_are_filled_as_with_the_cuda_extension(
+    kind: str, tiny_pair: tuple[Any, Any], video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, predictor = tiny_pair
+    monkeypatch.setattr("sam2.utils.misc.get_connected_components", connected_components)
+    monkeypatch.setattr(predictor, "fill_hole_area", 8)
+    expected = list(official_logits(predictor, video, PROMPTS[kind], 8))
+    found = list(streamed_logits(network, frames_of(video, 8), PROMPTS[kind], 8, hole_area=8))
+    unfilled = list(streamed_logits(network, frames_of(video, 8), PROMPTS[kind], 8))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any((one != other).any() for one, other in zip(found, unfilled, strict=True))
+
+
 @pytest.mark.parametrize("name", SAM2_MODELS)
 def test_every_configuration_equals_the_official_one(name: str, video: Path) -> None:
-    network, predictor = random_network(name, 64), official_predictor(name, 64)
+    network, predictor = pair(name, 64)
     assert {key: value.shape for key, value in network.state_dict().items()} == {
         key: value.shape for key, value in predictor.state_dict().items()
     }
-    predictor.load_state_dict(network.state_dict())
     for module, other in zip(network.modules(), predictor.modules(), strict=True):
         plain = {key: value for key, value in vars(other).items() if isinstance(value, bool | int | float | str)}
         ours = {key: value for key, value in vars(module).items() if key in plain}
@@ -144,7 +196,7 @@ def test_memory_is_a_window(tiny_pair: tuple[Any, Any], video: Path) -> None:
     frames = frames_of(video, FRAMES)
     propagator.start(frames[0], PROMPTS["mask"])
     held = []
-    for number in range(1, 60):
+    for number in range(1, 40):
         propagator.step(frames[number % FRAMES])
         held.append(propagator.held_bytes())
     assert len(set(held[16:])) == 1
@@ -178,20 +230,19 @@ def test_fill_holes() -> None:
     assert torch.equal(fill_holes(logits, 0), logits)
 
 
-def test_recorded_clip_with_prompt_embeddings() -> None:
+def test_recorded_clip_with_prompt_embeddings(tmp_path: Path) -> None:
     case, expected = parity.load("dcsam-sam2.1-hiera-t-video")
     state = {
         name.removeprefix("sam2."): torch.from_numpy(value)
         for name, value in parity.state_dict(case).items()
         if name.startswith("sam2.")
     }
-    network = build_sam2("sam2.1-hiera-t")
-    weights.fit(network, state, "the recorded weights")
-    labels = network.sam_prompt_encoder.point_embeddings
+    torch.save({"model": state}, tmp_path / "published.pt")
+    propagator = load_propagator(str(tmp_path / "published.pt"), "cpu", resize="512-bilinear")
+    labels = propagator.network.sam_prompt_encoder.point_embeddings
     tokens = np.concatenate(
         [expected["stage2_pos"][0] + labels[1].weight.numpy(), expected["stage2_neg"][0] + labels[0].weight.numpy()]
     )
-    propagator = Sam2Propagator(network, weights.Loaded("recorded", None), resize="512-bilinear")
     made = case["inputs"]["query_video"]
     image = parity.image(made["seed"], 512, 512)
     low, pointers, scores, logits = [], [], [], []

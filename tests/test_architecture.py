@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.icvos.test_score_images import write_run
+from tests.icvos.tiny_episodes import write_images
+
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("icvos", "curation", "baselines", "dcsam", "leaderboard")
 MAY_IMPORT = {
@@ -108,6 +111,19 @@ def test_build_score_submit_and_leaderboard_run_without_torch(tmp_path: Path) ->
     table = icvos("leaderboard", tmp_path / "board", "--out", tmp_path / "site").stdout
     assert "copy of the truth" in table
     assert (tmp_path / "site" / "index.html").is_file()
+
+
+def test_runs_on_images_are_scored_and_ranked_without_torch(tmp_path: Path) -> None:
+    run = write_run(write_images(tmp_path / "tiny"), tmp_path / "run")
+    for arguments in (
+        ("score", run, "--benchmark", tmp_path / "tiny"),
+        ("submit", run, "--benchmark", tmp_path / "tiny", "--name", "moved", "--board", tmp_path / "board"),
+        ("render", tmp_path / "tiny", "--predictions", run, "--out", tmp_path / "sheets"),
+        ("leaderboard", tmp_path / "board", "--out", tmp_path / "site"),
+    ):
+        result = run_python(BLOCK_TORCH, *map(str, arguments))
+        assert result.returncode == 0, result.stderr
+    assert "tiny, 1 shot, protocol paper@1" in result.stdout
 
 
 def test_method_that_needs_torch_says_so() -> None:

@@ -77,11 +77,10 @@ def print_scores(scores: dict[str, Any], path: Path) -> None:
     if any(made_with_random_weights(fold["run"]) for fold in folds.values()):
         click.secho("RANDOM WEIGHTS: the figures below mean nothing; no leaderboard takes them", bold=True)
     for number, fold in folds.items():
-        without = f"; no episode of {', '.join(fold['without'])}" if fold["without"] else ""
         of = "" if fold["episodes"] == fold["of"] else f" of {fold['of']}"
         click.echo(
             f"fold {number}: mIoU {100 * fold['miou']:.2f}  FB-IoU {100 * fold['fb_iou']:.2f}  "
-            f"{fold['episodes']}{of} episodes, {fold['classes']} classes{without}"
+            f"{fold['episodes']}{of} episodes, {fold['classes']} classes{_without(fold['without'])}"
         )
     low, high = overall["interval"]["miou"]
     click.echo(
@@ -90,6 +89,13 @@ def print_scores(scores: dict[str, Any], path: Path) -> None:
         f"FB-IoU {100 * overall['fb_iou']:.2f}  {overall['folds']} of {scores['benchmark']['folds']} folds, "
         f"{overall['episodes']} episodes -> {path}"
     )
+
+
+def _without(names: list[str]) -> str:
+    """The classes that no episode asks for, in words: all of a few, else how many."""
+    if not names:
+        return ""
+    return f"; no episode of {', '.join(names)}" if len(names) <= 4 else f"; no episode of {len(names)} others"
 
 
 def score_submission(predictions: Path, benchmark: Path, protocol: "Protocol", out: Path | None, workers: int) -> None:

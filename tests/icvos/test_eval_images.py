@@ -1,5 +1,6 @@
 """`icvos eval`, `score`, `validate`, `render`, `report` and `diff` on a tiny image benchmark, end to end."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -295,3 +296,12 @@ def test_lite_and_oracle_run_on_images(tiny: ImageBenchmark, tmp_path: Path, mon
     evaluate(tiny, tmp_path / "oracle", *limits, method="oracle")
     assert scores(tmp_path / "lite")["overall"]["episodes"] == 4
     assert scores(tmp_path / "oracle")["overall"]["miou"] > 0.95
+
+
+def test_supports_can_be_kept_by_methods(tiny: ImageBenchmark) -> None:
+    """As keys, equal for the same picture and class: PerSAM keeps what it computed of its last supports."""
+    first, again = tiny.episodes(0)[0], ImageBenchmark.open(tiny.root).episodes(0)[0]
+    kept = {first.shown()[0]: 1}
+    assert kept[again.shown()[0]] == 1
+    assert first.as_support(first.query) not in kept
+    assert dataclasses.replace(first.shown()[0], kind=2) not in kept

@@ -36,7 +36,8 @@ from baselines.hdmnet import (
 )
 from baselines.pfenet import PFENetwork
 from baselines.vrp_sam import PromptEncoder
-from icvos.models.prior import aligned, build_backbone, masked_average
+from icvos.models.backbones import build_backbone
+from icvos.models.prior import aligned, masked_average
 from icvos.models.weights import fill_randomly
 from icvos.operations import watched
 

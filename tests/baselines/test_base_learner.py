@@ -16,7 +16,8 @@ from icvos.errors import IcvosError
 from icvos.masks import encode_binary
 from icvos.method import Support
 from icvos.models import weights
-from icvos.models.prior import aligned, build_backbone
+from icvos.models.backbones import build_backbone
+from icvos.models.prior import aligned
 from icvos.trainable import EpisodeBatch
 from tests import parity
 

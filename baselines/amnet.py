@@ -30,7 +30,7 @@ from baselines.hdmnet import (
     something_else,
     tokens_of,
 )
-from icvos.models.prior import aligned
+from icvos.models.prior import aligned, in_float32
 from icvos.models.stages import Staged
 from icvos.trainable import EpisodeBatch
 
@@ -151,7 +151,11 @@ class PartMining(nn.Module):
             return y.unflatten(2, (4, -1)).transpose(1, 2)
 
         query, key = split(self.q_fc(learned)), split(self.k_fc(x))
-        score = functional.normalize(query, dim=-1) @ functional.normalize(key, dim=-1).transpose(2, 3) / 0.1
+        score = (
+            functional.normalize(query.float(), dim=-1)
+            @ functional.normalize(key.float(), dim=-1).transpose(2, 3)
+            / 0.1
+        )
         maps = score.mean(1).sigmoid() * mask.flatten(2)
         mixed = (self.dropout(score.softmax(-1)) @ split(self.v_fc(x))).transpose(1, 2).flatten(2)
         z = self.dropout(self.proj(mixed)) + learned
@@ -284,6 +288,7 @@ def _against(judged: Tensor, wanted: float) -> Tensor:
     return functional.binary_cross_entropy_with_logits(judged, torch.full_like(judged, wanted))
 
 
+@in_float32
 def diversity(maps: Tensor) -> Tensor:
     """How much nine random parts of (B, 14, N) maps overlap, on the whole."""
     chosen = maps[:, torch.randperm(PARTS, device=maps.device)[:DRAWN]]

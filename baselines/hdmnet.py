@@ -22,6 +22,7 @@ from icvos.models.prior import (
     EPSILON,
     aligned,
     fresh_layers,
+    in_float32,
     masked_average,
     prior,
     shown_cells,
@@ -150,8 +151,8 @@ class MatchBlock(nn.Module):
         source = source.gather(1, shown[..., None].expand(-1, -1, WIDTH))
         queries, keys = self.norm1(x), self.norm1(source)
         parts = self.attn.attn
-        query = functional.normalize(self.attn.split(parts.linear_q(queries)), dim=-1)
-        key = functional.normalize(self.attn.split(parts.linear_k(keys)), dim=-1) / 0.1
+        query = functional.normalize(self.attn.split(parts.linear_q(queries)).float(), dim=-1)
+        key = functional.normalize(self.attn.split(parts.linear_k(keys)).float(), dim=-1) / 0.1
         share = (key @ query.transpose(2, 3)).softmax(3)  # of every key, over the queries
         value = self.attn.split(parts.linear_v(keys)) * (seen != 0)
         mixed = (share.transpose(2, 3) @ value).transpose(1, 2).flatten(2)
@@ -296,6 +297,7 @@ class Transformer(nn.Module):
         self.mix_transformer = MixTransformer()
 
 
+@in_float32
 def gram(features: Tensor) -> Tensor:
     """(B, C, C): cosine of every pair of channels of (B, C, h, w), over positions."""
     flat = features.flatten(2)

@@ -1,7 +1,8 @@
 """What the few-shot networks share: prior masks, masked averages, preparing pictures and masks."""
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -34,6 +35,20 @@ def aligned(x: Tensor, size: tuple[int, int] | int) -> Tensor:
     return functional.interpolate(x, size=wanted, mode="bilinear", align_corners=True)
 
 
+def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function of tensors in float32 whatever the precision around it: small epsilons are 0 in half precision."""
+
+    @functools.wraps(function)
+    def run(*tensors: Tensor) -> Tensor:
+        if tensors[0].is_meta:  # shapes alone, for counting: autocast does not know them
+            return function(*tensors)
+        with torch.autocast(tensors[0].device.type, enabled=False):
+            return function(*(tensor.float() for tensor in tensors))
+
+    return run
+
+
+@in_float32
 def prior(query: Tensor, supports: Tensor, masks: Tensor) -> Tensor:
     """(B, K, h, w): of every query cell the greatest cosine similarity with any cell of each masked support.
 

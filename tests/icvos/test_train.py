@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from safetensors import safe_open
 from icvos.errors import IcvosError
 from icvos.models.weights import read_state
 from icvos.recipe import Recipe, read_recipe, shipped_recipes
-from icvos.train import schedule, train
+from icvos.train import make_optimisers, schedule, train
+from icvos.trainable import EpisodeBatch
 from tests.icvos.toy_training import Discs, Toy, recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,9 +66,9 @@ def test_learns_and_writes_what_it_says(tmp_path: Path) -> None:
     assert list(tmp_path.glob("events.out.tfevents*"))
 
 
-@pytest.mark.parametrize("stop_after", [2, 7, 8, 11])
-def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path, stop_after: int) -> None:
-    whole = run(tmp_path / "whole", dropout=0.3)
+@pytest.mark.parametrize(("stop_after", "accumulate"), [(2, 1), (7, 1), (8, 1), (11, 1), (5, 2)])
+def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path, stop_after: int, accumulate: int) -> None:
+    whole = run(tmp_path / "whole", dropout=0.3, accumulate=accumulate)
 
     class StopError(Exception):
         """What ends the first part."""
@@ -76,14 +78,14 @@ def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path, stop_after: int) 
             raise StopError
 
     with pytest.raises(StopError):
-        train(recipe(), Toy(0.3), Discs(), tmp_path / "parts", stop)
-    resumed = run(tmp_path / "parts", dropout=0.3)
+        train(recipe(accumulate=accumulate), Toy(0.3), Discs(), tmp_path / "parts", stop)
+    resumed = run(tmp_path / "parts", dropout=0.3, accumulate=accumulate)
     assert lines(tmp_path / "parts", "train") == lines(tmp_path / "whole", "train")
     assert lines(tmp_path / "parts", "validation") == lines(tmp_path / "whole", "validation")
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(tensor, resumed.network.state_dict()[name]), name
-    run(tmp_path / "parts", dropout=0.3)  # a finished run is left as it is
-    assert len(lines(tmp_path / "parts", "train")) == 16
+    run(tmp_path / "parts", dropout=0.3, accumulate=accumulate)  # a finished run is left as it is
+    assert len(lines(tmp_path / "parts", "train")) == 16 // accumulate
 
 
 def test_killed_run_goes_on(tmp_path: Path) -> None:
@@ -112,11 +114,61 @@ def test_two_processes_equal_one_with_the_doubled_batch(tmp_path: Path) -> None:
     assert lines(tmp_path / "two", "validation") == lines(tmp_path / "one", "validation")
 
 
+def test_drifting_statistics_are_those_of_all_processes(tmp_path: Path) -> None:
+    subprocess.run(script(tmp_path / "two", 2, 0, "drift", processes=2), cwd=ROOT, env=environment(), check=True)
+    subprocess.run(script(tmp_path / "one", 4, 0, "drift"), cwd=ROOT, env=environment(), check=True)
+    state, other = (read_state(tmp_path / name / "best.safetensors") for name in ("two", "one"))
+    assert not torch.allclose(other["frozen.1.running_mean"], torch.zeros(8))
+    assert torch.allclose(state["frozen.1.running_mean"], other["frozen.1.running_mean"], rtol=1e-4, atol=1e-6)
+
+
 def test_accumulated_gradients_equal_one_large_batch(tmp_path: Path) -> None:
-    parts = run(tmp_path / "parts", batch=1, accumulate=2, schedule="constant")
-    whole = run(tmp_path / "whole", batch=2, schedule="constant")
+    parts = run(tmp_path / "parts", batch=1, accumulate=3)  # 16 episodes are five steps of three, in either way
+    whole = run(tmp_path / "whole", batch=3)
+    losses = [[line["total"] for line in lines(tmp_path / name, "train")] for name in ("parts", "whole")]
+    assert len(losses[0]) == 10
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for name, tensor in whole.network.state_dict().items():
         assert torch.allclose(tensor, parts.network.state_dict()[name], rtol=1e-5, atol=1e-6), name
+
+
+class Turning(Toy):
+    """The scale and the shift learn in turns."""
+
+    def turn(self, iteration: int) -> str:
+        return "other" if iteration % 2 else "total"
+
+    def parameter_groups(self, learning_rate: float) -> list[dict]:
+        scale, shift = super().parameter_groups(learning_rate)
+        return [scale, shift | {"turn": "other", "optimiser": "adam"}]
+
+    def losses(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
+        found = super().losses(batch)["total"]
+        return {"total": found, "other": 2 * found}
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_turns_of_whole_steps(tmp_path: Path, accumulate: int) -> None:
+    toy = Turning()
+    seen = [(toy.network.scale.item(), toy.network.shift.item())]
+
+    def watch(kind: str, *rest: object) -> None:  # noqa: ARG001
+        if kind == "train":
+            seen.append((toy.network.scale.item(), toy.network.shift.item()))
+
+    train(recipe(epochs=1, accumulate=accumulate), toy, Discs(), tmp_path, watch)
+    assert len(seen) == 1 + 8 // accumulate
+    for step, (before, after) in enumerate(pairwise(seen)):
+        moved = [one != other for one, other in zip(before, after, strict=True)]
+        assert moved == ([False, True] if step % 2 else [True, False])
+
+
+def test_optimisers_are_the_recipes_or_the_groups() -> None:
+    made = make_optimisers(recipe(weight_decay=0.5), Turning())
+    assert type(made["total"]) is torch.optim.AdamW
+    assert type(made["other"]) is torch.optim.Adam
+    assert made["other"].param_groups[0]["weight_decay"] == 0.5
+    assert type(make_optimisers(recipe(optimiser="sgd"), Toy())["total"]) is torch.optim.SGD
 
 
 def test_another_recipe_does_not_resume(tmp_path: Path) -> None:

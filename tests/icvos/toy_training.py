@@ -1,6 +1,6 @@
 """A trainable of a few parameters and episodes of coloured discs, for tests of the training loop; also a script.
 
-python -m tests.icvos.toy_training OUT BATCH DROPOUT        trains it, alone or under torchrun
+python -m tests.icvos.toy_training OUT BATCH DROPOUT [drift]        trains it, alone or under torchrun
 """
 
 import sys
@@ -79,13 +79,14 @@ class Toy:
 
     loaded = (Loaded("toy", "0" * 64),)
 
-    def __init__(self, dropout: float = 0.0) -> None:
+    def __init__(self, dropout: float = 0.0, drift: bool = False) -> None:
         torch.manual_seed(0)
         self.network = ToyNetwork(dropout)
+        self.drift = drift
 
     def train(self) -> None:
         self.network.train()
-        self.network.frozen.eval()
+        self.network.frozen.train(self.drift)
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         return [
@@ -108,4 +109,5 @@ def recipe(**changes: Any) -> Recipe:
 
 
 if __name__ == "__main__":
-    train(recipe(batch=int(sys.argv[2])), Toy(float(sys.argv[3])), Discs(), Path(sys.argv[1]), lambda *figures: None)
+    toy = Toy(float(sys.argv[3]), "drift" in sys.argv)
+    train(recipe(batch=int(sys.argv[2])), toy, Discs(), Path(sys.argv[1]), lambda *figures: None)

@@ -265,17 +265,14 @@ def training_batches(
 
 def load(episodes: Dataset, batch: int, workers: int) -> Iterator[EpisodeBatch]:
     """Batches of episodes in their order, made by ``workers`` processes, or by this one."""
-    loader = DataLoader(episodes, batch, num_workers=workers, collate_fn=stack, worker_init_fn=_use_one_thread)
+    import cv2
+
+    cv2.setNumThreads(1)  # before workers are forked: one that changes it waits for ever for its parent's threads
+    loader = DataLoader(episodes, batch, num_workers=workers, collate_fn=stack)
     try:
         yield from loader
     except IcvosError as error:  # a worker's message comes below its traceback
         raise IcvosError(str(error).strip().rpartition("IcvosError: ")[2]) from error
-
-
-def _use_one_thread(worker: int) -> None:  # noqa: ARG001  # the loader's signature
-    import cv2
-
-    cv2.setNumThreads(1)
 
 
 def stack(batches: list[EpisodeBatch]) -> EpisodeBatch:

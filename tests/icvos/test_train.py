@@ -219,3 +219,29 @@ def test_shipped_recipes_are_right() -> None:
     assert names
     for name in names:
         assert read_recipe(name).method
+
+
+FORKED = """
+import cv2, numpy
+cv2.setNumThreads(4)
+cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (31, 31), 9)  # starts OpenCV's threads
+
+from icvos.train import _Epoch, _Slice, load
+from tests.icvos.toy_training import Discs
+
+class Blurred(Discs):
+    def training(self, epoch, index):
+        cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (31, 31), 9)
+        return super().training(epoch, index)
+
+print(len(list(load(_Slice(_Epoch(Blurred(), 0), [0, 1, 2, 3]), 2, workers=1))))
+"""
+
+
+def test_workers_of_a_process_that_used_opencv() -> None:
+    """A forked worker has none of its parent's threads; it waited for them for ever."""
+    command = [sys.executable, "-c", FORKED]
+    found = subprocess.run(
+        command, cwd=ROOT, env=environment(), timeout=120, check=True, capture_output=True, text=True
+    )
+    assert found.stdout.strip() == "2"

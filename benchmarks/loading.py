@@ -2,8 +2,8 @@
 
     python benchmarks/loading.py --data COCO-20I --annotations instances_val2017.json [--episodes 48] [--rounds 5]
 
-``--data`` is an image benchmark of the split that ``--annotations`` describes. Both sides are given the same pictures and
-classes and go through the same loader, turn by turn in one process: squashed (VRP-SAM), varied and resized (HDMNet,
+``--data`` is an image benchmark of the split that ``--annotations`` describes. Both sides are given the same pictures
+and classes and go through the same loader, turn by turn in one process: squashed (VRP-SAM), varied and resized (HDMNet,
 AMNet), and varied and cropped (PFENet). The squashed masks and pictures are compared first.
 """
 

@@ -118,7 +118,7 @@ def dice(logits: Tensor, truth: Tensor) -> Tensor:
 
 def standardise(image: Image) -> Tensor:
     """(3, H, W) float32 of a (H, W, 3) uint8 RGB picture, by ImageNet's mean and deviation."""
-    scaled = torch.tensor(image).permute(2, 0, 1).float().div_(255)
+    scaled = torch.tensor(image).permute(2, 0, 1).contiguous().float().div_(255)
     return scaled.sub_(torch.tensor(IMAGENET_MEAN)[:, None, None]).div_(torch.tensor(IMAGENET_STD)[:, None, None])
 
 

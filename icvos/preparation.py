@@ -96,4 +96,4 @@ def crop(
 
 
 def _tensors(picture: Tensor, label: np.ndarray) -> tuple[Tensor, Tensor]:
-    return picture.contiguous(), torch.from_numpy(label.astype(np.int64))
+    return picture, torch.from_numpy(label.astype(np.int64))

@@ -27,7 +27,10 @@ class Log:
         self.writes = writes
         if not writes:
             return
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise IcvosError(f"{out}: cannot be made ({error.strerror}); choose another --out") from error
         kept = []
         if self.path.is_file():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -118,8 +118,8 @@ def dice(logits: Tensor, truth: Tensor) -> Tensor:
 
 def standardise(image: Image) -> Tensor:
     """(3, H, W) float32 of a (H, W, 3) uint8 RGB picture, by ImageNet's mean and deviation."""
-    scaled = torch.tensor(image).permute(2, 0, 1).float() / 255
-    return (scaled - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(IMAGENET_STD)[:, None, None]
+    scaled = torch.tensor(image).permute(2, 0, 1).contiguous().float().div_(255)
+    return scaled.sub_(torch.tensor(IMAGENET_MEAN)[:, None, None]).div_(torch.tensor(IMAGENET_STD)[:, None, None])
 
 
 def squash(image: Image, side: int) -> Tensor:

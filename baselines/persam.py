@@ -103,14 +103,12 @@ class Found:
         labels: (N,) int64, 1 = foreground, 0 = background.
         steps: The decodings, in order.
         logits: (H, W) float32 of the final mask.
-        skipped_box: An intermediate mask was empty, so that a refinement went without its box.
     """
 
     points: np.ndarray
     labels: np.ndarray
     steps: list[Decoding] = field(default_factory=list)
     logits: Tensor | None = None
-    skipped_box: bool = False
 
 
 def target_cells(values: Tensor) -> Tensor:
@@ -302,6 +300,7 @@ class _Personal:
             self.sam = load_sam(settings.sam, device)
         self.supports: OrderedDict[Support, tuple[Embedded, Tensor]] = OrderedDict()
         self._propagator: Sam2Propagator | None = None
+        self._remarks: dict[str, None] = {}
 
     @staticmethod
     def needs(settings: Any) -> tuple[str, ...]:
@@ -324,6 +323,12 @@ class _Personal:
             "dtype": propagator.dtype,
         }
 
+    def remarks(self) -> list[str]:
+        """Where the usual way was not open since the last call; see `icvos.method.Remarks`."""
+        said = list(self._remarks)
+        self._remarks.clear()
+        return said
+
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: the method's own final mask of one picture, without SAM 2's part."""
         found = self.find(supports, image)
@@ -341,6 +346,8 @@ class _Personal:
         cells = []
         for support in supports:
             embedded, values = self._embedded(support)
+            if not bool((values > 0).any()):
+                self._remarks[f"the mask of support {support.name} fills no cell; its fullest stood in"] = None
             cells.append(embedded.features[:, target_cells(values)].T)
         return target_vector(torch.cat(cells), with_maximum=self.with_maximum)
 
@@ -354,8 +361,12 @@ class _Personal:
         self.supports.move_to_end(support)
         return self.supports[support]
 
-    def _box(self, image: Embedded, low: Tensor) -> np.ndarray | None:
-        return tight_box((self.sam.upscale(image, low[None])[0] > 0).cpu().numpy())
+    def _box(self, logits: Tensor) -> np.ndarray | None:
+        """The box of (H, W) logits above 0; None, with a remark, where none is."""
+        box = tight_box((logits > 0).cpu().numpy())
+        if box is None:
+            self._remarks["an intermediate mask was empty and gave no box"] = None
+        return box
 
     def _refined(self, image: Embedded, found: Found, low: Tensor, box: np.ndarray | None) -> Decoding:
         """Decode the points, a box and a mask prompt, (4 g, 4 g) logits, together."""
@@ -388,7 +399,7 @@ class PerSAM(_Personal):
         mask = (found.logits > 0).cpu().numpy()
         if handover == "mask":
             return Prompt(mask=mask)
-        box = tight_box(mask)
+        box = self._box(found.logits)
         return Prompt(
             points=found.points.astype(np.float32),
             labels=found.labels,
@@ -410,10 +421,10 @@ class PerSAM(_Personal):
             )
             second = Decoding(logits[0], ious[0], first.logits[0])
             low = second.logits[second.best]
-            box = self._box(embedded, low)
+            box = self._box(self.sam.upscale(embedded, low[None])[0])
             third = self._refined(embedded, found, low, box)
             final = self.sam.upscale(embedded, third.logits[third.best][None])[0]
-            return dataclasses.replace(found, steps=[first, second, third], logits=final, skipped_box=box is None)
+            return dataclasses.replace(found, steps=[first, second, third], logits=final)
 
     def _first(self, image: Embedded, found: Found, similar: Tensor, target: Tensor) -> Decoding:
         """The first decoding: one mask, guided by the target where SAM 1 decodes."""
@@ -464,17 +475,16 @@ class PerSAMF(_Personal):
             found = Found(*extreme_points(similarity(self.sam, embedded, self.target(supports)), 1))
             logits, ious = self.sam.decode(embedded, found.points[None], found.labels[None], multimask=True)
             weighted = combine(self.sam.upscale(embedded, logits[0]), chosen)
-            box = tight_box((weighted > 0).cpu().numpy())
+            box = self._box(weighted)
             first = Decoding(logits[0], ious[0], box=box)
             if not refine:
-                return dataclasses.replace(found, steps=[first], logits=weighted, skipped_box=box is None)
+                return dataclasses.replace(found, steps=[first], logits=weighted)
             second = self._refined(embedded, found, combine(logits[0], chosen), box)
             low = second.logits[second.best]
-            tight = self._box(embedded, low)
+            tight = self._box(self.sam.upscale(embedded, low[None])[0])
             third = self._refined(embedded, found, low, tight)
             final = self.sam.upscale(embedded, third.logits[third.best][None])[0]
-            skipped = box is None or tight is None
-            return dataclasses.replace(found, steps=[first, second, third], logits=final, skipped_box=skipped)
+            return dataclasses.replace(found, steps=[first, second, third], logits=final)
 
     def fit(self, supports: Sequence[Support]) -> Fit:
         """The two weights, fitted to the supports; the last few fits are remembered."""

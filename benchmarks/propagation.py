@@ -40,12 +40,12 @@ def write_video(folder: Path, frames: int) -> None:
 
 def streaming(model: str, image_size: int) -> Any:
     from icvos.models.propagation import Sam2Propagator
-    from icvos.models.sam2 import SAM2_MODELS, build_sam2
+    from icvos.models.sam2 import SAM2_MODELS, build_sam2, see_objects
     from icvos.models.weights import Loaded, fill_randomly
 
     network: Any = build_sam2(replace(SAM2_MODELS[model], image_size=image_size))
     fill_randomly(network)
-    network.sam_mask_decoder.pred_obj_score_head.layers[2].bias += 3  # else random weights see no object
+    see_objects(network)
     return Sam2Propagator(network, Loaded("random", None))
 
 

@@ -110,6 +110,15 @@ class Described(Protocol):
 
 
 @runtime_checkable
+class Remarks(Protocol):
+    """A method that had to leave its usual way on some clip and says so, for the record of a run."""
+
+    def remarks(self) -> list[str]:
+        """What was unusual since the last call, a line each."""
+        ...
+
+
+@runtime_checkable
 class Needs(Protocol):
     """A method's class (not an object of it) that can say which checkpoints it loads, without loading them."""
 

@@ -18,7 +18,7 @@ import numpy as np
 from icvos.benchmark import Benchmark, Clip
 from icvos.errors import IcvosError
 from icvos.masks import encode_binary, image_size, open_image, read_binary, read_image
-from icvos.method import Method, Segmenter, Support, load_method, sees_truth, segment
+from icvos.method import Method, Remarks, Segmenter, Support, load_method, sees_truth, segment
 from icvos.protocol import Protocol
 from icvos.runs import RECORD, RunOptions, claim, identity, now, open_record
 from icvos.storage import atomic_folder, write_json
@@ -100,6 +100,8 @@ def run(
         record = records[item.draw]
         seconds = _predict_clip(benchmark, method, item, options, out, advance)
         record["clips"][item.clip.id] = {"frames": item.frames, "seconds": round(seconds, 3)}
+        if isinstance(method, Remarks) and (said := method.remarks()):
+            record["clips"][item.clip.id]["remarks"] = said
         _summarise(record)
         write_json(out / f"draw{item.draw}" / RECORD, record)
     return draws

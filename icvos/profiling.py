@@ -1,8 +1,8 @@
 """What a method costs: its parameters, multiply-accumulates, seconds for a frame, and memory.
 
 The parts of a method are what its ``parts()`` gives, by name; without that, the networks among its attributes, those of
-its propagator, and those one level below in plain objects. A method without torch has no parts, but takes time and
-memory.
+its propagator, and those one level below in plain objects, each named by the way to it (``sam.network``). A method
+without torch has no parts, but takes time and memory.
 """
 
 import re
@@ -132,20 +132,19 @@ def find_networks(method: Method | Segmenter) -> dict[str, "nn.Module"]:
     offered = getattr(method, "parts", None)
     if offered is not None:
         return dict(offered())
-    owners: list[Any] = [method]
+    owners: dict[str, Any] = {"": method}
     if not isinstance(method, Segmenter):
-        owners.append(method.propagator())
-    owners += [
-        value
-        for owner in list(owners)
-        for value in _attributes(owner).values()
-        if hasattr(value, "__dict__") and not isinstance(value, (torch.nn.Module, type)) and not callable(value)
-    ]
+        owners["propagator."] = method.propagator()
+    for prefix, owner in list(owners.items()):
+        for name, value in _attributes(owner).items():
+            plain = not isinstance(value, (torch.nn.Module, type)) and not callable(value)
+            if plain and hasattr(value, "__dict__") and all(value is not known for known in owners.values()):
+                owners[f"{prefix}{name.lstrip('_')}."] = value
     found: dict[str, nn.Module] = {}
-    for owner in owners:
+    for prefix, owner in owners.items():
         for name, value in _attributes(owner).items():
             if isinstance(value, torch.nn.Module) and not any(value is known for known in found.values()):
-                found[name if name not in found else f"{type(owner).__name__}.{name}"] = value
+                found[f"{prefix}{name.lstrip('_')}"] = value
     inner = {id(module) for network in found.values() for module in network.modules() if module is not network}
     return {name: network for name, network in found.items() if id(network) not in inner}
 

@@ -119,6 +119,7 @@ class Matcher:
         self.encoder, self.encoder_loaded = load_dinov2(chosen.dinov2, device, chosen.dinov2_checkpoint)
         self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
         self.supports: OrderedDict[Support, tuple[Tensor, Tensor]] = OrderedDict()
+        self._remarks: dict[str, None] = {}
         self.preset = PRESETS[chosen.preset]
         if chosen.grid is not None:
             self.preset = dataclasses.replace(self.preset, grid=chosen.grid)
@@ -146,6 +147,12 @@ class Matcher:
             "device": str(self.sam.device),
             "dtype": self._propagator.dtype,
         }
+
+    def remarks(self) -> list[str]:
+        """Where the usual way was not open since the last call; see `icvos.method.Remarks`."""
+        said = list(self._remarks)
+        self._remarks.clear()
+        return said
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """The merged mask at the frame's size, or points in its pixels, as the setting ``handover`` says."""
@@ -175,8 +182,13 @@ class Matcher:
         if not supports:
             raise IcvosError("matcher needs a support; give an image with its mask")
         shown = [self._features_of(support) for support in supports]
-        target = target_patches(torch.stack([mask for _, mask in shown]))
-        return match(torch.cat([features for features, _ in shown]), self.features(square(image)), target)
+        masks = torch.stack([mask for _, mask in shown])
+        found = match(torch.cat([part for part, _ in shown]), self.features(square(image)), target_patches(masks))
+        if not bool(masks.any()):
+            self._remarks["all support masks were empty; the middle of the pictures stood in"] = None
+        if not found.retained.any():
+            self._remarks["no pair of patches came back to the target; all were kept"] = None
+        return found
 
     def propose(self, matched: Match, image: Image, random: Random, generator: torch.Generator) -> Proposals:
         """SAM's masks for the matched points; where none passes the filters, all of them without the filters."""
@@ -193,6 +205,7 @@ class Matcher:
         found = suppress(joined([part for part in parts if len(part.ious)], self.sam), preset.overlap)
         if len(found.ious):
             return found
+        self._remarks["no proposal passed the filters; all were kept"] = None
         everything = propose(self.sam, embedded, groups, Filter(0, 0), multimask=preset.multimask, box=box)
         return suppress(everything, preset.overlap)
 

@@ -73,7 +73,7 @@ class Memory:
     """What is remembered of the frames so far, in the shape that SAM 2's tracking step reads.
 
     ``prompted`` and ``recent`` map a frame's number to its outputs: ``maskmem_features`` (1, 64, s, s) bfloat16,
-    ``maskmem_pos_enc``, ``obj_ptr`` (1, 256), ``pred_masks`` (1, 1, 4 s, 4 s) and ``object_score_logits`` (1, 1).
+    ``maskmem_pos_enc`` and ``obj_ptr`` (1, 256). The first two of a recent frame become None when they are too old.
     """
 
     prompted: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -129,6 +129,9 @@ class Sam2Propagator:
         self.length = UNKNOWN_LENGTH
         self.frame_size: tuple[int, int] | None = None
         self.logits: np.ndarray | None = None  # (H, W) float32 of the last frame
+        self.output: dict[
+            str, Tensor
+        ] = {}  # of the last frame: pred_masks (1, 1, 4 s, 4 s), object_score_logits (1, 1)
         self.position: list[Tensor] | None = None  # of the spatial memories; the same for all
 
     def start(self, frame: Image, prompt: Prompt, frames: int | None = None) -> Mask:
@@ -151,6 +154,7 @@ class Sam2Propagator:
         self.length = frames or UNKNOWN_LENGTH
         self.frame_size = None
         self.logits = None
+        self.output = {}
 
     def condition(self, frame: Image, prompt: Prompt) -> Mask:
         """Remember one more prompted frame, which need not be of the video; its mask, (H, W) bool."""
@@ -273,9 +277,10 @@ class Sam2Propagator:
             is_mask_from_pts=prompted,
         )
         self.position = self.position or position
-        entry = output | {"maskmem_features": memory.to(torch.bfloat16), "maskmem_pos_enc": self.position}
+        self.output = output
+        memories = {"maskmem_features": memory.to(torch.bfloat16), "maskmem_pos_enc": self.position}
         bank = self.memory.prompted if prompted else self.memory.recent
-        bank[self.memory.frames] = entry
+        bank[self.memory.frames] = memories | {"obj_ptr": output["obj_ptr"]}
         self.memory.frames += 1
         stride = self.network.memory_temporal_stride_for_eval
         self.memory.forget((self.network.num_maskmem - 1) * stride, self.network.max_obj_ptrs_in_encoder - 1)

@@ -306,6 +306,10 @@ def test_prompts_of_any_frame(tmp_path: Path, recorded: Matcher, handover: str) 
         assert handover == "points" or len(prompt.points) <= 8
     with pytest.raises(IcvosError, match="needs a support"):
         recorded.prompt([], frame)
+    recorded.remarks()
+    recorded.match([saved(tmp_path, parity.image(7, 60, 90), np.zeros((60, 90)))], frame)
+    assert recorded.remarks()[0] == "all support masks were empty; the middle of the pictures stood in"
+    assert recorded.remarks() == []
 
 
 def test_boxes_and_masks() -> None:

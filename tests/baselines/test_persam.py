@@ -253,6 +253,8 @@ def test_any_number_of_supports_and_any_size(tmp_path: Path, method: type, shots
     frame = parity.image(20, *size)
     prompt = made.prompt(supports, frame)
     assert prompt.mask.shape == size
+    assert made.remarks()[0] == f"the mask of support {supports[0].name} fills no cell; its fullest stood in"
+    assert made.remarks() == []
     assert bool(made.find(supports, frame).logits.isfinite().all())
     assert np.array_equal(made.segment_image(supports, frame), prompt.mask)
     with pytest.raises(IcvosError, match="needs a support"):

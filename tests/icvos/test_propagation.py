@@ -14,7 +14,7 @@ from icvos.errors import IcvosError
 from icvos.method import Prompt
 from icvos.models import weights
 from icvos.models.propagation import Sam2Propagator, fill_holes, load_propagator
-from icvos.models.sam2 import SAM2_MODELS, build_sam2
+from icvos.models.sam2 import SAM2_MODELS, build_sam2, see_objects
 from tests import parity
 
 FRAMES = 20  # more than SAM 2 looks back on
@@ -35,7 +35,7 @@ def random_network(name: str, image_size: int) -> Any:
     """A model with random weights that sees an object in most frames."""
     network = build_sam2(replace(SAM2_MODELS[name], image_size=image_size))
     weights.fill_randomly(network)
-    network.sam_mask_decoder.pred_obj_score_head.layers[2].bias += 3
+    see_objects(network)
     return network
 
 
@@ -253,9 +253,9 @@ def test_recorded_clip_with_prompt_embeddings(tmp_path: Path) -> None:
         else:
             propagator.start(frame, Prompt(embeddings=tokens), made["frames"])
         bank = propagator.memory.recent if number else propagator.memory.prompted
-        low.append(bank[number]["pred_masks"][0].numpy())
+        low.append(propagator.output["pred_masks"][0].numpy())
         pointers.append(bank[number]["obj_ptr"][0].numpy())
-        scores.append(float(bank[number]["object_score_logits"]))
+        scores.append(float(propagator.output["object_score_logits"]))
         logits.append(propagator.logits)
     found = {
         "first_frame_low_res_logits": low[0][None],

@@ -50,6 +50,9 @@ class Blink:
         for frame in frames:
             yield frame.mean(axis=2) >= 255 * level
 
+    def remarks(self) -> list[str]:
+        return ["blinked"]
+
     def describe(self) -> dict[str, Any]:
         return {"settings": {"checkpoint": self.settings.checkpoint}, "weights": [self.loaded.to_json()]}
 
@@ -118,6 +121,7 @@ def test_without_the_option_a_missing_checkpoint_stops_the_run(built: Path, tmp_
 def test_a_random_run_is_marked_and_ranked_nowhere(built: Path, tmp_path: Path) -> None:
     out, board = tmp_path / "run", tmp_path / "board"
     assert SAYS in run(built, out, "--allow-random-weights").output
+    assert all(clip["remarks"] == ["blinked"] for clip in record(out)["clips"].values())
     assert record(out)["random_weights"] is True
     assert record(out)["weights"] == [{"name": "blink", "sha256": None, "random": True}]
     assert json.loads((out / "scores.json").read_text())["run"]["random_weights"] is True

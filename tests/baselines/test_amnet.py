@@ -114,9 +114,6 @@ def test_turns_move_their_own_parts() -> None:
         adversary = {"part", "binary_cls"}
         assert moved <= adversary if name == "discriminator" else not moved & adversary
         assert moved
-    with torch.no_grad(), torch.autocast("cpu", torch.float16):  # where small epsilons are 0
-        losses = trainable.losses(batch)
-    assert all(torch.isfinite(value) for value in losses.values())
 
 
 def test_diversity_of_equal_maps_is_one() -> None:

@@ -195,3 +195,11 @@ def test_training_moves_the_learned_parts_alone(method: HDMNet) -> None:
     assert {name.split(".")[0] for name in moved} == {
         *("transformer", "down_supp", "down_query", "supp_merge", "query_merge", "gram_merge", "cls_merge")
     }
+
+
+def test_gram_in_half_precision_is_that_of_its_inputs_in_full() -> None:
+    features = 1e-4 * torch.randn(1, 6, 3, 3, generator=torch.Generator().manual_seed(0)).half()
+    features[:, 2] = 0
+    with torch.autocast("cpu", torch.float16):
+        found = gram(features)
+    assert torch.equal(found, gram(features.float()))

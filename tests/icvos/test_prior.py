@@ -66,3 +66,15 @@ def test_sine_positions() -> None:
     assert torch.allclose(found[0, 1, 1], angle.cos().expand(4), atol=1e-5)
     angle = torch.tensor(3 / (4 + 1e-6) * 2 * torch.pi / 10000 ** (2 * 2 / 128))
     assert torch.allclose(found[0, 128 + 5, :, 2], angle.cos().expand(3), atol=1e-5)
+
+
+def test_prior_in_half_precision_is_that_of_its_inputs_in_full() -> None:
+    """Lengths multiply to less than half precision holds, and an epsilon of 1e-7 is not one there."""
+    generator = torch.Generator().manual_seed(0)
+    query = 1e-3 * torch.randn(1, 8, 5, 5, generator=generator).half()
+    supports = 1e-3 * torch.randn(1, 2, 8, 5, 5, generator=generator).half()
+    query[..., 0] = 0
+    masks = torch.ones(1, 2, 5, 5)
+    with torch.autocast("cpu", torch.float16):
+        found = prior(query, supports, masks)
+    assert torch.equal(found, prior(query.float(), supports.float(), masks))

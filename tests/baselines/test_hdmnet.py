@@ -15,6 +15,7 @@ from baselines.hdmnet import (
     HDMNetTrainable,
     HDMNetwork,
     MatchBlock,
+    gram,
     hdmnet_losses,
     something_else,
 )

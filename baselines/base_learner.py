@@ -4,7 +4,6 @@ It knows its classes and nothing else. As a method of its own it segments the cl
 support masks: a closed-set reference for methods that take any class.
 """
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.prompter import Prompter
 from icvos.errors import IcvosError
-from icvos.method import Image, Mask, Prompt, Support
+from icvos.method import Image, Mask, Support
 from icvos.models import weights
 from icvos.models.backbones import build_backbone, pick_device
 from icvos.models.prior import aligned, fit_mask, fit_picture, fresh_layers
-from icvos.models.propagation import DType, Sam2Propagator, load_propagator
+from icvos.models.propagation import DType
 from icvos.models.stages import STAGES, Staged
 from icvos.models.weights import Loaded, State
 from icvos.trainable import EpisodeBatch
@@ -185,7 +185,7 @@ class BaseLearnerSettings:
     dtype: DType = "auto"
 
 
-class BaseLearner:
+class BaseLearner(Prompter):
     """The method ``base-learner``: it segments that class of its own which it sees most inside the support masks."""
 
     Settings = BaseLearnerSettings
@@ -202,16 +202,11 @@ class BaseLearner:
         if chosen.checkpoint:
             self.loaded = load_base(self.network, chosen.checkpoint)
         self.network.eval().to(self.device)
-        self._propagator: Sam2Propagator | None = None
 
     @staticmethod
     def needs(settings: BaseLearnerSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
         return (settings.checkpoint or settings.backbone, settings.propagation)
-
-    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """The mask of the frame, (H, W) bool."""
-        return Prompt(mask=self.segment_image(supports, frame))
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: where the class that the supports show scores best, at the picture's size."""
@@ -227,13 +222,6 @@ class BaseLearner:
             square = aligned(found, max(height, width))[:, :, :height, :width]
             return (margin(square, own)[0] > 0).cpu().numpy()
 
-    def propagator(self) -> Sam2Propagator:
-        """What carries the mask through a video."""
-        if self._propagator is None:
-            chosen = self.settings
-            self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
-        return self._propagator
-
     def trainable(self, classes: Sequence[int]) -> BaseTrainable:
         """The network, as it is trained; raises `IcvosError` for another number of classes than it has."""
         if classes and len(classes) != self.settings.base_classes:
@@ -242,13 +230,3 @@ class BaseLearner:
                 f"add --set settings.base_classes={len(classes)}"
             )
         return BaseTrainable(self.network, (self.loaded,), classes, self.settings.backbone_rate)
-
-    def describe(self) -> dict[str, Any]:
-        """Settings and weights, for the record of a run."""
-        propagator = self.propagator()
-        return {
-            "settings": dataclasses.asdict(self.settings) | {"handover": "mask"} | propagator.describe(),
-            "weights": [self.loaded.to_json(), propagator.loaded.to_json()],
-            "device": str(self.device),
-            "dtype": propagator.dtype,
-        }

@@ -4,7 +4,6 @@ A base learner (PSPNet on the training classes) says what is something else; a m
 three scales, from coarse to fine; the distance of their low-level features' Gram matrices decides how far to trust it.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.base_learner import STAGES, BaseNetwork, PyramidPooling, known_classes, load_base, vote
+from baselines.base_learner import BaseNetwork, PyramidPooling, known_classes, load_base, vote
+from baselines.prompter import Prompter
 from icvos.errors import IcvosError
-from icvos.method import Image, Mask, Prompt, Support
+from icvos.method import Image, Mask, Support
 from icvos.models import weights
 from icvos.models.backbones import build_backbone, pick_device
 from icvos.models.prior import (
@@ -29,9 +29,9 @@ from icvos.models.prior import (
     squash,
     squash_mask,
 )
-from icvos.models.propagation import DType, Sam2Propagator, load_propagator
+from icvos.models.propagation import DType
 from icvos.models.registry import random_weights
-from icvos.models.stages import Staged
+from icvos.models.stages import STAGES, Staged
 from icvos.models.weights import Loaded
 from icvos.trainable import EpisodeBatch
 
@@ -586,7 +586,7 @@ class HDMNetSettings:
     dtype: DType = "auto"
 
 
-class HDMNet:
+class HDMNet(Prompter):
     """The method ``hdmnet``: the network's mask of the first frame, which SAM 2 carries on."""
 
     Settings = HDMNetSettings
@@ -610,16 +610,11 @@ class HDMNet:
             self.loaded = load_base(base, chosen.base_checkpoint)
             self.network.take(base)
         self.network.eval().to(self.device)
-        self._propagator: Sam2Propagator | None = None
 
     @staticmethod
     def needs(settings: HDMNetSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
         return (settings.checkpoint or settings.base_checkpoint or settings.backbone, settings.propagation)
-
-    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """The mask of the frame, (H, W) bool."""
-        return Prompt(mask=self.segment_image(supports, frame))
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: arg-max of the network's two channels at the picture's size."""
@@ -636,13 +631,6 @@ class HDMNet:
             channels = found.meta if self.settings.base_learner == "none" else found.final
             full = aligned(channels, (image.shape[0], image.shape[1]))[0]
         return (full[1] > full[0]).cpu().numpy()
-
-    def propagator(self) -> Sam2Propagator:
-        """What carries the mask through a video."""
-        if self._propagator is None:
-            chosen = self.settings
-            self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
-        return self._propagator
 
     def trainable(self, classes: Sequence[int]) -> HDMNetTrainable:
         """The network, as it is trained on these classes; see `base_class_of`."""
@@ -686,13 +674,3 @@ class HDMNet:
             )
         places = {kind: place for place, kind in enumerate(known)}
         return [places.get(kind, -1) for kind in range(1 + max(classes))]
-
-    def describe(self) -> dict[str, Any]:
-        """Settings and weights, for the record of a run."""
-        propagator = self.propagator()
-        return {
-            "settings": dataclasses.asdict(self.settings) | {"handover": "mask"} | propagator.describe(),
-            "weights": [self.loaded.to_json(), propagator.loaded.to_json()],
-            "device": str(self.device),
-            "dtype": propagator.dtype,
-        }

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.prompter import Prompter
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.backbones import pick_device
-from icvos.models.propagation import DType, Sam2Propagator, load_propagator
-from icvos.models.sam import Embedded, Sam1, SamOnImages, load_sam
-from icvos.models.sam2 import SAM2_MODELS
-from icvos.models.sam2_images import load_sam2_images
+from icvos.models.propagation import DType
+from icvos.models.sam import Embedded, Sam1, SamOnImages
+from icvos.models.sam2_images import load_sam_on_images
 
 REMEMBERED_SUPPORTS = 16
 
@@ -286,42 +286,23 @@ def combine(masks: Tensor, weights: Tensor) -> Tensor:
     return (masks * shares.reshape(3, *[1] * (masks.dim() - 1))).sum(0)
 
 
-class _Personal:
+class _Personal(Prompter):
     """What PerSAM and PerSAM-F share: the target of the supports, and the hand-over to SAM 2."""
 
     with_maximum = False
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
-        device = pick_device(settings.device)
-        if settings.sam in SAM2_MODELS:
-            self.sam: SamOnImages = load_sam2_images(settings.sam, device)
-        else:
-            self.sam = load_sam(settings.sam, device)
+        self.device = pick_device(settings.device)
+        self.sam = load_sam_on_images(settings.sam, self.device)
+        self.loaded = self.sam.loaded
         self.supports: OrderedDict[Support, tuple[Embedded, Tensor]] = OrderedDict()
-        self._propagator: Sam2Propagator | None = None
         self._remarks: dict[str, None] = {}
 
     @staticmethod
     def needs(settings: Any) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
         return tuple(dict.fromkeys((settings.sam, settings.propagation)))
-
-    def propagator(self) -> Sam2Propagator:
-        """What carries the prompt through a video."""
-        if self._propagator is None:
-            self._propagator = load_propagator(self.settings.propagation, self.settings.device, self.settings.dtype)
-        return self._propagator
-
-    def describe(self) -> dict[str, Any]:
-        """Settings and weights, for the record of a run."""
-        propagator = self.propagator()
-        return {
-            "settings": dataclasses.asdict(self.settings) | propagator.describe(),
-            "weights": [self.sam.loaded.to_json(), propagator.loaded.to_json()],
-            "device": str(self.sam.device),
-            "dtype": propagator.dtype,
-        }
 
     def remarks(self) -> list[str]:
         """Where the usual way was not open since the last call; see `icvos.method.Remarks`."""

@@ -4,7 +4,6 @@ A prior mask from high-level features and the support's mean middle-level featur
 of four sizes, where every level hears from the finer one before it. With k shots, priors and means are averaged.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.prompter import Prompter
 from icvos.errors import IcvosError
-from icvos.method import Image, Mask, Prompt, Support
+from icvos.method import Image, Mask, Support
 from icvos.models import weights
 from icvos.models.backbones import build_backbone, pick_device
 from icvos.models.prior import (
@@ -26,7 +26,7 @@ from icvos.models.prior import (
     prior,
     stretched,
 )
-from icvos.models.propagation import DType, Sam2Propagator, load_propagator
+from icvos.models.propagation import DType
 from icvos.models.stages import Staged
 from icvos.models.weights import Loaded
 from icvos.trainable import EpisodeBatch
@@ -217,7 +217,7 @@ class PFENetSettings:
     dtype: DType = "auto"
 
 
-class PFENet:
+class PFENet(Prompter):
     """The method ``pfenet``: the network's mask of the first frame, which SAM 2 carries on."""
 
     Settings = PFENetSettings
@@ -236,16 +236,11 @@ class PFENet:
         if chosen.checkpoint:
             self.loaded = weights.load(self.network, chosen.checkpoint)
         self.network.eval().to(self.device)
-        self._propagator: Sam2Propagator | None = None
 
     @staticmethod
     def needs(settings: PFENetSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
         return (settings.checkpoint or settings.backbone, settings.propagation)
-
-    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """The mask of the frame, (H, W) bool."""
-        return Prompt(mask=self.segment_image(supports, frame))
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: arg-max of the logits, enlarged to the square of the longer side and cut to the picture."""
@@ -264,23 +259,6 @@ class PFENet:
             square = aligned(found.logits, max(height, width))[0, :, :height, :width]
         return (square[1] > square[0]).cpu().numpy()
 
-    def propagator(self) -> Sam2Propagator:
-        """What carries the mask through a video."""
-        if self._propagator is None:
-            chosen = self.settings
-            self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
-        return self._propagator
-
     def trainable(self, classes: Sequence[int]) -> PFENetTrainable:  # noqa: ARG002
         """The network, as it is trained on whatever classes."""
         return PFENetTrainable(self.network, (self.loaded,), frozen_statistics=self.settings.frozen_statistics)
-
-    def describe(self) -> dict[str, Any]:
-        """Settings and weights, for the record of a run."""
-        propagator = self.propagator()
-        return {
-            "settings": dataclasses.asdict(self.settings) | {"handover": "mask"} | propagator.describe(),
-            "weights": [self.loaded.to_json(), propagator.loaded.to_json()],
-            "device": str(self.device),
-            "dtype": propagator.dtype,
-        }

@@ -4,7 +4,6 @@ On images they go to SAM 1 as published. On videos they go to SAM 2 in the place
 frame. With k supports each gives its 50 tokens with the same query, and all are decoded together.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.annotation import CONDITIONS, annotate
+from baselines.prompter import Prompter
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models import weights
@@ -29,7 +29,7 @@ from icvos.models.prior import (
     squash,
     squash_mask,
 )
-from icvos.models.propagation import DType, Sam2Propagator, load_propagator
+from icvos.models.propagation import DType
 from icvos.models.sam import Embedded, Sam1, load_sam
 from icvos.models.stages import Staged
 from icvos.models.weights import Loaded
@@ -267,10 +267,12 @@ class VRPSettings:
     dtype: DType = "auto"
 
 
-class VRPSAM:
+class VRPSAM(Prompter):
     """The method ``vrp-sam``; see `VRPSettings`."""
 
     Settings = VRPSettings
+    handover = "embeddings"
+    resize = "512-bilinear"
 
     def __init__(self, settings: VRPSettings | None = None) -> None:
         self.settings = settings or VRPSettings()
@@ -286,7 +288,6 @@ class VRPSAM:
         if chosen.checkpoint:
             self.loaded = weights.load(self.network, chosen.checkpoint)
         self.network.eval().to(self.device)
-        self._propagator: Sam2Propagator | None = None
         self._sam: Sam1 | None = None
 
     @staticmethod
@@ -323,23 +324,10 @@ class VRPSAM:
             self._sam = load_sam(self.settings.sam, self.device)
         return self._sam
 
-    def propagator(self) -> Sam2Propagator:
-        """What carries the prompts through a video."""
-        if self._propagator is None:
-            chosen = self.settings
-            self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype, resize="512-bilinear")
-        return self._propagator
+    def own_weights(self) -> list[Loaded]:
+        """The prompt encoder, and SAM 1 but where SAM 2 is in its place."""
+        return [self.loaded] if self._propagator else [self.loaded, self.sam().loaded]
 
     def trainable(self, classes: Sequence[int]) -> VRPTrainable:  # noqa: ARG002
         """The prompt encoder, as it is trained on whatever classes."""
         return VRPTrainable(self.network, self.sam(), self.settings.condition, (self.loaded, self.sam().loaded))
-
-    def describe(self) -> dict[str, Any]:
-        """Settings and weights, for the record of a run."""
-        propagator = self.propagator()
-        return {
-            "settings": dataclasses.asdict(self.settings) | {"handover": "embeddings"} | propagator.describe(),
-            "weights": [self.loaded.to_json(), propagator.loaded.to_json()],
-            "device": str(self.device),
-            "dtype": propagator.dtype,
-        }

@@ -80,6 +80,8 @@ def run(
     frames that are done and in all, ``advance`` of every frame made.
     """
     method = load_method(options.method, options.settings)
+    if not isinstance(method, Segmenter):
+        method.propagator()  # loaded now, so that the record of the run names it
     draws = (0,) if sees_truth(method) else tuple(dict.fromkeys(options.draws))
     if not sees_truth(method):
         for clip in clips:

@@ -40,11 +40,19 @@ def _read(name: str, value: Any, kind: Any) -> Any:
     try:
         if typing.get_origin(target) is tuple:
             inner = typing.get_args(target)[0]
-            parts = value.split(",") if isinstance(value, str) else list(value)
+            parts = value.strip("[]() ").split(",") if isinstance(value, str) else list(value)
             return tuple(_one(part, inner) for part in parts)
         return _one(value, target)
     except (ValueError, KeyError, TypeError):
-        raise IcvosError(f"setting {name}={value}: expected {getattr(target, '__name__', target)}") from None
+        raise IcvosError(f"setting {name}={value}: expected {_called(target)}") from None
+
+
+def _called(kind: Any) -> str:
+    """A type as an error names it, with an example where its text has more than one part."""
+    if typing.get_origin(kind) is not tuple:
+        return str(getattr(kind, "__name__", kind))
+    inner = typing.get_args(kind)[0]
+    return f"values of type {_called(inner)} with commas between, like {'1,2' if inner is int else '0.5,2'}"
 
 
 def _one(value: Any, target: Any) -> Any:

@@ -18,14 +18,14 @@ from baselines.matcher.matching import SIDE, Match, match, square_mask, target_p
 from baselines.matcher.merging import Merging, choose, measure
 from baselines.matcher.proposals import Filter, Proposals, grid_points, joined, propose, suppress
 from baselines.matcher.sampling import centres, prompts
+from baselines.prompter import Prompter
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.backbones import pick_device
 from icvos.models.dinov2 import load_dinov2
-from icvos.models.propagation import IMAGENET_MEAN, IMAGENET_STD, DType, Sam2Propagator, load_propagator
-from icvos.models.sam import SamOnImages, load_sam
-from icvos.models.sam2 import SAM2_MODELS
-from icvos.models.sam2_images import load_sam2_images
+from icvos.models.propagation import IMAGENET_MEAN, IMAGENET_STD, DType
+from icvos.models.sam2_images import load_sam_on_images
+from icvos.models.weights import Loaded
 
 REMEMBERED_SUPPORTS = 64
 
@@ -103,7 +103,7 @@ class MatcherSettings:
     dtype: DType = "auto"
 
 
-class Matcher:
+class Matcher(Prompter):
     """The method ``matcher``; see `MatcherSettings`. The patches of k supports compete in one assignment."""
 
     Settings = MatcherSettings
@@ -111,13 +111,9 @@ class Matcher:
     def __init__(self, settings: MatcherSettings | None = None) -> None:
         self.settings = settings or MatcherSettings()
         chosen = self.settings
-        device = pick_device(chosen.device)
-        if chosen.sam in SAM2_MODELS:
-            self.sam: SamOnImages = load_sam2_images(chosen.sam, device)
-        else:
-            self.sam = load_sam(chosen.sam, device)
-        self.encoder, self.encoder_loaded = load_dinov2(chosen.dinov2, device, chosen.dinov2_checkpoint)
-        self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
+        self.device = pick_device(chosen.device)
+        self.sam = load_sam_on_images(chosen.sam, self.device)
+        self.encoder, self.loaded = load_dinov2(chosen.dinov2, self.device, chosen.dinov2_checkpoint)
         self.supports: OrderedDict[Support, tuple[Tensor, Tensor]] = OrderedDict()
         self._remarks: dict[str, None] = {}
         self.preset = PRESETS[chosen.preset]
@@ -132,21 +128,15 @@ class Matcher:
         encoder = settings.dinov2_checkpoint or settings.dinov2
         return tuple(dict.fromkeys((encoder, settings.sam, settings.propagation)))
 
-    def propagator(self) -> Sam2Propagator:
-        """What carries the prompt through a video."""
-        return self._propagator
+    def own_weights(self) -> list[Loaded]:
+        """The encoder and SAM."""
+        return [self.loaded, self.sam.loaded]
 
     def describe(self) -> dict[str, Any]:
-        """Settings and weights, for the record of a run."""
-        loaded = (self.encoder_loaded, self.sam.loaded, self._propagator.loaded)
-        return {
-            "settings": dataclasses.asdict(self.settings)
-            | {"values": dataclasses.asdict(self.preset)}
-            | self._propagator.describe(),
-            "weights": [part.to_json() for part in loaded],
-            "device": str(self.sam.device),
-            "dtype": self._propagator.dtype,
-        }
+        """As of every prompter, and the preset's values."""
+        found = super().describe()
+        found["settings"]["values"] = dataclasses.asdict(self.preset)
+        return found
 
     def remarks(self) -> list[str]:
         """Where the usual way was not open since the last call; see `icvos.method.Remarks`."""

@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from icvos.method import Image, Mask
 from icvos.models.propagation import pillow_bicubic
-from icvos.models.sam import PIXEL_MEAN, PIXEL_STD, Embedded
-from icvos.models.sam2 import decode, embed_image, load_sam2
+from icvos.models.sam import PIXEL_MEAN, PIXEL_STD, Embedded, SamOnImages, load_sam
+from icvos.models.sam2 import SAM2_MODELS, decode, embed_image, load_sam2
 from icvos.models.weights import Loaded
 
 
@@ -72,3 +72,8 @@ class Sam2Images:
 def load_sam2_images(checkpoint: str, device: torch.device | str = "cpu") -> Sam2Images:
     """SAM 2 with its weights: a model's name or a path."""
     return Sam2Images(*load_sam2(checkpoint, device))
+
+
+def load_sam_on_images(checkpoint: str, device: torch.device | str = "cpu") -> SamOnImages:
+    """SAM 2 where ``checkpoint`` is the name of one of its models, else SAM 1, by name or path."""
+    return load_sam2_images(checkpoint, device) if checkpoint in SAM2_MODELS else load_sam(checkpoint, device)

@@ -27,6 +27,7 @@ class Example:
         ({"limit": "7"}, Example(limit=7)),
         ({"limit": "none"}, Example()),
         ({"blocks": "1,2,3"}, Example(blocks=(1, 2, 3))),
+        ({"blocks": "[1, 2]"}, Example(blocks=(1, 2))),
         ({"size": 9}, Example(size=9)),
         ({"rate": 1, "blocks": [1, 2], "limit": None}, Example(rate=1.0, blocks=(1, 2), limit=None)),
     ],
@@ -44,8 +45,8 @@ def test_fill(values: dict[str, object], expected: Example) -> None:
         ({"size": 2.5}, "size=2.5: expected int"),
         ({"size": True}, "expected int"),
         ({"name": 3}, "expected str"),
-        ({"blocks": [1, 2.5]}, "expected tuple"),
-        ({"blocks": 1}, "expected tuple"),
+        ({"blocks": [1, 2.5]}, "expected values of type int with commas between, like 1,2"),
+        ({"blocks": 1}, "expected values of type int"),
     ],
 )
 def test_bad_settings_say_what_is_wrong(values: dict[str, object], message: str) -> None:

@@ -35,7 +35,6 @@ from icvos.models.stages import Staged
 from icvos.models.weights import Loaded
 from icvos.trainable import EpisodeBatch
 
-SIDE = 512
 HEADS = 4
 
 
@@ -251,6 +250,7 @@ class VRPSettings:
         backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
         queries: Prompt tokens of a support.
         condition: How a support is annotated: mask, box, point or scribble; drawn on its mask, in training too.
+        size: Side of the square that pictures are stretched to, for the encoder and for SAM 1; 512 as published.
         sam: SAM 1 for images and for training, by name or path.
         propagation: SAM 2 for the video, by name or path.
         device: auto, cpu, cuda or mps.
@@ -261,6 +261,7 @@ class VRPSettings:
     backbone: str = "resnet50-v2"
     queries: int = 50
     condition: str = "mask"
+    size: int = 512
     sam: str = "sam-vit-h"
     propagation: str = "sam2.1-hiera-l"
     device: str = "auto"
@@ -297,14 +298,15 @@ class VRPSAM(Prompter):
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(k N, 256) prompt embeddings."""
-        return Prompt(embeddings=self.tokens(supports, squash(frame, SIDE)).cpu().numpy())
+        return Prompt(embeddings=self.tokens(supports, squash(frame, self.settings.size)).cpu().numpy())
 
     def tokens(self, supports: Sequence[Support], query: Tensor) -> Tensor:
-        """(k N, 256) float32 for a (3, 512, 512) query. Raises `IcvosError` without a support."""
+        """(k N, 256) float32 for a (3, S, S) query. Raises `IcvosError` without a support."""
         if not supports:
             raise IcvosError("vrp-sam needs a support; give an image with its mask")
-        pictures = torch.stack([squash(support.image(), SIDE) for support in supports])[None].to(self.device)
-        masks = torch.stack([squash_mask(support.mask(), SIDE) for support in supports])[None].to(self.device)
+        side = self.settings.size
+        pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
+        masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)
         with torch.inference_mode():
             shown = annotated(masks, self.settings.condition)
             prompts: Tensor = self.network(query[None].to(self.device), pictures, shown).prompts
@@ -312,7 +314,7 @@ class VRPSAM(Prompter):
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool by SAM 1, as published."""
-        query, sam = squash(image, SIDE).to(self.device), self.sam()
+        query, sam = squash(image, self.settings.size).to(self.device), self.sam()
         with torch.inference_mode():
             low, _ = sam_logits(sam, sam_embedding(sam, query), self.tokens(supports, query))
             full = aligned(low[None, None], (image.shape[0], image.shape[1]))[0, 0]

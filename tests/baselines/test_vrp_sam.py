@@ -1,5 +1,6 @@
 """VRP-SAM against the recorded outputs of the published program."""
 
+import copy
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,18 @@ def test_shots_are_encoded_on_their_own(method: VRPSAM) -> None:
         together = method.network(batch.query, batch.supports, masks).prompts
         alone = [method.network(batch.query, batch.supports[:, k : k + 1], masks[:, k : k + 1]).prompts for k in (0, 1)]
     torch.testing.assert_close(together, torch.cat(alone, 1), rtol=1e-4, atol=1e-4)
+
+
+def test_pictures_of_the_size_that_is_set(tmp_path: Path, method: VRPSAM) -> None:
+    support, frame = saved(tmp_path, 1, parity.mask(1, 50, 30)), parity.image(9, 47, 61)
+    made = copy.copy(method)
+    made.settings = dataclasses.replace(method.settings, size=64)
+    seen = []
+    handle = method.network.register_forward_pre_hook(lambda module, given: seen.append([x.shape[-2:] for x in given]))
+    assert made.segment_image([support], frame).shape == (47, 61)
+    made.prompt([support], frame)
+    handle.remove()
+    assert seen == [[(64, 64)] * 3] * 2
 
 
 @pytest.mark.parametrize("condition", ["box", "point", "scribble"])

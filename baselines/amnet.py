@@ -16,18 +16,20 @@ from torch.nn import functional
 
 from baselines.hdmnet import (
     IGNORE,
-    WIDTH,
     Compared,
-    ConvNorm,
     HDMNet,
     HDMNetSettings,
     HDMNetTrainable,
     HDMNetwork,
+    something_else,
+)
+from baselines.mix_transformer import (
+    WIDTH,
+    ConvNorm,
     MatchBlock,
     MixTransformer,
-    _parse,
     map_of,
-    something_else,
+    parse_layers,
     tokens_of,
 )
 from icvos.models.prior import aligned, in_float32
@@ -64,13 +66,13 @@ class MiningTransformer(nn.Module):
         super().__init__()
         self.down_sample_layers = MixTransformer().down_sample_layers
         self.match_layers1 = nn.ModuleList(_level() for _ in range(3))
-        self.parse_layers = nn.ModuleList(_parse() for _ in range(3))
+        self.parse_layers = nn.ModuleList(parse_layers() for _ in range(3))
         self.cls = _head()
         self.match_layers_r1 = nn.ModuleList([_level()])
-        self.parse_layer_r1 = _parse()
+        self.parse_layer_r1 = parse_layers()
         self.cls_r1 = _head()
         self.match_layers_r2 = nn.ModuleList([_level()])
-        self.parse_layer_r2 = _parse()
+        self.parse_layer_r2 = parse_layers()
         self.cls_r2 = _head()
 
     encode = MixTransformer.encode

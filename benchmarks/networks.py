@@ -24,16 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.amnet import AMNetwork, MiningTransformer, first_guess
-from baselines.hdmnet import (
-    EncoderBlock,
-    HDMNetwork,
-    MatchBlock,
-    MixTransformer,
-    map_of,
-    nearest,
-    something_else,
-    tokens_of,
-)
+from baselines.hdmnet import HDMNetwork, something_else
+from baselines.mix_transformer import EncoderBlock, MatchBlock, MixTransformer, map_of, nearest, tokens_of
 from baselines.pfenet import PFENetwork
 from baselines.vrp_sam import PromptEncoder
 from icvos.models.backbones import build_backbone

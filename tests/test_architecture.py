@@ -1,6 +1,7 @@
 """Which room may know which, and what must run without torch."""
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -130,3 +131,8 @@ def test_method_that_needs_torch_says_so() -> None:
     code = BLOCK_TORCH.replace("main(sys.argv[1:])", "from icvos.method import load_method\nload_method('lite')")
     result = run_python(code)
     assert "pip install 'icvos[models]'" in result.stderr
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.stem)
+def test_benchmarks_are_importable(path: Path) -> None:
+    assert callable(importlib.import_module(f"benchmarks.{path.stem}").main)

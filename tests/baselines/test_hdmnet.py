@@ -14,11 +14,11 @@ from baselines.hdmnet import (
     HDMNetSettings,
     HDMNetTrainable,
     HDMNetwork,
-    MatchBlock,
     gram,
     hdmnet_losses,
     something_else,
 )
+from baselines.mix_transformer import MatchBlock
 from icvos.errors import IcvosError
 from icvos.masks import encode_binary
 from icvos.method import Support

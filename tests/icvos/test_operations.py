@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from baselines.amnet import AMNetwork, adversarial_losses
-from baselines.hdmnet import Attention, FeedForward, HDMNetwork
+from baselines.hdmnet import HDMNetwork
+from baselines.mix_transformer import Attention, FeedForward
 from baselines.pfenet import COCO_BINS, PASCAL_BINS, PFENetwork
 from baselines.vrp_sam import PromptEncoder
 from icvos.models.backbones import build_backbone

@@ -163,6 +163,7 @@ class ConvNorm(nn.Module):
 
 
 def parse_layers() -> nn.Sequential:
+    """The published layers that read a map, (B, 64, h, w) to the same."""
     middle = 4 * WIDTH
     return nn.Sequential(
         nn.Conv2d(WIDTH, middle, 1),

@@ -81,7 +81,7 @@ def method() -> PFENet:
     with pytest.MonkeyPatch.context() as patch, weights.random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
         made = PFENet(PFENetSettings(backbone="vgg16-bn", size=105, propagation="sam2-hiera-t", device="cpu"))
-        assert made.describe()["weights"][1]["name"] == "sam2-hiera-t"
+        assert made.propagator().loaded.name == "sam2-hiera-t"
         return made
 
 

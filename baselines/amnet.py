@@ -31,6 +31,7 @@ from baselines.mix_transformer import (
     map_of,
     parse_layers,
     tokens_of,
+    widened,
 )
 from icvos.models.prior import aligned, in_float32
 from icvos.models.stages import Staged
@@ -42,14 +43,7 @@ CALM = 11.0  # generator loss above which the adversary's weighty turn is left o
 
 
 def _head() -> nn.Sequential:
-    middle = 4 * WIDTH
-    return nn.Sequential(
-        nn.Conv2d(WIDTH, middle, 1),
-        nn.BatchNorm2d(middle),
-        nn.Conv2d(middle, middle, 3, padding=1),
-        nn.BatchNorm2d(middle),
-        nn.Conv2d(middle, 2, 1),
-    )
+    return nn.Sequential(*widened(2))
 
 
 def _level() -> nn.ModuleList:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.prompter import Prompter
+from baselines.prompter import Prompter, require_size
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models import weights
@@ -193,6 +193,7 @@ class BaseLearner(Prompter):
     def __init__(self, settings: BaseLearnerSettings | None = None) -> None:
         self.settings = settings or BaseLearnerSettings()
         chosen = self.settings
+        require_size(chosen.size)
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint:

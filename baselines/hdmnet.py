@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from baselines.base_learner import BaseNetwork, PyramidPooling, known_classes, load_base, vote
 from baselines.mix_transformer import WIDTH, Matched, Transformer, nearest
-from baselines.prompter import Prompter
+from baselines.prompter import Prompter, require_size
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models import weights
@@ -337,8 +337,7 @@ class HDMNet(Prompter):
     def __init__(self, settings: HDMNetSettings | None = None) -> None:
         self.settings = settings or self.Settings()
         chosen = self.settings
-        if chosen.size < 64:
-            raise IcvosError(f"setting size={chosen.size}: it must be 64 or more")
+        require_size(chosen.size)
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint and not chosen.base_checkpoint:

@@ -162,18 +162,21 @@ class ConvNorm(nn.Module):
         return functional.relu(self.bn(self.conv(x)))
 
 
-def parse_layers() -> nn.Sequential:
-    """The published layers that read a map, (B, 64, h, w) to the same."""
+def widened(outputs: int) -> list[nn.Module]:
+    """The published layers that read a map through four times its width, (B, 64, h, w) to (B, outputs, h, w)."""
     middle = 4 * WIDTH
-    return nn.Sequential(
+    return [
         nn.Conv2d(WIDTH, middle, 1),
         nn.BatchNorm2d(middle),
         nn.Conv2d(middle, middle, 3, padding=1),
         nn.BatchNorm2d(middle),
-        nn.Conv2d(middle, WIDTH, 1),
-        nn.BatchNorm2d(WIDTH),
-        nn.ReLU(),
-    )
+        nn.Conv2d(middle, outputs, 1),
+    ]
+
+
+def parse_layers() -> nn.Sequential:
+    """What follows a merge, (B, 64, h, w) to the same."""
+    return nn.Sequential(*widened(WIDTH), nn.BatchNorm2d(WIDTH), nn.ReLU())
 
 
 @dataclass(frozen=True, slots=True)

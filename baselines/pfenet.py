@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.prompter import Prompter
+from baselines.prompter import Prompter, require_size
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models import weights
@@ -225,6 +225,7 @@ class PFENet(Prompter):
     def __init__(self, settings: PFENetSettings | None = None) -> None:
         self.settings = settings or PFENetSettings()
         chosen = self.settings
+        require_size(chosen.size, 33)
         if chosen.size % 8 != 1:
             raise IcvosError(f"setting size={chosen.size}: PFENet needs 8 n + 1, like 473 or 641")
         self.device = pick_device(chosen.device)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.annotation import CONDITIONS, annotate
-from baselines.prompter import Prompter
+from baselines.prompter import Prompter, require_size
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models import weights
@@ -278,6 +278,7 @@ class VRPSAM(Prompter):
     def __init__(self, settings: VRPSettings | None = None) -> None:
         self.settings = settings or VRPSettings()
         chosen = self.settings
+        require_size(chosen.size)
         if chosen.condition not in CONDITIONS:
             raise IcvosError(f"setting condition={chosen.condition}: choose from {', '.join(CONDITIONS)}")
         self.device = pick_device(chosen.device)

@@ -10,7 +10,12 @@ import pytest
 import torch
 
 from baselines import prompter
+from baselines.base_learner import BaseLearner
+from baselines.hdmnet import HDMNet
+from baselines.pfenet import PFENet
 from baselines.prompter import Prompter
+from baselines.vrp_sam import VRPSAM
+from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.weights import Loaded
 
@@ -69,3 +74,10 @@ def test_videos_name_sam2(loadings: list[tuple[Any, ...]]) -> None:
     assert [part["name"] for part in found["weights"]] == ["own", "sam2"]
     assert found["dtype"] == "bfloat16"
     assert found["settings"]["hole_area"] == 0
+
+
+@pytest.mark.parametrize("method", [BaseLearner, HDMNet, PFENet, VRPSAM])
+@pytest.mark.parametrize("size", [0, -7, 25])
+def test_sizes_that_show_nothing(method: Any, size: int) -> None:
+    with pytest.raises(IcvosError, match=f"size={size}: it must be"):
+        method(method.Settings(size=size))

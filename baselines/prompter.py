@@ -12,6 +12,7 @@ from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.propagation import Resize, Sam2Propagator, load_propagator
 from icvos.models.weights import Loaded
 
+
 def require_size(size: int, least: int = 64) -> None:
     """Raise `IcvosError` for a side of pictures, in pixels, that leaves a network too little to see."""
     if size < least:

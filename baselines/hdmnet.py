@@ -337,7 +337,7 @@ class HDMNet(Prompter):
     def __init__(self, settings: HDMNetSettings | None = None) -> None:
         self.settings = settings or self.Settings()
         chosen = self.settings
-        require_size(chosen.size)
+        require_size(chosen.size, 64)
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint and not chosen.base_checkpoint:

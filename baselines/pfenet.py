@@ -225,7 +225,7 @@ class PFENet(Prompter):
     def __init__(self, settings: PFENetSettings | None = None) -> None:
         self.settings = settings or PFENetSettings()
         chosen = self.settings
-        require_size(chosen.size, 33)
+        require_size(chosen.size)
         if chosen.size % 8 != 1:
             raise IcvosError(f"setting size={chosen.size}: PFENet needs 8 n + 1, like 473 or 641")
         self.device = pick_device(chosen.device)

@@ -13,7 +13,7 @@ from icvos.models.propagation import Resize, Sam2Propagator, load_propagator
 from icvos.models.weights import Loaded
 
 
-def require_size(size: int, least: int = 64) -> None:
+def require_size(size: int, least: int = 32) -> None:
     """Raise `IcvosError` for a side of pictures, in pixels, that leaves a network too little to see."""
     if size < least:
         raise IcvosError(f"setting size={size}: it must be {least} or more")

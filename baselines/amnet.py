@@ -23,7 +23,7 @@ from baselines.hdmnet import (
     HDMNetwork,
     something_else,
 )
-from baselines.mix_transformer import (
+from baselines.parts.mix_transformer import (
     WIDTH,
     ConvNorm,
     MatchBlock,
@@ -33,9 +33,9 @@ from baselines.mix_transformer import (
     tokens_of,
     widened,
 )
+from icvos.models.backbones.stages import Staged
 from icvos.models.prior import aligned, in_float32
-from icvos.models.stages import Staged
-from icvos.trainable import EpisodeBatch
+from icvos.training.trainable import EpisodeBatch
 
 PARTS = 14
 DRAWN = 9  # parts whose maps are compared at a time
@@ -296,7 +296,7 @@ def diversity(maps: Tensor) -> Tensor:
 
 
 class AMNetTrainable(HDMNetTrainable):
-    """AMNet as it is trained: the network and the discriminators take turns (see `icvos.trainable.TakesTurns`)."""
+    """AMNet as it is trained: network and discriminators take turns (`icvos.training.trainable.TakesTurns`)."""
 
     network: AMNetwork
 

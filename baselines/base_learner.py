@@ -13,16 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.prompter import Prompter, require_size
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
-from icvos.models import weights
-from icvos.models.backbones import build_backbone, pick_device
-from icvos.models.prior import aligned, fit_mask, fit_picture, fresh_layers
-from icvos.models.propagation import DType
-from icvos.models.stages import STAGES, Staged
-from icvos.models.weights import Loaded, State
-from icvos.trainable import EpisodeBatch
+from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.stages import STAGES, Staged
+from icvos.models.device import pick_device
+from icvos.models.prior import aligned, fresh_layers
+from icvos.models.prompter import Prompter, require_size
+from icvos.models.sam.propagation import DType
+from icvos.models.squares import fit_mask, fit_picture
+from icvos.models.weights.load import Loaded, State, find_weights, load_weights, read_header
+from icvos.training.trainable import EpisodeBatch
 
 IGNORE = 255
 
@@ -93,13 +94,13 @@ def load_base(network: BaseNetwork, checkpoint: str) -> Loaded:
             )
         return state
 
-    return weights.load(network, checkpoint, convert)
+    return load_weights(network, checkpoint, convert)
 
 
 def known_classes(checkpoint: str) -> tuple[int, ...]:
     """The classes of a base learner that `icvos train` made, from 0, ascending; () where its file does not say."""
-    path = weights.find(checkpoint)
-    text = weights.header(path).get("classes", "") if path else ""
+    path = find_weights(checkpoint)
+    text = read_header(path).get("classes", "") if path else ""
     try:
         return tuple(int(kind) for kind in json.loads(text)) if text else ()
     except (ValueError, TypeError) as error:

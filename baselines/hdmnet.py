@@ -13,27 +13,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.base_learner import BaseNetwork, PyramidPooling, known_classes, load_base, vote
-from baselines.mix_transformer import WIDTH, Matched, Transformer, nearest
-from baselines.prompter import Prompter, require_size
+from baselines.parts.mix_transformer import WIDTH, Matched, Transformer, nearest
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
-from icvos.models import weights
-from icvos.models.backbones import build_backbone, pick_device
-from icvos.models.prior import (
-    EPSILON,
-    aligned,
-    fresh_layers,
-    in_float32,
-    masked_average,
-    prior,
-    squash,
-    squash_mask,
-)
-from icvos.models.propagation import DType
-from icvos.models.registry import random_weights
-from icvos.models.stages import STAGES, Staged
-from icvos.models.weights import Loaded
-from icvos.trainable import EpisodeBatch
+from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.stages import STAGES, Staged
+from icvos.models.device import pick_device
+from icvos.models.prior import EPSILON, aligned, fresh_layers, in_float32, masked_average, prior
+from icvos.models.prompter import Prompter, require_size
+from icvos.models.sam.propagation import DType
+from icvos.models.squares import squash, squash_mask
+from icvos.models.weights.load import Loaded, load_weights
+from icvos.models.weights.registry import random_weights
+from icvos.training.trainable import EpisodeBatch
 
 IGNORE = 255
 BaseLearner = Literal["leave-out", "fold", "none"]
@@ -345,7 +337,7 @@ class HDMNet(Prompter):
         with fresh_layers():
             self.network = self.make(body, chosen.base_classes, chosen.shots)
         if chosen.checkpoint:
-            self.loaded = weights.load(self.network, chosen.checkpoint)
+            self.loaded = load_weights(self.network, chosen.checkpoint)
         elif chosen.base_checkpoint:
             base = BaseNetwork(build_backbone(chosen.backbone, "whole"), chosen.base_classes)
             self.loaded = load_base(base, chosen.base_checkpoint)

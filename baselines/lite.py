@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from icvos.errors import IcvosError
+from icvos.files.storage import sha256
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.affinity import Affinity, AffinityPropagator, fuse_blocks
-from icvos.models.backbones import pick_device
-from icvos.models.lite0 import lite0, lite0_input, lite0_weights
-from icvos.storage import sha256
+from icvos.models.backbones.lite0 import lite0, lite0_input, lite0_weights
+from icvos.models.device import pick_device
 
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16

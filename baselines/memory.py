@@ -10,7 +10,7 @@ from typing import Any
 
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
-from icvos.models.propagation import DType, Resize, load_propagator
+from icvos.models.sam.propagation import DType, Resize, load_propagator
 
 
 @dataclass(frozen=True, slots=True)

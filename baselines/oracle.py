@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from icvos.errors import IcvosError
+from icvos.files.storage import sha256
 from icvos.method import Image, Mask, Prompt, Propagator, Support
 from icvos.models.affinity import Affinity, AffinityPropagator
-from icvos.models.backbones import pick_device
-from icvos.models.lite0 import lite0, lite0_weights
-from icvos.models.propagation import DType, Sam2Propagator, load_propagator
-from icvos.storage import sha256
+from icvos.models.backbones.lite0 import lite0, lite0_weights
+from icvos.models.device import pick_device
+from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.prompter import Prompter
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
-from icvos.models.backbones import pick_device
-from icvos.models.propagation import DType
-from icvos.models.sam import Embedded, Sam1, SamOnImages
-from icvos.models.sam2_images import load_sam_on_images
+from icvos.models.device import pick_device
+from icvos.models.prompter import Prompter
+from icvos.models.sam.propagation import DType
+from icvos.models.sam.sam1 import Embedded, Sam1, SamOnImages
+from icvos.models.sam.sam2_images import load_sam_on_images
 
 REMEMBERED_SUPPORTS = 16
 

@@ -12,24 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.prompter import Prompter, require_size
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
-from icvos.models import weights
-from icvos.models.backbones import build_backbone, pick_device
-from icvos.models.prior import (
-    aligned,
-    fit_mask,
-    fit_picture,
-    fresh_layers,
-    masked_average,
-    prior,
-    stretched,
-)
-from icvos.models.propagation import DType
-from icvos.models.stages import Staged
-from icvos.models.weights import Loaded
-from icvos.trainable import EpisodeBatch
+from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.stages import Staged
+from icvos.models.device import pick_device
+from icvos.models.prior import aligned, fresh_layers, masked_average, prior, stretched
+from icvos.models.prompter import Prompter, require_size
+from icvos.models.sam.propagation import DType
+from icvos.models.squares import fit_mask, fit_picture
+from icvos.models.weights.load import Loaded, load_weights
+from icvos.training.trainable import EpisodeBatch
 
 COCO_BINS = (1.0, 0.5, 0.25, 0.125)
 PASCAL_BINS = (60.0, 30.0, 15.0, 8.0)
@@ -235,7 +228,7 @@ class PFENet(Prompter):
         with fresh_layers():
             self.network = PFENetwork(body, chosen.bins)
         if chosen.checkpoint:
-            self.loaded = weights.load(self.network, chosen.checkpoint)
+            self.loaded = load_weights(self.network, chosen.checkpoint)
         self.network.eval().to(self.device)
 
     @staticmethod

@@ -13,27 +13,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.annotation import CONDITIONS, annotate
-from baselines.prompter import Prompter, require_size
+from baselines.parts.annotation import CONDITIONS, annotate
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
-from icvos.models import weights
-from icvos.models.backbones import build_backbone, pick_device
-from icvos.models.prior import (
-    aligned,
-    dice,
-    fresh_layers,
-    masked_average,
-    prior,
-    sine_positions,
-    squash,
-    squash_mask,
-)
-from icvos.models.propagation import DType
-from icvos.models.sam import Embedded, Sam1, load_sam
-from icvos.models.stages import Staged
-from icvos.models.weights import Loaded
-from icvos.trainable import EpisodeBatch
+from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.stages import Staged
+from icvos.models.device import pick_device
+from icvos.models.prior import aligned, dice, fresh_layers, masked_average, prior, sine_positions
+from icvos.models.prompter import Prompter, require_size
+from icvos.models.sam.propagation import DType
+from icvos.models.sam.sam1 import Embedded, Sam1, load_sam
+from icvos.models.squares import squash, squash_mask
+from icvos.models.weights.load import Loaded, load_weights
+from icvos.training.trainable import EpisodeBatch
 
 HEADS = 4
 
@@ -288,7 +280,7 @@ class VRPSAM(Prompter):
         with fresh_layers():
             self.network = PromptEncoder(body, chosen.queries)
         if chosen.checkpoint:
-            self.loaded = weights.load(self.network, chosen.checkpoint)
+            self.loaded = load_weights(self.network, chosen.checkpoint)
         self.network.eval().to(self.device)
         self._sam: Sam1 | None = None
 

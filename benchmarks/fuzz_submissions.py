@@ -27,12 +27,13 @@ from types import FrameType
 import numpy as np
 from PIL import Image
 
-from icvos.benchmark import Benchmark
 from icvos.errors import IcvosError
-from icvos.masks import encode_binary, encode_rle
+from icvos.files.masks import encode_binary
+from icvos.files.rle import encode_rle
 from icvos.protocol import NATIVE
-from icvos.repair import repair
-from icvos.validation import validate
+from icvos.tasks.video.benchmark import Benchmark
+from icvos.tasks.video.check import validate
+from icvos.tasks.video.repair import repair
 
 SIZE = (24, 33)
 FRAMES = 3

@@ -23,12 +23,12 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from icvos.categories import COCO as CLASSES
-from icvos.episodes import ImageBenchmark, Picture
-from icvos.preparation import MEAN_COLOUR
-from icvos.recipe import Recipe, read_recipe
-from icvos.train import load
-from icvos.trainable import EpisodeBatch
-from icvos.training_episodes import TrainingEpisodes
+from icvos.tasks.image.benchmark import ImageBenchmark, Picture
+from icvos.training.episodes import TrainingEpisodes
+from icvos.training.loop import load
+from icvos.training.recipe import Recipe, read_recipe
+from icvos.training.squares import MEAN_COLOUR
+from icvos.training.trainable import EpisodeBatch
 
 RECIPES = {"squash": "vrp-sam-coco-20i", "resize": "hdmnet-coco-20i", "crop": "pfenet-coco-20i"}
 MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from curation.rows import Row, write_rows
+from curation.video.rows import Row, write_rows
 from icvos.categories import category
-from icvos.masks import DAVIS_PALETTE
+from icvos.files.masks import DAVIS_PALETTE
 
 HEIGHT, WIDTH = 240, 426
 

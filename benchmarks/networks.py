@@ -25,13 +25,13 @@ from torch.nn import functional
 
 from baselines.amnet import AMNetwork, MiningTransformer, first_guess
 from baselines.hdmnet import HDMNetwork, something_else
-from baselines.mix_transformer import EncoderBlock, MatchBlock, MixTransformer, map_of, nearest, tokens_of
+from baselines.parts.mix_transformer import EncoderBlock, MatchBlock, MixTransformer, map_of, nearest, tokens_of
 from baselines.pfenet import PFENetwork
 from baselines.vrp_sam import PromptEncoder
-from icvos.models.backbones import build_backbone
+from icvos.inspection.operations import watched
+from icvos.models.backbones.build import build_backbone
 from icvos.models.prior import aligned, masked_average
-from icvos.models.weights import fill_randomly
-from icvos.operations import watched
+from icvos.models.weights.load import fill_randomly
 
 FROZEN = ("layer0", "layer1", "layer2", "layer3", "layer4", "ppm", "cls", "base_learnear")
 

@@ -39,9 +39,9 @@ def write_video(folder: Path, frames: int) -> None:
 
 
 def streaming(model: str, image_size: int) -> Any:
-    from icvos.models.propagation import Sam2Propagator
-    from icvos.models.sam2 import SAM2_MODELS, build_sam2, see_objects
-    from icvos.models.weights import Loaded, fill_randomly
+    from icvos.models.sam.propagation import Sam2Propagator
+    from icvos.models.sam.sam2 import SAM2_MODELS, build_sam2, see_objects
+    from icvos.models.weights.load import Loaded, fill_randomly
 
     network: Any = build_sam2(replace(SAM2_MODELS[model], image_size=image_size))
     fill_randomly(network)
@@ -90,7 +90,7 @@ def official(model: Any, video: Path, prompt: Any) -> Iterator[np.ndarray]:
 
 
 def streamed(propagator: Any, video: Path, prompt: Any) -> Iterator[np.ndarray]:
-    from icvos.masks import read_image
+    from icvos.files.images import read_image
 
     for number, path in enumerate(sorted(video.iterdir())):
         if number:
@@ -204,7 +204,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, help="where memory draws its curves, a PNG")
     given = parser.parse_args()
     if given.what == "equality":
-        from icvos.models.sam2 import SAM2_MODELS
+        from icvos.models.sam.sam2 import SAM2_MODELS
 
         equality(given.models or list(SAM2_MODELS), given.image_size or 128, (given.frames or [20])[0])
         return

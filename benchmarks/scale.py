@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from icvos.masks import write_binary
+from icvos.files.masks import write_binary
 
 CLIPS = 437
 POOL = 2000

@@ -34,14 +34,13 @@ from vos_benchmark.benchmark import VideoEvaluator
 from vos_benchmark.evaluator import Evaluator
 from zlib_ng import zlib_ng
 
-from icvos.benchmark import Benchmark
-from icvos.masks import DAVIS_PALETTE, encode_binary, read_binary, resize_nearest
-from icvos.metrics import count
-from icvos.metrics.bits import warm
-from icvos.png import parse
+from icvos.files.masks import DAVIS_PALETTE, encode_binary, read_binary, resize_nearest
+from icvos.files.png import parse
+from icvos.files.storage import link_or_copy
+from icvos.metrics import count, warm
 from icvos.protocol import NATIVE, PAPER, Protocol
-from icvos.score import score
-from icvos.storage import link_or_copy
+from icvos.tasks.video.benchmark import Benchmark
+from icvos.tasks.video.score import score
 
 Pair = tuple[np.ndarray, np.ndarray]
 Peer = Callable[[Pair], tuple[float, float]]
@@ -259,7 +258,7 @@ def first_run_seconds() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"NUMBA_CACHE_DIR": cache}
         program = (
-            "import time; from icvos.metrics.bits import warm; "
+            "import time; from icvos.metrics import warm; "
             "start = time.process_time(); warm(); print(time.process_time() - start)"
         )
         runs = [

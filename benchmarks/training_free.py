@@ -16,8 +16,8 @@ import torch
 from baselines.matcher.matching import SIDE, match, target_patches, unit_features
 from baselines.matcher.merging import Merging, choose, measure, pool
 from baselines.persam import combine, dice_loss, fit_weights, focal_loss
-from icvos.models.sam import Embedded, Encoder, Sam1, build_sam
-from icvos.models.weights import Loaded, fill_randomly
+from icvos.models.sam.sam1 import Embedded, Encoder, Sam1, build_sam
+from icvos.models.weights.load import Loaded, fill_randomly
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:

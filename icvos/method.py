@@ -15,7 +15,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from icvos.errors import IcvosError
-from icvos.masks import read_binary, read_image
+from icvos.files.images import read_image
+from icvos.files.masks import read_binary
 from icvos.settings import fill
 
 Image = np.ndarray  # (H, W, 3) uint8 RGB in [0, 255]
@@ -123,7 +124,7 @@ class Needs(Protocol):
     """A method's class (not an object of it) that can say which checkpoints it loads, without loading them."""
 
     def needs(self, settings: Any) -> tuple[str, ...]:
-        """Names of the registry of checkpoints, `icvos.models.registry`, for a ``Settings`` object; a static method."""
+        """Names in `icvos.models.weights.registry` for a ``Settings`` object; a static method."""
         ...
 
 

@@ -5,7 +5,7 @@ A result file is JSON::
     {"format": 1, "name": "my method", "revision": "1", "notes": "", "added": "2026-01-31T12:00:00+00:00",
      "benchmark": {"clips": 437}, "scores": {...}}
 
-``scores`` is what `icvos.score` writes, or `icvos.score_images`, and has the record of how the predictions were made.
+``scores`` is what `icvos score` writes, and has the record of how the predictions were made.
 """
 
 import json
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from icvos.errors import IcvosError
-from icvos.record import made_with_random_weights
-from icvos.storage import read_json
+from icvos.files.storage import read_json
+from icvos.tasks.runs import made_with_random_weights
 from leaderboard.checks import as_count, as_finite, broken
 from leaderboard.image_scores import check_image_scores
 from leaderboard.video_scores import check_video_scores

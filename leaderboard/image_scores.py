@@ -1,6 +1,6 @@
 """The check that the scores of a run on images must pass before a table believes them.
 
-`icvos.score_images` lays them out. Its means are computed again: of a fold its classes', over all its folds'.
+`icvos.tasks.image.score` lays them out. Its means are computed again: of a fold its classes', over all its folds'.
 """
 
 import re

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
-from icvos.storage import write_json
+from icvos.files.storage import write_json
 from leaderboard.entry import FORMAT, Entry, check_name, check_plain, check_scores, read_entry, refuse_random
 
 

@@ -12,10 +12,10 @@ from leaderboard.entry import check_name, refuse_random
 from leaderboard.store import Board
 
 if TYPE_CHECKING:
-    from icvos.benchmark import Benchmark
-    from icvos.episodes import ImageBenchmark
-    from icvos.predictions import Fault
+    from icvos.errors import Fault
     from icvos.protocol import Protocol
+    from icvos.tasks.image.benchmark import ImageBenchmark
+    from icvos.tasks.video.benchmark import Benchmark
 
 
 class SubmissionError(IcvosError):
@@ -63,11 +63,11 @@ class _Task:
 
 
 def _task(benchmark: "Benchmark | ImageBenchmark", protocol: "Protocol") -> _Task:
-    from icvos.episodes import ImageBenchmark
+    from icvos.tasks.image.benchmark import ImageBenchmark
 
     if isinstance(benchmark, ImageBenchmark):
-        from icvos.score_images import score_images
-        from icvos.validation_images import check_images, fold_names
+        from icvos.tasks.image.check import check_images, fold_names
+        from icvos.tasks.image.score import score_images
 
         return _Task(
             fold_names(benchmark),
@@ -75,8 +75,8 @@ def _task(benchmark: "Benchmark | ImageBenchmark", protocol: "Protocol") -> _Tas
             partial(check_images, benchmark),
             partial(score_images, benchmark, protocol=protocol),
         )
-    from icvos.score import score
-    from icvos.validation import check
+    from icvos.tasks.video.check import check
+    from icvos.tasks.video.score import score
 
     videos = {video.name for video in benchmark.videos}
     return _Task(
@@ -96,7 +96,7 @@ def checked_folder(
 
     Raises `SubmissionError`, with every fault of every draw or fold, if one of them is an error.
     """
-    from icvos.archive import ArchiveError, relocate, submission_folder
+    from icvos.tasks.archive import ArchiveError, relocate, submission_folder
 
     task = _task(benchmark, protocol)
     try:
@@ -136,7 +136,7 @@ def submit(
     scored where the check finds an error, and `IcvosError` where the board already holds other figures under that name
     and revision.
     """
-    from icvos.predictions import read_record
+    from icvos.files.untrusted import read_record
 
     check_name(name, "name")
     check_name(revision, "revision")

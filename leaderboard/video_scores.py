@@ -1,4 +1,4 @@
-"""The check that the scores of a run on videos must pass before a table believes them; `icvos.score` lays them out.
+"""The check that the scores of a run on videos must pass before a table believes them.
 
 What an analysis is made of, and the analysis itself, may be absent.
 """
@@ -45,7 +45,7 @@ def check_video_scores(scores: dict[str, Any], path: Path) -> None:
 
 
 def _check_analysis(analysis: Any, path: Path) -> None:
-    """The groups of `icvos.analysis`, any of which may be absent."""
+    """The groups of `icvos.tasks.video.analysis`, any of which may be absent."""
     if not isinstance(analysis, dict):
         raise broken(path, "analysis is not an object")
     groups = {f"analysis.{key}": analysis.get(key) for key in ("disappearance", "reappearance")}
@@ -67,7 +67,7 @@ def _check_analysis(analysis: Any, path: Path) -> None:
 
 
 def _check_facts(clip: dict[str, Any], where: str, path: Path) -> None:
-    """What `icvos.analysis` is made of; null where a clip has no such thing, absent in results without it."""
+    """What an analysis is made of; null where a clip has no such thing, absent in results without it."""
     for key in ("frames", "instances"):
         if clip.get(key) is not None and as_count(clip[key]) is None:
             raise broken(path, f"{where}.{key} is not a count")

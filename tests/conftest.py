@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from icvos.benchmark import Benchmark
 from icvos.cli import main
+from icvos.tasks.video.benchmark import Benchmark
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.icvos.test_score_images import write_run
-from tests.icvos.tiny_episodes import write_images
+from tests import ROOT
+from tests.icvos.tasks.image.test_score import write_run
+from tests.icvos.tasks.image.tiny_episodes import write_images
 
-ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("icvos", "curation", "baselines", "dcsam", "leaderboard")
 MAY_IMPORT = {
     "icvos": {"icvos"},

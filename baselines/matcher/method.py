@@ -18,14 +18,15 @@ from baselines.matcher.matching import SIDE, Match, match, square_mask, target_p
 from baselines.matcher.merging import Merging, choose, measure
 from baselines.matcher.proposals import Filter, Proposals, grid_points, joined, propose, suppress
 from baselines.matcher.sampling import centres, prompts
-from baselines.prompter import Prompter
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
-from icvos.models.backbones import pick_device
-from icvos.models.dinov2 import load_dinov2
-from icvos.models.propagation import IMAGENET_MEAN, IMAGENET_STD, DType
-from icvos.models.sam2_images import load_sam_on_images
-from icvos.models.weights import Loaded
+from icvos.models.backbones.dinov2 import load_dinov2
+from icvos.models.device import pick_device
+from icvos.models.prompter import Prompter
+from icvos.models.sam.propagation import DType
+from icvos.models.sam.sam2_images import load_sam_on_images
+from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
+from icvos.models.weights.load import Loaded
 
 REMEMBERED_SUPPORTS = 64
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from baselines.matcher.matching import SIDE
-from icvos.models.sam import Embedded, SamOnImages
+from icvos.models.sam.sam1 import Embedded, SamOnImages
 
 BATCH = 64
 OFFSET = 1.0  # of the logits between which a mask is called stable

@@ -16,12 +16,14 @@ from typing import Any, Literal
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from curation.outlines import area, painted, tidy
 from curation.sources.layout import find_root, has_coco_annotations, only_one, some_of
+from curation.sources.outlines import area, painted, tidy
 from icvos.categories import BY_CATEGORY_ID, category
 from icvos.errors import IcvosError
-from icvos.masks import compress_rle, decode_rle, read_ids, rle_runs, whole_image_size
-from icvos.storage import read_json
+from icvos.files.images import whole_image_size
+from icvos.files.masks import read_ids
+from icvos.files.rle import compress_rle, decode_rle, rle_runs
+from icvos.files.storage import read_json
 
 Rule = Literal["union", "painted"]
 FARTHEST = 4  # in longer sides of the image: how far out a polygon may reach before it is taken for damage
@@ -124,7 +126,7 @@ class Coco:
         return size
 
     def outlines(self, image: CocoImage, rule: Rule = "union") -> dict[int, np.ndarray]:
-        """The run lengths of every class that is in ``image`` (`curation.outlines`), without opening the image."""
+        """The run lengths of every class in ``image`` (`curation.sources.outlines`), without opening it."""
         instances = self._instances.get(image.id, [])
         if rule == "painted":  # what is of one class and painted in a row is united at once
             return painted((kind, self._runs(image, same)) for kind, same in groupby(instances, key=_class_of))

@@ -10,9 +10,9 @@ from typing import Literal
 
 from curation.sources.layout import RESOLUTIONS, find_root, only_one, read_folders
 from curation.sources.video import STRICT, ReadOptions, SourceDataset
-from icvos.benchmark import visible_folders
 from icvos.errors import IcvosError
-from icvos.storage import read_json
+from icvos.files.listing import visible_folders
+from icvos.files.storage import read_json
 
 Annotations = Literal["semi-supervised", "unsupervised"]
 MASK_FOLDERS: dict[str, str] = {"semi-supervised": "Annotations", "unsupervised": "Annotations_unsupervised"}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.sources.video import ReadOptions, SourceVideo, list_video
-from icvos.benchmark import visible_folders
 from icvos.errors import IcvosError
+from icvos.files.listing import visible_folders
 
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid", "eval"), "test": ("test",)}

@@ -21,7 +21,7 @@ import numpy as np
 
 from curation.sources.layout import find_root, some_of
 from icvos.errors import IcvosError
-from icvos.masks import read_ids
+from icvos.files.masks import read_ids
 
 EXPECTED = "JPEGImages/, ImageSets/Segmentation/ and SegmentationClass/ or SegmentationClassAug/"
 AUGMENTED = ("trainaug", "train_aug")  # names of one list

@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from icvos.benchmark import frames_by_number
 from icvos.errors import IcvosError
-from icvos.masks import image_header, read_ids, resize_nearest, whole_image_size
-from icvos.storage import read_json
+from icvos.files.images import image_header, whole_image_size
+from icvos.files.listing import frames_by_number
+from icvos.files.masks import read_ids, resize_nearest
+from icvos.files.storage import read_json
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG", ".png")
 MASK_SUFFIXES = (".png", ".PNG")
@@ -29,7 +30,7 @@ class ReadOptions:
 
     Args:
         missing_masks: A frame without a mask file is an error, is read as empty, or is left out of the video.
-        resize: Resize a mask of another size than its frame, by `icvos.masks.resize_nearest`; else it is an error.
+        resize: Resize a mask of another size than its frame, by `icvos.files.masks.resize_nearest`; else an error.
         natural_sort: Accept frame names that are no numbers, in natural order; else they are an error.
     """
 

@@ -33,10 +33,10 @@ def report(scores: Path, ceiling: Path | None, name: str | None, out: Path | Non
     and when it is back, and in the first frame (the prompt) against the frames after it (the propagation). Of a run on
     images, every fold and class.
     """
-    from icvos.analysis import analyse
-    from icvos.comparison import require_comparable
     from icvos.errors import IcvosError
-    from icvos.storage import write_json
+    from icvos.files.storage import write_json
+    from icvos.tasks.video.analysis import analyse
+    from icvos.tasks.video.comparison import require_comparable
 
     own = _result(scores, name)
     if own.task == "image":
@@ -68,9 +68,9 @@ def diff(a: Path, b: Path, name: str | None, most: int, out: Path | None) -> Non
 
     A and B are scores files or run folders of one protocol and one build of the benchmark.
     """
-    from icvos.comparison import compare
     from icvos.errors import IcvosError
-    from icvos.storage import write_json
+    from icvos.files.storage import write_json
+    from icvos.tasks.video.comparison import compare
 
     entries = _result(a, name), _result(b, name)
     for entry in entries:
@@ -122,8 +122,8 @@ def _result(path: Path, name: str | None) -> Any:
 
 def _analysable_clips(entry: Any) -> Mapping[str, Any]:
     """The clips of a result, each with all that an analysis needs."""
-    from icvos.analysis import FACTS
     from icvos.errors import IcvosError
+    from icvos.tasks.video.analysis import FACTS
 
     clips: Mapping[str, Any] = entry.scores.get("clips", {})
     if not clips or not all(clip.get("frames") and clip.keys() >= set(FACTS) for clip in clips.values()):

@@ -18,7 +18,7 @@ def curate() -> None:
 @click.option("--out", type=FOLDER, required=True, help="The curation file to write (CSV).")
 def candidates(out: Path, **given: Any) -> None:
     """Write a file to fill in: one row for every video that has no row, with its object ids and no class."""
-    from curation.rows import Row, shipped_rows, write_rows
+    from curation.video.rows import Row, shipped_rows, write_rows
 
     _refuse_existing(out)
     known = {(row.source, row.video) for row in shipped_rows()}
@@ -40,11 +40,11 @@ def candidates(out: Path, **given: Any) -> None:
 @click.option("--out", type=FOLDER, required=True, help="The curation file to write (CSV).")
 def recover(out: Path, published: Path, **given: Any) -> None:
     """Recover the rows from a copy of the published benchmark by matching its masks with the sources' objects."""
-    from curation.recover import recover as match
-    from curation.rows import write_rows
-    from icvos.benchmark import Benchmark
+    from curation.video.recover import recover as match
+    from curation.video.rows import write_rows
+    from icvos.commands.progress import bar
     from icvos.errors import IcvosError
-    from icvos.progress import bar
+    from icvos.tasks.video.benchmark import Benchmark
 
     _refuse_existing(out)
     benchmark = Benchmark.open(published)

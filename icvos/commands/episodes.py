@@ -43,9 +43,9 @@ def episodes(name: str, out: Path, workers: int, check: bool, **given: Any) -> N
 
     coco-20i and all-coco are made of COCO, pascal-5i and coco-to-pascal of PASCAL VOC 2012.
     """
-    from curation.episodes import build
-    from icvos.episodes import ImageBenchmark
-    from icvos.progress import bar
+    from curation.image.build import build
+    from icvos.commands.progress import bar
+    from icvos.tasks.image.benchmark import ImageBenchmark
 
     if check:
         return _check(name, out)
@@ -65,7 +65,7 @@ def episodes(name: str, out: Path, workers: int, check: bool, **given: Any) -> N
 
 def _plan(name: Any, given: dict[str, Any]) -> Any:
     """What to build, from the command's options; refuses those of another data set."""
-    from curation.episode_plan import EpisodeOptions, Splits, plan_coco, plan_pascal
+    from curation.image.plan import EpisodeOptions, Splits, plan_coco, plan_pascal
     from icvos.errors import IcvosError
 
     source, other = ("coco", ("voc", "sbd")) if name in OF_COCO else ("voc", ("coco", "year"))
@@ -84,9 +84,9 @@ def _plan(name: Any, given: dict[str, Any]) -> Any:
 
 
 def _check(name: str, out: Path) -> None:
-    from curation.episode_check import check
-    from icvos.episodes import ImageBenchmark
+    from curation.image.check import check
     from icvos.errors import IcvosError
+    from icvos.tasks.image.benchmark import ImageBenchmark
 
     benchmark = ImageBenchmark.open(out)
     if benchmark.name != name:
@@ -101,8 +101,8 @@ def _check(name: str, out: Path) -> None:
 
 def show_image_benchmark(benchmark: Any) -> None:
     """A table of the folds, with the counts of the published lists beside them, and the digest."""
-    from curation.episode_check import fold_counts
-    from icvos.commands.tables import listing, show
+    from curation.image.check import fold_counts
+    from icvos.commands.printing import listing, show
 
     def beside(own: int, published: int | None) -> str:
         return f"{own:,}" + (f" / {published:,}" if published else "")

@@ -49,8 +49,8 @@ RANDOM_WEIGHTS = click.option(
 @click.command()
 def methods() -> None:
     """List the installed methods: what each needs, and whether it is there."""
-    from icvos.commands.tables import listing, show
-    from icvos.requirements import requirements
+    from icvos.commands.printing import listing, show
+    from icvos.inspection.requirements import requirements
 
     table = listing("method", "where", "needs", "state")
     for found in requirements():
@@ -91,9 +91,9 @@ def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
     On image benchmarks (COCO-20i and its like) {fold} in a setting is the fold's number, for a checkpoint of each.
     """
     from icvos.commands.images import evaluate_images, refuse_foreign
-    from icvos.episodes import is_image_benchmark
     from icvos.errors import IcvosError
-    from icvos.models.registry import random_weights_allowed
+    from icvos.models.weights.registry import random_weights_allowed
+    from icvos.tasks.image.benchmark import is_image_benchmark
 
     if given["shots"] < 1:
         raise IcvosError("--shots must be 1 or more")
@@ -105,10 +105,10 @@ def evaluate(name: str, benchmark: Path, out: Path, **given: Any) -> None:
 
 
 def _evaluate_videos(name: str, benchmark: Path, out: Path, given: dict[str, Any]) -> None:
-    from icvos.benchmark import Benchmark
-    from icvos.predict import VideoRunOptions, run
-    from icvos.progress import bar
+    from icvos.commands.progress import bar
     from icvos.protocol import protocol
+    from icvos.tasks.video.benchmark import Benchmark
+    from icvos.tasks.video.predict import VideoRunOptions, run
 
     opened = Benchmark.open(benchmark)
     chosen = tuple(protocol(key) for key in given["protocols"])
@@ -132,9 +132,9 @@ def score_run(
     benchmark: Any, run: Path, protocols: Any, *, clips: Any, folders: tuple[Path, ...] | None = None, workers: int = 1
 ) -> None:
     """Score a run under each protocol, write ``scores.json`` or ``scores-<protocol>.json``, and print the figures."""
-    from icvos.progress import bar
-    from icvos.score import score
-    from icvos.storage import write_json
+    from icvos.commands.progress import bar
+    from icvos.files.storage import write_json
+    from icvos.tasks.video.score import score
 
     for protocol in protocols:
         with bar(f"score {protocol.id}", len(clips)) as update:
@@ -160,7 +160,7 @@ def scores_name(protocol_id: str) -> str:
 
 def print_scores(scores: dict[str, Any], path: Path) -> None:
     """The overall figures of a result in a line, below a warning where they mean nothing."""
-    from icvos.record import made_with_random_weights
+    from icvos.tasks.runs import made_with_random_weights
 
     overall = scores["overall"]
     if made_with_random_weights(scores["run"]):
@@ -188,17 +188,16 @@ def names(text: str) -> tuple[str, ...]:
 @RANDOM_WEIGHTS
 def predict(supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, out: Path, **given: Any) -> None:
     """Segment your own video from your own picture and mask."""
-    from icvos.animation import write_animation
+    from icvos.commands.progress import bar
+    from icvos.drawing.animation import write_animation
+    from icvos.drawing.overlays import overlay
     from icvos.errors import IcvosError
-    from icvos.masks import read_binary
+    from icvos.files.frames import open_frames
+    from icvos.files.masks import read_binary
     from icvos.method import load_method
-    from icvos.models.registry import random_weights_allowed
-    from icvos.predict import predict_video, support_of_files
-    from icvos.progress import bar
-    from icvos.record import made_with_random_weights
-    from icvos.render import overlay
-    from icvos.runs import described
-    from icvos.video import open_frames
+    from icvos.models.weights.registry import random_weights_allowed
+    from icvos.own_video import predict_video, support_of_files
+    from icvos.tasks.runs import described, made_with_random_weights
 
     if len(supports) != len(masks):
         raise IcvosError(f"{len(supports)} --support and {len(masks)} --mask; give one mask for every picture")

@@ -9,9 +9,9 @@ import click
 if TYPE_CHECKING:
     import numpy as np
 
-    from icvos.episodes import Episode, ImageBenchmark
-    from icvos.predictions import Fault
+    from icvos.errors import Fault
     from icvos.protocol import Protocol
+    from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 
 SHEET_EPISODES = 8
 
@@ -31,10 +31,10 @@ def refuse_foreign(given: dict[str, Any], foreign: tuple[str, ...], benchmark: P
 def evaluate_images(name: str, benchmark: Path, out: Path, given: dict[str, Any]) -> None:
     """`icvos eval` on a benchmark of images."""
     from icvos.commands.evaluate import parse_numbers
-    from icvos.episodes import ImageBenchmark
-    from icvos.predict_images import ImageRunOptions, run_images
-    from icvos.progress import bar
+    from icvos.commands.progress import bar
     from icvos.protocol import protocol
+    from icvos.tasks.image.benchmark import ImageBenchmark
+    from icvos.tasks.image.predict import ImageRunOptions, run_images
 
     opened = ImageBenchmark.open(benchmark)
     chosen = tuple(protocol(key) for key in given["protocols"])
@@ -54,9 +54,9 @@ def evaluate_images(name: str, benchmark: Path, out: Path, given: dict[str, Any]
 def score_run(benchmark: Any, run: Path, protocols: Any, workers: int = 1, out: Path | None = None) -> None:
     """Score a run on images under each protocol, write its scores (``out`` or in the run), and print the figures."""
     from icvos.commands.evaluate import scores_name
-    from icvos.progress import bar
-    from icvos.score_images import score_images
-    from icvos.storage import write_json
+    from icvos.commands.progress import bar
+    from icvos.files.storage import write_json
+    from icvos.tasks.image.score import score_images
 
     for protocol in protocols:
         with bar(f"score {protocol.id}", None) as update:
@@ -71,7 +71,7 @@ def score_run(benchmark: Any, run: Path, protocols: Any, workers: int = 1, out: 
 
 def print_scores(scores: dict[str, Any], path: Path) -> None:
     """The figures of a result on images, a line for each fold and one for their mean, below a warning as above."""
-    from icvos.record import made_with_random_weights
+    from icvos.tasks.runs import made_with_random_weights
 
     overall, folds = scores["overall"], scores["folds"]
     if any(made_with_random_weights(fold["run"]) for fold in folds.values()):
@@ -100,10 +100,10 @@ def _without(names: list[str]) -> str:
 
 def score_submission(predictions: Path, benchmark: Path, protocol: "Protocol", out: Path | None, workers: int) -> None:
     """`icvos score` of a run on images, or of a zip file of one."""
-    from icvos.archive import submission_folder
     from icvos.commands.evaluate import scores_name
-    from icvos.episodes import ImageBenchmark
-    from icvos.validation_images import fold_names
+    from icvos.tasks.archive import submission_folder
+    from icvos.tasks.image.benchmark import ImageBenchmark
+    from icvos.tasks.image.check import fold_names
 
     opened = ImageBenchmark.open(benchmark)
     beside = predictions.with_name(f"{predictions.stem}-{scores_name(protocol.id)}")
@@ -114,9 +114,9 @@ def score_submission(predictions: Path, benchmark: Path, protocol: "Protocol", o
 
 def find_faults(predictions: Path, benchmark: Path) -> "list[Fault]":
     """`icvos validate` of a run on images, or of a zip file of one."""
-    from icvos.episodes import ImageBenchmark
-    from icvos.progress import bar
-    from icvos.validation_images import validate_images
+    from icvos.commands.progress import bar
+    from icvos.tasks.image.benchmark import ImageBenchmark
+    from icvos.tasks.image.check import validate_images
 
     opened = ImageBenchmark.open(benchmark)
     with bar("validate", len(opened.folds)) as update:
@@ -130,9 +130,9 @@ def episode_rows(
 
     ``chosen`` are episodes, ``<fold>/<episode>``; none: `SHEET_EPISODES` of each fold, evenly chosen.
     """
-    from icvos.episode_masks import fold_folders
-    from icvos.episodes import ImageBenchmark
-    from icvos.panels import evenly
+    from icvos.drawing.panels import evenly
+    from icvos.tasks.image.benchmark import ImageBenchmark
+    from icvos.tasks.runs import fold_folders
 
     opened = ImageBenchmark.open(benchmark)
     folders = fold_folders(predictions) if predictions else {}
@@ -168,15 +168,15 @@ def _picked(chosen: Iterable[str], benchmark: "ImageBenchmark") -> dict[int, lis
 
 def _shots(benchmark: "ImageBenchmark", fold: int, folders: dict[int, Path]) -> int:
     """As many supports as the predictions were made with, else one."""
-    from icvos.predictions import read_record
-    from icvos.runs import RECORD
-    from icvos.score_images import fold_shots
+    from icvos.files.untrusted import read_record
+    from icvos.tasks.image.score import fold_shots
+    from icvos.tasks.runs import RECORD
 
     return fold_shots(benchmark, fold, read_record(folders[fold] / RECORD), folders[fold]) if fold in folders else 1
 
 
 def _masks(folders: dict[int, Path], fold: int, episodes: "tuple[Episode, ...]") -> dict[int, Any]:
-    from icvos.episode_masks import EPISODES, right_answers
+    from icvos.tasks.image.predictions import EPISODES, right_answers
 
     if fold not in folders:
         return {}
@@ -187,7 +187,7 @@ def _rows(
     benchmark: "ImageBenchmark", episodes: "list[Episode]", answers: dict[int, Any], errors: bool, height_px: int
 ) -> "Iterator[np.ndarray]":
     """Of each episode: its supports, the query with the true mask, and with the predicted one where there is one."""
-    from icvos.render import render_frames
+    from icvos.drawing.overlays import render_frames
 
     for episode in episodes:
         name, answer = f"{episode.fold}/{episode.index}", answers.get(episode.index)

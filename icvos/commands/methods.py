@@ -28,9 +28,9 @@ def check(context: click.Context, name: str, pairs: tuple[str, ...], frames: int
     import tempfile
     from pathlib import Path
 
+    from icvos.inspection.promises import Check, check_method
     from icvos.method import find_method, load_method
-    from icvos.method_check import Check, check_method
-    from icvos.models.registry import random_weights_allowed
+    from icvos.models.weights.registry import random_weights_allowed
 
     def report(check: Check) -> None:
         if not as_json:

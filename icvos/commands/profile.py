@@ -32,10 +32,10 @@ def profile(name: str, pairs: tuple[str, ...], **given: Any) -> None:
     import tempfile
     from pathlib import Path
 
+    from icvos.inspection.cost import profile as measure
+    from icvos.inspection.trial import make_trial
     from icvos.method import load_method
-    from icvos.models.registry import random_weights_allowed
-    from icvos.profiling import profile as measure
-    from icvos.trial import make_trial
+    from icvos.models.weights.registry import random_weights_allowed
 
     size = parse_size(given["size"])
     with (

@@ -40,11 +40,11 @@ def render(
     With --predictions, predictions are shown beside the truth. A clip's first support is shown at its left. Of a
     benchmark of images, some episodes of each fold as a contact sheet.
     """
-    from icvos.benchmark import Benchmark
     from icvos.commands.images import episode_rows
-    from icvos.episodes import is_image_benchmark
+    from icvos.commands.progress import bar
     from icvos.errors import IcvosError
-    from icvos.progress import bar
+    from icvos.tasks.image.benchmark import is_image_benchmark
+    from icvos.tasks.video.benchmark import Benchmark
 
     errors, every, height = given.pop("errors"), given.pop("every"), given.pop("height")
     streams: dict[str, Any]
@@ -73,8 +73,9 @@ def _clip_streams(
     benchmark: Any, folder: Path | None, chosen: tuple[str, ...], drawing: dict[str, Any]
 ) -> dict[str, Any]:
     """File name -> stream of images, for every chosen clip."""
-    from icvos.predictions import Predictions, draw_folders
-    from icvos.render import render_clip
+    from icvos.tasks.runs import draw_folders
+    from icvos.tasks.video.predictions import Predictions
+    from icvos.tasks.video.sheet import render_clip
 
     predictions = Predictions.open(draw_folders(folder)[0]) if folder else None
     streams = {}
@@ -105,8 +106,8 @@ def _source_streams(datasets: Any, chosen: tuple[str, ...], every: int, height: 
 
 def _source_images(video: Any, every: int, height: int) -> Any:
     """The frames of one source video with the objects of its annotation."""
-    from icvos.masks import read_image
-    from icvos.render import render_frames
+    from icvos.drawing.overlays import render_frames
+    from icvos.files.images import read_image
 
     for position, (path, ids) in enumerate(zip(video.frames, video.iter_ids(), strict=True)):
         if position % every == 0:
@@ -116,15 +117,15 @@ def _source_images(video: Any, every: int, height: int) -> Any:
 
 def _write_images(path: Path, images: Any, kind: str, height: int, rows: bool) -> None:
     """One animation or contact sheet of a stream of images, which are whole rows of a sheet, or some frames for it."""
-    from icvos.animation import write_animation
+    from icvos.drawing.animation import write_animation
 
     if kind != "sheet":
         write_animation(path.with_name(f"{path.name}.{kind}"), images)
         return
     from PIL import Image
 
-    from icvos.panels import contact_sheet, stacked
-    from icvos.storage import write_bytes
+    from icvos.drawing.panels import contact_sheet, stacked
+    from icvos.files.storage import write_bytes
 
     if rows:
         sheet = stacked(list(images), gap_px=10)

@@ -39,9 +39,9 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
     or the frames of one video, multi-object (ids) or binary.
     """
     from icvos.commands.images import refuse_foreign, score_submission
-    from icvos.episodes import is_image_benchmark
     from icvos.errors import IcvosError
     from icvos.protocol import protocol
+    from icvos.tasks.image.benchmark import is_image_benchmark
 
     if (truth is None) == (benchmark is None):
         raise IcvosError("give exactly one of GT, a folder of true masks, and --benchmark")
@@ -60,9 +60,9 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
 
 
 def _score_folders(predictions: Path, truth: Path, **given: Any) -> None:
-    from icvos.folders import score_folders, write_frames_csv
-    from icvos.progress import bar
-    from icvos.storage import write_json
+    from icvos.commands.progress import bar
+    from icvos.files.storage import write_json
+    from icvos.vos.folders import score_folders, write_frames_csv
 
     with bar("score") as update:
         scores = score_folders(
@@ -96,14 +96,14 @@ def _video_list(text: str) -> tuple[str, ...]:
 
 
 def _score_benchmark(predictions: Path, benchmark: Path, **given: Any) -> None:
-    from icvos.archive import submission_folder
-    from icvos.benchmark import Benchmark
     from icvos.commands.evaluate import names
-    from icvos.progress import bar
+    from icvos.commands.progress import bar
+    from icvos.files.storage import write_json
     from icvos.protocol import protocol
-    from icvos.score import score as run_score
-    from icvos.score import write_frames_csv
-    from icvos.storage import write_json
+    from icvos.tasks.archive import submission_folder
+    from icvos.tasks.video.benchmark import Benchmark
+    from icvos.tasks.video.score import score as run_score
+    from icvos.tasks.video.score import write_frames_csv
 
     opened, chosen = Benchmark.open(benchmark), protocol(given["name"] or PAPER)
     clips = opened.select(_video_list(given["videos"]), names(given["categories"]))
@@ -143,9 +143,9 @@ def validate(predictions: Path, benchmark: Path, name: str, out: Path | None, re
     is that of the new folder.
     """
     from icvos.commands.images import find_faults, refuse_foreign
-    from icvos.episodes import is_image_benchmark
+    from icvos.files.storage import write_json
     from icvos.protocol import protocol
-    from icvos.storage import write_json
+    from icvos.tasks.image.benchmark import is_image_benchmark
 
     chosen = protocol(name)
     if is_image_benchmark(benchmark):
@@ -177,10 +177,10 @@ def _validate_videos(
     predictions: Path, benchmark: Path, protocol: Any, repaired: Path | None
 ) -> tuple[list[Any], dict[str, Any]]:
     """Print the faults of predictions for videos, repair them where that is asked for; what is left, and the report."""
-    from icvos.benchmark import Benchmark
-    from icvos.progress import bar
-    from icvos.repair import repair
-    from icvos.validation import validate as run_validate
+    from icvos.commands.progress import bar
+    from icvos.tasks.video.benchmark import Benchmark
+    from icvos.tasks.video.check import validate as run_validate
+    from icvos.tasks.video.repair import repair
 
     opened = Benchmark.open(benchmark)
     with bar("validate", len(opened.clips)) as update:
@@ -210,11 +210,11 @@ def submit(
     predictions: Path, benchmark: Path, protocols: tuple[str, ...], board: Path, workers: int, **given: str
 ) -> None:
     """Check predictions whole (a folder, a run, a zip file), score them, and put the result on a leaderboard."""
-    from icvos.benchmark import Benchmark
     from icvos.commands import images
-    from icvos.episodes import ImageBenchmark, is_image_benchmark
-    from icvos.progress import bar
+    from icvos.commands.progress import bar
     from icvos.protocol import protocol
+    from icvos.tasks.image.benchmark import ImageBenchmark, is_image_benchmark
+    from icvos.tasks.video.benchmark import Benchmark
     from leaderboard.submission import SubmissionError
     from leaderboard.submission import submit as run_submit
 
@@ -257,12 +257,12 @@ def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Pat
     """Rank results: run folders, scores files, or a leaderboard's folder."""
     from rich.console import Console
 
-    from icvos.storage import write_text
-    from leaderboard.formats import terminal
-    from leaderboard.site import build_site
+    from icvos.files.storage import write_text
+    from leaderboard.site.build import build_site
     from leaderboard.store import collect
-    from leaderboard.tables import build_tables
-    from leaderboard.tables import render as render_tables
+    from leaderboard.tables.build import build_tables
+    from leaderboard.tables.build import render as render_tables
+    from leaderboard.tables.formats import terminal
 
     tables = build_tables(collect(results))
     Console().print(terminal(tables))

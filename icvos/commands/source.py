@@ -80,8 +80,8 @@ def build(out: Path, check: bool, dry_run: bool, workers: int, only_decided: boo
     """Build the benchmark from the source datasets."""
     if check:
         return _check(out, workers)
-    from curation.build import build as run_build
-    from icvos.progress import bar
+    from curation.video.build import build as run_build
+    from icvos.commands.progress import bar
 
     plan, notes = _plan(only_decided, given)
     for note in notes:
@@ -103,7 +103,7 @@ def build(out: Path, check: bool, dry_run: bool, workers: int, only_decided: boo
 def _note_few_supports(out: Path) -> None:
     """Say which classes have fewer images than a draw holds: their clips get as many as there are."""
     from icvos.categories import category
-    from icvos.storage import read_json
+    from icvos.files.storage import read_json
 
     supports = read_json(out / "supports.json", "the frozen support draws")
     few = [
@@ -117,13 +117,14 @@ def _note_few_supports(out: Path) -> None:
 
 def _plan(only_decided: bool, given: dict[str, Any]) -> tuple[Any, list[str]]:
     """The build's plan from the command's options, and notes for the user."""
-    from curation.build import Plan
-    from curation.candidates import how_to_get_rows, republish, select
-    from curation.rows import merge, read_rows, shipped_rows
     from curation.sources.coco import Coco
-    from curation.supports import SupportOptions
-    from icvos.benchmark import Benchmark
+    from curation.video.build import Plan
+    from curation.video.candidates import republish
+    from curation.video.rows import merge, read_rows, shipped_rows
+    from curation.video.select import how_to_get_rows, select
+    from curation.video.supports import SupportOptions
     from icvos.errors import IcvosError
+    from icvos.tasks.video.benchmark import Benchmark
 
     datasets = read_sources(given)
     coco = Coco.open(given["coco"], given["coco_split"]) if given["coco"] else None
@@ -167,10 +168,10 @@ def _dry_run(plan: Any) -> None:
 
 
 def _check(out: Path, workers: int) -> None:
-    from curation.manifest import check
-    from icvos.benchmark import Benchmark
+    from curation.video.manifest import check
+    from icvos.commands.progress import bar
     from icvos.errors import IcvosError
-    from icvos.progress import bar
+    from icvos.tasks.video.benchmark import Benchmark
 
     with bar("check") as update:
         problems = check(
@@ -233,9 +234,9 @@ def _print_manifest(manifest: dict[str, Any], root: Path) -> None:
 @click.argument("benchmark", type=FOLDER)
 def info(benchmark: Path) -> None:
     """Show what a benchmark of videos or of images holds."""
-    from icvos.benchmark import Benchmark
     from icvos.commands.episodes import show_image_benchmark
-    from icvos.episodes import ImageBenchmark, is_image_benchmark
+    from icvos.tasks.image.benchmark import ImageBenchmark, is_image_benchmark
+    from icvos.tasks.video.benchmark import Benchmark
 
     if is_image_benchmark(benchmark):
         return show_image_benchmark(ImageBenchmark.open(benchmark))

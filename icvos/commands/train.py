@@ -13,8 +13,8 @@ from icvos.commands.evaluate import RANDOM_WEIGHTS, parse_settings
 from icvos.commands.source import FOLDER
 
 if TYPE_CHECKING:
-    from icvos.recipe import Recipe
-    from icvos.trainable import Trainable
+    from icvos.training.recipe import Recipe
+    from icvos.training.trainable import Trainable
 
 QUIET_SECONDS = 30.0  # between two lines of progress where there is no terminal for a bar
 
@@ -39,8 +39,8 @@ def train(context: click.Context, name: str, listed: bool, workers: int, **given
 
     Many processes: torchrun --nproc-per-node 4 -m icvos train ..., or accelerate launch -m icvos train ...
     """
+    from icvos.commands.progress import bar
     from icvos.errors import IcvosError
-    from icvos.progress import bar
 
     if listed:
         return show_recipes()
@@ -65,10 +65,10 @@ class Run:
     """
 
     def __init__(self, name: str, data: Path | None, out: Path | None, pairs: tuple[str, ...], random: bool) -> None:
-        from icvos.episodes import ImageBenchmark
         from icvos.errors import IcvosError
-        from icvos.models.registry import random_weights_allowed
-        from icvos.recipe import read_recipe
+        from icvos.models.weights.registry import random_weights_allowed
+        from icvos.tasks.image.benchmark import ImageBenchmark
+        from icvos.training.recipe import read_recipe
 
         if not name:
             raise IcvosError("name a recipe or its file; icvos train --list shows those that come with icvos")
@@ -83,9 +83,9 @@ class Run:
         self.recipe: Recipe = recipe
         self.benchmark = ImageBenchmark.open(data)
         try:
-            from icvos.train import begin
-            from icvos.trainable import load_trainable
-            from icvos.training_episodes import TrainingEpisodes
+            from icvos.training.episodes import TrainingEpisodes
+            from icvos.training.loop import begin
+            from icvos.training.trainable import load_trainable
         except ModuleNotFoundError as error:
             raise IcvosError(
                 f"training needs the package {error.name}; run: pip install 'icvos[models,train]'"
@@ -98,7 +98,7 @@ class Run:
 
     def train(self, workers: int, report: Callable[[str, int, int, dict[str, float]], None]) -> None:
         """Train to the end."""
-        from icvos.train import train
+        from icvos.training.loop import train
 
         train(self.recipe, self.trainable, self.episodes, self.out, report, workers)
 
@@ -196,7 +196,7 @@ class Teller:
         self.best = -1.0
 
     def __call__(self, kind: str, step: int, total: int, figures: dict[str, float]) -> None:
-        """As `icvos.train.train` reports."""
+        """As `icvos.training.loop.train` reports."""
         if kind == "resumed":
             self._resumed(step, total)
         elif kind == "train":
@@ -238,8 +238,8 @@ def _losses(figures: dict[str, float]) -> str:
 
 def show_recipes() -> None:
     """A table of the recipes that come with icvos."""
-    from icvos.commands.tables import listing, show
-    from icvos.recipe import read_recipe, shipped_recipes
+    from icvos.commands.printing import listing, show
+    from icvos.training.recipe import read_recipe, shipped_recipes
 
     table = listing("recipe", "benchmark", "epochs", "batch", "size", "what")
     for name, text in sorted(shipped_recipes().items()):

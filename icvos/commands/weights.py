@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from icvos.models.registry import Checkpoint
+    from icvos.models.weights.registry import Checkpoint
 
 FILE = click.Path(path_type=Path)
 MEGABYTE = 10**6
@@ -20,8 +20,8 @@ def weights() -> None:
 @weights.command("list")
 def list_() -> None:
     """List the known checkpoints, and which of them are on this machine."""
-    from icvos.commands.tables import listing, show
-    from icvos.models import registry
+    from icvos.commands.printing import listing, show
+    from icvos.models.weights import registry
 
     table = listing("checkpoint", "file", "MB", "licence", "trained on", "state")
     for known in registry.checkpoints().values():
@@ -34,8 +34,8 @@ def list_() -> None:
 def _state(known: "Checkpoint") -> str:
     """Where a checkpoint stands, from names, sizes and notes alone; `verify` looks at contents."""
     from icvos.errors import IcvosError
-    from icvos.models import registry
-    from icvos.models.integrity import noted
+    from icvos.models.weights import registry
+    from icvos.models.weights.integrity import noted
 
     try:
         path = registry.locate(known)
@@ -59,9 +59,9 @@ def fetch(names: tuple[str, ...]) -> None:
 
     A download that was cut off is resumed. The file is checked against its published size and hash.
     """
-    from icvos.models import registry
-    from icvos.models.download import fetch as run_fetch
-    from icvos.progress import bar
+    from icvos.commands.progress import bar
+    from icvos.models.weights import registry
+    from icvos.models.weights.download import fetch as run_fetch
 
     for known in [registry.checkpoint(name) for name in names]:
         with bar(f"{known.name} (MB)") as update:
@@ -82,7 +82,7 @@ def verify(names: tuple[str, ...]) -> None:
     They are compared with the published ones, else with those of the first fetch.  [default: all that are there]
     """
     from icvos.errors import IcvosError
-    from icvos.models import registry
+    from icvos.models.weights import registry
 
     chosen = [registry.checkpoint(name) for name in names]
     failed = False
@@ -101,9 +101,9 @@ def verify(names: tuple[str, ...]) -> None:
 
 def _verdict(known: "Checkpoint", path: Path) -> tuple[bool, str]:
     """Whether a file is the right one, and why; the hash of one that nobody published is noted for the next time."""
-    from icvos.models import registry
-    from icvos.models.integrity import changed, noted, published_fault, write_note
-    from icvos.storage import sha256
+    from icvos.files.storage import sha256
+    from icvos.models.weights import registry
+    from icvos.models.weights.integrity import changed, noted, published_fault, write_note
 
     digest, note = sha256(path), noted(path)
     converted = path.suffix == ".safetensors"
@@ -130,10 +130,10 @@ def add(name: str, path: Path) -> None:
     published one, is refused.
     """
     from icvos.errors import IcvosError
-    from icvos.models import registry
-    from icvos.models.integrity import published_fault, write_note
-    from icvos.models.weights import read_state
-    from icvos.storage import sha256, take_in
+    from icvos.files.storage import sha256, take_in
+    from icvos.models.weights import registry
+    from icvos.models.weights.integrity import published_fault, write_note
+    from icvos.models.weights.load import read_state
 
     known = registry.checkpoint(name)
     if not known.file:

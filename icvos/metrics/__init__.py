@@ -8,10 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icvos.metrics.bits import SPARE, PackedMask
+from icvos.bitmasks.mask import SPARE, PackedMask
+from icvos.bitmasks.scratch import scratch
 from icvos.metrics.boundary import TOLERANCE, harmonic, share, tolerance_px
 from icvos.metrics.region import similarity
-from icvos.metrics.scratch import scratch
+
+
+def warm() -> None:
+    """Load the compiled code now, and compile it where this machine has not yet: before workers start, or a clock."""
+    from icvos.bitmasks import packing  # noqa: F401
+    from icvos.files import png_filters  # noqa: F401
+    from icvos.metrics import kernel  # noqa: F401
 
 
 @dataclass(frozen=True, slots=True)

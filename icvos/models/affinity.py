@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt
-from icvos.models.lite0 import EfficientNetLite0, lite0_input
+from icvos.models.backbones.lite0 import EfficientNetLite0, lite0_input
 
 TILE = 8  # cells on a side of the squares of cells that are matched together
 TILES_AT_ONCE = 8

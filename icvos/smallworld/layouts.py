@@ -14,11 +14,12 @@ from PIL import Image
 
 from icvos.categories import COCO, Category
 from icvos.errors import IcvosError
-from icvos.masks import DAVIS_PALETTE, decode_rle, encode_rle
+from icvos.files.masks import DAVIS_PALETTE
+from icvos.files.rle import decode_rle, encode_rle
+from icvos.files.storage import write_bytes, write_json, write_text
 from icvos.smallworld.catalogue import KINDS
 from icvos.smallworld.scene import Traits, compose
 from icvos.smallworld.world import Clip, Picture, World
-from icvos.storage import write_bytes, write_json, write_text
 
 SCALES = ("tiny", "demo")
 SUPPORT_PX = 2 * 32 * 32  # the least class area in a picture that the few-shot lists accept

@@ -10,11 +10,12 @@ from torch.nn import functional
 
 from baselines.amnet import AMNet, AMNetwork, adversarial_losses, amnet_losses, diversity
 from baselines.hdmnet import HDMNetSettings
-from icvos.models import weights
-from icvos.models.backbones import build_backbone
+from icvos.models.backbones.build import build_backbone
 from icvos.models.prior import aligned
-from icvos.models.sam2 import SAM2_MODELS
-from icvos.trainable import EpisodeBatch
+from icvos.models.sam.sam2 import SAM2_MODELS
+from icvos.models.weights.load import load_weights
+from icvos.models.weights.registry import random_weights_allowed
+from icvos.training.trainable import EpisodeBatch
 from tests import parity
 
 
@@ -26,7 +27,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     network = AMNetwork(build_backbone("resnet50-v2", "whole"), config["base_classes"] - 1, shots)
     state = {f"module.{key}": torch.from_numpy(value) for key, value in parity.state_dict(case).items()}
     torch.save({"epoch": 1, "state_dict": state}, tmp_path / "published.pth")
-    weights.load(network, str(tmp_path / "published.pth"))
+    load_weights(network, str(tmp_path / "published.pth"))
     network.eval()
 
     def picture(part: str) -> torch.Tensor:
@@ -90,7 +91,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 
 
 def test_turns_move_their_own_parts() -> None:
-    with pytest.MonkeyPatch.context() as patch, weights.random_weights_allowed():
+    with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
         method = AMNet(HDMNetSettings(backbone="vgg16-bn", size=129, propagation="sam2-hiera-t", device="cpu"))
         trainable = method.trainable(range(80))

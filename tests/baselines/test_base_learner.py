@@ -13,12 +13,12 @@ from baselines.amnet import AMNet
 from baselines.base_learner import BaseLearner, BaseLearnerSettings, BaseNetwork, load_base, margin, vote
 from baselines.hdmnet import HDMNet, HDMNetSettings
 from icvos.errors import IcvosError
-from icvos.masks import encode_binary
+from icvos.files.masks import encode_binary
 from icvos.method import Support
-from icvos.models import weights
-from icvos.models.backbones import build_backbone
+from icvos.models.backbones.build import build_backbone
 from icvos.models.prior import aligned
-from icvos.trainable import EpisodeBatch
+from icvos.models.weights.registry import random_weights_allowed
+from icvos.training.trainable import EpisodeBatch
 from tests import parity
 
 FOLD_ZERO = [kind for kind in range(80) if kind % 4]  # the classes that fold 0 of COCO-20i trains on
@@ -26,7 +26,7 @@ FOLD_ZERO = [kind for kind in range(80) if kind % 4]  # the classes that fold 0 
 
 @pytest.fixture(scope="module")
 def learner() -> BaseLearner:
-    with weights.random_weights_allowed():
+    with random_weights_allowed():
         return BaseLearner(BaseLearnerSettings(backbone="vgg16-bn", base_classes=3, size=65, device="cpu"))
 
 
@@ -119,14 +119,14 @@ def test_base_classes_of_a_fold(learner: BaseLearner, tmp_path: Path) -> None:
 
 
 def test_a_fold_has_sixty_classes() -> None:
-    with weights.random_weights_allowed():
+    with random_weights_allowed():
         method = HDMNet(settings(base_classes=60))
     places = method.base_class_of(FOLD_ZERO)
     assert [places[kind] for kind in FOLD_ZERO] == list(range(60))
     assert {places[kind] for kind in range(0, 77, 4)} == {-1}
     with pytest.raises(IcvosError, match="learns on top of a base learner"):
         method.trainable(FOLD_ZERO)
-    with weights.random_weights_allowed():
+    with random_weights_allowed():
         assert [loaded.random for loaded in method.trainable(FOLD_ZERO).loaded] == [True, True]
 
 

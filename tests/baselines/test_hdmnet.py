@@ -18,15 +18,16 @@ from baselines.hdmnet import (
     hdmnet_losses,
     something_else,
 )
-from baselines.mix_transformer import MatchBlock
+from baselines.parts.mix_transformer import MatchBlock
 from icvos.errors import IcvosError
-from icvos.masks import encode_binary
+from icvos.files.masks import encode_binary
 from icvos.method import Support
-from icvos.models import weights
-from icvos.models.backbones import build_backbone
+from icvos.models.backbones.build import build_backbone
 from icvos.models.prior import aligned
-from icvos.models.sam2 import SAM2_MODELS
-from icvos.trainable import EpisodeBatch
+from icvos.models.sam.sam2 import SAM2_MODELS
+from icvos.models.weights.load import load_weights
+from icvos.models.weights.registry import random_weights_allowed
+from icvos.training.trainable import EpisodeBatch
 from tests import parity
 
 BACKBONES = {"resnet50_v2": "resnet50-v2", "vgg16_bn": "vgg16-bn"}
@@ -41,7 +42,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     network = HDMNetwork(body, config["base_classes"] - 1, shots)
     state = {key: torch.from_numpy(value) for key, value in parity.state_dict(case).items()}
     torch.save({"epoch": 1, "state_dict": state}, tmp_path / "published.pth")
-    weights.load(network, str(tmp_path / "published.pth"))
+    load_weights(network, str(tmp_path / "published.pth"))
     network.eval()
 
     def picture(part: str) -> torch.Tensor:
@@ -102,7 +103,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def method() -> HDMNet:
-    with pytest.MonkeyPatch.context() as patch, weights.random_weights_allowed():
+    with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
         made = HDMNet(HDMNetSettings(backbone="vgg16-bn", size=129, propagation="sam2-hiera-t", device="cpu"))
         made.propagator()
@@ -169,7 +170,7 @@ def test_matching_equals_the_whole_product(kind: str) -> None:
 
 
 def test_training_moves_the_learned_parts_alone(method: HDMNet) -> None:
-    with weights.random_weights_allowed():
+    with random_weights_allowed():
         trainable = method.trainable(range(80))
     generator = torch.Generator().manual_seed(0)
     label = (torch.rand(2, 65, 65, generator=generator) > 0.5).long()

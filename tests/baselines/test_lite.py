@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed; pip install
 from baselines.lite import Lite, LiteSettings, bounds, graph_side, large_parts, surroundings  # noqa: E402
 from baselines.oracle import Oracle, OracleSettings  # noqa: E402
 from icvos.errors import IcvosError  # noqa: E402
-from icvos.masks import read_binary, read_image, write_binary  # noqa: E402
+from icvos.files.images import read_image  # noqa: E402
+from icvos.files.masks import read_binary, write_binary  # noqa: E402
 from icvos.method import Support, load_method, sees_truth, segment  # noqa: E402
 
 SMALL = LiteSettings(device="cpu", prompt_sides=(160, 224), support_side=224, short_side=160)

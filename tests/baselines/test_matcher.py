@@ -18,10 +18,10 @@ from baselines.matcher.method import PRESETS, Matcher, MatcherSettings, Preset
 from baselines.matcher.proposals import Filter, boxes_of
 from baselines.matcher.sampling import centres, prompts
 from icvos.errors import IcvosError
-from icvos.masks import encode_binary
+from icvos.files.masks import encode_binary
 from icvos.method import Support
-from icvos.models import weights
-from icvos.models.sam2 import SAM2_MODELS
+from icvos.models.sam.sam2 import SAM2_MODELS
+from icvos.models.weights.registry import random_weights_allowed
 from tests import parity
 
 
@@ -177,7 +177,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Matcher:
     save_file({name: value for name, value in state.items() if name.startswith(parts)}, folder / "sam.safetensors")
     encoder = {name: value for name, value in state.items() if not name.startswith(parts)}
     save_file(encoder, folder / "dinov2.safetensors")
-    with pytest.MonkeyPatch.context() as patch, weights.random_weights_allowed():
+    with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
         return Matcher(
             MatcherSettings(

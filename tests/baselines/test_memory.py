@@ -11,10 +11,10 @@ from PIL import Image
 from baselines.memory import Memory, MemorySettings
 from baselines.oracle import Oracle, OracleSettings
 from icvos.errors import IcvosError
-from icvos.masks import encode_binary
+from icvos.files.masks import encode_binary
 from icvos.method import Support, segment
-from icvos.models.sam2 import SAM2_MODELS
-from icvos.models.weights import random_weights_allowed
+from icvos.models.sam.sam2 import SAM2_MODELS
+from icvos.models.weights.load import random_weights_allowed
 from tests import parity
 
 

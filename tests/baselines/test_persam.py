@@ -25,10 +25,10 @@ from baselines.persam import (
     tight_box,
 )
 from icvos.errors import IcvosError
-from icvos.masks import encode_binary
+from icvos.files.masks import encode_binary
 from icvos.method import Support
-from icvos.models import weights
-from icvos.models.sam import Encoder, Sam1, build_sam, encoder_of, load_sam
+from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of, load_sam
+from icvos.models.weights.load import Loaded, fill_randomly, read_state
 from tests import parity
 
 
@@ -63,8 +63,8 @@ QUERIES = (parity.image(12, 180, 128), parity.image(13, 120, 208))
 def tiny_sam() -> Sam1:
     """Random weights on small pictures."""
     network = build_sam(Encoder(32, 1, 2, (0,), side=128))
-    weights.fill_randomly(network)
-    return Sam1(network, weights.Loaded("random", None))
+    fill_randomly(network)
+    return Sam1(network, Loaded("random", None))
 
 
 def test_features_and_points(sam: Sam1) -> None:
@@ -262,6 +262,6 @@ def test_any_number_of_supports_and_any_size(tmp_path: Path, method: type, shots
 
 
 def test_architecture_is_told_from_a_checkpoint(checkpoint: Path) -> None:
-    assert encoder_of(weights.read_state(checkpoint), "") == Encoder(96, 4, 4, (3,))
+    assert encoder_of(read_state(checkpoint), "") == Encoder(96, 4, 4, (3,))
     with pytest.raises(IcvosError, match="is not a SAM checkpoint"):
         encoder_of({}, "here")

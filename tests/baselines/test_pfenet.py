@@ -11,13 +11,14 @@ from torch.nn import functional
 
 from baselines.pfenet import PFENet, PFENetSettings, PFENetTrainable, PFENetwork, pfenet_losses
 from icvos.errors import IcvosError
-from icvos.masks import encode_binary
+from icvos.files.masks import encode_binary
 from icvos.method import Support
-from icvos.models import weights
-from icvos.models.backbones import build_backbone
-from icvos.models.prior import fit_size
-from icvos.models.sam2 import SAM2_MODELS
-from icvos.trainable import EpisodeBatch
+from icvos.models.backbones.build import build_backbone
+from icvos.models.sam.sam2 import SAM2_MODELS
+from icvos.models.squares import fit_size
+from icvos.models.weights.load import load_weights
+from icvos.models.weights.registry import random_weights_allowed
+from icvos.training.trainable import EpisodeBatch
 from tests import parity
 
 BACKBONES = {"resnet50_v2": "resnet50-v2", "vgg16_bn": "vgg16-bn"}
@@ -30,7 +31,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     network = PFENetwork(build_backbone(BACKBONES[config["backbone"]], "whole"), config["ppm_scales"])
     state = {f"module.{key}": torch.from_numpy(value) for key, value in parity.state_dict(case).items()}
     torch.save({"epoch": 1, "state_dict": state}, tmp_path / "published.pth")
-    weights.load(network, str(tmp_path / "published.pth"))
+    load_weights(network, str(tmp_path / "published.pth"))
     network.eval()
 
     def picture(part: str) -> torch.Tensor:
@@ -78,7 +79,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def method() -> PFENet:
-    with pytest.MonkeyPatch.context() as patch, weights.random_weights_allowed():
+    with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
         made = PFENet(PFENetSettings(backbone="vgg16-bn", size=105, propagation="sam2-hiera-t", device="cpu"))
         assert made.propagator().loaded.name == "sam2-hiera-t"

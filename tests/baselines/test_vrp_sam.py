@@ -11,17 +11,19 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from baselines.annotation import annotate
+from baselines.parts.annotation import annotate
 from baselines.vrp_sam import VRPSAM, PromptEncoder, VRPSettings, VRPTrainable, sam_embedding, sam_logits
 from icvos.errors import IcvosError
-from icvos.masks import encode_binary
+from icvos.files.masks import encode_binary
 from icvos.method import Support
-from icvos.models import weights
-from icvos.models.backbones import build_backbone
-from icvos.models.prior import aligned, squash_mask
-from icvos.models.sam import Encoder, Sam1, build_sam, encoder_of
-from icvos.models.sam2 import SAM2_MODELS
-from icvos.trainable import EpisodeBatch
+from icvos.models.backbones.build import build_backbone
+from icvos.models.prior import aligned
+from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of
+from icvos.models.sam.sam2 import SAM2_MODELS
+from icvos.models.squares import squash_mask
+from icvos.models.weights.load import Loaded, fill_randomly, fit_state, load_weights
+from icvos.models.weights.registry import random_weights_allowed
+from icvos.training.trainable import EpisodeBatch
 from tests import parity
 
 BACKBONES = {"resnet50": "resnet50-v2", "vgg16": "vgg16-bn"}
@@ -35,7 +37,7 @@ def recorded(name: str, tmp_path: Path) -> tuple[dict, dict, PromptEncoder, dict
     network = PromptEncoder(build_backbone(BACKBONES[case["config"]["backbone"]], "torchvision"))
     own = {f"module.{key}": value for key, value in state.items() if not key.startswith(SAM_PARTS)}
     torch.save(own, tmp_path / "published.pth")
-    weights.load(network, str(tmp_path / "published.pth"))
+    load_weights(network, str(tmp_path / "published.pth"))
     return case, expected, network.eval(), {k: v for k, v in state.items() if k.startswith(SAM_PARTS)}
 
 
@@ -61,8 +63,8 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
         found[f"{part}_sub"] = getattr(encoded, part)[:, ::16, ::8, ::8]
     if sam_state:
         network_of_sam = build_sam(encoder_of(sam_state, name))
-        weights.fit(network_of_sam, sam_state, name)
-        sam = Sam1(network_of_sam, weights.Loaded("recorded", None))
+        fit_state(network_of_sam, sam_state, name)
+        sam = Sam1(network_of_sam, Loaded("recorded", None))
         with torch.inference_mode():
             image = sam_embedding(sam, query[0])
             low, iou = sam_logits(sam, image, encoded.prompts[0])
@@ -80,15 +82,15 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 
 def small_sam() -> Sam1:
     network = build_sam(Encoder(32, 1, 2, (0,), side=128))
-    weights.fill_randomly(network)
-    return Sam1(network, weights.Loaded("random", None))
+    fill_randomly(network)
+    return Sam1(network, Loaded("random", None))
 
 
 @pytest.fixture(scope="module")
 def method(tmp_path_factory: pytest.TempPathFactory) -> VRPSAM:
     path = tmp_path_factory.mktemp("sam") / "sam.safetensors"
     save_file(small_sam().network.state_dict(), path)
-    with pytest.MonkeyPatch.context() as patch, weights.random_weights_allowed():
+    with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
         made = VRPSAM(VRPSettings(backbone="vgg16-bn", sam=str(path), propagation="sam2-hiera-t", device="cpu"))
         made.propagator()

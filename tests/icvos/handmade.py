@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icvos.benchmark import Benchmark, Clip
-from icvos.masks import write_binary
+from icvos.files.masks import write_binary
+from icvos.tasks.video.benchmark import Benchmark, Clip
 from tests.golden.masks import build
 
 SIZES = {"davis_dog": (30, 40), "lvos_cats": (48, 36), "mose_dog": (25, 61)}

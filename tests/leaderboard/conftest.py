@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from icvos.analysis import analyse
+from icvos.tasks.video.analysis import analyse
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 Make = Callable[..., dict[str, Any]]

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icvos.archive import ArchiveError
-from icvos.benchmark import Benchmark
-from icvos.episodes import ImageBenchmark
 from icvos.errors import IcvosError
 from icvos.protocol import NATIVE, PAPER
+from icvos.tasks.archive import ArchiveError
+from icvos.tasks.image.benchmark import ImageBenchmark
+from icvos.tasks.video.benchmark import Benchmark
 from leaderboard.store import Board
 from leaderboard.submission import SubmissionError, submit
-from tests.icvos.test_score_images import write_run
-from tests.icvos.tiny_episodes import write_images
+from tests.icvos.tasks.image.test_score import write_run
+from tests.icvos.tasks.image.tiny_episodes import write_images
 
 Make = Callable[..., dict[str, Any]]
 
@@ -84,9 +84,9 @@ def fake_modules(
     archive = SimpleNamespace(
         ArchiveError=ArchiveError, relocate=lambda fault, *_: fault, submission_folder=submission_folder
     )
-    monkeypatch.setitem(sys.modules, "icvos.archive", archive)  # type: ignore[arg-type]
-    monkeypatch.setitem(sys.modules, "icvos.validation", SimpleNamespace(check=check))  # type: ignore[arg-type]
-    monkeypatch.setitem(sys.modules, "icvos.score", SimpleNamespace(score=score))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "icvos.tasks.archive", archive)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "icvos.tasks.video.check", SimpleNamespace(check=check))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "icvos.tasks.video.score", SimpleNamespace(score=score))  # type: ignore[arg-type]
     return calls
 
 
@@ -158,7 +158,7 @@ def test_a_broken_folder_is_listed_whole_and_not_stored(
 
 def test_importing_the_leaderboard_is_light() -> None:
     code = (
-        "import sys, leaderboard.store, leaderboard.tables, leaderboard.site, leaderboard.submission;"
+        "import sys, leaderboard.store, leaderboard.tables.build, leaderboard.site.build, leaderboard.submission;"
         "print([name for name in ('torch', 'rich', 'jinja2', 'pandas', 'numpy', 'cv2') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,123 @@
+"""`icvos curate recover`: from a copy of the published benchmark back to the rows it was made by.
+
+Every category mask of the published release is the union of some objects of a source video. An object whose every pixel
+lies inside the category mask belongs to it; one with no pixel inside does not; the union of the first kind must then be
+the category mask, exactly, in every frame.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from curation.sources.video import SourceDataset, SourceVideo
+from curation.video.rows import Row
+from icvos.files.masks import read_binary
+from icvos.tasks.video.benchmark import Benchmark, Clip, Video
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What the frames of one clip say: pixels of the category, and per object id all its pixels and those inside."""
+
+    pixels: int = 0
+    objects: dict[int, int] = field(default_factory=dict)
+    inside: dict[int, int] = field(default_factory=dict)
+
+    def add(self, ids: np.ndarray, mask: np.ndarray) -> None:
+        """Count one frame: (H, W) object ids against the (H, W) bool category mask."""
+        self.pixels += int(mask.sum())
+        for counts, values in ((self.objects, ids.ravel()), (self.inside, ids[mask])):
+            for number, count in enumerate(np.bincount(values).tolist()):
+                if number and count:
+                    counts[number] = counts.get(number, 0) + count
+
+    def members(self) -> tuple[int, ...]:
+        """The objects that lie wholly inside the category mask."""
+        return tuple(sorted(number for number, count in self.objects.items() if self.inside.get(number) == count))
+
+    def fault(self) -> str:
+        """Why the members' union is not the category mask; empty if it is, in every frame and pixel."""
+        if not self.pixels:
+            return "the published mask is empty in every frame"
+        split = [number for number, count in self.inside.items() if count != self.objects[number]]
+        if split:
+            worst = max(split, key=lambda number: min(self.inside[number], self.objects[number] - self.inside[number]))
+            return (
+                f"object {worst} lies only partly inside ({self.inside[worst]} of {self.objects[worst]} pixels): "
+                "the source annotation is another version"
+            )
+        covered = sum(self.objects[number] for number in self.members())
+        if covered != self.pixels:
+            return f"{self.pixels - covered} pixels of the published mask belong to no object of the source"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One published clip: its row if it matched, else why not."""
+
+    clip: str
+    row: Row | None
+    reason: str
+
+
+def recover(
+    benchmark: Benchmark,
+    datasets: Sequence[SourceDataset],
+    advance: Callable[[int], None] = lambda videos: None,
+) -> list[Finding]:
+    """Match every clip of a published copy with the sources, in order of clip."""
+    findings: list[Finding] = []
+    for video in benchmark.videos:
+        clips = [clip for clip in benchmark.clips if clip.video.name == video.name]
+        findings += _recover_video(video, clips, datasets)
+        advance(1)
+    return findings
+
+
+def _recover_video(video: Video, clips: Sequence[Clip], datasets: Sequence[SourceDataset]) -> Iterable[Finding]:
+    found = _source_of(video, datasets)
+    if isinstance(found, str):
+        return [Finding(clip.id, None, found) for clip in clips]
+    evidence = {clip.category.index: Evidence() for clip in clips}
+    wanted = set(video.frames)
+    compared = 0
+    for path, ids in zip(found.frames, found.iter_ids(), strict=True):
+        if path.stem not in wanted:
+            continue
+        compared += 1
+        for clip in clips:
+            mask = read_binary(clip.mask_path(path.stem))
+            if mask.shape != ids.shape:
+                reason = f"frame {path.stem}: published mask is {mask.shape}, source mask is {ids.shape}"
+                return [Finding(clip.id, None, reason) for clip in clips]
+            evidence[clip.category.index].add(ids, mask)
+    if compared < len(wanted):
+        reason = f"{len(wanted) - compared} published frames are not in the source: another version of it"
+        return [Finding(clip.id, None, reason) for clip in clips]
+    return [_finding(clip, found, evidence[clip.category.index], compared) for clip in clips]
+
+
+def _source_of(video: Video, datasets: Sequence[SourceDataset]) -> SourceVideo | str:
+    """The source video of this name (a ``davis_`` prefix is allowed), or why there is none."""
+    matches = [
+        source
+        for dataset in datasets
+        for source in dataset.videos
+        if video.name in (source.name, f"{source.source}_{source.name}")
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
+        return f"no video {video.name} in {', '.join(dataset.source for dataset in datasets)}"
+    return f"{video.name} is in {' and '.join(match.source for match in matches)}"
+
+
+def _finding(clip: Clip, source: SourceVideo, evidence: Evidence, frames: int) -> Finding:
+    fault = evidence.fault()
+    if fault:
+        return Finding(clip.id, None, fault)
+    reason = f"equals the published mask in all of {frames} frames"
+    row = Row(source.source, source.name, clip.category, evidence.members(), "accepted", reason, "icvos curate recover")
+    return Finding(clip.id, row, reason)

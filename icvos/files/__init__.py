@@ -1,0 +1,1 @@
+"""Files in and out: pictures, masks, frames, JSON, and what strangers send."""

@@ -1,0 +1,165 @@
+"""The frames of somebody's own video: a folder of pictures, one picture, or (extra ``[video]``) a video file."""
+
+import importlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+from icvos.errors import IcvosError
+from icvos.files.images import open_image, read_image
+from icvos.files.listing import natural
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of one video, read one at a time whenever they are iterated: (name, (H, W, 3) uint8 RGB) pairs.
+
+    Args:
+        path: The folder, picture or video file.
+        pictures: The files of a folder or a single picture, in order; None for a video file.
+    """
+
+    path: Path
+    pictures: tuple[Path, ...] | None
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The frames' names: file names without suffix; None for a video file, whose frames are 00000, 00001, ..."""
+        return None if self.pictures is None else tuple(picture.stem for picture in self.pictures)
+
+    @property
+    def count(self) -> int | None:
+        """How many frames there are, for progress bars: what a video file's header says, None where it does not."""
+        if self.pictures is not None:
+            return len(self.pictures)
+        av = load_av(self.path)
+        with _opened(av, self.path) as container:
+            return container.streams.video[0].frames or None
+
+    def __length_hint__(self) -> int:
+        """`count`, or 0 where it is not known."""
+        return self.count or 0
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        """The frames in order; raises `IcvosError` for one that cannot be decoded or is of another size."""
+        size: tuple[int, int] | None = None
+        for name, image in self._decoded():
+            height, width = image.shape[:2]
+            size = size or (height, width)
+            if (height, width) != size:
+                raise IcvosError(
+                    f"{self.path}: frame {name} is {width}x{height} pixels and the first {size[1]}x{size[0]}; "
+                    "give frames of one size"
+                )
+            yield name, image
+
+    def _decoded(self) -> Iterator[tuple[str, np.ndarray]]:
+        if self.pictures is None:
+            return _decode_video(self.path)
+        return ((picture.stem, read_picture(picture)) for picture in self.pictures)
+
+
+def open_frames(path: Path | str) -> Frames:
+    """The frames of a folder of pictures (in natural order of their names), of one picture, or of a video file.
+
+    Raises `IcvosError` for a missing path, a folder without pictures, a file that is no video, and a video file without
+    the package ``av``.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return Frames(path, _pictures(path))
+    if not path.exists():
+        raise IcvosError(f"{path}: no such file or folder; give a folder of frames, a picture or a video file")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return Frames(path, (path,))
+    with _opened(load_av(path), path):
+        return Frames(path, None)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of somebody's own picture, turned upright as its EXIF data say."""
+    image = open_image(path)
+    if image.mode.startswith(("I", "F")):
+        raise IcvosError(f"{path}: a picture of mode {image.mode}; save it with 8 bits a channel")
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def load_av(path: Path) -> Any:
+    """The module ``av``; ``path`` names in the error what needs it."""
+    try:
+        return importlib.import_module("av")
+    except ModuleNotFoundError as error:
+        raise IcvosError(f"{path}: video files need the package av; run: pip install 'icvos[video]'") from error
+
+
+def _pictures(folder: Path) -> tuple[Path, ...]:
+    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.name[0] != "."]
+    if not found:
+        raise IcvosError(f"{folder}: no frames; give a folder of {', '.join(PICTURE_SUFFIXES)} files or a video file")
+    found.sort(key=natural)
+    stems: dict[str, Path] = {}
+    for path in found:
+        other = stems.setdefault(path.stem, path)
+        if other is not path:
+            raise IcvosError(f"{path}: same frame name as {other.name}; remove one of the two")
+    return tuple(found)
+
+
+def _opened(av: Any, path: Path) -> Any:
+    try:
+        container = av.open(str(path))
+    except av.error.FFmpegError as error:
+        raise IcvosError(
+            f"{path}: not a readable video ({error.strerror}); give a folder of frames or another file"
+        ) from error
+    if not container.streams.video:
+        container.close()
+        raise IcvosError(f"{path}: holds no video stream; give a folder of frames or another file")
+    return container
+
+
+def _decode_video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    av = load_av(path)
+    number = 0
+    with _opened(av, path) as container:
+        stream = container.streams.video[0]
+        limit = Pillow.MAX_IMAGE_PIXELS or 0
+        if stream.codec_context.width * stream.codec_context.height > limit:
+            raise IcvosError(f"{path}: frames of more than {limit} pixels; scale the video down")
+        try:
+            for frame in container.decode(stream):
+                yield f"{number:05d}", _upright(frame)
+                number += 1
+        except av.error.FFmpegError as error:
+            raise IcvosError(
+                f"{path}: cannot be decoded after {number} frames ({error.strerror}); fetch or encode the file again"
+            ) from error
+    if not number:
+        raise IcvosError(f"{path}: holds no frame; give a folder of frames or another file")
+
+
+def _upright(frame: Any) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, turned by the quarter turns that the camera wrote into the file."""
+    image: np.ndarray = frame.to_ndarray(format="rgb24")
+    quarter_turns = round(getattr(frame, "rotation", 0) / 90) % 4  # counterclockwise, as in rot90
+    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
+
+
+def read_ahead(paths: Iterable[Path], ahead: int = 2) -> Iterator[np.ndarray]:
+    """The decoded frames in order, (H, W, 3) uint8 each, up to ``ahead`` decoded while the last is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        stream = iter(paths)
+        waiting = [pool.submit(read_image, path) for path in islice(stream, ahead)]
+        while waiting:
+            frame = waiting.pop(0).result()
+            waiting += [pool.submit(read_image, path) for path in islice(stream, 1)]
+            yield frame

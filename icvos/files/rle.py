@@ -1,0 +1,79 @@
+"""COCO run-length encoding of masks, compressed or not, in and out."""
+
+from typing import Any
+
+import numpy as np
+
+from icvos.bitmasks.mask import PackedMask, pack_runs
+
+
+def encode_rle(mask: np.ndarray) -> dict[str, Any]:
+    """COCO's compressed RLE of a (H, W) bool mask: ``{"size": [h, w], "counts": text}``."""
+    from pycocotools import mask as coco_mask
+
+    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(v) for v in rle["size"]], "counts": rle["counts"].decode("ascii")}
+
+
+def decode_rle(rle: dict[str, Any]) -> np.ndarray:
+    """(H, W) bool from COCO RLE, compressed (``counts`` text) or not (``counts`` a list of run lengths).
+
+    Raises ValueError, TypeError or KeyError for anything else, also for runs that do not add up to the size:
+    pycocotools fills what is missing with whatever is in memory.
+    """
+    height, width, runs = rle_runs(rle)
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+
+
+def pack_rle(rle: dict[str, Any], size: tuple[int, int] | None = None) -> PackedMask:
+    """`decode_rle` as bits, without the mask in between; resized to ``size`` by the rule of `resize_nearest`."""
+    height, width, runs = rle_runs(rle)
+    return pack_runs(runs, (height, width), size)
+
+
+def compress_rle(rle: dict[str, Any]) -> dict[str, Any]:
+    """Either form of COCO RLE in the compressed form of pycocotools; raises as `decode_rle` does."""
+    from pycocotools import mask as coco_mask
+
+    height, width, runs = rle_runs(rle)
+    return dict(coco_mask.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width))
+
+
+def rle_runs(rle: dict[str, Any]) -> tuple[int, int, np.ndarray]:
+    """Height, width, and the (N,) int64 lengths of background and foreground in turn, down the columns.
+
+    Raises as `decode_rle` does.
+    """
+    height, width = (int(v) for v in rle["size"])
+    counts = rle["counts"]
+    runs = np.asarray(counts, dtype=np.int64) if isinstance(counts, list) else _decompress(counts)
+    pixels = height * width
+    inside = height >= 0 <= width and runs.ndim == 1 and runs.min(initial=0) >= 0 and runs.max(initial=0) <= pixels
+    if not inside or int(runs.sum()) != pixels:
+        raise ValueError(f"runs do not add up to the {height} x {width} pixels of the mask")
+    return height, width, runs
+
+
+def _decompress(counts: str | bytes) -> np.ndarray:
+    """The run lengths of a compressed RLE text.
+
+    Five bits a character from "0" on, low bits first, bit 5 = more to come; from the fourth on, runs are differences to
+    the last but one.
+    """
+    if not isinstance(counts, str | bytes):
+        raise ValueError("counts are neither text nor a list")
+    text = counts.encode("ascii") if isinstance(counts, str) else counts
+    characters = np.frombuffer(text, dtype=np.uint8).astype(np.int64) - 48
+    last = (characters & 32) == 0
+    if not len(characters) or not last[-1] or characters.min() < 0 or characters.max() > 63:
+        raise ValueError("not a compressed RLE text")
+    starts = np.flatnonzero(np.concatenate([[True], last[:-1]]))
+    place = np.arange(len(characters)) - np.repeat(starts, np.diff(np.append(starts, len(characters))))
+    if place.max() > 7:
+        raise ValueError("run length of more than 40 bits")
+    runs = np.add.reduceat((characters & 31) << (5 * place), starts)
+    negative = (characters[last] & 16) != 0
+    runs -= np.where(negative, 1 << (5 * (place[last] + 1)), 0)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    return runs

@@ -1,0 +1,210 @@
+"""Files from strangers: looked at before they are decoded, with bounds on kind, size and length.
+
+Only PNG is ever decoded: Pillow would open any of its formats by content, and starts another program for some.
+"""
+
+import io
+import json
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from icvos.bitmasks.mask import PackedMask
+from icvos.errors import Fault, IcvosError, PredictionError
+from icvos.files.masks import parse_png
+
+MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, never colours
+MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
+MAX_RLE_PARTS = 1 << 18  # objects and lists in it: three for every frame
+MAX_RECORD_BYTES = 1 << 24  # of run.json
+MAX_FILES = 300_000  # in one folder
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
+# what Pillow raises for a PNG whose chunks are broken in one way or another
+BROKEN_PNG = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    EOFError,
+    Image.DecompressionBombError,
+)
+LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
+Decoded = TypeVar("Decoded")
+
+
+def visible(folder: Path) -> list[Path]:
+    """What is in ``folder``, by name, without hidden files and leftovers of archives and file managers.
+
+    `PredictionError` for one that cannot be listed or has more than `MAX_FILES`.
+    """
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name not in LEFTOVERS:
+                    names.append(entry.name)
+                if len(names) > MAX_FILES:
+                    what = f"more than {MAX_FILES:,} files in one folder; keep one mask per frame"
+                    raise PredictionError(Fault("limit", str(folder), what))
+    except OSError as error:
+        what = f"cannot be listed ({error.strerror}); make it a folder that can be read"
+        raise PredictionError(Fault("unreadable", str(folder), what)) from error
+    return [folder / name for name in sorted(names)]
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """``run.json``, {} where there is none; `PredictionError` for one that is no JSON object or far too long."""
+    try:
+        if not path.is_file():
+            return {}
+        if path.stat().st_size > MAX_RECORD_BYTES:
+            raise ValueError(f"larger than {MAX_RECORD_BYTES >> 20} MiB")
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        what = f"cannot be read as JSON ({error}); write the record of the run again or remove the file"
+        raise PredictionError(Fault("record", str(path), what)) from error
+    if not isinstance(found, dict):
+        what = "not a JSON object; write the record of the run again or remove the file"
+        raise PredictionError(Fault("record", str(path), what))
+    return found
+
+
+def png_header(path: Path) -> tuple[int, int, str]:
+    """Height, width and mode (``1``, ``L``, ``P``, ``LA``, ``RGB``, ``RGBA``; ``I;16``, ``RGB;16`` ...) of a PNG file.
+
+    Read from its first bytes, without decoding; `PredictionError` for a file that is absent or no PNG.
+    """
+    if not path.is_file():
+        raise PredictionError(Fault("missing-frame", str(path), "no such file; predict the frame"))
+    try:
+        with path.open("rb") as file:
+            head = file.read(26)
+    except OSError as error:
+        raise PredictionError(Fault("unreadable", str(path), f"cannot be read ({error.strerror})")) from error
+    if len(head) < 26 or head[:8] != PNG_SIGNATURE or head[12:16] != b"IHDR" or head[25] not in PNG_MODES:
+        raise PredictionError(
+            Fault("unreadable", str(path), "cannot be decoded (not a PNG file); write the file again")
+        )
+    width, height = struct.unpack(">II", head[16:24])
+    mode = PNG_MODES[head[25]]
+    if head[24] == 16:
+        mode = "I;16" if mode == "L" else f"{mode};16"
+    elif mode == "L" and head[24] == 1:
+        mode = "1"
+    return height, width, mode
+
+
+def open_png(path: Path, size: tuple[int, int], modes: tuple[str, ...] = MODES) -> Image.Image:
+    """The decoded image of a PNG; size, kind and length of the file are looked at before pixels are decoded."""
+    height, width, mode = png_header(path)
+    require_size((height, width), size, str(path))
+    if mode not in modes:
+        what = f"image of mode {mode}; save the mask with one channel of values or palette indices, 0 = background"
+        raise PredictionError(Fault("mode", str(path), what))
+    try:
+        length = path.stat().st_size
+        if length > _most_bytes((height, width)):
+            raise ValueError(f"{length:,} bytes for {height} x {width} pixels")
+        image = Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",))
+        if (image.height, image.width) != size or image.mode not in (*modes, "I"):  # "I": 16 bits in older Pillows
+            raise ValueError("a second header that differs from the first")
+        image.load()
+    except BROKEN_PNG as error:
+        what = f"cannot be decoded ({error}); write the file again"
+        raise PredictionError(Fault("unreadable", str(path), what)) from error
+    return image
+
+
+def read_plain(path: Path, size: tuple[int, int], to_size: tuple[int, int] | None) -> PackedMask | None:
+    """The bits of a PNG of a plain kind, resized to ``to_size``; None for what `open_png` has to judge."""
+    try:
+        found = parse_png(path) if path.is_file() and path.stat().st_size <= _most_bytes(size) else None
+        if found is None or found.size != size:
+            return None
+        return found.packed(to_size)
+    except IcvosError as error:
+        what = f"cannot be decoded ({error.__cause__}); write the file again"
+        raise PredictionError(Fault("unreadable", str(path), what)) from error
+
+
+def _most_bytes(size: tuple[int, int]) -> int:
+    """More than an honest PNG of (height, width) takes, comments included."""
+    return (1 << 20) + 2 * size[0] * (8 * size[1] + 1)
+
+
+def odd_values(image: Image.Image, path: Path) -> Fault | None:
+    """A fault where a mask's values hardly mean what they will be read as: a background that is not index 0, or shades.
+
+    Args:
+        image: Decoded, of one of `MODES`.
+        path: Its file, for the message.
+    """
+    if image.mode == "1":
+        return None
+    values = (
+        [value for _, value in image.getcolors(256) or ()]
+        if image.mode != "I;16"
+        else np.unique(np.asarray(image)).tolist()
+    )
+    if image.mode == "P":
+        palette = image.getpalette("RGB") or []
+        black = [not any(palette[3 * value : 3 * value + 3]) for value in (0, *values)]
+        if len(palette) >= 3 and not black[0] and any(black[1:]):
+            what = "index 0 is shown in a colour and another one as black, yet indices count: 0 = background; swap them"
+            return Fault("palette", str(path), what)
+    several = len([value for value in values if value])
+    if several > 1:
+        what = f"{several} different values beside 0, and every one counts as foreground; save a mask of 0 and 1"
+        return Fault("values", str(path), what, "warning")
+    return None
+
+
+def load_rles(path: Path) -> dict[str, Any]:
+    """A clip's JSON, frame by frame, unchecked; `PredictionError` for a file that is no JSON object or far too long."""
+    if path.stat().st_size > MAX_RLE_BYTES:
+        what = f"larger than {MAX_RLE_BYTES >> 20} MiB; write the clip as PNG files"
+        raise PredictionError(Fault("unreadable", str(path), what))
+    try:
+        data = path.read_bytes()
+        if data.count(b"{") + data.count(b"[") > MAX_RLE_PARTS:  # small lists take far more memory than text
+            raise ValueError("more objects and lists than a clip has")
+        found = json.loads(data)
+    except (OSError, ValueError, RecursionError) as error:
+        what = f"cannot be read as JSON ({error}); write the file again"
+        raise PredictionError(Fault("unreadable", str(path), what)) from error
+    if not isinstance(found, dict):
+        what = 'not an object of the form {"<frame>": {"size": [h, w], "counts": ...}}; write the file again'
+        raise PredictionError(Fault("unreadable", str(path), what))
+    return found
+
+
+def decode_frame(
+    rles: dict[str, Any], frame: str, size: tuple[int, int], path: Path, decode: Callable[[dict[str, Any]], Decoded]
+) -> Decoded:
+    where = f"{path}: {frame}"
+    if frame not in rles:
+        raise PredictionError(Fault("missing-frame", where, "no such frame in the file; predict the frame"))
+    try:
+        rle = rles[frame]
+        height, width = (int(value) for value in rle["size"])
+        require_size((height, width), size, where)
+        return decode(rle)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        what = f"not a COCO RLE ({error}); write the mask again"
+        raise PredictionError(Fault("unreadable", where, what)) from error
+
+
+def require_size(found: tuple[int, int], expected: tuple[int, int], where: str) -> None:
+    if found != expected:
+        what = f"mask of {found[0]} x {found[1]}, the video is {expected[0]} x {expected[1]} (height x width)"
+        raise PredictionError(Fault("size", where, f"{what}; resize the mask to the video's own size"))

@@ -1,0 +1,1 @@
+"""What a method needs, promises and costs."""

@@ -1,0 +1,421 @@
+"""Does a method keep its promises? Each check runs it on small-world videos and says what is wrong.
+
+Somebody who writes a method runs these before a benchmark: a run of hours is no place to find that memory grows.
+"""
+
+import functools
+import gc
+import json
+import random
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from icvos.errors import IcvosError
+from icvos.inspection.memory import held_bytes, live_tensor_bytes, resident_bytes
+from icvos.inspection.trial import Trial, make_trial, write_support
+from icvos.method import Described, Image, Mask, Method, Prompt, Segmenter, Support, sees_truth, segment
+
+SIZE, ODD_SIZE = (96, 128), (97, 131)
+FRAMES = 6
+SHOTS = 5
+STEADY = 20  # frames after which a method holds all that it will ever hold
+HELD_MARGIN = 64 << 10
+RESIDENT_MARGIN = 256 << 20
+Status = Literal["ok", "FAILED", "skipped"]
+Build = Callable[[], Method | Segmenter]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One promise, and whether it is kept.
+
+    Args:
+        name: The promise, in a few words.
+        status: ok, FAILED or skipped.
+        reason: What is wrong, why it was skipped, or what was measured.
+        seconds: How long it took.
+    """
+
+    name: str
+    status: Status
+    reason: str
+    seconds: float
+
+
+class BrokenError(Exception):
+    """A promise that is not kept; the message says how."""
+
+
+class SkippedError(Exception):
+    """A promise that this method does not make; the message says why."""
+
+
+def check_method(
+    build: Build, folder: Path, *, frames: int = 120, report: Callable[[Check], None] = lambda check: None
+) -> list[Check]:
+    """Run every check and ``report`` each as it ends; those that need the method built are left out where it is not.
+
+    Args:
+        build: Makes the method, as fresh as a new run would.
+        folder: Where supports are written.
+        frames: Length of the video on which memory is measured; more than `STEADY`.
+    """
+    if frames <= STEADY:
+        raise IcvosError(f"memory is measured from frame {STEADY} on; give --frames more than {STEADY}")
+    subject = Subject(build, folder, frames)
+    done = []
+    for name, promise in PROMISES.items():
+        check = run_check(name, functools.partial(promise, subject))
+        report(check)
+        done.append(check)
+        if subject.method is None:
+            break
+    return done
+
+
+def run_check(name: str, promise: Callable[[], str]) -> Check:
+    """Run one check; whatever it raises becomes its result."""
+    began = time.perf_counter()
+    status: Status = "ok"
+    try:
+        reason = promise()
+    except SkippedError as error:
+        status, reason = "skipped", str(error)
+    except (BrokenError, IcvosError) as error:
+        status, reason = "FAILED", str(error)
+    except Exception as error:  # the method is anybody's code: any error it raises is the finding
+        status, reason = "FAILED", f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return Check(name, status, reason, round(time.perf_counter() - began, 3))
+
+
+class Subject:
+    """The method that is checked, what it is run on, and its first masks."""
+
+    def __init__(self, build: Build, folder: Path, frames: int) -> None:
+        self.build = build
+        self.folder = folder
+        self.frames = frames
+        self.method: Method | Segmenter | None = None
+        self.first = make_trial(folder, SIZE, FRAMES, SHOTS, index=0)
+        self.second = make_trial(folder, ODD_SIZE, FRAMES, SHOTS, index=1)
+        self.masks: list[Mask] | None = None
+
+    def built(self) -> Method | Segmenter:
+        """The method, built once."""
+        if self.method is None:
+            self.method = self.build()
+        return self.method
+
+    def supports(self, trial: Trial, shots: int = 1) -> tuple[Support, ...]:
+        """The supports of a trial, or the truth for a method that sees it."""
+        return (trial.truth,) if sees_truth(self.built()) else trial.supports[:shots]
+
+    def run(self, trial: Trial, shots: int = 1, method: Method | Segmenter | None = None) -> list[Mask]:
+        """Valid masks of a whole trial, its frames given as a list."""
+        frames = list(trial.frames())
+        masks = list(segment(method or self.built(), self.supports(trial, shots), frames))
+        require_masks(masks, frames)
+        return masks
+
+    def first_masks(self) -> list[Mask]:
+        """The masks of the first trial, that others are compared with."""
+        if self.masks is None:
+            self.masks = [mask.copy() for mask in self.run(self.first)]
+        return self.masks
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `BrokenError` with ``message`` unless the condition holds."""
+    if not condition:
+        raise BrokenError(message)
+
+
+def require_masks(masks: Sequence[Any], frames: Sequence[Image]) -> None:
+    """One (H, W) bool mask for every frame."""
+    require(len(masks) == len(frames), f"{len(masks)} masks for {len(frames)} frames; give one for every frame")
+    for index, (mask, frame) in enumerate(zip(masks, frames, strict=True)):
+        require(
+            isinstance(mask, np.ndarray), f"the mask of frame {index} is a {type(mask).__name__}, not a numpy array"
+        )
+        size = frame.shape[:2]
+        right = mask.dtype == np.bool_ and mask.shape == size
+        require(
+            right, f"the mask of frame {index} is {mask.shape} {mask.dtype}; it must be {size} bool, as the frame is"
+        )
+
+
+def require_equal(found: Sequence[Mask], expected: Sequence[Mask], what: str) -> None:
+    """Equal masks frame by frame."""
+    for index, (one, other) in enumerate(zip(found, expected, strict=True)):
+        differ = int((one != other).sum())
+        require(differ == 0, f"{what}: {differ} pixels of frame {index} differ")
+
+
+def loads(subject: Subject) -> str:
+    """The method can be built and has the functions of a method."""
+    method = subject.built()
+    whole = isinstance(method, Segmenter)
+    for name in () if whole else ("prompt", "propagator"):
+        present = callable(getattr(method, name, None))
+        require(present, f"has no {name}(); a method has prompt and propagator, or segment (icvos/method.py)")
+    return "a method that segments in its own way" if whole else "a method of prompt and propagator"
+
+
+def prompts(subject: Subject) -> str:
+    """`Method.prompt` gives a `Prompt` whose parts are right."""
+    method = subject.built()
+    if isinstance(method, Segmenter):
+        raise SkippedError("segments in its own way")
+    said = []
+    for trial in (subject.first, subject.second):
+        frame = next(trial.frames())
+        prompt = method.prompt(subject.supports(trial), frame)
+        said = require_prompt(prompt, (frame.shape[0], frame.shape[1]))
+    return " and ".join(said)
+
+
+def require_prompt(prompt: Any, size: tuple[int, int]) -> list[str]:
+    """A `Prompt` for a frame of ``size`` (height, width), with finite parts of the right shapes; what it is made of."""
+    require(isinstance(prompt, Prompt), f"prompt() gave a {type(prompt).__name__}, not an icvos.method.Prompt")
+    parts = {name: getattr(prompt, name) for name in Prompt.__slots__ if getattr(prompt, name) is not None}
+    require(bool(parts), "the prompt is empty; give a mask, points, a box or embeddings")
+    height, width = size
+    for name, value in parts.items():
+        require(isinstance(value, np.ndarray), f"prompt.{name} is a {type(value).__name__}, not a numpy array")
+        require(bool(np.isfinite(value).all()), f"prompt.{name} holds values that are not finite")
+    if prompt.mask is not None:
+        kind, found = prompt.mask.dtype, prompt.mask.shape
+        right = found == size and kind in (np.bool_, np.float32)
+        require(right, f"prompt.mask is {found} {kind}; it must be {size} bool or float32")
+        require(kind == np.bool_ or 0 <= prompt.mask.min() <= prompt.mask.max() <= 1, "prompt.mask is not in [0, 1]")
+    require((prompt.points is None) == (prompt.labels is None), "points and labels of a prompt go together")
+    if prompt.points is not None and prompt.labels is not None:
+        shapes = prompt.points.shape, prompt.labels.shape
+        require(
+            shapes == ((len(prompt.labels), 2), (len(prompt.labels),)),
+            f"points and labels are {shapes}, not (N, 2), (N,)",
+        )
+        inside = bool((prompt.points >= 0).all() and (prompt.points <= (width, height)).all())
+        require(inside, f"prompt.points leave the frame of {width}x{height}; a point is (x, y) in pixels of the frame")
+        require(set(np.unique(prompt.labels)) <= {0, 1}, "prompt.labels must be 1 (foreground) or 0")
+    if prompt.box is not None:
+        require(prompt.box.shape == (4,), f"prompt.box is {prompt.box.shape}; it must be (4,): x0, y0, x1, y1")
+        x0, y0, x1, y1 = prompt.box.tolist()
+        require(
+            0 <= x0 <= x1 <= width and 0 <= y0 <= y1 <= height,
+            f"prompt.box {prompt.box.tolist()} is no box of the frame",
+        )
+    if prompt.embeddings is not None:
+        require(prompt.embeddings.ndim == 2, f"prompt.embeddings is {prompt.embeddings.shape}; it must be (N, C)")
+    return [name for name in parts if name != "labels"]
+
+
+def right_masks(subject: Subject) -> str:
+    """Masks are bool, one for each frame, of the frame's size, which may be odd."""
+    subject.first_masks()
+    subject.run(subject.second)
+    return " and ".join(f"{width}x{height}" for height, width in (SIZE, ODD_SIZE))
+
+
+def deterministic(subject: Subject) -> str:
+    """A second method, built anew, gives the same masks, whatever the global random generators hold."""
+    seed_everything(1)
+    expected = subject.run(subject.first, method=subject.build())
+    seed_everything(12345)
+    require_equal(subject.run(subject.first, method=subject.build()), expected, "two fresh runs differ")
+    return "two fresh runs are equal, with other global seeds"
+
+
+def seed_everything(seed: int) -> None:
+    """Put the global generators of Python, numpy, torch and OpenCV, where they are imported, at ``seed``."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  # the very generator that a method must not depend on
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setRNGSeed(seed)
+
+
+def keeps_no_state(subject: Subject) -> str:
+    """A clip's masks are the same before and after another clip."""
+    expected = subject.first_masks()
+    subject.run(subject.second)
+    require_equal(subject.run(subject.first), expected, "a clip comes out differently after another clip")
+    return "clips A, B, A: both A are equal"
+
+
+def takes_shots(subject: Subject) -> str:
+    """Works with one support and with five."""
+    if sees_truth(subject.built()):
+        raise SkippedError("is given the video's own first mask, not supports")
+    subject.first_masks()
+    subject.run(subject.first, SHOTS)
+    return f"1 and {SHOTS} supports"
+
+
+def streams(subject: Subject) -> str:
+    """Frame t's mask comes out before frame t + 1 is taken, and streaming changes nothing."""
+    taken = 0
+
+    def frames() -> Iterator[Image]:
+        nonlocal taken
+        for frame in subject.first.frames():
+            taken += 1
+            yield frame
+
+    masks = []
+    for index, mask in enumerate(segment(subject.built(), subject.supports(subject.first), frames())):
+        require(taken == index + 1, f"took {taken} frames before it gave the mask of frame {index}")
+        masks.append(mask)
+    require_masks(masks, list(subject.first.frames()))
+    require_equal(masks, subject.first_masks(), "frames one by one and frames in a list differ")
+    return "each mask before the next frame; equal to the whole"
+
+
+def leaves_inputs(subject: Subject) -> str:
+    """Frames, and masks that were given out, are not written to later."""
+    frames = list(subject.first.frames())
+    given = []
+    for mask in segment(subject.built(), subject.supports(subject.first), frames):
+        given.append((mask, mask.copy()))
+    for index, (used, fresh) in enumerate(zip(frames, subject.first.frames(), strict=True)):
+        require(np.array_equal(used, fresh), f"frame {index} was written to; copy it before changing it")
+    for index, (mask, copy) in enumerate(given):
+        require(
+            np.array_equal(mask, copy), f"the mask of frame {index} changed after it was given out; give a new array"
+        )
+    return "frames stay as they were, and so do masks"
+
+
+def takes_short_videos(subject: Subject) -> str:
+    """A video of one frame, and one of none."""
+    frames = list(islice(subject.first.frames(), 1))
+    masks = list(segment(subject.built(), subject.supports(subject.first), frames))
+    require_masks(masks, frames)
+    require_equal(masks, subject.first_masks()[:1], "the first mask depends on the frames after it")
+    require_masks(list(segment(subject.built(), subject.supports(subject.first), [])), [])
+    return "one frame, and none"
+
+
+def takes_poor_supports(subject: Subject) -> str:
+    """A support mask that is empty, or of two pixels: masks, or an `IcvosError` that says what is wrong."""
+    size = SIZE if sees_truth(subject.built()) else (176, 208)
+    picture = subject.first.truth.image() if sees_truth(subject.built()) else subject.first.supports[0].image()
+    frames = list(islice(subject.first.frames(), 2))
+    said = []
+    for name, pixels in (("empty", 0), ("two pixels", 2)):
+        mask = np.zeros(size, dtype=bool)
+        mask[size[0] // 2, size[1] // 2 : size[1] // 2 + pixels] = True
+        support = write_support(subject.folder / f"poor{pixels}", picture, mask)
+        try:
+            masks = list(segment(subject.built(), (support,), frames))
+        except IcvosError as error:
+            said.append(f"{name}: refused ({error})")
+            continue
+        require_masks(masks, frames)
+        said.append(f"{name}: {sum(int(mask.sum()) for mask in masks)} px found")
+    return "; ".join(said)
+
+
+def bounded(subject: Subject) -> str:
+    """What the method holds, the process allocates and the system sees stays flat from frame `STEADY` on."""
+    trial = make_trial(subject.folder, SIZE, subject.frames, 1, index=2)
+    method = subject.built()
+    masks = segment(method, subject.supports(trial), trial.frames())
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    try:
+        for _ in range(STEADY):
+            next(masks)
+        before = measure(method, masks)
+        count = STEADY + sum(1 for _ in islice(masks, subject.frames - STEADY - 1))  # one is left: the run is not over
+        after = measure(method, masks)
+        next(masks, None)
+    finally:
+        if not tracing:
+            tracemalloc.stop()
+    grown = {name: after[name] - before[name] for name in after}
+    for name, margin in MARGINS.items():
+        each = grown[name] / (count - STEADY)
+        require(
+            grown[name] <= margin,
+            f"{name} grew by {grown[name] >> 10} KiB from frame {STEADY} to {count}, {each:.0f} bytes a frame "
+            f"(margin {margin >> 10} KiB); keep only what later frames need",
+        )
+    said = ", ".join(f"{name} {value / 1024:+.0f} KiB" for name, value in grown.items())
+    return f"frame {STEADY} to {count}: {said}; margins {HELD_MARGIN >> 10} KiB, resident {RESIDENT_MARGIN >> 20} MiB"
+
+
+MARGINS = {
+    "held by the method": HELD_MARGIN,
+    "traced by Python": HELD_MARGIN,
+    "tensors in the process": HELD_MARGIN,
+    "resident": RESIDENT_MARGIN,  # loose: the allocator keeps some of what was freed
+}
+
+
+def measure(method: object, masks: object) -> dict[str, int]:
+    """Bytes, as `MARGINS` names them; the generator of masks holds the propagator."""
+    gc.collect()
+    counts = (held_bytes(method, masks), tracemalloc.get_traced_memory()[0], live_tensor_bytes(), resident_bytes())
+    return dict(zip(MARGINS, counts, strict=True))
+
+
+def describes_itself(subject: Subject) -> str:
+    """``describe()``, where there is one, is JSON with settings and weights, and stays the same."""
+    method = subject.built()
+    if not isinstance(method, Described):
+        raise SkippedError("has no describe(); a run then records nothing about its weights")
+    found = method.describe()
+    try:
+        text = json.dumps(found)
+    except (TypeError, ValueError) as error:
+        raise BrokenError(f"describe() is not made of JSON values ({error})") from None
+    require(isinstance(found, dict), f"describe() gave a {type(found).__name__}, not a dictionary")
+    require(isinstance(found.get("settings", {}), dict), 'describe()["settings"] must be a dictionary')
+    weights = found.get("weights", [])
+    require(isinstance(weights, list), 'describe()["weights"] must be a list')
+    for entry in weights:
+        right = isinstance(entry, dict) and isinstance(entry.get("name"), str) and "sha256" in entry
+        require(right, f'a weight must be {{"name": ..., "sha256": ...}}, not {entry!r}')
+    require(json.dumps(method.describe()) == text, "describe() differs from one call to the next")
+    return f"{len(found.get('settings', {}))} settings, {len(weights)} weights"
+
+
+def segments_images(subject: Subject) -> str:
+    """``segment_image(supports, image)``, where there is one, gives a mask of the image's size, the same each time."""
+    one: Callable[[Sequence[Support], Image], Any] | None = getattr(subject.built(), "segment_image", None)
+    if one is None:
+        raise SkippedError("has no segment_image(); images are segmented as videos of one frame")
+    for trial in (subject.first, subject.second):
+        frame = next(trial.frames())
+        masks = [one(subject.supports(trial), frame) for _ in range(2)]
+        require_masks(masks, [frame, frame])
+        require_equal(masks[1:], masks[:1], "segment_image called twice")
+    return "a mask of the image's size, twice the same"
+
+
+PROMISES: dict[str, Callable[[Subject], str]] = {
+    "loads": loads,
+    "prompt": prompts,
+    "masks": right_masks,
+    "determinism": deterministic,
+    "no state": keeps_no_state,
+    "shots": takes_shots,
+    "streaming": streams,
+    "inputs": leaves_inputs,
+    "short videos": takes_short_videos,
+    "poor supports": takes_poor_supports,
+    "memory": bounded,
+    "describe": describes_itself,
+    "images": segments_images,
+}

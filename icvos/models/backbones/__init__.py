@@ -1,0 +1,1 @@
+"""Image backbones, each with the names of its published checkpoint."""

@@ -1,0 +1,58 @@
+"""Image backbones by name: pictures in, feature maps of several levels out; see `stages.Backbone`."""
+
+import functools
+from collections.abc import Callable, Mapping
+
+import torch
+
+from icvos.errors import IcvosError
+from icvos.models.backbones.dinov2 import DINOV2_MODELS, load_dinov2
+from icvos.models.backbones.resnet import Dilations, ResNet
+from icvos.models.backbones.stages import Backbone, Staged
+from icvos.models.backbones.swin import SwinB
+from icvos.models.backbones.vgg import VGG16
+from icvos.models.weights.load import Loaded
+
+STAGED: Mapping[str, Callable[[Dilations], Staged]] = {
+    "resnet50-v2": functools.partial(ResNet, 50),
+    "resnet101-v2": functools.partial(ResNet, 101),
+    "vgg16-bn": lambda dilations: VGG16(),
+    "swin-b": lambda dilations: SwinB(),
+}
+BACKBONES = (*STAGED, *DINOV2_MODELS)
+
+
+def build_backbone(name: str, dilations: Dilations = "whole") -> Staged:
+    """A backbone of `STAGED` without its weights; all its parameters are frozen.
+
+    Args:
+        name: As in the registry of checkpoints.
+        dilations: Of a ResNet; see `icvos.models.backbones.resnet.ResNet`.
+
+    Raises `IcvosError` for another name.
+    """
+    if name not in STAGED:
+        raise IcvosError(f"unknown backbone {name!r}; choose from {', '.join(STAGED)}")
+    return STAGED[name](dilations).requires_grad_(False)
+
+
+def load_backbone(
+    name: str, device: torch.device | str = "cpu", checkpoint: str | None = None, dilations: Dilations = "whole"
+) -> tuple[Backbone, Loaded]:
+    """A backbone of `BACKBONES` with its ImageNet or DINOv2 weights, frozen, in evaluation mode; and what was loaded.
+
+    Args:
+        name: As in the registry of checkpoints.
+        device: Where it goes.
+        checkpoint: The path of its file, in place of the registry's.
+        dilations: Of a ResNet; see `icvos.models.backbones.resnet.ResNet`.
+
+    Raises `IcvosError` for another name, and where the weights are missing or do not fit.
+    """
+    if name in DINOV2_MODELS:
+        return load_dinov2(name, device, checkpoint)
+    if name not in BACKBONES:
+        raise IcvosError(f"unknown backbone {name!r}; choose from {', '.join(BACKBONES)}")
+    network = build_backbone(name, dilations)
+    loaded = network.load_published(checkpoint or name)
+    return network.eval().to(device), loaded

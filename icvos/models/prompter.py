@@ -1,0 +1,69 @@
+"""What methods share that find the object on the first frame by themselves and leave the rest of the video to SAM 2."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+
+from icvos.errors import IcvosError
+from icvos.method import Image, Mask, Prompt, Support
+from icvos.models.sam.propagation import Resize, Sam2Propagator, load_propagator
+from icvos.models.weights.load import Loaded
+
+
+def require_size(size: int, least: int = 32) -> None:
+    """Raise `IcvosError` for a side of pictures, in pixels, that leaves a network too little to see."""
+    if size < least:
+        raise IcvosError(f"setting size={size}: it must be {least} or more")
+
+
+class Prompter(ABC):
+    """The half of a method that is not its network. SAM 2 is loaded for the first video: pictures do without it.
+
+    Args:
+        settings: A dataclass with ``propagation``, ``device`` and ``dtype``.
+        loaded: Of the network.
+        device: Where the network is.
+        handover: What SAM 2 is given, where that is no setting.
+        resize: How frames become SAM 2's square.
+    """
+
+    settings: Any
+    loaded: Loaded
+    device: torch.device
+    handover: ClassVar[str] = "mask"
+    resize: ClassVar[Resize] = "pillow-bicubic"
+    _propagator: Sam2Propagator | None = None
+
+    @abstractmethod
+    def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
+        """(H, W) bool, the method's own mask."""
+
+    def own_weights(self) -> list[Loaded]:
+        """All that the method has loaded, SAM 2's part in a video aside."""
+        return [self.loaded]
+
+    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+        """What SAM 2 is given with the first frame: the method's mask of it, (H, W) bool, unless it says otherwise."""
+        return Prompt(mask=self.segment_image(supports, frame))
+
+    def propagator(self) -> Sam2Propagator:
+        """What carries the prompt through a video."""
+        if self._propagator is None:
+            chosen = self.settings
+            self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype, resize=self.resize)
+        return self._propagator
+
+    def describe(self) -> dict[str, Any]:
+        """Settings and weights, for the record of a run; SAM 2's among them once it is loaded."""
+        carried = self._propagator
+        weights = self.own_weights() + ([carried.loaded] if carried else [])
+        settings = {"handover": self.handover} | dataclasses.asdict(self.settings)
+        return {
+            "settings": settings | (carried.describe() if carried else {}),
+            "weights": [loaded.to_json() for loaded in weights],
+            "device": str(self.device),
+            "dtype": carried.dtype if carried else "float32",
+        }

@@ -1,0 +1,1 @@
+"""SAM and SAM 2, on images and through videos."""

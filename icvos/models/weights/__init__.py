@@ -1,0 +1,1 @@
+"""Checkpoints: which there are, where they are, and how they are loaded."""

@@ -1,0 +1,78 @@
+"""Is this the file that was published? Sizes and SHA-256 of checkpoints, and a first look at what a file is.
+
+Where no hash is published, the hash of the first fetch is written beside the file (``<file>.sha256``, as ``sha256sum
+-c`` reads it) and holds from then on.
+"""
+
+import re
+from pathlib import Path
+
+from icvos.files.storage import sha256, write_text
+from icvos.models.weights.registry import Checkpoint
+
+HEAD_BYTES = 512
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+SAFETENSORS_BRACE = 8  # position of the first byte behind the header's length
+
+
+def what_else(path: Path) -> str:
+    """What a file is that cannot be a checkpoint, such as "a web page"; "" for one that may be. Reads 512 bytes."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
+        return "an empty file"
+    if head.startswith((ZIP, PICKLE)) or head[SAFETENSORS_BRACE : SAFETENSORS_BRACE + 1] == b"{":
+        return ""
+    start = head.lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        return "a web page"
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer"
+    try:
+        head[:-3].decode("utf-8")  # the last character may be cut
+    except UnicodeDecodeError:
+        return "no checkpoint format"
+    return "a text"
+
+
+def published_fault(path: Path, known: Checkpoint, digest: str | None = None) -> str:
+    """How a file differs from the one published as ``known``; "" where it does not, or nothing is published.
+
+    ``digest`` is its SHA-256 where that is known already. A conversion to safetensors is another file: do not ask.
+    """
+    size = path.stat().st_size
+    if known.size is not None and size != known.size:
+        return f"has {size} bytes, published are {known.size}"
+    if not (known.sha256 or known.sha256_prefix):
+        return ""
+    digest = digest or sha256(path)
+    if known.sha256 and digest != known.sha256:
+        return f"has SHA-256 {digest[:12]}..., published is {known.sha256[:12]}..."
+    if not digest.startswith(known.sha256_prefix):
+        return f"has SHA-256 {digest[:12]}..., published is one that begins with {known.sha256_prefix}"
+    return ""
+
+
+def note_path(path: Path) -> Path:
+    """Where the SHA-256 of a checkpoint's first fetch is written."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def noted(path: Path) -> str:
+    """The SHA-256 written beside a checkpoint; "" where there is none."""
+    note = note_path(path)
+    found = re.match(r"[0-9a-f]{64}\b", note.read_text(encoding="utf-8", errors="replace")) if note.is_file() else None
+    return found[0] if found else ""
+
+
+def changed(path: Path, digest: str) -> str:
+    """How a file of SHA-256 ``digest`` differs from the one that was fetched; "" where it does not or nobody noted."""
+    note = noted(path)
+    return (
+        f"has SHA-256 {digest[:12]}..., {note_path(path).name} says {note[:12]}..." if note not in ("", digest) else ""
+    )
+
+
+def write_note(path: Path, digest: str) -> None:
+    """Write the SHA-256 of a checkpoint beside it."""
+    write_text(note_path(path), f"{digest}  {path.name}\n")

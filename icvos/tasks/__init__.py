@@ -1,0 +1,1 @@
+"""The two kinds of benchmark, behind one door."""

@@ -1,0 +1,260 @@
+"""Submissions as zip files: looked through before anything is unpacked, then unpacked into a folder that is removed.
+
+An archive is hostile until its directory has been read whole: names stay inside the folder, files are files, nothing is
+encrypted or packed twice, and what comes out is bounded in number and size. The bounds hold again while it is unpacked,
+whatever the directory said.
+"""
+
+import contextlib
+import os
+import stat
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from icvos.errors import Fault, IcvosError
+from icvos.files.untrusted import LEFTOVERS, visible
+from icvos.tasks.runs import draw_folders
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need gigabytes of memory to unpack a few bytes
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+CHUNK = 1 << 18
+MAX_DEPTH = 16
+MAX_NAME_BYTES = 255  # of one part of a path, as file systems have it
+MAX_LISTED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an archive may hold; a submission of IC-VOS has 100,000 files of some 5 kB.
+
+    Args:
+        entries: Files and folders.
+        directory_bytes: Length of the list of entries.
+        entry_bytes: One file, unpacked.
+        total_bytes: All files, unpacked.
+        ratio: Unpacked over packed length, of files above ``ratio_from`` bytes and of the whole. Deflate reaches 1032.
+        ratio_from: Below it any ratio is harmless.
+    """
+
+    entries: int = 300_000
+    directory_bytes: int = 1 << 26
+    entry_bytes: int = 1 << 26
+    total_bytes: int = 1 << 33
+    ratio: int = 200
+    ratio_from: int = 1 << 20
+
+
+LIMITS = Limits()
+
+
+class ArchiveError(IcvosError):
+    """An archive that is not unpacked. The message counts its faults; ``faults`` has every one."""
+
+    def __init__(self, message: str, faults: tuple[Fault, ...]) -> None:
+        super().__init__(message)
+        self.faults = faults
+
+    def __reduce__(self) -> tuple[type, tuple[str, tuple[Fault, ...]]]:
+        return ArchiveError, (str(self), self.faults)
+
+
+@contextlib.contextmanager
+def submission_folder(path: Path | str, videos: Collection[str], limits: Limits = LIMITS) -> Iterator[Path]:
+    """``path`` itself where it is a folder; of a zip file a temporary folder with its content, removed at the end.
+
+    One folder around everything in the archive is passed over: one that holds ``run.json``, ``draw<N>`` or one of
+    ``videos``. Raises `ArchiveError` for an archive with faults, `IcvosError` for another file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        draw_folders(path)
+        yield path
+        return
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":
+            raise IcvosError(f"{path}: neither a folder nor a zip file; give a folder of predictions, or zip it")
+    with tempfile.TemporaryDirectory(prefix="icvos-") as temporary:
+        folder = Path(temporary).resolve() / "submission"
+        folder.mkdir()
+        unpack(path, folder, limits)
+        yield _inside_wrapping(folder, set(videos))
+
+
+def relocate(fault: Fault, folder: Path, path: Path) -> Fault:
+    """``fault`` as it concerns the archive ``path`` and not the temporary ``folder`` that it was unpacked into."""
+    if folder == path:
+        return fault
+    old, new = str(folder), str(path)
+    return replace(fault, where=fault.where.replace(old, new), what=fault.what.replace(old, new))
+
+
+def _inside_wrapping(folder: Path, videos: set[str]) -> Path:
+    entries = visible(folder)
+    if len(entries) != 1 or not entries[0].is_dir():
+        return folder
+    inside = {entry.name for entry in visible(entries[0])}
+    wraps = inside & (videos | {"run.json"}) or draw_folders(entries[0]) != (entries[0],)
+    return entries[0] if wraps and entries[0].name not in videos else folder
+
+
+def unpack(path: Path, folder: Path, limits: Limits = LIMITS) -> None:
+    """Unpack the zip file ``path`` into the empty ``folder``, or raise `ArchiveError` with everything wrong with it."""
+    try:
+        entries = _count_entries(path, limits)
+        if entries is None:
+            what = f"more than {limits.entries:,} files; pack one draw, or clips as RLE JSON"
+            _refuse(path, [Fault("limit", str(path), what)])
+        with zipfile.ZipFile(path) as archive:
+            found = archive.infolist()
+            faults = list(inspect(path, found, limits))
+            if faults:
+                _refuse(path, faults)
+            faults = list(_write(path, archive, found, folder, limits))
+    except BROKEN_ZIP as error:
+        _refuse(path, [Fault("unreadable", str(path), f"cannot be read as a zip file ({error}); pack it again")])
+    if faults:
+        _refuse(path, faults)
+
+
+def _refuse(path: Path, faults: Sequence[Fault]) -> None:
+    raise ArchiveError(f"{path}: {len(faults)} faults, not unpacked; {faults[0].what}", tuple(faults))
+
+
+def _count_entries(path: Path, limits: Limits) -> int | None:
+    """How many entries the archive's directory has at most, or None for too many; the directory is not parsed.
+
+    Python's reader makes an object of every entry before anybody can ask how many there are.
+    """
+    with path.open("rb") as file:
+        length = file.seek(0, os.SEEK_END)
+        tail_start = max(0, length - (1 << 16) - 22)
+        file.seek(tail_start)
+        tail = file.read()
+        place = tail.rfind(b"PK\x05\x06")
+        if place < 0 or len(tail) < place + 22:
+            raise zipfile.BadZipFile("no list of files at its end: cut off, or no zip file")
+        declared, size = struct.unpack("<HL", tail[place + 10 : place + 16])
+        end = tail_start + place
+        if tail[place - 20 : place - 16] == b"PK\x06\x07" and end >= 76:
+            file.seek(end - 76)
+            record = file.read(56)
+            if record[:4] == b"PK\x06\x06":
+                declared, size = struct.unpack("<QQ", record[32:48])
+                end -= 76
+        if declared > limits.entries or size > limits.directory_bytes:
+            return None
+        if size > end:
+            raise zipfile.BadZipFile("its list of files is longer than the file")
+        file.seek(end - size)
+        counted = file.read(size).count(b"PK\x01\x02")
+    return None if counted > limits.entries else counted
+
+
+def inspect(path: Path, entries: Sequence[zipfile.ZipInfo], limits: Limits = LIMITS) -> Iterator[Fault]:
+    """Every fault that the archive's directory shows."""
+    if len(entries) > limits.entries:
+        yield Fault("limit", str(path), f"more than {limits.entries:,} files; pack one draw, or clips as RLE JSON")
+        return
+    seen: set[str] = set()
+    listed = 0
+    for entry in entries:
+        fault = _fault_of(entry, seen, limits)
+        seen.add(entry.filename.rstrip("/"))
+        if fault is not None:
+            listed += 1
+            if listed <= MAX_LISTED:
+                yield replace(fault, where=f"{path}/{fault.where}")
+    if listed > MAX_LISTED:
+        yield Fault("path", str(path), f"{listed - MAX_LISTED:,} more files with such faults; pack it again")
+    files = {entry.filename for entry in entries if not entry.filename.endswith("/")}
+    for name in sorted({parent for one in seen for parent in _parents(one)} & files)[:MAX_LISTED]:
+        yield Fault("duplicate", f"{path}/{name}", "both a file and a folder; pack it again")
+    total, packed = sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)
+    if total > limits.total_bytes:
+        yield Fault("limit", str(path), f"{total:,} bytes unpacked, {limits.total_bytes:,} at most; pack one draw")
+    length = path.stat().st_size
+    if packed > length:
+        what = f"its files take {packed:,} packed bytes, the archive has {length:,}: they overlap; pack it again"
+        yield Fault("limit", str(path), what)
+    elif total > max(limits.ratio_from, limits.ratio * length):
+        what = f"unpacks {length:,} bytes to {total:,}, more than {limits.ratio} times as many; pack masks only"
+        yield Fault("limit", str(path), what)
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _fault_of(entry: zipfile.ZipInfo, seen: set[str], limits: Limits) -> Fault | None:
+    """The worst thing about one entry; ``seen`` are the names before it."""
+    name, parts = entry.filename, entry.filename.rstrip("/").split("/")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    found: tuple[str, str] | None = None
+    if name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0]:
+        found = "path", "leads out of the archive's own folder (absolute, .., backslash or drive); pack relative paths"
+    elif not all(parts) or "." in parts or "\0" in entry.orig_filename or len(parts) > MAX_DEPTH:
+        found = "path", "not a plain path like <video>/<class>/<frame>.png; pack it again"
+    elif any(len(os.fsencode(part.encode("utf-8", "replace"))) > MAX_NAME_BYTES for part in parts):
+        found = "path", "a name too long for a file; rename it"
+    elif kind and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        found = "link", "a link or a special file; pack the file itself"
+    elif name.rstrip("/") in seen:
+        found = "duplicate", "is in the archive twice; pack it again"
+    elif entry.flag_bits & 0x41:
+        found = "encrypted", "is encrypted; pack without a password"
+    elif name.lower().endswith(ARCHIVES):
+        found = "nested", "an archive inside the archive is not opened; pack the masks themselves"
+    elif entry.compress_type not in METHODS:
+        found = "method", f"packed by method {entry.compress_type}; pack with deflate, as zip does by default"
+    elif entry.file_size > limits.entry_bytes:
+        found = "limit", f"{entry.file_size:,} bytes unpacked, {limits.entry_bytes:,} at most; pack masks only"
+    elif entry.file_size > max(limits.ratio_from, limits.ratio * entry.compress_size):
+        found = "limit", f"unpacks to more than {limits.ratio} times its size; pack masks only"
+    return Fault(found[0], name, found[1]) if found else None
+
+
+def _write(
+    path: Path, archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], folder: Path, limits: Limits
+) -> Iterator[Fault]:
+    """Write every file; faults for those that cannot be unpacked. No byte beyond what the directory said is written."""
+    left = limits.total_bytes
+    made: set[Path] = set()
+    for entry in entries:
+        parts = entry.filename.rstrip("/").split("/")
+        if entry.filename.endswith("/") or any(part in LEFTOVERS or part.startswith(".") for part in parts):
+            continue
+        target = folder.joinpath(*parts)
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
+        try:
+            with archive.open(entry) as source, target.open("xb") as file:
+                size = 0
+                while chunk := source.read(CHUNK):
+                    size, left = size + len(chunk), left - len(chunk)
+                    if size > min(entry.file_size, limits.entry_bytes) or left < 0:
+                        raise zipfile.BadZipFile("longer than it says")
+                    file.write(chunk)
+        except OSError as error:
+            raise IcvosError(
+                f"{target.parent}: cannot be written ({error.strerror}); free some space or set TMPDIR"
+            ) from error
+        except BROKEN_ZIP as error:
+            what = f"cannot be unpacked ({error}); pack it again"
+            yield Fault("unreadable", f"{path}/{entry.filename}", what)

@@ -1,0 +1,148 @@
+"""The masks of a run on an image benchmark: one line for every finished episode.
+
+    <run>/fold<F>/run.json        how the fold's masks were made
+    <run>/fold<F>/episodes.jsonl  a line an episode, in any order:
+        {"episode": 12, "class": 17, "mask": {"size": [h, w], "counts": "..."}, "seconds": 0.31}
+
+``episode`` counts from 0 in the fold, ``class`` is the class asked for, ``mask`` is COCO RLE at the picture's own size
+and ``seconds``, which may be absent, what the method took. Lines are appended as episodes are finished, so that a
+killed run loses the one under way; a last line that is cut off counts for nothing.
+
+A file may come from elsewhere: lines are bounded, and a mask's size is compared before its runs are decoded.
+"""
+
+import errno
+import json
+import math
+import os
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from icvos.errors import Fault, PredictionError
+from icvos.files.rle import decode_rle
+from icvos.tasks.image.benchmark import Episode
+
+EPISODES = "episodes.jsonl"
+MAX_LINE_BYTES = 1 << 22  # of a mask of noise at 1920 x 1080; an honest one takes a few thousand
+MAX_LINES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One line: the mask of an episode, not decoded yet, and the seconds that it took, None where the line has none."""
+
+    episode: int
+    kind: int
+    rle: dict[str, Any]
+    seconds: float | None
+    where: str
+
+    def mask(self) -> np.ndarray:
+        """(H, W) bool; `PredictionError` for runs that are none. Compare the size first, by `fault_of`."""
+        try:
+            return decode_rle(self.rle)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            what = f"not a COCO RLE ({error}); write the mask again"
+            raise PredictionError(Fault("unreadable", self.where, what)) from error
+
+    def line(self) -> bytes:
+        """The line as `read_answers` reads it back."""
+        value = {"episode": self.episode, "class": self.kind, "mask": self.rle, "seconds": self.seconds}
+        return json.dumps(value).encode() + b"\n"
+
+
+def read_answers(path: Path) -> Iterator[Answer | Fault]:
+    """The lines of a file in order, and a fault in the place of each that is none; nothing for a file that is absent.
+
+    A last line without its end is passed over. `PredictionError` where the file as a whole cannot be read.
+    """
+    try:
+        if not path.exists():
+            return
+        if not path.is_file():
+            raise OSError(errno.EINVAL, "not a file")
+        with path.open("rb") as file:
+            for number in range(1, MAX_LINES + 1):
+                line = file.readline(MAX_LINE_BYTES)
+                if not line:
+                    return
+                where = f"{path}: line {number}"
+                if line.endswith(b"\n"):
+                    yield _parse(line, where)
+                elif len(line) == MAX_LINE_BYTES:
+                    what = f"line of more than {MAX_LINE_BYTES >> 20} MiB; write compressed RLE"
+                    raise PredictionError(Fault("limit", where, what))
+            if file.readline(1):
+                raise PredictionError(Fault("limit", str(path), f"more than {MAX_LINES:,} lines; keep one an episode"))
+    except OSError as error:
+        what = f"cannot be read ({error.strerror}); make it a file of one JSON object a line"
+        raise PredictionError(Fault("unreadable", str(path), what)) from error
+
+
+def _parse(line: bytes, where: str) -> Answer | Fault:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return Fault("unreadable", where, f"not JSON ({error}); remove the line and predict its episode again")
+    numbers = [value.get(key) for key in ("episode", "class")] if isinstance(value, dict) else []
+    whole = [number for number in numbers if isinstance(number, int) and not isinstance(number, bool) and number >= 0]
+    if len(whole) != 2 or not isinstance(value.get("mask"), dict):
+        what = 'not of the form {"episode": 0, "class": 1, "mask": {"size": [h, w], "counts": ...}}; write it again'
+        return Fault("unreadable", where, what)
+    return Answer(whole[0], whole[1], value["mask"], _seconds(value.get("seconds")), where)
+
+
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        seconds = float(value)
+    except OverflowError:
+        return None
+    return seconds if 0 <= seconds < math.inf else None
+
+
+def fault_of(answer: Answer, episodes: Sequence[Episode], before: Container[int]) -> Fault | None:
+    """What is wrong with an answer to one of a fold's ``episodes``, when those ``before`` it are there already."""
+    if answer.episode >= len(episodes):
+        what = f"the fold has episodes 0..{len(episodes) - 1}, not {answer.episode}; remove the line"
+        return Fault("extra-episode", answer.where, what)
+    if answer.episode in before:
+        return Fault("duplicate", answer.where, f"episode {answer.episode} is there already; remove one of the two")
+    episode = episodes[answer.episode]
+    if answer.kind != episode.kind:
+        what = f"says class {answer.kind}, the episode asks for class {episode.kind}; predict it for this benchmark"
+        return Fault("class", answer.where, what)
+    try:
+        height, width = (int(value) for value in answer.rle["size"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return Fault("unreadable", answer.where, "the mask has no size [height, width]; write the mask again")
+    if (height, width) != episode.query.size:
+        expected = f"{episode.query.size[0]} x {episode.query.size[1]} (height x width)"
+        what = f"mask of {height} x {width}, the picture is {expected}; give the mask at the picture's own size"
+        return Fault("size", answer.where, what)
+    return None
+
+
+def right_answers(path: Path, episodes: Sequence[Episode]) -> Iterator[Answer]:
+    """The lines of a fold, none decoded; `PredictionError` for the first that answers no episode or one again."""
+    before: set[int] = set()
+    for answer in read_answers(path):
+        fault = answer if isinstance(answer, Fault) else fault_of(answer, episodes, before)
+        if fault is not None:
+            raise PredictionError(fault)
+        assert isinstance(answer, Answer)
+        before.add(answer.episode)
+        yield answer
+
+
+def cut_off(path: Path) -> None:
+    """Drop a last line that is not whole, which a killed run leaves."""
+    data = path.read_bytes() if path.is_file() else b""
+    end = data.rfind(b"\n") + 1
+    if end < len(data):
+        os.truncate(path, end)

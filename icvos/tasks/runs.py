@@ -1,0 +1,167 @@
+"""What every run has, on videos or on images: options, a folder that is its own, and a record of how it was made."""
+
+import datetime
+import importlib.metadata
+import json
+import platform
+import re
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from icvos.errors import Fault, IcvosError, PredictionError
+from icvos.files.storage import read_json, write_json
+from icvos.files.untrusted import visible
+from icvos.method import Described, Method, Segmenter, sees_truth
+from icvos.tasks.image.predictions import EPISODES
+
+
+def made_with_random_weights(record: Mapping[str, Any]) -> bool:
+    """Whether the record of a run, or the description of a method, names random weights: its masks mean nothing."""
+    weights = record.get("weights")
+    parts = weights if isinstance(weights, list | tuple) else ()
+    return bool(record.get("random_weights")) or any(isinstance(part, dict) and part.get("random") for part in parts)
+
+
+RUN_FORMAT = 1
+RECORD = "run.json"
+Overwrite = Literal["never", "only-missing", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What is run.
+
+    Args:
+        method: The method's name.
+        settings: Its settings, over its defaults.
+        shots: Supports for every clip or episode.
+        overwrite: ``never``: refuse a folder with predictions; ``only-missing``: keep what is there; ``always``: make
+            everything again.
+    """
+
+    method: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    shots: int = 1
+    overwrite: Overwrite = "only-missing"
+
+
+def claim(out: Path, part: Literal["draw", "fold"], overwrite: Overwrite, numbers: Collection[int] = ()) -> None:
+    """Refuse a folder that holds something else, or predictions that must not be touched.
+
+    Args:
+        out: The run folder; it need not exist.
+        part: What its subfolders are: ``draw`` on videos, ``fold`` on images.
+        overwrite: See `RunOptions`.
+        numbers: The parts that are to be made, where each is a run of its own; none: all are one run.
+    """
+    if out.exists() and not out.is_dir():
+        raise IcvosError(f"{out}: is a file; choose another --out")
+    if not out.is_dir():
+        return
+    runs = [path.parent.name for path in sorted(out.glob(f"{part}*/{RECORD}"))]
+    other = {"draw": "fold", "fold": "draw"}[part]
+    if any(out.glob(f"{other}*/{RECORD}")):
+        kinds = {"draw": "videos", "fold": "images"}
+        raise IcvosError(f"{out}: holds a run on {kinds[other]}, this one is on {kinds[part]}; choose another --out")
+    if any(out.iterdir()) and not runs and not (out / ".partial").is_dir():
+        raise IcvosError(
+            f"{out}: holds something that icvos eval did not make; choose an empty or new folder for --out"
+        )
+    wanted = {f"{part}{number}" for number in numbers} or set(runs)
+    if overwrite == "never" and wanted & set(runs):
+        raise IcvosError(
+            f"{out}: holds predictions already; choose another --out, or --overwrite only-missing to resume"
+        )
+
+
+def described(method: Method | Segmenter) -> dict[str, Any]:
+    """What a method says that it is made of; {} where it says nothing."""
+    return method.describe() if isinstance(method, Described) else {}
+
+
+def identity(method: Method | Segmenter, options: RunOptions, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes two runs the same run: resuming with another of these is refused. ``about`` says what it is run on."""
+    made_of = described(method)
+    random = {"random_weights": True} if made_with_random_weights(made_of) else {}
+    found = {
+        "format": RUN_FORMAT,
+        "method": options.method,
+        "settings": made_of.get("settings", options.settings),
+        **random,
+        "weights": made_of.get("weights", []),
+        "sees_truth": sees_truth(method),
+        **about,
+        "shots": options.shots,
+        "device": made_of.get("device", "cpu"),
+        "dtype": made_of.get("dtype", "float32"),
+    }
+    as_read_back: dict[str, Any] = json.loads(json.dumps(found))
+    return as_read_back
+
+
+def open_record(path: Path, wanted: dict[str, Any], new: dict[str, Any], overwrite: Overwrite) -> dict[str, Any]:
+    """The record so far of the run that is ``wanted``, an `identity`; or one with ``new`` beside it, written.
+
+    Another run's record is refused unless everything is made again.
+    """
+    if not path.is_file() or overwrite == "always":
+        record = {**wanted, "versions": versions(), "started": now(), "finished": None, **new}
+        write_json(path, record)
+        return record
+    found: dict[str, Any] = read_json(path, "the record of a run")
+    random = made_with_random_weights(found)
+    if random != made_with_random_weights(wanted):
+        there, here = ("random weights", "checkpoints") if random else ("checkpoints", "random weights")
+        raise IcvosError(f"{path}: holds a run with {there}, this one has {here}; choose another --out")
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            raise IcvosError(
+                f"{path}: holds a run with {key} {found.get(key)!r}, not {value!r}; "
+                "choose another --out, or --overwrite always to replace it"
+            )
+    return found
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what took part: Python, icvos, and the libraries that are loaded."""
+    found = {"python": platform.python_version(), "icvos": importlib.metadata.version("icvos")}
+    for package, module in (("numpy", "numpy"), ("opencv", "cv2"), ("pillow", "PIL"), ("torch", "torch")):
+        if module in sys.modules:
+            found[package] = str(sys.modules[module].__version__)
+    return found
+
+
+def draw_folders(path: Path | str) -> tuple[Path, ...]:
+    """The prediction folders of a run: its subfolders ``draw<N>`` in order of N, or ``path`` itself if it has none."""
+    path = Path(path)
+    if not path.is_dir():
+        raise IcvosError(f"{path}: no such folder; expected predictions as <video>/<class>/<frame>.png")
+    numbered = {
+        int(entry.name[4:]): entry
+        for entry in path.iterdir()
+        if re.fullmatch(r"draw(0|[1-9][0-9]*)", entry.name) and entry.is_dir()
+    }
+    return tuple(numbered[number] for number in sorted(numbered)) or (path,)
+
+
+def fold_folders(run: Path) -> dict[int, Path]:
+    """The folders of a run by fold, in order; `PredictionError` where ``run`` is no folder or has none."""
+    expected = f"expected a run on images, with fold<F>/{EPISODES}, which icvos eval writes"
+    if not run.is_dir():
+        raise PredictionError(Fault("missing-fold", str(run), f"no such folder; {expected}"))
+    found = {
+        int(entry.name[4:]): entry
+        for entry in visible(run)
+        if re.fullmatch(r"fold(0|[1-9]\d{0,3})", entry.name) and entry.is_dir()
+    }
+    if not found:
+        raise PredictionError(Fault("missing-fold", str(run), f"no fold in it; {expected}"))
+    return dict(sorted(found.items()))

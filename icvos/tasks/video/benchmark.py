@@ -1,0 +1,228 @@
+"""What a built IC-VOS benchmark is: videos, clips and supports, read lazily from its folder.
+
+    <root>/icvos.json                                        version, sources, videos, digest
+           supports.json                                     per class a ranked list; per draw the choice of each clip
+           videos/<video>/JPEGImages/<frame>.jpg
+           videos/<video>/Annotations/<class>/<frame>.png    one bit, 1 = the category; class is 1..80 in COCO order
+           supports/<class>/<image>.{jpg,png}
+
+A folder in the layout of the published release (``<video>/{JPEGImages,Annotations/<class>}``, no ``icvos.json``) opens
+too; it has no supports.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from icvos.categories import Category, category
+from icvos.errors import IcvosError
+from icvos.files.images import image_size
+from icvos.files.listing import sorted_frames, visible_folders
+from icvos.files.storage import read_json
+from icvos.method import Support
+
+FORMAT = 1  # of icvos.json and supports.json
+FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG")
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video: ``name`` is ``<source>_<original name>``, or the original name in the published layout."""
+
+    name: str
+    source: str
+    folder: Path
+
+    @cached_property
+    def frame_paths(self) -> tuple[Path, ...]:
+        """The frames in order of their integer stems."""
+        return sorted_frames(self.folder / "JPEGImages", FRAME_SUFFIXES)
+
+    @cached_property
+    def frames(self) -> tuple[str, ...]:
+        """The frames' names without suffix, in order."""
+        return tuple(path.stem for path in self.frame_paths)
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the first frame."""
+        return image_size(self.frame_paths[0])
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One (video, category) pair: what a method segments and what is scored.
+
+    ``instances`` is how many annotated objects its masks are made of; None where nobody knows.
+    """
+
+    video: Video
+    category: Category
+    instances: int | None = None
+
+    @property
+    def id(self) -> str:
+        """``<video>/<class index>``, as in prediction folders and results."""
+        return f"{self.video.name}/{self.category.index}"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the true masks."""
+        return self.video.folder / "Annotations" / str(self.category.index)
+
+    def mask_path(self, frame: str) -> Path:
+        """The true mask of the frame called ``frame``."""
+        return self.folder / f"{frame}.png"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A built benchmark; make one with `Benchmark.open`.
+
+    Args:
+        root: Its folder.
+        videos: In order of their names.
+        clips: In order of video name and class index.
+        digest: ``sha256:...`` over masks, frame names and supports; None in the published layout.
+        manifest: ``icvos.json`` as read; empty in the published layout.
+    """
+
+    root: Path
+    videos: tuple[Video, ...]
+    clips: tuple[Clip, ...]
+    digest: str | None = None
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, root: Path | str) -> "Benchmark":
+        """Open a built benchmark or a folder in the published layout; raises `IcvosError` for anything else."""
+        root = Path(root)
+        if not root.is_dir():
+            raise IcvosError(
+                f"{root}: no such folder; build a benchmark with: icvos build --out {root} --coco ... --davis ..."
+            )
+        if (root / "icvos.json").is_file():
+            return cls._open_built(root)
+        return cls._open_published(root)
+
+    @classmethod
+    def _open_built(cls, root: Path) -> "Benchmark":
+        manifest = read_json(root / "icvos.json", "the manifest of a built benchmark")
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or "videos" not in manifest:
+            raise IcvosError(
+                f"{root / 'icvos.json'}: not a manifest of format {FORMAT}; build the benchmark again with this icvos"
+            )
+        videos, clips = [], []
+        for name, entry in sorted(manifest["videos"].items()):
+            video = Video(name, entry["source"], root / "videos" / name)
+            if not video.folder.is_dir():
+                raise IcvosError(f"{video.folder}: missing from the benchmark; run the build again to restore it")
+            videos.append(video)
+            clips += [
+                Clip(video, category(index), entry["clips"][index].get("instances"))
+                for index in sorted(entry["clips"], key=int)
+            ]
+        return cls(root, tuple(videos), tuple(clips), manifest["digest"], manifest)
+
+    @classmethod
+    def _open_published(cls, root: Path) -> "Benchmark":
+        videos, clips = [], []
+        for folder in sorted(visible_folders(root)):
+            annotations = folder / "Annotations"
+            if not (annotations.is_dir() and (folder / "JPEGImages").is_dir()):
+                continue
+            classes = [entry.name for entry in visible_folders(annotations)]
+            if not classes or not all(re.fullmatch(r"[1-9]\d?", name) and int(name) <= 80 for name in classes):
+                continue
+            video = Video(folder.name, guess_source(folder.name), folder)
+            videos.append(video)
+            clips += [Clip(video, category(index)) for index in sorted(classes, key=int)]
+        if not clips:
+            raise IcvosError(
+                f"{root}: not a benchmark (no icvos.json, and no <video>/Annotations/<class 1..80> as in the published "
+                "release); build one with: icvos build"
+            )
+        return cls(root, tuple(videos), tuple(clips))
+
+    def clip(self, clip_id: str) -> Clip:
+        """The clip called ``<video>/<class index>``."""
+        found = self._clips_by_id.get(clip_id)
+        if found is None:
+            raise IcvosError(
+                f"{self.root}: no clip {clip_id}; clips are <video>/<class>, for instance {self.clips[0].id}"
+            )
+        return found
+
+    @cached_property
+    def _clips_by_id(self) -> dict[str, Clip]:
+        return {clip.id: clip for clip in self.clips}
+
+    def select(
+        self, videos: Sequence[str] = (), categories: Sequence[str] = (), limit: int | None = None
+    ) -> tuple[Clip, ...]:
+        """The clips of these videos and categories (empty: all), at most ``limit``; raises where nothing matches."""
+        wanted = {category(key).index for key in categories}
+        known = {name for video in self.videos for name in (video.name, video.name.partition("_")[2])}
+        unknown = [name for name in videos if name not in known]
+        if unknown:
+            raise IcvosError(f"{self.root}: no video {', '.join(unknown)}; videos are named like {self.videos[0].name}")
+        names = set(videos)
+        chosen = [
+            clip
+            for clip in self.clips
+            if (not wanted or clip.category.index in wanted)
+            and (not names or {clip.video.name, clip.video.name.partition("_")[2]} & names)
+        ]
+        if not chosen:
+            raise IcvosError(
+                f"{self.root}: no clip matches the given videos and categories; see icvos info {self.root}"
+            )
+        return tuple(chosen[:limit])
+
+    @cached_property
+    def draws(self) -> int:
+        """How many frozen support draws there are; 0 in the published layout."""
+        return len(self._supports["draws"]) if self._supports else 0
+
+    def supports(self, clip: Clip, draw: int, shots: int) -> tuple[Support, ...]:
+        """The first ``shots`` supports of ``clip`` in draw 0, 1, ...; fewer where the class has fewer images."""
+        if not self._supports:
+            raise IcvosError(f"{self.root}: has no supports.json; build the benchmark with --coco to give it supports")
+        if not 0 <= draw < self.draws:
+            raise IcvosError(f"{self.root}: no draw {draw}; draws are 0..{self.draws - 1}")
+        names = self._supports["draws"][draw].get(clip.id, [])
+        if not names:
+            raise IcvosError(
+                f"{self.root}: clip {clip.id} has no support image; build again with COCO images of that class"
+            )
+        if shots > self._supports["shots"]:
+            raise IcvosError(
+                f"{self.root}: draws hold {self._supports['shots']} supports; build again with --shots {shots}"
+            )
+        return tuple(self._support(clip.category, name) for name in names[:shots])
+
+    def _support(self, kind: Category, name: str) -> Support:
+        folder = self.root / "supports" / str(kind.index)
+        return Support(name, folder / f"{name}.jpg", folder / f"{name}.png")
+
+    @cached_property
+    def _supports(self) -> dict[str, Any]:
+        path = self.root / "supports.json"
+        if not path.is_file():
+            return {}
+        found: dict[str, Any] = read_json(path, "the frozen support draws")
+        if found.get("format") != FORMAT:
+            raise IcvosError(f"{path}: not of format {FORMAT}; build the benchmark again with this icvos")
+        return found
+
+
+def guess_source(name: str) -> str:
+    """The source of a video in the published layout, by its name: MOSE has 8 hex digits, LVOS 8 letters and digits."""
+    if re.fullmatch(r"[0-9a-f]{8}", name):
+        return "mose"
+    if re.fullmatch(r"[0-9A-Za-z]{8}", name) and re.search(r"[0-9A-Z]", name):
+        return "lvos"
+    return "davis"

@@ -1,0 +1,173 @@
+"""A method over many clips: from a benchmark to a run folder of predictions, resumable and bounded in memory.
+
+A run folder holds one prediction folder for every support draw: ``draw0/<video>/<class>/<frame>.png`` and its
+``draw0/run.json``. A clip appears whole or not at all; running again makes the missing ones.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from icvos.errors import IcvosError
+from icvos.files.frames import read_ahead
+from icvos.files.images import image_size
+from icvos.files.masks import encode_binary, read_binary
+from icvos.files.storage import atomic_folder, write_json
+from icvos.method import Method, Remarks, Segmenter, Support, load_method, sees_truth, segment
+from icvos.protocol import Protocol
+from icvos.tasks.runs import RECORD, RunOptions, claim, identity, now, open_record
+from icvos.tasks.video.benchmark import Benchmark, Clip
+
+Masks = Iterator[np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRunOptions(RunOptions):
+    """What is run on a benchmark of videos; the rest as `RunOptions`.
+
+    Args:
+        draws: Which frozen support draws.
+        protocols: The run predicts every frame that one of them scores.
+    """
+
+    draws: tuple[int, ...] = (0, 1, 2, 3, 4)
+    protocols: tuple[Protocol, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One clip of one draw: its prediction folder, and how many of its first frames are needed."""
+
+    draw: int
+    clip: Clip
+    frames: int
+    folder: Path
+    done: bool
+
+
+def plan(clips: Sequence[Clip], out: Path, options: VideoRunOptions, draws: Sequence[int]) -> list[Work]:
+    """All clips of all draws in order, with what is there already."""
+    work = []
+    for draw in draws:
+        for clip in clips:
+            frames = max(protocol.frame_range(len(clip.video.frames)).stop for protocol in options.protocols)
+            folder = out / f"draw{draw}" / clip.id
+            done = options.overwrite != "always" and all(
+                (folder / f"{frame}.png").is_file() for frame in clip.video.frames[:frames]
+            )
+            work.append(Work(draw, clip, frames, folder, done))
+    return work
+
+
+def run(
+    benchmark: Benchmark,
+    clips: Sequence[Clip],
+    out: Path,
+    options: VideoRunOptions,
+    *,
+    start: Callable[[int, int], None] = lambda done, total: None,
+    advance: Callable[[Clip, int], None] = lambda clip, frames: None,
+) -> tuple[int, ...]:
+    """Predict ``clips`` into the run folder ``out``; the draws that were run.
+
+    A method that sees the truth does not depend on the supports and runs one draw. ``start`` is told the number of
+    frames that are done and in all, ``advance`` of every frame made.
+    """
+    method = load_method(options.method, options.settings)
+    if not isinstance(method, Segmenter):
+        method.propagator()  # loaded now, so that the record of the run names it
+    draws = (0,) if sees_truth(method) else tuple(dict.fromkeys(options.draws))
+    if not sees_truth(method):
+        for clip in clips:
+            for draw in draws:
+                benchmark.supports(clip, draw, options.shots)
+    claim(out, "draw", options.overwrite)
+    shutil.rmtree(out / ".partial", ignore_errors=True)
+    new: dict[str, Any] = {"frames": 0, "seconds_per_frame": None}
+    records = {}
+    for draw in draws:
+        wanted = identity(method, options, _about(benchmark, draw))
+        records[draw] = open_record(out / f"draw{draw}" / RECORD, wanted, {**new, "clips": {}}, options.overwrite)
+    work = plan(clips, out, options, draws)
+    start(sum(item.frames for item in work if item.done), sum(item.frames for item in work))
+    for item in work:
+        if item.done:
+            continue
+        record = records[item.draw]
+        seconds = _predict_clip(benchmark, method, item, options, out, advance)
+        record["clips"][item.clip.id] = {"frames": item.frames, "seconds": round(seconds, 3)}
+        if isinstance(method, Remarks) and (said := method.remarks()):
+            record["clips"][item.clip.id]["remarks"] = said
+        _summarise(record)
+        write_json(out / f"draw{item.draw}" / RECORD, record)
+    return draws
+
+
+def _predict_clip(
+    benchmark: Benchmark,
+    method: Method | Segmenter,
+    item: Work,
+    options: VideoRunOptions,
+    out: Path,
+    advance: Callable[[Clip, int], None],
+) -> float:
+    """Predict one clip and put its folder in place; seconds taken, without the writing of files."""
+    paths = item.clip.video.frame_paths[: item.frames]
+    names = item.clip.video.frames[: item.frames]
+    if sees_truth(method):
+        masks = _with_truth(method, item.clip, names, paths)
+    else:
+        supports = benchmark.supports(item.clip, item.draw, options.shots)
+        masks = segment(method, supports, read_ahead(paths))
+    seconds = 0.0
+    with atomic_folder(item.folder, out / ".partial") as folder:
+        for name in names:
+            began = time.perf_counter()
+            mask = next(masks)
+            seconds += time.perf_counter() - began
+            _check_mask(mask, item.clip, options.method)
+            (folder / f"{name}.png").write_bytes(encode_binary(mask))
+            advance(item.clip, 1)
+    return seconds
+
+
+def _with_truth(method: Method | Segmenter, clip: Clip, names: Sequence[str], paths: Sequence[Path]) -> Masks:
+    """The masks of a method that is given the first frame showing the category, with its true mask, as its support."""
+    first = next((i for i, name in enumerate(names) if read_binary(clip.mask_path(name)).any()), len(names))
+    for path in paths[:first]:
+        yield np.zeros(image_size(path), dtype=bool)
+    if first < len(names):
+        support = Support(names[first], paths[first], clip.mask_path(names[first]))
+        yield from segment(method, (support,), read_ahead(paths[first:]))
+
+
+def _check_mask(mask: np.ndarray, clip: Clip, method: str) -> None:
+    if mask.shape != clip.video.size or mask.dtype != np.bool_:
+        raise IcvosError(
+            f"method {method} gave a mask of {mask.shape} {mask.dtype} for {clip.id}; "
+            f"a mask must be bool and of the frame's size {clip.video.size} (height, width)"
+        )
+
+
+def _about(benchmark: Benchmark, draw: int) -> dict[str, Any]:
+    """What a draw is run on, as its record says it."""
+    return {
+        "benchmark": {
+            "name": benchmark.manifest.get("name", benchmark.root.name),
+            "digest": benchmark.digest,
+            "clips": len(benchmark.clips),
+        },
+        "draw": draw,
+    }
+
+
+def _summarise(record: dict[str, Any]) -> None:
+    clips = record["clips"].values()
+    record["finished"] = now()
+    record["frames"] = sum(clip["frames"] for clip in clips)
+    record["seconds_per_frame"] = round(sum(clip["seconds"] for clip in clips) / record["frames"], 4)

@@ -1,0 +1,209 @@
+"""A new prediction folder in which the harmless faults of another are mended, and nothing else.
+
+Mended are names with one certain meaning, masks of 0 and 255 or in two colours, palettes turned round, and files that
+do not belong there, which are left out. A mask is never resized, and none is made up.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from icvos.errors import Fault, IcvosError, PredictionError, printable
+from icvos.files.masks import write_binary
+from icvos.files.storage import atomic_folder, write_bytes, write_text
+from icvos.files.untrusted import BROKEN_PNG, MODES, load_rles, odd_values, open_png, png_header, read_record, visible
+from icvos.protocol import Protocol
+from icvos.tasks.archive import relocate, submission_folder
+from icvos.tasks.runs import draw_folders
+from icvos.tasks.video.benchmark import Benchmark, Clip
+from icvos.tasks.video.check import Names, check, class_names, frame_names, video_names
+
+COLOURS = ("RGB", "RGBA", "LA")
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One thing that was mended: the file or folder in the old predictions, and what was done."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return printable(f"{self.where}: {self.what}")
+
+    def to_json(self) -> dict[str, str]:
+        """Both texts by name."""
+        return {"where": printable(self.where), "what": printable(self.what)}
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReport:
+    """What was mended, and the faults that the new folder still has."""
+
+    repairs: tuple[Repair, ...]
+    left: tuple[Fault, ...]
+
+
+def repair(benchmark: Benchmark, path: Path | str, out: Path | str, protocol: Protocol) -> RepairReport:
+    """Write the predictions in ``path``, a folder or a zip file, to the new folder ``out`` without harmless faults.
+
+    ``out`` is there whole or not at all. Raises `IcvosError` where it exists or lies in ``path``, and `ArchiveError`
+    for an archive that is not unpacked.
+    """
+    path, out = Path(path), Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise IcvosError(f"{out}: exists; choose a new folder for the repaired predictions")
+    if out.resolve().is_relative_to(path.resolve()):
+        raise IcvosError(f"{out}: lies in the predictions; choose a folder outside")
+    with submission_folder(path, {video.name for video in benchmark.videos}) as folder:
+        repairs = []
+        with atomic_folder(out, out.parent) as new:
+            for draw in draw_folders(folder):
+                target = new if draw == folder else new / draw.name
+                target.mkdir(exist_ok=True)
+                for done in _repair_folder(benchmark, draw, target):
+                    fault = relocate(Fault("", done.where, done.what), folder, path)
+                    repairs.append(Repair(fault.where, fault.what))
+    return RepairReport(tuple(repairs), tuple(check(benchmark, out, protocol)))
+
+
+def _repair_folder(benchmark: Benchmark, root: Path, target: Path) -> Iterator[Repair]:
+    entries = visible(root)
+    try:
+        if read_record(root / "run.json"):
+            shutil.copyfile(root / "run.json", target / "run.json")
+    except PredictionError:
+        yield Repair(str(root / "run.json"), "left out: not the record of a run")
+    for entry in entries:
+        if not entry.is_dir() and entry.name != "run.json":
+            yield Repair(str(entry), "left out: not part of a prediction folder")
+    clips: dict[str, list[Clip]] = {}
+    for clip in benchmark.clips:
+        clips.setdefault(clip.video.name, []).append(clip)
+    names = video_names(root, entries)
+    for video, found, renamed in _matched(names, clips):
+        folder = root / names.found[found]
+        yield from renamed
+        yield from _repair_video(clips[video], folder, target / video)
+    yield from _left_out(names, clips)
+
+
+def _matched(names: Names, wanted: Iterable[str]) -> Iterator[tuple[str, str, list[Repair]]]:
+    """Each wanted name, the name that it was found under, and the repair where the two differ."""
+    wanted = tuple(wanted)
+    meant = names.renames(wanted, wanted)
+    for name in wanted:
+        if name in names.found:
+            yield name, name, []
+        elif name in meant:
+            where = str(names.place / names.found[meant[name]])
+            yield name, meant[name], [Repair(where, f"renamed to {name}")]
+
+
+def _left_out(names: Names, wanted: Iterable[str]) -> Iterator[Repair]:
+    wanted = tuple(wanted)
+    extra = sorted(names.found.keys() - set(wanted) - set(names.renames(wanted, wanted).values()))
+    if extra:
+        more = f" and {len(extra) - 1:,} more" if len(extra) > 1 else ""
+        where = str(names.place / names.found[extra[0]])
+        yield Repair(where, f"left out{more}: the benchmark has no such {names.level}")
+
+
+def _repair_video(clips: list[Clip], folder: Path, target: Path) -> Iterator[Repair]:
+    try:
+        names = class_names(folder)
+    except PredictionError:
+        return
+    by_index = {str(clip.category.index): clip for clip in clips}
+    for index, found, renamed in _matched(names, by_index):
+        source = folder / names.found[found]
+        yield from renamed
+        if source.is_dir():
+            yield from _repair_frames(by_index[index], source, target / index)
+        elif not (folder / index).is_dir():
+            yield from _repair_rles(by_index[index], source, target / f"{index}.json")
+    yield from _left_out(names, by_index)
+
+
+def _repair_frames(clip: Clip, folder: Path, target: Path) -> Iterator[Repair]:
+    try:
+        names = frame_names(folder)
+    except PredictionError:
+        return
+    done: dict[str, list[str]] = {}
+    for frame, found, renamed in _matched(names, clip.video.frames):
+        source = folder / names.found[found]
+        if renamed:
+            done.setdefault("renamed to the frames' names", []).append(source.name)
+        what = _repair_mask(source, target / f"{frame}.png", clip.video.size)
+        if what:
+            done.setdefault(what, []).append(source.name)
+    for what, files in done.items():
+        yield Repair(str(folder), f"{len(files):,} masks {what}, first {files[0]}")
+    yield from _left_out(names, clip.video.frames)
+
+
+def _repair_mask(source: Path, target: Path, size: tuple[int, int]) -> str:
+    """Write a mask to ``target``, as it is or mended; returns what was done, empty for nothing."""
+    try:
+        mode = png_header(source)[2]
+        image = open_png(source, size, (*MODES, *COLOURS))
+    except PredictionError:
+        image = None
+    mask, done = None, ""
+    if image is not None and mode in COLOURS:
+        mask, done = _two_colours(image), "of colours saved as one bit: not black"
+    elif image is not None and mode != "1":
+        values, fault = np.asarray(image), odd_values(image, source)
+        if fault is not None and fault.kind == "palette":
+            mask, done = _two_colours(image), "with a palette turned round saved as one bit"
+        elif fault is None and values.max(initial=0) > 1:
+            mask, done = values != 0, f"of 0 and {int(values.max())} saved as one bit"
+    if mask is not None:
+        write_binary(target, mask)
+        return done
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return ""
+
+
+def _two_colours(image: Image.Image) -> np.ndarray | None:
+    """A picture as the (H, W) bool mask of what is not black; None where that is not certain.
+
+    Certain are opaque pictures in black and at most one other colour.
+    """
+    try:
+        pixels = np.asarray(image.convert("RGBA"))
+    except BROKEN_PNG:  # more transparent colours than colours, say
+        return None
+    if (pixels[..., 3] != 255).any():
+        return None
+    keys = pixels[..., :3].astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    mask: np.ndarray = keys != 0
+    shades = keys[mask]
+    return mask if not len(shades) or bool((shades == shades[0]).all()) else None
+
+
+def _repair_rles(clip: Clip, source: Path, target: Path) -> Iterator[Repair]:
+    try:
+        rles = load_rles(source)
+    except PredictionError:
+        write_bytes(target, b"")  # what is wrong with it is told by the check of the new folder
+        return
+    names = frame_names(source, rles)
+    kept: dict[str, Any] = {}
+    renamed = []
+    for frame, found, repairs in _matched(names, clip.video.frames):
+        kept[frame] = rles[found]
+        renamed += [found] if repairs else []
+    if renamed:
+        yield Repair(str(source), f"{len(renamed):,} masks renamed to the frames' names, first {renamed[0]}")
+    write_text(target, json.dumps(kept))  # in ASCII: half a surrogate pair in a text cannot be written as UTF-8
+    yield from _left_out(names, clip.video.frames)

@@ -1,0 +1,275 @@
+"""Predictions in, scores out: J and F of every frame, and from them every figure that is reported.
+
+A clip's value is the mean over support draws of its mean over frames; what stands for several clips is the plain mean
+of their values, so that a long video counts no more than a short one; ``jf = (j + f) / 2``. All are fractions.
+
+The result, ``scores.json``::
+
+    format      1
+    protocol    the protocol's id, for instance "paper@1"; figures of different protocols never share a table
+    digest      of the benchmark that was scored against; null in the published layout
+    overall     j, f, jf, j_recall, f_recall, j_decay, f_decay (the plain mean of the clips')
+                clips, videos, frames: how many were scored; a frame of a clip counts once whatever the draws
+                draws: a list of {draw, j, f, jf}, each over all clips
+                interval: {level, samples, j, f, jf}, the last three [low, high]: percentile bootstrap over videos, each
+                drawn with all its clips; with a single video it has no width
+    categories  per category name: class (1..80), j, f, jf, clips, frames, recall and decay as overall
+    sources     per source data set: the same without class
+    clips       per "<video>/<class>": j, f, jf, frames,
+                j_recall, f_recall: share of frames above 0.5; j_decay, f_decay: first quarter less last quarter
+                (all means over draws), draws: a list of {draw, j, f}, and what the analysis is made of:
+                area: share of the frame that the category takes in the first frame that shows it; instances: objects;
+                first: {j, f, jf} in that frame; after: {j, f, jf}, the mean of the frames behind it;
+                disappearance, reappearance: {j, f, jf, runs, frames}; null where there is none or nobody knows
+    analysis    length, area, instances: per bin j, f, jf, clips, frames; a bin's name says its edges
+                disappearance, reappearance: {j, f, jf, clips, runs, frames}, or null without such clips
+                propagation: {clips, first, after, drop}, the last three {j, f, jf}; see `analysis.py`
+    run         run.json of the first draw (or of one with random weights), or {}
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from icvos.bitmasks.mask import PackedMask, pack
+from icvos.errors import IcvosError
+from icvos.files.images import image_size
+from icvos.files.masks import parse_png, read_binary
+from icvos.files.storage import write_text
+from icvos.metrics import count_packed, warm
+from icvos.metrics.summary import BOOTSTRAP_SAMPLES, bootstrap_interval, decay, mean, recall
+from icvos.protocol import Protocol
+from icvos.tasks.runs import draw_folders, made_with_random_weights
+from icvos.tasks.video.analysis import analyse, clip_facts, figures
+from icvos.tasks.video.benchmark import Benchmark, Clip
+from icvos.tasks.video.predictions import Predictions, counted_frames
+from icvos.workers import run_jobs
+
+FORMAT = 1
+INTERVAL_LEVEL = 0.95
+ROBUSTNESS = ("j_recall", "f_recall", "j_decay", "f_decay")
+
+
+@dataclass(frozen=True, slots=True)
+class ClipScores:
+    """J and F of every frame of a clip that counts, and how much of the frame the truth takes: 0 where it is empty.
+
+    ``j``, ``f`` and ``areas`` are (T,) float64 in the order of ``frames``; areas are shares of the frame as compared.
+    """
+
+    clip: str
+    frames: tuple[str, ...]
+    j: np.ndarray
+    f: np.ndarray
+    areas: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one run scored.
+
+    Args:
+        protocol: The protocol's id.
+        digest: The benchmark's.
+        clips: What was scored, in the benchmark's order.
+        draws: The numbers of the support draws.
+        values: For every clip one `ClipScores` per draw.
+        run: ``run.json`` of the first draw, or of the first with random weights, which make the whole meaningless.
+    """
+
+    protocol: str
+    digest: str | None
+    clips: tuple[Clip, ...]
+    draws: tuple[int, ...]
+    values: tuple[tuple[ClipScores, ...], ...]
+    run: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as the module's docstring lays it out."""
+        # (clips, draws, 2): J and F of every clip in every draw
+        means = np.array([[(mean(one.j), mean(one.f)) for one in per_draw] for per_draw in self.values])
+        clips = {
+            clip.id: self._clip(clip, per_draw, own)
+            for clip, per_draw, own in zip(self.clips, self.values, means, strict=True)
+        }
+        categories = sorted({clip.category for clip in self.clips}, key=lambda kind: kind.index)
+        sources = sorted({clip.video.source for clip in self.clips})
+        return {
+            "format": FORMAT,
+            "protocol": self.protocol,
+            "digest": self.digest,
+            "overall": self._overall(means, list(clips.values())),
+            "categories": {
+                kind.name: {
+                    "class": kind.index,
+                    **_group([clips[clip.id] for clip in self.clips if clip.category == kind]),
+                }
+                for kind in categories
+            },
+            "sources": {
+                source: _group([clips[clip.id] for clip in self.clips if clip.video.source == source])
+                for source in sources
+            },
+            "clips": clips,
+            "analysis": analyse(clips),
+            "run": self.run,
+        }
+
+    def _clip(self, clip: Clip, per_draw: Sequence[ClipScores], means: np.ndarray) -> dict[str, Any]:
+        values = np.array([[one.j for one in per_draw], [one.f for one in per_draw]])
+        return {
+            **figures(means.mean(axis=0)),
+            "frames": len(per_draw[0].frames),
+            **_robustness(per_draw),
+            **clip_facts(per_draw[0].areas, values, clip.instances),
+            "draws": [
+                {"draw": draw, "j": float(j), "f": float(f)} for draw, (j, f) in zip(self.draws, means, strict=True)
+            ],
+        }
+
+    def _overall(self, means: np.ndarray, clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        by_clip = means.mean(axis=1)
+        videos = [clip.video.name for clip in self.clips]
+        columns = np.column_stack([by_clip, by_clip.mean(axis=1)])
+        low, high = bootstrap_interval(columns, videos, level=INTERVAL_LEVEL)
+        bounds = {key: [float(low[k]), float(high[k])] for k, key in enumerate(("j", "f", "jf"))}
+        group = _group(clips)
+        frames = group.pop("frames")
+        return {
+            **group,
+            "videos": len(set(videos)),
+            "frames": frames,
+            "draws": [
+                {"draw": draw, **figures(means[:, position].mean(axis=0))} for position, draw in enumerate(self.draws)
+            ],
+            "interval": {"level": INTERVAL_LEVEL, "samples": BOOTSTRAP_SAMPLES, **bounds},
+        }
+
+
+def _group(clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Plain means over some clips of a result, and how many there are."""
+    return {
+        **figures(np.mean([(clip["j"], clip["f"]) for clip in clips], axis=0)),
+        **{key: float(np.mean([clip[key] for clip in clips])) for key in ROBUSTNESS},
+        "clips": len(clips),
+        "frames": sum(clip["frames"] for clip in clips),
+    }
+
+
+def _robustness(per_draw: Sequence[ClipScores]) -> dict[str, float]:
+    of_draws = [(recall(one.j), recall(one.f), decay(one.j), decay(one.f)) for one in per_draw]
+    return dict(zip(ROBUSTNESS, np.mean(of_draws, axis=0).tolist(), strict=True))
+
+
+def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> ClipScores:
+    """J and F of every frame of ``clip`` that counts, with two masks in memory at a time.
+
+    Raises `IcvosError` for a predicted mask that is missing, broken or of another size than the video.
+    """
+    frames = counted_frames(clip, protocol)
+    j, f, areas = np.empty(len(frames)), np.empty(len(frames)), np.empty(len(frames))
+    for position, frame in enumerate(frames):
+        truth = _truth(clip, frame, protocol)
+        counts = count_packed(truth, predictions.packed(clip, frame, protocol.size))
+        pixels = truth.height * truth.width
+        j[position], f[position], areas[position] = counts.j, counts.f, counts.truth_area / pixels
+    return ClipScores(clip.id, frames, j, f, areas)
+
+
+def _truth(clip: Clip, frame: str, protocol: Protocol) -> PackedMask:
+    """The true mask; a size other than the video's raises `IcvosError`, also where masks are resized."""
+    path = clip.mask_path(frame)
+    found = parse_png(path)
+    size = image_size(path) if found is None else found.size
+    if size != clip.video.size:
+        raise IcvosError(
+            f"{path}: true mask of {size[0]} x {size[1]}, the video is {clip.video.size[0]} x {clip.video.size[1]} "
+            "(height x width); build the benchmark again"
+        )
+    packed = found.packed(protocol.size) if found is not None else None
+    return pack(read_binary(path), protocol.size) if packed is None else packed
+
+
+def score(
+    benchmark: Benchmark,
+    path: Path | str,
+    protocol: Protocol,
+    *,
+    clips: Sequence[Clip] | None = None,
+    folders: Sequence[Path] | None = None,
+    workers: int = 1,
+    progress: Callable[[Clip], None] | None = None,
+) -> Scores:
+    """Score a prediction folder, or a run folder with one per draw.
+
+    Args:
+        benchmark: The truth.
+        path: A prediction folder or a run folder.
+        protocol: Which frames count and at which size.
+        clips: What to score; None: every clip of the benchmark. A clip that is not predicted is an error.
+        folders: The prediction folders of the draws to score; None: all that ``path`` has.
+        workers: Processes; the result is the same to the last bit for any number.
+        progress: Called in this process when a clip is done, in the order in which they are.
+    """
+    chosen = tuple(benchmark.clips if clips is None else clips)
+    if not chosen:
+        raise IcvosError(f"{path}: no clip to score; choose at least one")
+    folders = draw_folders(path) if folders is None else tuple(folders)
+    draws = [Predictions.open(folder) for folder in folders]
+    _require_complete(chosen, draws, protocol)
+    if workers > 1:
+        warm()  # compiled at most once, not by every worker at the same time
+    values = run_jobs(
+        partial(_score_draws, draws=draws, protocol=protocol),
+        chosen,
+        workers,
+        cost=lambda clip: len(counted_frames(clip, protocol)),
+        done=progress or (lambda clip: None),
+    )
+    run = next((draw.run for draw in draws if made_with_random_weights(draw.run)), draws[0].run)
+    return Scores(protocol.id, benchmark.digest, chosen, _draw_numbers(folders), tuple(values), run)
+
+
+def _draw_numbers(folders: Sequence[Path]) -> tuple[int, ...]:
+    names = [re.fullmatch(r"draw(\d+)", folder.name) for folder in folders]
+    return tuple(int(name[1]) if name else 0 for name in names)
+
+
+def _require_complete(clips: Iterable[Clip], draws: Sequence[Predictions], protocol: Protocol) -> None:
+    missing = [path for draw in draws for clip in clips for path in draw.missing(clip, protocol)]
+    if missing:
+        more = f" and {len(missing) - 1} more masks are" if len(missing) > 1 else " is"
+        raise IcvosError(f"{missing[0]}:{more} missing; predict them, or score only the clips that are there")
+
+
+def _score_draws(clip: Clip, draws: Sequence[Predictions], protocol: Protocol) -> tuple[ClipScores, ...]:
+    return tuple(score_clip(clip, predictions, protocol) for predictions in draws)
+
+
+def frame_rows(scores: Scores) -> Iterator[tuple[str, ...]]:
+    """The rows of the table of frames, header first, clip after clip; scores are texts that read back exactly.
+
+    ``video,class,frame,J,F``, and where a run has several draws a last column ``draw``; then a clip's rows come draw by
+    draw.
+    """
+    several = len(scores.draws) > 1
+    yield ("video", "class", "frame", "J", "F", *(["draw"] if several else []))
+    for clip, per_draw in zip(scores.clips, scores.values, strict=True):
+        for draw, one in zip(scores.draws, per_draw, strict=True):
+            last = (str(draw),) if several else ()
+            for frame, j, f in zip(one.frames, one.j.tolist(), one.f.tolist(), strict=True):
+                yield (clip.video.name, str(clip.category.index), frame, repr(j), repr(f), *last)
+
+
+def write_frames_csv(path: Path, scores: Scores) -> None:
+    """Write `frame_rows` to ``path``, whole or not at all."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(frame_rows(scores))
+    write_text(path, text.getvalue())

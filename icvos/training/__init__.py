@@ -1,0 +1,1 @@
+"""Training few-shot networks by recipes."""

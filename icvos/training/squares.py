@@ -1,0 +1,99 @@
+"""Pictures and labels of image episodes as square tensors: varied for training, as they are for validation."""
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from icvos.files.masks import resize_nearest
+from icvos.method import Image
+from icvos.models.squares import fit_label, fit_picture, squash, standardise
+from icvos.tasks.image.benchmark import IGNORED
+from icvos.training.recipe import Recipe
+
+MEAN_COLOUR = (124, 116, 104)  # ImageNet's
+TURN_DEGREES = 10.0
+REDRAWS = 31  # of a crop that shows too little
+ENOUGH = 0.85  # of the foreground
+
+
+def training_square(
+    image: Image, label: np.ndarray, recipe: Recipe, random: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """A picture and its label as the recipe varies them: (3, S, S) float32, standardised, and (S, S) int64.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        label: (H, W) uint8; 255 is ignored.
+        recipe: ``preparation``, ``size``, ``scale`` and ``labels`` of it.
+        random: Where every choice comes from.
+    """
+    side = recipe.size
+    if recipe.preparation == "squash":
+        return _tensors(squash(image, side), resize_nearest(label, (side, side)))
+    image, label = vary(image, label, recipe.scale[0], recipe.scale[1], random)
+    if recipe.preparation == "resize":
+        return _tensors(squash(image, side), resize_nearest(label, (side, side)))
+    image, label = crop(image, label, side, random, redraws=REDRAWS if recipe.labels == "episode" else 0)
+    return _tensors(standardise(image), label)
+
+
+def validation_square(image: Image, label: np.ndarray, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """A picture and its label unvaried, as the method prepares them in evaluation; shapes as of `training_square`.
+
+    ``crop`` puts the whole picture into the corner of the square; what is outside of it is ignored.
+    """
+    side = recipe.size
+    if recipe.preparation == "crop":
+        return _tensors(fit_picture(image, side), fit_label(label, side, outside=IGNORED))
+    return _tensors(squash(image, side), resize_nearest(label, (side, side)))
+
+
+def vary(
+    image: Image, label: np.ndarray, least: float, largest: float, random: np.random.Generator
+) -> tuple[Image, np.ndarray]:
+    """Scale by ``least`` to ``largest``; each by even chance: turn by up to 10 degrees, blur, flip left to right.
+
+    What a turn brings in is of the mean colour and ignored.
+    """
+    factor = random.uniform(least, largest)
+    size = tuple(max(1, round(edge * factor)) for edge in (image.shape[1], image.shape[0]))
+    image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    label = cv2.resize(label, size, interpolation=cv2.INTER_NEAREST)
+    turns, blurs, flips = random.random(3) < 0.5
+    if turns:
+        angle = random.uniform(-TURN_DEGREES, TURN_DEGREES)
+        matrix = cv2.getRotationMatrix2D(((size[0] - 1) / 2, (size[1] - 1) / 2), angle, 1.0)
+        image = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderValue=MEAN_COLOUR)
+        label = cv2.warpAffine(label, matrix, size, flags=cv2.INTER_NEAREST, borderValue=(IGNORED,))
+    if blurs:
+        image = cv2.GaussianBlur(image, (5, 5), 0)
+    if flips:
+        image, label = cv2.flip(image, 1), cv2.flip(label, 1)
+    return image, label
+
+
+def crop(
+    image: Image, label: np.ndarray, side: int, random: np.random.Generator, redraws: int
+) -> tuple[Image, np.ndarray]:
+    """A random square of a picture and its label, padded with the mean colour and ignored where they are smaller.
+
+    It is drawn again, up to ``redraws`` times, while it shows less than 85 % of what is labelled 1.
+    """
+    missing = [max(0, side - edge) for edge in label.shape]
+    if any(missing):
+        (top, left), (bottom, right) = ([edge // 2 for edge in missing], [edge - edge // 2 for edge in missing])
+        image = cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT, value=MEAN_COLOUR)
+        label = cv2.copyMakeBorder(label, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(IGNORED,))
+    foreground = label == 1
+    wanted = ENOUGH * np.count_nonzero(foreground)
+    for _ in range(1 + redraws):
+        y, x = (int(random.integers(edge - side + 1)) for edge in label.shape)
+        window = np.s_[y : y + side, x : x + side]
+        if np.count_nonzero(foreground[window]) >= wanted:
+            break
+    return image[window], label[window]
+
+
+def _tensors(picture: Tensor, label: np.ndarray) -> tuple[Tensor, Tensor]:
+    return picture, torch.from_numpy(label.astype(np.int64))

@@ -1,0 +1,1 @@
+"""Two folders of masks with object ids, compared as DAVIS and vos-benchmark do."""

@@ -1,0 +1,285 @@
+"""The leaderboard as one static page: no server, no fonts or scripts from elsewhere, nothing but the folder it is in.
+
+Results are written by strangers, so every text goes through the template's escaping, and the page's policy allows only
+the one script that is in it.
+"""
+
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from icvos.errors import IcvosError
+from icvos.files.storage import read_json, write_bytes, write_json, write_text
+from icvos.protocol import PROTOCOLS
+from leaderboard.entry import Entry
+from leaderboard.tables import reported as paper
+from leaderboard.tables.build import build_tables
+from leaderboard.tables.formats import cell, count, groups, level, percent
+from leaderboard.tables.shape import KINDS, Breakdown, Column, Row, Table, plural
+
+FORMAT = 1  # of results.json
+DATA = "results.json"
+STILLS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+MOVIES = (".mp4", ".webm")
+CAPTIONS = {
+    "source": "J&F by source data set, per cent",
+    "category": "J&F by category, per cent",
+    "condition": "J&F by what makes clips hard, per cent",
+    "class": "IoU by class, per cent",
+}
+MAX_PROVENANCE = 4000  # characters of one settings or versions text on the page; results.json has it all
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the gallery: its place relative to the page, its caption, and whether it is a movie."""
+
+    place: str
+    caption: str
+    movie: bool
+
+
+def build_site(
+    results: Sequence[Table] | Sequence[Entry],
+    out: Path | str,
+    *,
+    pictures: Sequence[tuple[Path, str]] = (),
+    title: str = "IC-VOS leaderboard",
+) -> Path:
+    """Write ``index.html``, ``results.json`` and ``pictures/`` into ``out`` and return the page's path.
+
+    ``results`` are tables, or entries to make them of; ``pictures`` are (file, caption) pairs, copied. An ``out`` that
+    holds something other than an earlier page is refused with `IcvosError`.
+    """
+    out = Path(out)
+    tables = _as_tables(results)
+    _check_out(out)
+    shown = [_picture(number, path, caption) for number, (path, caption) in enumerate(pictures, start=1)]
+    page = _page(tables, shown, title)
+    write_json(out / DATA, _data(tables))  # first: by it a later run knows the folder as its own
+    for picture, (path, _) in zip(shown, pictures, strict=True):
+        write_bytes(out / picture.place, path.read_bytes())
+    write_text(out / "index.html", page)
+    return out / "index.html"
+
+
+def _as_tables(results: Sequence[Table] | Sequence[Entry]) -> list[Table]:
+    tables = [item for item in results if isinstance(item, Table)]
+    return tables or build_tables(item for item in results if isinstance(item, Entry))
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise IcvosError(f"{out}: is a file; the page needs a folder, give another name")
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    data = out / DATA
+    earlier = read_json(data, "an earlier leaderboard page") if data.is_file() else None
+    if not isinstance(earlier, dict) or earlier.get("generator") != "icvos":
+        raise IcvosError(f"{out}: holds something other than a leaderboard page; choose an empty folder")
+
+
+def _picture(number: int, path: Path, caption: str) -> Picture:
+    suffix = path.suffix.lower()
+    if suffix not in STILLS + MOVIES:
+        raise IcvosError(f"{path}: not a picture for a page; use one of {' '.join(STILLS + MOVIES)}")
+    if not path.is_file():
+        raise IcvosError(f"{path}: no such picture; render it first with: icvos render")
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-")[:60] or "picture"
+    return Picture(f"pictures/{number:02d}-{stem}{suffix}", caption, suffix in MOVIES)
+
+
+def _data(tables: Sequence[Table]) -> dict[str, Any]:
+    """What the page shows, for programs: the full results of every table."""
+    return {
+        "format": FORMAT,
+        "generator": "icvos",
+        "tables": [
+            {
+                "task": table.task,
+                "benchmark": table.benchmark,
+                "protocol": table.protocol,
+                "digest": table.digest,
+                "shots": table.shots,
+                **table.counts,
+                "rows": [_row_data(table, row) for row in table.rows],
+            }
+            for table in tables
+        ],
+    }
+
+
+def _row_data(table: Table, row: Row) -> dict[str, Any]:
+    return {
+        "label": row.label,
+        "kind": row.kind,
+        "rank": row.rank,
+        **{column.key: row.figures[column.key] for column in table.columns if column.kind != "interval"},
+        "interval": row.interval,
+        "notes": [table.footnotes[mark] for mark in row.notes],
+        "revision": row.entry.revision if row.entry else None,
+        "scores": _standard(row.entry.scores) if row.entry else None,
+    }
+
+
+def _standard(value: Any) -> Any:
+    """``value`` without NaN and infinities, which JSON does not know and browsers do not read."""
+    if isinstance(value, dict):
+        return {key: _standard(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_standard(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> str:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "count": count}
+    environment.globals |= {
+        "groups": groups,
+        "cell": cell,
+        "sort_key": sort_key,
+        "measure_name": measure_name,
+        "captions": CAPTIONS,
+        "details": details,
+        "level": level,
+        "kinds": KINDS,
+        "provenance": provenance,
+        "heat": heat,
+        "shown_percent": lambda value: f"{value * 100:.2f}",
+    }
+    script = _resource("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("index.html.jinja").render(
+        title=title,
+        tables=tables,
+        has_images=any(table.task == "image" for table in tables),
+        pictures=pictures,
+        protocols=[PROTOCOLS[name] for name in sorted(PROTOCOLS, reverse=True)],
+        paper=paper,
+        style=Markup(_resource("style.css")),
+        script=Markup(script),
+        script_digest=digest,
+        top=headline(tables[0]) if tables else None,
+        version=_version(),
+        newest=max((row.entry.date for table in tables for row in table.measured if row.entry), default=""),
+    )
+
+
+def _resource(name: str) -> str:
+    return (files("leaderboard") / "site" / name).read_text(encoding="utf-8")
+
+
+def _version() -> str:
+    try:
+        return version("icvos")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return ""
+
+
+def headline(table: Table) -> Row | None:
+    """The best ranked row of a table, for the top of the page; None where nothing is ranked."""
+    return next((row for row in table.rows if row.kind == "ranked"), None)
+
+
+def measure_name(table: Table) -> str:
+    """What rows are ranked by."""
+    return next(column.heading for column in table.columns if column.key == table.measure)
+
+
+def details(table: Table, row: Row) -> str:
+    """What the wide columns count, for where there is no room for them."""
+    wide = [column for column in table.shown if column.wide and column.kind == "count"]
+    counts = ((row.figures[column.key], column.heading.lower()) for column in wide)
+    return " · ".join(plural(int(value), heading.removesuffix("s")) for value, heading in counts if value)
+
+
+def sort_key(row: Row, column: Column) -> str:
+    """By what the page sorts a column; "" where a row has nothing there, which comes last."""
+    value = row.figures.get(column.key)
+    return "" if value is None else str(value)
+
+
+def heat(value: float | None, part: Breakdown) -> int | None:
+    """A figure as 0..100 between the lowest and the highest of its matrix, for the colour of its cell."""
+    if value is None:
+        return None
+    every = [figure for figures in part.figures.values() for figure in figures if figure is not None]
+    low, high = min(every), max(every)
+    return 50 if high == low else round(100 * (value - low) / (high - low))
+
+
+def provenance(row: Row) -> list[tuple[str, str]]:
+    """What is known of where a measured row comes from, as (name, text) pairs in reading order."""
+    entry = row.entry
+    if entry is None:
+        return []
+    runs = entry.runs
+    facts: list[tuple[str, Any]] = [
+        ("Method", _in_all(entry, "method")),
+        ("Revision", entry.revision),
+        ("Notes", entry.notes),
+        ("Protocol", entry.protocol),
+        ("Benchmark digest", entry.digest),
+        ("Run ended", max((str(run.get("finished") or "") for run in runs.values()), default="")),
+        ("Added to the board", entry.added),
+        *_weights(entry),
+        ("Settings", _in_all(entry, "settings")),
+        ("Seed", _in_all(entry, "seed")),
+        ("Device", " ".join(_text(found) for key in ("device", "dtype") if (found := _in_all(entry, key)))),
+        ("Seconds per image" if entry.task == "image" else "Seconds per frame", entry.seconds),
+        ("Versions", _in_all(entry, "versions")),
+        ("J over draws", _over_draws(entry, "j")),
+        ("F over draws", _over_draws(entry, "f")),
+    ]
+    if not runs:
+        facts.append(("Run", "the submission came without a run.json"))
+    return [(name, _text(value)) for name, value in facts if value not in (None, "", {}, [])]
+
+
+def _in_all(entry: Entry, key: str) -> Any:
+    """What the records of a run say of ``key``: where folds say different things, each by its fold."""
+    values = {f"{label}:": run.get(key) for label, run in entry.runs.items()}
+    first = next(iter(values.values()), None)
+    return first if all(value == first for value in values.values()) else values
+
+
+def _weights(entry: Entry) -> list[tuple[str, str]]:
+    """Every checkpoint with its hash; of folds that have their own, with the fold."""
+    shared = _in_all(entry, "weights")
+    by_fold = shared if isinstance(shared, dict) else {"": shared}
+    return [
+        (f"Weights: {label} {item.get('name', '')}".replace("  ", " "), f"sha256 {item.get('sha256')}")
+        for label, weights in by_fold.items()
+        for item in (weights if isinstance(weights, list) else ())
+        if isinstance(item, dict)
+    ]
+
+
+def _over_draws(entry: Entry, key: str) -> str:
+    draws = entry.scores["overall"].get("draws") or []
+    return " · ".join(percent(draw[key]) for draw in draws) if len(draws) > 1 else ""
+
+
+def _text(value: Any) -> str:
+    """A value of a run's record on one line: objects as ``name value`` pairs."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())[:MAX_PROVENANCE]
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text[:MAX_PROVENANCE]

@@ -1,0 +1,337 @@
+"""The leaderboard's tables as text: for the terminal, Markdown, CSV and LaTeX, names in results escaped for each."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.tables.shape import KINDS, Breakdown, Column, Kind, Row, Table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+DASH = "–"
+
+
+def percent(value: float | None) -> str:
+    """A fraction as per cent with two decimals."""
+    return DASH if value is None else f"{value * 100:.2f}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with two decimals, three below a tenth."""
+    return DASH if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+
+
+def count(value: float | None) -> str:
+    """A count with separators."""
+    return DASH if value is None else f"{value:,}"
+
+
+def level(table: Table) -> str:
+    """The heading of the interval column."""
+    return "interval" if table.level is None else f"{table.level * 100:g} % interval"
+
+
+def cell(row: Row, column: Column) -> str:
+    """A figure of a row as text."""
+    if column.kind == "interval":
+        return DASH if row.interval is None else f"{percent(row.interval[0])}–{percent(row.interval[1])}"
+    return {"percent": percent, "seconds": seconds, "count": count}[column.kind](row.figures[column.key])
+
+
+def groups(table: Table) -> list[tuple[Kind, list[Row]]]:
+    """The rows under their headings, without empty ones."""
+    found: list[tuple[Kind, list[Row]]] = [(kind, [row for row in table.rows if row.kind == kind]) for kind in KINDS]
+    return [(kind, rows) for kind, rows in found if rows]
+
+
+def _cells(table: Table, row: Row, bold: Callable[[str], str]) -> list[str]:
+    """The figures of a row, without its name; ``bold`` is put around those that lead their column."""
+    texts = [(column.key, cell(row, column)) for column in table.shown]
+    return [bold(text) if key in row.best else text for key, text in texts]
+
+
+def _headings(table: Table) -> list[str]:
+    return [level(table) if column.kind == "interval" else column.heading for column in table.shown]
+
+
+def _in_text(table: Table) -> list[Breakdown]:
+    return [part for part in table.breakdowns if part.figures and not part.page_only]
+
+
+# Terminal
+
+
+def terminal(tables: Sequence[Table], *, breakdowns: bool = True) -> "RenderableType":
+    """The tables for a rich console."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for table in tables:
+        parts.append(_terminal_table(table))
+        parts += [Text(f"[{mark}] {text}", style="dim") for mark, text in table.footnotes.items()]
+        if breakdowns:
+            parts += [_terminal_breakdown(part) for part in _in_text(table)]
+        parts.append(Text(""))
+    return Group(*parts)
+
+
+def _terminal_table(table: Table) -> "RenderableType":
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    title = Text(f"{table.title}\n{table.coverage}", style="bold")
+    padding = (0, 1 if len(table.shown) <= 8 else 0, 0, 0)  # many columns get closer, to fit a terminal of 80
+    grid = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=padding, pad_edge=False)
+    grid.add_column(Text("#"), justify="right", no_wrap=True)
+    grid.add_column(Text("Method"), min_width=14, overflow="fold")  # wraps, but is never squeezed out
+    for heading in _headings(table):
+        two_lines = heading
+        for end in ("% ", "s/", "Fold ", "FB-"):
+            two_lines = two_lines.replace(end, f"{end.rstrip()}\n")
+        grid.add_column(Text(two_lines), justify="right", no_wrap=True)
+    for kind, rows in groups(table):
+        if kind != "ranked":
+            grid.add_row(Text(""), Text(KINDS[kind], style="italic dim"))
+        for row in rows:
+            marks = f" [{','.join(row.notes)}]" if row.notes else ""
+            name = Text.assemble(Text(row.label, style="" if kind == "ranked" else "dim"), (marks, "dim"))
+            figures = [Text.from_ansi(text) for text in _cells(table, row, _ansi_bold)]
+            grid.add_row(Text(str(row.rank or "")), name, *figures)
+        grid.add_section()
+    return grid
+
+
+def _ansi_bold(text: str) -> str:
+    return f"\x1b[1m{text}\x1b[0m"
+
+
+def _terminal_breakdown(part: Breakdown) -> "RenderableType":
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    grid = RichTable(
+        title=Text(f"\n{part.measure} by {part.kind}", style="bold"), title_justify="left", box=box.SIMPLE_HEAD
+    )
+    grid.add_column(part.kind)
+    grid.add_column(part.noun, justify="right")
+    for label in part.labels:
+        grid.add_column(Text(label), justify="right", overflow="fold")
+    for key, figures in part.figures.items():
+        cells = [Text(percent(value), style="bold" if i in part.best[key] else "") for i, value in enumerate(figures)]
+        grid.add_row(Text(key), count(part.counts[key]), *cells)
+    return grid
+
+
+def terminal_text(tables: Sequence[Table], *, breakdowns: bool = True) -> str:
+    """What `terminal` shows, as plain text without colours, 120 columns wide."""
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=120, record=True, color_system=None)
+    console.print(terminal(tables, breakdowns=breakdowns))
+    return "\n".join(line.rstrip() for line in console.export_text().splitlines()).rstrip() + "\n"
+
+
+# Markdown
+
+
+def markdown(tables: Sequence[Table], *, breakdowns: bool = True) -> str:
+    """The tables in GitHub's Markdown."""
+    return "\n".join(line for table in tables for line in _markdown_table(table, breakdowns))
+
+
+def _markdown_table(table: Table, breakdowns: bool) -> Iterable[str]:
+    yield f"### {_markdown(table.title)}"
+    yield ""
+    yield f"{table.coverage}{'; ' + table.about if table.about else ''}."
+    yield ""
+    headings = ["#", "Method", *_headings(table)]
+    yield from _markdown_grid(headings, "rl" + "r" * len(table.shown), _markdown_rows(table))
+    yield ""
+    for mark, text in table.footnotes.items():
+        yield f"<sup>{mark}</sup> {_markdown(text)}  "
+    if table.footnotes:
+        yield ""
+    for part in _in_text(table) if breakdowns else ():
+        yield f"{_markdown(part.measure)} by {part.kind}:"
+        yield ""
+        yield from _markdown_grid(
+            [part.kind, part.noun, *map(_markdown, part.labels)],
+            "lr" + "r" * len(part.labels),
+            (
+                [_markdown(key), count(part.counts[key]), *_breakdown_cells(part, key, _markdown_bold)]
+                for key in part.figures
+            ),
+        )
+        yield ""
+
+
+def _markdown_rows(table: Table) -> Iterable[list[str]]:
+    for kind, rows in groups(table):
+        if kind != "ranked":
+            yield ["", f"*{KINDS[kind]}*", *[""] * len(table.shown)]
+        for row in rows:
+            marks = f" <sup>{','.join(row.notes)}</sup>" if row.notes else ""
+            yield [str(row.rank or ""), _markdown(row.label) + marks, *_cells(table, row, _markdown_bold)]
+
+
+def _markdown_grid(headings: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> Iterable[str]:
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{'|'.join('---:' if side == 'r' else ':---' for side in align)}|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _markdown_bold(text: str) -> str:
+    return f"**{text}**"
+
+
+def _markdown(text: str) -> str:
+    escaped = re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", text)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _breakdown_cells(part: Breakdown, key: str, bold: Callable[[str], str]) -> list[str]:
+    texts = [percent(value) for value in part.figures[key]]
+    return [bold(text) if position in part.best[key] else text for position, text in enumerate(texts)]
+
+
+# CSV
+
+
+def csv_text(tables: Sequence[Table], *, breakdowns: bool = True) -> str:
+    """One tidy table with the columns of all ``tables``; figures in per cent.
+
+    ``group`` is overall, or what the row is a part of: source, category, condition, fold, class; ``key`` says which.
+    """
+    columns = list(dict.fromkeys(key for table in tables for key in _csv_columns(table)))
+    head = ("benchmark", "protocol", "digest", "group", "key", "kind", "rank", "method", "revision")
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, (*head, *columns, "notes"), restval="", lineterminator="\n")
+    writer.writeheader()
+    for table in tables:
+        for row in table.rows:
+            base = _csv_base(table, row)
+            writer.writerow(base | _csv_overall(table, row))
+            for group, members in row.groups.items() if breakdowns else ():
+                for key, member in members.items():
+                    if member:
+                        found = {"group": group, "key": _csv(key), **_csv_figures(table, member)}
+                        writer.writerow(base | found)
+    return buffer.getvalue()
+
+
+def _csv_columns(table: Table) -> list[str]:
+    """The keys of a table's columns, the interval's as two."""
+    bounds = [f"{table.measure}_low", f"{table.measure}_high"]
+    return [key for column in table.columns for key in (bounds if column.kind == "interval" else [column.key])]
+
+
+def _csv_base(table: Table, row: Row) -> dict[str, object]:
+    repeated = ("shots", "draws")  # of the whole row, whatever the group
+    return {
+        "benchmark": table.benchmark,
+        "protocol": table.protocol,
+        "digest": table.digest or "",
+        "kind": row.kind,
+        "method": _csv(row.label),
+        "revision": _csv(row.entry.revision) if row.entry else "",
+        **{key: value for key in repeated if (value := row.figures.get(key)) is not None},
+    }
+
+
+def _csv_figures(table: Table, figures: Mapping[str, Any]) -> dict[str, object]:
+    """The figures of a row or of a part of it that the table has columns for."""
+    texts: dict[str, object] = {}
+    for column in table.columns:
+        value = figures.get(column.key)
+        if value is not None and column.kind != "interval":
+            texts[column.key] = {"percent": percent(value), "seconds": f"{value:.4f}"}.get(column.kind, value)
+    return texts
+
+
+def _csv_overall(table: Table, row: Row) -> dict[str, object]:
+    low, high = row.interval or (None, None)
+    bounds = {f"{table.measure}_low": low, f"{table.measure}_high": high}
+    return {
+        "group": "overall",
+        "rank": row.rank or "",
+        **_csv_figures(table, row.figures),
+        **{key: percent(value) for key, value in bounds.items() if value is not None},
+        "notes": "; ".join(table.footnotes[mark] for mark in row.notes),
+    }
+
+
+def _csv(text: str) -> str:
+    return f"'{text}" if text.startswith(tuple("=+-@")) else text  # a spreadsheet would run such a cell as a formula
+
+
+# LaTeX
+
+
+def latex(tables: Sequence[Table], *, breakdowns: bool = True) -> str:
+    r"""The tables for LaTeX with ``\usepackage{booktabs}``."""
+    lines = ["% needs \\usepackage{booktabs}"]
+    for table in tables:
+        lines += ["", *_latex_table(table)]
+        for part in _in_text(table) if breakdowns else ():
+            lines += ["", *_latex_breakdown(table, part)]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_table(table: Table) -> Iterable[str]:
+    headings = zip(table.shown, _headings(table), strict=True)
+    columns = ["Method", *(column.latex or _latex(heading) for column, heading in headings)]
+    sides = "".join("c" if column.kind == "interval" else "r" for column in table.shown)
+    yield from (r"\begin{table}", r"\centering", rf"\caption{{{_latex(table.title)}. {_latex(table.coverage)}.}}")
+    yield from (rf"\begin{{tabular}}{{l{sides}}}", r"\toprule", " & ".join(columns) + r" \\")
+    for kind, rows in groups(table):
+        yield r"\midrule"
+        if kind != "ranked":
+            yield rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_latex(KINDS[kind])}}}}} \\"
+        for row in rows:
+            marks = f"$^{{{','.join(row.notes)}}}$" if row.notes else ""
+            cells = [text.replace("–", "--") for text in _cells(table, row, _latex_bold)]
+            yield " & ".join([_latex(row.label) + marks, *cells]) + r" \\"
+    yield from (r"\bottomrule", r"\end{tabular}")
+    if table.footnotes:
+        yield r"\par\smallskip\footnotesize"
+        notes = [f"$^{{{mark}}}$ {_latex(text)}." for mark, text in table.footnotes.items()]
+        yield " ".join(notes)
+    yield r"\end{table}"
+
+
+def _latex_breakdown(table: Table, part: Breakdown) -> Iterable[str]:
+    yield from (r"\begin{table}", r"\centering")
+    measure = next((column.latex for column in table.columns if column.heading == part.measure), "")
+    yield rf"\caption{{{measure or _latex(part.measure)} by {part.kind}. {_latex(table.title)}.}}"
+    yield rf"\begin{{tabular}}{{lr{'r' * len(part.labels)}}}"
+    yield from (r"\toprule", " & ".join([part.kind, part.noun, *map(_latex, part.labels)]) + r" \\", r"\midrule")
+    for key in part.figures:
+        cells = [text.replace("–", "--") for text in _breakdown_cells(part, key, _latex_bold)]
+        yield " & ".join([_latex(key), str(part.counts[key]), *cells]) + r" \\"
+    yield from (r"\bottomrule", r"\end{tabular}", r"\end{table}")
+
+
+def _latex_bold(text: str) -> str:
+    return rf"\textbf{{{text}}}"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -1,0 +1,121 @@
+"""Mask files of every kind that datasets come in."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from icvos.errors import IcvosError
+from icvos.files.images import image_size, read_image
+from icvos.files.masks import DAVIS_PALETTE, read_binary, read_ids, resize_nearest, write_binary
+from icvos.files.rle import decode_rle, encode_rle
+
+IDS = np.array([[0, 1, 2], [3, 10, 255]], dtype=np.uint8)
+
+
+def save_palette(path: Path, ids: np.ndarray, palette: np.ndarray = DAVIS_PALETTE) -> Path:
+    image = Image.frombytes("P", (ids.shape[1], ids.shape[0]), ids.tobytes())
+    image.putpalette(palette.ravel().tolist())
+    image.save(path)
+    return path
+
+
+def test_davis_palette_starts_as_published() -> None:
+    assert DAVIS_PALETTE[:5].tolist() == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [0, 0, 128]]
+    assert len(np.unique(DAVIS_PALETTE, axis=0)) == 256
+
+
+def test_palette_index_is_the_id_whatever_the_palette(tmp_path: Path) -> None:
+    shuffled = np.random.default_rng(0).permutation(DAVIS_PALETTE)
+    for palette in (DAVIS_PALETTE, shuffled):
+        assert np.array_equal(read_ids(save_palette(tmp_path / "a.png", IDS, palette)), IDS)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colours_map_back_through_the_davis_palette(tmp_path: Path, mode: str) -> None:
+    Image.open(save_palette(tmp_path / "a.png", IDS)).convert(mode).save(tmp_path / "b.png")
+    assert np.array_equal(read_ids(tmp_path / "b.png"), IDS)
+
+
+def test_white_on_black_is_a_mask_in_any_mode(tmp_path: Path) -> None:
+    grey = (IDS > 1).astype(np.uint8) * 255
+    for mode in ("L", "RGB", "RGBA"):
+        Image.fromarray(grey).convert(mode).save(tmp_path / f"{mode}.png")
+        assert np.array_equal(read_ids(tmp_path / f"{mode}.png"), grey)
+
+
+def test_unknown_colour_names_file_and_pixel(tmp_path: Path) -> None:
+    colours = np.zeros((2, 3, 3), dtype=np.uint8)
+    colours[1, 2] = (1, 2, 3)
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    with pytest.raises(IcvosError, match=r"a\.png: colour \[1, 2, 3\] at row 1, column 2"):
+        read_ids(tmp_path / "a.png")
+
+
+def test_grey_one_bit_and_16_bit_values(tmp_path: Path) -> None:
+    Image.fromarray(IDS).save(tmp_path / "grey.png")
+    assert np.array_equal(read_ids(tmp_path / "grey.png"), IDS)
+    Image.fromarray(IDS > 0).save(tmp_path / "bit.png")
+    assert np.array_equal(read_ids(tmp_path / "bit.png"), (IDS > 0).astype(np.uint8))
+    Image.fromarray(IDS.astype(np.uint16) * 200).save(tmp_path / "wide.png")
+    assert np.array_equal(read_ids(tmp_path / "wide.png"), IDS.astype(np.uint16) * 200)
+
+
+def test_written_masks_are_one_bit(tmp_path: Path) -> None:
+    write_binary(tmp_path / "a.png", IDS > 1)
+    assert Image.open(tmp_path / "a.png").mode == "1"
+    assert np.array_equal(read_binary(tmp_path / "a.png"), IDS > 1)
+    assert image_size(tmp_path / "a.png") == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["cut.png", "cut.jpg"])
+def test_truncated_file_is_named(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(IcvosError, match=name):
+        read_image(tmp_path / name)
+
+
+def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    for read in (read_image, read_ids, image_size):
+        with pytest.raises(IcvosError, match=r"none\.png: no such file"):
+            read(tmp_path / "none.png")
+        with pytest.raises(IcvosError, match=r"text\.png"):
+            read(tmp_path / "text.png")
+
+
+def test_grey_pictures_become_rgb(tmp_path: Path) -> None:
+    Image.fromarray(IDS).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").shape == (2, 3, 3)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))
+def test_resize_takes_the_floor_index(height: int, width: int, to_height: int, to_width: int) -> None:
+    source = np.arange(height * width).reshape(height, width)
+    found = resize_nearest(source, (to_height, to_width))
+    for y in (0, to_height // 2, to_height - 1):
+        for x in (0, to_width // 2, to_width - 1):
+            assert found[y, x] == source[y * height // to_height, x * width // to_width]
+
+
+def test_resize_equals_opencv_nearest_to_512() -> None:
+    mask = np.random.default_rng(0).random((480, 854)) < 0.5
+    expected = cv2.resize(mask.astype(np.uint8), (512, 512), interpolation=cv2.INTER_NEAREST) > 0
+    assert np.array_equal(resize_nearest(mask, (512, 512)), expected)
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_rle_round_trip(height: int, width: int, seed: int) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < 0.5
+    assert np.array_equal(decode_rle(encode_rle(mask)), mask)
+
+
+def test_rle_of_run_lengths() -> None:
+    assert decode_rle({"size": [2, 3], "counts": [1, 2, 3]}).tolist() == [[False, True, False], [True, False, False]]

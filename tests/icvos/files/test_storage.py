@@ -1,0 +1,69 @@
+"""Writes that are whole or not there."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from icvos.errors import IcvosError
+from icvos.files.storage import atomic_folder, link_or_copy, read_json, write_bytes, write_json
+
+
+def test_write_and_read_json(tmp_path: Path) -> None:
+    write_json(tmp_path / "deep" / "a.json", {"b": [1, 2]})
+    assert read_json(tmp_path / "deep" / "a.json", "an example") == {"b": [1, 2]}
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.json"]
+
+
+def test_bad_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(IcvosError, match=r"a\.json: cannot be read as an example"):
+        read_json(tmp_path / "a.json", "an example")
+
+
+def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bytes(tmp_path / "a", b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(IcvosError, match=r"a: cannot be written \(No space left on device\)"):
+        write_bytes(tmp_path / "a", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
+
+
+def test_atomic_folder_replaces_whole_folders(tmp_path: Path) -> None:
+    target = tmp_path / "out" / "clip"
+    for text in ("one", "two"):
+        with atomic_folder(target, tmp_path / "scratch") as folder:
+            (folder / "file").write_text(text)
+            assert not target.exists() or (target / "file").read_text() == "one"
+        assert (target / "file").read_text() == text
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_atomic_folder_leaves_nothing_after_an_error(tmp_path: Path) -> None:
+    def fail() -> None:
+        with atomic_folder(tmp_path / "clip", tmp_path / "scratch") as folder:
+            (folder / "file").write_text("half")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
+    assert not (tmp_path / "clip").exists()
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_link_falls_back_to_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_text("x")
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "a").stat().st_ino == (tmp_path / "b").stat().st_ino
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr("os.link", refuse)
+    link_or_copy(tmp_path / "a", tmp_path / "c")
+    assert (tmp_path / "c").read_text() == "x"
+    assert (tmp_path / "a").stat().st_ino != (tmp_path / "c").stat().st_ino

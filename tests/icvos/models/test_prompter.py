@@ -1,0 +1,83 @@
+"""What a method that prompts SAM 2 says it is made of, before and after SAM 2 is loaded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from baselines.base_learner import BaseLearner
+from baselines.hdmnet import HDMNet
+from baselines.pfenet import PFENet
+from baselines.vrp_sam import VRPSAM
+from icvos.errors import IcvosError
+from icvos.method import Image, Mask, Support
+from icvos.models import prompter
+from icvos.models.prompter import Prompter
+from icvos.models.weights.load import Loaded
+
+SAM2 = SimpleNamespace(loaded=Loaded("sam2", "ab"), dtype="bfloat16", describe=lambda: {"hole_area": 0})
+
+
+@dataclass(frozen=True)
+class Settings:
+    propagation: str = "sam2"
+    device: str = "cpu"
+    dtype: str = "auto"
+
+
+class Whole(Prompter):
+    resize = "512-bilinear"
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.loaded = Loaded("own", "cd")
+        self.device = torch.device("cpu")
+
+    def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:  # noqa: ARG002
+        return np.ones(image.shape[:2], dtype=bool)
+
+
+@pytest.fixture
+def loadings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+
+    def load(*arguments: Any, resize: str) -> SimpleNamespace:
+        found.append((*arguments, resize))
+        return SAM2
+
+    monkeypatch.setattr(prompter, "load_propagator", load)
+    return found
+
+
+def test_pictures_do_without_sam2(loadings: list[tuple[Any, ...]]) -> None:
+    method = Whole()
+    assert method.segment_image([], np.zeros((4, 6, 3), np.uint8)).shape == (4, 6)
+    found = method.describe()
+    assert loadings == []
+    assert found["weights"] == [{"name": "own", "sha256": "cd"}]
+    assert found["dtype"] == "float32"
+    assert found["settings"] == {"handover": "mask", "propagation": "sam2", "device": "cpu", "dtype": "auto"}
+
+
+def test_videos_name_sam2(loadings: list[tuple[Any, ...]]) -> None:
+    method = Whole()
+    prompt = method.prompt([], np.zeros((4, 6, 3), np.uint8))
+    assert prompt.mask is not None
+    assert prompt.mask.all()
+    assert method.propagator() is method.propagator()
+    assert loadings == [("sam2", "cpu", "auto", "512-bilinear")]
+    found = method.describe()
+    assert [part["name"] for part in found["weights"]] == ["own", "sam2"]
+    assert found["dtype"] == "bfloat16"
+    assert found["settings"]["hole_area"] == 0
+
+
+@pytest.mark.parametrize("method", [BaseLearner, HDMNet, PFENet, VRPSAM])
+@pytest.mark.parametrize("size", [0, -7, 25])
+def test_sizes_that_show_nothing(method: Any, size: int) -> None:
+    with pytest.raises(IcvosError, match=f"size={size}: it must be"):
+        method(method.Settings(size=size))

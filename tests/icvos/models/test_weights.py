@@ -1,0 +1,271 @@
+"""Checkpoints by name and path: where they are looked for, what is read, and what is refused."""
+
+import os
+import pickle
+import random
+import subprocess
+import sys
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from icvos.errors import IcvosError
+from icvos.files.storage import sha256, take_in
+from icvos.models.weights import registry
+from icvos.models.weights.integrity import what_else
+from icvos.models.weights.registry import Checkpoint, random_weights_allowed
+
+torch = pytest.importorskip("torch", reason="reading checkpoints needs torch: pip install 'icvos[models]'")
+weights = pytest.importorskip("icvos.models.weights.load")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of weights, and no override of the user's."""
+    for name in [name for name in os.environ if name.startswith(registry.FOLDER_VARIABLE)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(registry.FOLDER_VARIABLE, str(tmp_path / "weights"))
+    (tmp_path / "weights").mkdir()
+    return tmp_path / "weights"
+
+
+def network() -> Any:
+    return torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+
+
+def state(scale: float = 1.0) -> Any:
+    found = network().state_dict()
+    return OrderedDict((name, torch.full_like(tensor, scale)) for name, tensor in found.items())
+
+
+def know(monkeypatch: pytest.MonkeyPatch, *known: Checkpoint) -> None:
+    monkeypatch.setattr(registry, "checkpoints", lambda: {one.name: one for one in known})
+
+
+def test_every_entry_says_how_to_get_it() -> None:
+    known = registry.checkpoints()
+    for name in (
+        *(f"sam-vit-{size}" for size in ("b", "l", "h")),
+        *(f"{version}-hiera-{size}" for version in ("sam2", "sam2.1") for size in ("t", "s", "b+", "l")),
+        *("dinov2-vits14", "dinov2-vitb14", "dinov2-vitl14", "dinov2-vitb14-reg"),
+        *("resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b"),
+    ):
+        assert known[name].file
+    for one in known.values():
+        assert bool(one.urls) + bool(one.by_hand) + bool(one.unpublished) + bool(one.module) == 1, one.name
+        assert all(url.startswith("https://") and url.rpartition("/")[2] == one.file for url in one.urls)
+        assert not one.urls or (one.licence and one.trained_on and (one.sha256 or one.sha256_prefix))
+        assert one.sha256_prefix in one.file
+        assert len(one.sha256) in (0, 64)
+        assert registry.how_to_get(one)
+        assert registry.short_way(one)
+    assert len({registry.variable(name) for name in known}) == len(known)
+    assert len({one.file for one in known.values() if one.file}) == sum(bool(one.file) for one in known.values())
+
+
+def test_lookup_prefers_a_path_then_the_variable_then_the_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(monkeypatch, Checkpoint("net-b+", file="net.pth", urls=("https://example.org/net.pth",)))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IcvosError) as refusal:
+        weights.find_weights("net-b+")
+    for part in ("icvos weights fetch net-b+", "https://example.org/net.pth", str(folder), "ICVOS_WEIGHTS_NET_B_"):
+        assert part in str(refusal.value)
+    (folder / "net.safetensors").touch()
+    assert weights.find_weights("net-b+") == folder / "net.safetensors"
+    (folder / "net.pth").touch()
+    assert weights.find_weights("net-b+") == folder / "net.pth"
+    monkeypatch.setenv("ICVOS_WEIGHTS_NET_B_", str(tmp_path / "mine.pth"))
+    with pytest.raises(IcvosError, match="ICVOS_WEIGHTS_NET_B_ names it as net-b"):
+        weights.find_weights("net-b+")
+    (tmp_path / "mine.pth").touch()
+    assert weights.find_weights("net-b+") == tmp_path / "mine.pth"
+    (tmp_path / "net-b+").touch()
+    assert weights.find_weights("net-b+") == Path("net-b+")
+
+
+def test_the_folder_of_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert registry.folder() == tmp_path / "weights"
+    monkeypatch.delenv(registry.FOLDER_VARIABLE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert registry.folder() == tmp_path / "cache" / "icvos" / "weights"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert registry.folder() == tmp_path / ".cache" / "icvos" / "weights"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sam2.1-hiera-xl", r"neither a file nor a checkpoint's name \(did you mean sam2.1-hiera-l\?\)"),
+        ("nowhere/net.pth", "neither a file nor a checkpoint's name"),
+        ("resnet50-v2", "get it by hand from .*PFENet.*resnet50_v2.pth"),
+        ("vrp-sam", "never released one"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(name: str, message: str) -> None:
+    with pytest.raises(IcvosError, match=message) as refusal:
+        weights.find_weights(name)
+    assert "\n" not in str(refusal.value)
+    with random_weights_allowed():
+        assert weights.find_weights(name) is None
+    with pytest.raises(IcvosError), random_weights_allowed(False):
+        weights.find_weights(name)
+
+
+@pytest.mark.parametrize("wrapping", ["plain", "model", "state_dict", "module"])
+@pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])
+def test_every_published_form_loads(form: str, wrapping: str, tmp_path: Path) -> None:
+    found: Any = state(0.5)
+    if wrapping == "module":
+        found = {f"module.{name}": tensor for name, tensor in found.items()}
+    if wrapping in ("model", "state_dict"):
+        if form == "safetensors":
+            pytest.skip("safetensors has no nesting")
+        found = {wrapping: found, "epoch": 3, "optimizer": {"lr": 0.1, "betas": (0.9, 0.999)}}
+    path = tmp_path / ("net.safetensors" if form == "safetensors" else "net.pth")
+    if form == "safetensors":
+        from safetensors.torch import save_file
+
+        save_file(dict(found), path)
+    else:
+        torch.save(found, path, _use_new_zipfile_serialization=form == "zip")
+        assert zipfile.is_zipfile(path) == (form == "zip")
+    target = network()
+    loaded = weights.load_weights(target, str(path))
+    assert (loaded.name, loaded.sha256, loaded.random) == (path.name, sha256(path), False)
+    assert all((tensor == 0.5).all() for tensor in target.state_dict().values() if tensor.is_floating_point())
+
+
+class _Malicious:
+    """Runs a command when it is unpickled by a reader that lets it."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.marker}",)
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "bare pickle"])
+def test_an_object_in_a_checkpoint_is_refused_and_not_run(form: str, tmp_path: Path) -> None:
+    path, marker = tmp_path / "net.pth", tmp_path / "ran"
+    if form == "bare pickle":
+        path.write_bytes(pickle.dumps(_Malicious(marker)))
+    else:
+        torch.save({**state(), "extra": _Malicious(marker)}, path, _use_new_zipfile_serialization=form == "zip")
+    with pytest.raises(IcvosError) as refusal:
+        weights.read_state(path)
+    assert str(path) in str(refusal.value)
+    assert "could run code" in str(refusal.value) or form == "bare pickle"
+    assert "\n" not in str(refusal.value)
+    assert not marker.exists()
+    if form == "bare pickle":
+        pickle.loads(path.read_bytes())
+        assert marker.exists()  # so the file was dangerous
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "an empty file"),
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "a web page"),
+        (b"\n  <html>Not found</html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "a Git LFS pointer"),
+        (b"these are my notes\n", "a text"),
+        (b"\x89PNG\r\n\x1a\n\xff\xfe", "no checkpoint format"),
+    ],
+)
+def test_a_file_that_is_something_else(content: bytes, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    path.write_bytes(content)
+    assert what_else(path) == what
+    with pytest.raises(IcvosError, match=f"{path}: is {what}, not a checkpoint"):
+        weights.read_state(path)
+
+
+@pytest.mark.parametrize("found", [[1, 2], {"a": 1.5}, {3: torch.zeros(1)}, torch.zeros(2), {"model": {"a": "b"}}])
+def test_other_plain_values_are_no_state_dictionary(found: Any, tmp_path: Path) -> None:
+    torch.save(found, tmp_path / "net.pth")
+    with pytest.raises(IcvosError, match=r"net\.pth: is not a state dictionary"):
+        weights.read_state(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])
+def test_damaged_files_are_refused_in_one_line(form: str, tmp_path: Path) -> None:
+    """Cut anywhere, or with bytes changed: a clear refusal, or tensors."""
+    whole = tmp_path / ("whole.safetensors" if form == "safetensors" else "whole.pth")
+    if form == "safetensors":
+        from safetensors.torch import save_file
+
+        save_file(dict(state()), whole)
+    else:
+        torch.save(state(), whole, _use_new_zipfile_serialization=form == "zip")
+    data, generator, refusals = whole.read_bytes(), random.Random(0), []
+    for number in range(60):
+        damaged = bytearray(data[: generator.randrange(1, len(data))] if number % 2 else data)
+        for _ in range(4):
+            damaged[generator.randrange(min(len(damaged), 600))] = generator.randrange(256)
+        path = tmp_path / f"net{whole.suffix}"
+        path.write_bytes(damaged)
+        try:
+            weights.read_state(path)
+        except IcvosError as error:
+            refusals.append(str(error))
+    assert len(refusals) >= 30
+    assert all(str(path) in message and "\n" not in message for message in refusals)
+
+
+def test_a_file_of_the_folder_must_be_the_published_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / "net.pth"
+    torch.save(state(), path)
+    right = {"size": path.stat().st_size, "sha256": sha256(path), "sha256_prefix": sha256(path)[:8]}
+    know(monkeypatch, Checkpoint("net", file="net.pth", **right))
+    assert weights.load_weights(network(), "net").to_json() == {"name": "net", "sha256": right["sha256"]}
+    for wrong in ({"size": 7}, {"sha256": "0" * 64}, {"sha256_prefix": "01234567"}):
+        know(monkeypatch, Checkpoint("net", file="net.pth", **wrong))
+        with pytest.raises(IcvosError, match=r"net\.pth: is not net: has .*icvos weights fetch net"):
+            weights.load_weights(network(), "net")
+    know(monkeypatch, Checkpoint("net", file="net.pth"))
+    (folder / "net.pth.sha256").write_text("0" * 64 + "  net.pth\n")
+    with pytest.raises(IcvosError, match=r"net\.pth\.sha256 says 000000000000"):
+        weights.load_weights(network(), "net")
+    monkeypatch.setenv("ICVOS_WEIGHTS_NET", str(path.rename(folder.parent / "net.pth")))
+    assert weights.load_weights(network(), "net").name == "net"  # who names a file means it
+
+
+def test_random_weights_are_the_same_everywhere_and_said() -> None:
+    first, second = network(), network()
+    with random_weights_allowed():
+        found = [weights.load_weights(target, "sam-vit-b") for target in (first, second)]
+    assert found[0].to_json() == {"name": "sam-vit-b", "sha256": None, "random": True}
+    for name, tensor in first.state_dict().items():
+        assert torch.equal(tensor, second.state_dict()[name])
+        assert tensor.isfinite().all()
+
+
+def test_taking_in_replaces_whole(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "new" / "b"
+    source.write_bytes(b"first")
+    take_in(source, target)
+    take_in(source, target)  # linked already
+    assert target.read_bytes() == b"first"
+    other = tmp_path / "c"
+    other.write_bytes(b"second")
+    take_in(other, target)
+    assert (target.read_bytes(), source.read_bytes()) == (b"second", b"first")
+    assert [path.name for path in target.parent.iterdir()] == ["b"]
+    with pytest.raises(IcvosError, match="cannot be written"):
+        take_in(source, source / "below")
+
+
+def test_the_registry_needs_no_torch() -> None:
+    code = (
+        "import sys, icvos.models.weights.registry as r, icvos.models.weights.download; r.checkpoints(); "
+        "assert not {'torch', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

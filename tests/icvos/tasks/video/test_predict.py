@@ -1,0 +1,205 @@
+"""`icvos eval` and `icvos predict`, end to end on the tiny small world."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from icvos.files.frames import read_ahead
+from icvos.files.masks import read_binary, write_binary
+from icvos.method import load_method
+from icvos.own_video import support_of_files
+from icvos.tasks.video.benchmark import Benchmark
+from tests.conftest import icvos
+
+torch = pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
+
+
+@pytest.fixture(scope="module")
+def oracle_run(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "oracle"
+    icvos(
+        "eval", "--method", "oracle", "--benchmark", built, "--out", out, "--protocol", "paper", "--protocol", "native"
+    )
+    return out
+
+
+def masks(run: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(run)): path.read_bytes() for path in sorted(run.rglob("*.png"))}
+
+
+def scores(run: Path, name: str = "scores.json") -> dict[str, object]:
+    found: dict[str, object] = json.loads((run / name).read_text())
+    found.pop("run")
+    return found
+
+
+def test_a_run_has_every_frame_of_every_clip(oracle_run: Path, benchmark: Benchmark) -> None:
+    for clip in benchmark.clips:
+        names = sorted(path.stem for path in (oracle_run / "draw0" / clip.id).iterdir())
+        assert names == sorted(clip.video.frames)
+        assert read_binary(oracle_run / "draw0" / clip.id / f"{names[0]}.png").shape == clip.video.size
+    assert not (oracle_run / "draw1").exists()
+    assert not list((oracle_run / ".partial").iterdir())
+
+
+def test_the_oracle_starts_from_the_true_mask(oracle_run: Path, benchmark: Benchmark) -> None:
+    for clip in benchmark.clips:
+        first = clip.video.frames[0]
+        truth, found = read_binary(clip.mask_path(first)), read_binary(oracle_run / "draw0" / clip.id / f"{first}.png")
+        assert (truth & found).sum() / (truth | found).sum() > 0.9
+
+
+def test_scores_of_two_protocols(oracle_run: Path, benchmark: Benchmark) -> None:
+    paper, native = scores(oracle_run), scores(oracle_run, "scores-native@1.json")
+    assert (paper["protocol"], native["protocol"]) == ("paper@1", "native@1")
+    assert paper["digest"] == native["digest"] == benchmark.digest
+    assert 0.3 < paper["overall"]["jf"] <= 1  # type: ignore[index]
+    assert paper["overall"]["jf"] != native["overall"]["jf"]  # type: ignore[index]
+
+
+def test_the_record_says_how_the_run_was_made(oracle_run: Path, benchmark: Benchmark) -> None:
+    record = json.loads((oracle_run / "draw0" / "run.json").read_text())
+    assert record["method"] == "oracle"
+    assert record["sees_truth"] is True
+    assert record["benchmark"]["digest"] == benchmark.digest
+    assert set(record["clips"]) == {clip.id for clip in benchmark.clips}
+    assert record["frames"] == sum(len(clip.video.frames) for clip in benchmark.clips)
+    assert record["seconds_per_frame"] > 0
+    assert record["versions"]["torch"] == torch.__version__
+
+
+def test_missing_clips_are_made_again_and_the_rest_is_left(
+    oracle_run: Path, built: Path, benchmark: Benchmark, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(oracle_run, run)
+    gone, kept = benchmark.clips[0], benchmark.clips[1]
+    shutil.rmtree(run / "draw0" / gone.id)
+    write_binary(run / "draw0" / kept.id / f"{kept.video.frames[0]}.png", np.zeros(kept.video.size, dtype=bool))
+    icvos("eval", "--method", "oracle", "--benchmark", built, "--out", run)
+    assert masks(run / "draw0" / gone.id) == masks(oracle_run / "draw0" / gone.id)
+    assert not read_binary(run / "draw0" / kept.id / f"{kept.video.frames[0]}.png").any()
+    icvos("eval", "--method", "oracle", "--benchmark", built, "--out", run, "--overwrite", "always")
+    assert masks(run) == masks(oracle_run)
+    refusal = icvos("eval", "--method", "oracle", "--benchmark", built, "--out", run, "--overwrite", "never", status=2)
+    assert "holds predictions already" in refusal.stderr
+
+
+def test_a_killed_run_goes_on_to_the_same_scores(oracle_run: Path, built: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ["eval", "--method", "oracle", "--benchmark", str(built), "--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from icvos.cli import main; main()", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not list(out.glob("draw0/*/*")) and process.poll() is None:
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "scores.json").exists()
+    icvos(*arguments)
+    assert masks(out) == masks(oracle_run)
+    assert scores(out) == scores(oracle_run)
+
+
+def test_lite_with_draws_shots_and_a_choice_of_clips(built: Path, benchmark: Benchmark, tmp_path: Path) -> None:
+    name = benchmark.clips[0].video.name
+    arguments = ["--benchmark", built, "--out", tmp_path / "run", "--videos", name, "--shots", 2, "--limit", 1]
+    icvos("eval", "--method", "lite", "--draws", "1-2", *arguments)
+    record = json.loads((tmp_path / "run" / "draw1" / "run.json").read_text())
+    assert (record["draw"], record["shots"]) == (1, 2)
+    assert record["weights"][0]["sha256"]
+    found = scores(tmp_path / "run")
+    assert [draw["draw"] for draw in found["overall"]["draws"]] == [1, 2]  # type: ignore[index]
+    assert list(found["clips"]) == [benchmark.clips[0].id]  # type: ignore[call-overload]
+    other = icvos("eval", "--method", "lite", "--draws", "1", "--benchmark", built, "--out", tmp_path / "run", status=2)
+    assert "holds a run with shots 2, not 1" in other.stderr
+
+
+def test_predict_on_ones_own_video(benchmark: Benchmark, tmp_path: Path) -> None:
+    clip = benchmark.clips[0]
+    support = benchmark.supports(clip, 0, 1)[0]
+    video = clip.video.folder / "JPEGImages"
+    arguments = [
+        "--support",
+        support.image_path,
+        "--mask",
+        support.mask_path,
+        "--video",
+        video,
+        "--out",
+        tmp_path / "m",
+    ]
+    icvos("predict", *arguments, "--overlay", tmp_path / "overlay.gif")
+    assert sorted(path.stem for path in (tmp_path / "m").iterdir()) == list(clip.video.frames)
+    assert Image.open(tmp_path / "overlay.gif").n_frames == len(clip.video.frames)
+    assert "not an empty folder" in icvos("predict", *arguments, status=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "lit"], "unknown method 'lit'; did you mean lite?"),
+        (["--method", "lite", "--set", "sise=3"], "unknown setting 'sise'"),
+        (["--method", "lite", "--set", "size"], "write it as name=value"),
+        (["--method", "lite", "--draws", "7"], "no draw 7; draws are 0..4"),
+        (["--method", "lite", "--draws", "a"], "write numbers like 0 or 0,2"),
+        (["--method", "lite", "--shots", "50"], "draws hold 5 supports"),
+        (["--method", "lite", "--videos", "nobody"], "no video nobody"),
+        (["--method", "lite", "--categories", "toaster"], "no clip matches"),
+        (["--method", "lite", "--protocol", "mine"], "unknown protocol 'mine'"),
+        (["--method", "lite", "--benchmark", "nowhere"], "nowhere: no such folder"),
+    ],
+)
+def test_bad_input_is_one_line(built: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    given = arguments if "--benchmark" in arguments else [*arguments, "--benchmark", str(built)]
+    result = icvos("eval", *given, "--out", tmp_path / "run", status=2)
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_run_folder_that_holds_something_else_is_left_alone(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    result = icvos("eval", "--method", "oracle", "--benchmark", built, "--out", tmp_path, status=2)
+    assert "holds something that icvos eval did not make" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_own_support_must_fit_its_mask(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    write_binary(tmp_path / "small.png", np.ones((5, 8), dtype=bool))
+    write_binary(tmp_path / "empty.png", np.zeros((6, 8), dtype=bool))
+    for mask, message in (("small.png", "mask is"), ("empty.png", "no pixel is set")):
+        with pytest.raises(Exception, match=message):
+            support_of_files(tmp_path / "a.png", tmp_path / mask)
+
+
+def test_frames_are_read_ahead_in_order_and_no_further(tmp_path: Path) -> None:
+    for number in range(6):
+        Image.new("RGB", (4, 3), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    taken: list[Path] = []
+
+    def paths() -> object:
+        for path in sorted(tmp_path.iterdir()):
+            taken.append(path)
+            yield path
+
+    stream = read_ahead(paths(), ahead=2)  # type: ignore[arg-type]
+    assert next(stream)[0, 0, 0] == 0
+    assert len(taken) == 3
+    assert [int(frame[0, 0, 0]) for frame in stream] == [1, 2, 3, 4, 5]
+
+
+def test_methods_lists_what_is_installed() -> None:
+    assert "lite" in icvos("methods").output
+    assert load_method("oracle")

@@ -1,0 +1,246 @@
+"""The training loop: it learns, resumes exactly, and many processes equal one with a larger batch."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from icvos.errors import IcvosError
+from icvos.models.weights.load import read_state
+from icvos.training.loop import make_optimisers, schedule, train
+from icvos.training.recipe import Recipe, read_recipe, shipped_recipes
+from icvos.training.trainable import EpisodeBatch
+from tests import ROOT
+from tests.icvos.training.toy_training import Discs, Toy, recipe
+
+
+def lines(out: Path, kind: str) -> list[dict]:
+    found = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [line for line in found if line["kind"] == kind]
+
+
+def run(out: Path, dropout: float = 0.0, **changes: object) -> Toy:
+    toy = Toy(dropout)
+    train(recipe(**changes), toy, Discs(), out, lambda *figures: None)
+    return toy
+
+
+def script(*arguments: object, processes: int = 1) -> list[str]:
+    start = [sys.executable, "-m"]
+    if processes > 1:
+        start += ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"]
+    return [*start, "tests.icvos.training.toy_training", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def test_learns_and_writes_what_it_says(tmp_path: Path) -> None:
+    untrained = Toy()
+    frozen = {name: tensor.clone() for name, tensor in untrained.network.frozen.state_dict().items()}
+    toy = run(tmp_path, epochs=6)
+    losses = [line["total"] for line in lines(tmp_path, "train")]
+    assert len(losses) == 48
+    assert losses[-1] < 0.6 * losses[0]
+    scores = [line["miou"] for line in lines(tmp_path, "validation")]
+    assert len(scores) == 6
+    assert scores[-1] > 0.9
+    for name, tensor in toy.network.frozen.state_dict().items():
+        assert torch.equal(tensor, frozen[name]), name
+    state = read_state(tmp_path / "best.safetensors")
+    assert state.keys() == toy.network.state_dict().keys()
+    with safe_open(tmp_path / "best.safetensors", "pt") as file:
+        header = file.metadata()
+    assert json.loads(header["recipe"])["epochs"] == 6
+    assert json.loads(header["validation"])["miou"] == max(scores)
+    assert list(tmp_path.glob("events.out.tfevents*"))
+
+
+@pytest.mark.parametrize(("stop_after", "accumulate"), [(2, 1), (7, 1), (8, 1), (11, 1), (5, 2)])
+def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path, stop_after: int, accumulate: int) -> None:
+    whole = run(tmp_path / "whole", dropout=0.3, accumulate=accumulate)
+
+    class StopError(Exception):
+        """What ends the first part."""
+
+    def stop(kind: str, step: int, *rest: object) -> None:  # noqa: ARG001
+        if kind == "train" and step == stop_after:
+            raise StopError
+
+    with pytest.raises(StopError):
+        train(recipe(accumulate=accumulate), Toy(0.3), Discs(), tmp_path / "parts", stop)
+    resumed = run(tmp_path / "parts", dropout=0.3, accumulate=accumulate)
+    assert lines(tmp_path / "parts", "train") == lines(tmp_path / "whole", "train")
+    assert lines(tmp_path / "parts", "validation") == lines(tmp_path / "whole", "validation")
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, resumed.network.state_dict()[name]), name
+    run(tmp_path / "parts", dropout=0.3, accumulate=accumulate)  # a finished run is left as it is
+    assert len(lines(tmp_path / "parts", "train")) == 16 // accumulate
+
+
+def test_killed_run_goes_on(tmp_path: Path) -> None:
+    command = script(tmp_path / "killed", 1, 0.3)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment())
+    log = tmp_path / "killed" / "log.jsonl"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (log.is_file() and log.read_text().count("\n") >= 5):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    subprocess.run(command, cwd=ROOT, env=environment(), check=True)
+    subprocess.run(script(tmp_path / "whole", 1, 0.3), cwd=ROOT, env=environment(), check=True)
+    assert lines(tmp_path / "killed", "train") == lines(tmp_path / "whole", "train")
+    assert not list((tmp_path / "killed").glob(".partial*"))
+
+
+def test_two_processes_equal_one_with_the_doubled_batch(tmp_path: Path) -> None:
+    subprocess.run(script(tmp_path / "two", 2, 0, processes=2), cwd=ROOT, env=environment(), check=True)
+    subprocess.run(script(tmp_path / "one", 4, 0), cwd=ROOT, env=environment(), check=True)
+    two, one = lines(tmp_path / "two", "train"), lines(tmp_path / "one", "train")
+    assert [line["total"] for line in two] == pytest.approx([line["total"] for line in one], rel=1e-5)
+    state, other = (read_state(tmp_path / name / "best.safetensors") for name in ("two", "one"))
+    for name in other:
+        assert torch.allclose(state[name], other[name], rtol=1e-5, atol=1e-6), name
+    assert lines(tmp_path / "two", "validation") == lines(tmp_path / "one", "validation")
+
+
+def test_drifting_statistics_are_those_of_all_processes(tmp_path: Path) -> None:
+    subprocess.run(script(tmp_path / "two", 2, 0, "drift", processes=2), cwd=ROOT, env=environment(), check=True)
+    subprocess.run(script(tmp_path / "one", 4, 0, "drift"), cwd=ROOT, env=environment(), check=True)
+    state, other = (read_state(tmp_path / name / "best.safetensors") for name in ("two", "one"))
+    assert not torch.allclose(other["frozen.1.running_mean"], torch.zeros(8))
+    assert torch.allclose(state["frozen.1.running_mean"], other["frozen.1.running_mean"], rtol=1e-4, atol=1e-6)
+
+
+def test_accumulated_gradients_equal_one_large_batch(tmp_path: Path) -> None:
+    parts = run(tmp_path / "parts", batch=1, accumulate=3)  # 16 episodes are five steps of three, in either way
+    whole = run(tmp_path / "whole", batch=3)
+    losses = [[line["total"] for line in lines(tmp_path / name, "train")] for name in ("parts", "whole")]
+    assert len(losses[0]) == 10
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.allclose(tensor, parts.network.state_dict()[name], rtol=1e-5, atol=1e-6), name
+
+
+class Turning(Toy):
+    """The scale and the shift learn in turns."""
+
+    def turn(self, iteration: int) -> str:
+        return "other" if iteration % 2 else "total"
+
+    def parameter_groups(self, learning_rate: float) -> list[dict]:
+        scale, shift = super().parameter_groups(learning_rate)
+        return [scale, shift | {"turn": "other", "optimiser": "adam"}]
+
+    def losses(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
+        found = super().losses(batch)["total"]
+        return {"total": found, "other": 2 * found}
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_turns_of_whole_steps(tmp_path: Path, accumulate: int) -> None:
+    toy = Turning()
+    seen = [(toy.network.scale.item(), toy.network.shift.item())]
+
+    def watch(kind: str, *rest: object) -> None:  # noqa: ARG001
+        if kind == "train":
+            seen.append((toy.network.scale.item(), toy.network.shift.item()))
+
+    train(recipe(epochs=1, accumulate=accumulate), toy, Discs(), tmp_path, watch)
+    assert len(seen) == 1 + 8 // accumulate
+    for step, (before, after) in enumerate(pairwise(seen)):
+        moved = [one != other for one, other in zip(before, after, strict=True)]
+        assert moved == ([False, True] if step % 2 else [True, False])
+
+
+def test_optimisers_are_the_recipes_or_the_groups() -> None:
+    made = make_optimisers(recipe(weight_decay=0.5), Turning())
+    assert type(made["total"]) is torch.optim.AdamW
+    assert type(made["other"]) is torch.optim.Adam
+    assert made["other"].param_groups[0]["weight_decay"] == 0.5
+    assert type(make_optimisers(recipe(optimiser="sgd"), Toy())["total"]) is torch.optim.SGD
+
+
+def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
+    run(tmp_path, epochs=1)
+    with pytest.raises(IcvosError, match="another epochs"):
+        run(tmp_path, epochs=3)
+
+
+def test_batch_larger_than_the_data(tmp_path: Path) -> None:
+    with pytest.raises(IcvosError, match="fewer than the 40 of one step"):
+        run(tmp_path, batch=40)
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "expected"),
+    [("cosine", 0, 1.0), ("cosine", 50, 0.5), ("poly", 0, 0.99**0.9), ("poly", 99, 0.0), ("constant", 7, 1.0)],
+)
+def test_schedule(kind: str, step: int, expected: float) -> None:
+    assert schedule(kind, step, 100) == pytest.approx(expected)
+
+
+def test_recipe_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('method = "vrp-sam"\nscale = [0.9, 1.1]\n[settings]\nqueries = 25\n')
+    found = read_recipe(str(path), {"epochs": "3", "settings.backbone": "vgg16-bn"})
+    assert found == Recipe("vrp-sam", {"queries": 25, "backbone": "vgg16-bn"}, scale=(0.9, 1.1), epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = 3", "names no method"),
+        ('method = "x"\nepoch = 3', "unknown setting 'epoch'; did you mean epochs"),
+        ('method = "x"\nepochs = 0', "must be 1 or more"),
+        ('method = "x"\nschedule = "step"', "choose from cosine, poly, constant"),
+        ("method = ", "is not TOML"),
+    ],
+)
+def test_wrong_recipe(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(IcvosError, match=message):
+        read_recipe(str(path))
+
+
+def test_shipped_recipes_are_right() -> None:
+    names = shipped_recipes()
+    assert names
+    for name in names:
+        assert read_recipe(name).method
+
+
+FORKED = """
+import cv2, numpy
+cv2.setNumThreads(4)
+cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (31, 31), 9)  # starts OpenCV's threads
+
+from icvos.train import _Epoch, _Slice, load
+from tests.icvos.toy_training import Discs
+
+class Blurred(Discs):
+    def training(self, epoch, index):
+        cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (31, 31), 9)
+        return super().training(epoch, index)
+
+print(len(list(load(_Slice(_Epoch(Blurred(), 0), [0, 1, 2, 3]), 2, workers=1))))
+"""
+
+
+def test_workers_of_a_process_that_used_opencv() -> None:
+    """A forked worker has none of its parent's threads; it waited for them for ever."""
+    command = [sys.executable, "-c", FORKED]
+    found = subprocess.run(
+        command, cwd=ROOT, env=environment(), timeout=120, check=True, capture_output=True, text=True
+    )
+    assert found.stdout.strip() == "2"

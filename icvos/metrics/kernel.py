@@ -1,4 +1,4 @@
-"""The compiled half of J and F: masks as bits, counted with whole-word operations; `icvos.bitmasks.packing` lays them out."""  # noqa: E501
+"""The compiled half of J and F: masks as bits (`icvos.bitmasks.packing`), counted with whole-word operations."""
 
 import numpy as np
 from numba import types

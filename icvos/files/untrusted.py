@@ -21,7 +21,6 @@ from icvos.files.masks import parse_png
 MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, never colours
 MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
 MAX_RLE_PARTS = 1 << 18  # objects and lists in it: three for every frame
-MAX_RECORD_BYTES = 1 << 24  # of run.json
 MAX_FILES = 300_000  # in one folder
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
@@ -60,23 +59,6 @@ def visible(folder: Path) -> list[Path]:
         what = f"cannot be listed ({error.strerror}); make it a folder that can be read"
         raise PredictionError(Fault("unreadable", str(folder), what)) from error
     return [folder / name for name in sorted(names)]
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """``run.json``, {} where there is none; `PredictionError` for one that is no JSON object or far too long."""
-    try:
-        if not path.is_file():
-            return {}
-        if path.stat().st_size > MAX_RECORD_BYTES:
-            raise ValueError(f"larger than {MAX_RECORD_BYTES >> 20} MiB")
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        what = f"cannot be read as JSON ({error}); write the record of the run again or remove the file"
-        raise PredictionError(Fault("record", str(path), what)) from error
-    if not isinstance(found, dict):
-        what = "not a JSON object; write the record of the run again or remove the file"
-        raise PredictionError(Fault("record", str(path), what))
-    return found
 
 
 def png_header(path: Path) -> tuple[int, int, str]:

@@ -9,6 +9,7 @@ import torchvision
 from torch import nn
 
 from icvos.errors import IcvosError
+from icvos.models.device import pick_device
 from icvos.models.backbones import build as backbones
 from icvos.models.backbones.build import BACKBONES, STAGED, build_backbone, load_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2, Variant
@@ -174,5 +175,5 @@ def test_every_backbone_loads_by_name() -> None:
 
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(IcvosError, match="choose from auto, cpu, cuda, mps"):
-        backbones.pick_device("tpu")
-    assert backbones.pick_device("cpu") == torch.device("cpu")
+        pick_device("tpu")
+    assert pick_device("cpu") == torch.device("cpu")

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from icvos.tasks.result import Result
+from icvos.tasks.task import parse_result
 from icvos.tasks.video.analysis import analyse
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -109,7 +111,18 @@ def make_scores(
     }
 
 
+def make_result(*arguments: Any, **given: Any) -> Result:
+    """The result in what `make_scores` makes."""
+    return parse_result(make_scores(*arguments, **given), "scores")
+
+
 @pytest.fixture
 def scores() -> Make:
     """`make_scores`."""
     return make_scores
+
+
+@pytest.fixture
+def result() -> Callable[..., Result]:
+    """`make_result`."""
+    return make_result

@@ -1,7 +1,7 @@
 """Files that cross a border, each stated once as a pydantic model: the same for its writer and for all its readers.
 
-A model's keys are explained where they are declared; ``icvos schemas`` writes them as JSON Schemas. A file that does not
-fit is refused in one line that names the file, the key and the remedy.
+A model's keys are explained where they are declared; ``icvos schemas`` writes them as JSON Schemas. A file that does
+not fit is refused in one line that names the file, the key and the remedy.
 """
 
 import json

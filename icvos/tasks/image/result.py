@@ -6,9 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from icvos.files.schema import Count, Fraction, Name, Schema, Seconds
-from icvos.tasks.listing import Listing
 from icvos.tasks.record import MAX_SHOTS, RunRecord
-from icvos.tasks.result import Bootstrap, Bounds, Digest, ProtocolId
+from icvos.tasks.result import Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
 MAX_FOLDS = 1000
 MEAN_TOLERANCE = 1e-6  # between a mean and the mean of its parts
@@ -166,8 +165,20 @@ class ImageResult(Schema):
 
         return lines(self, where)
 
-    def report(self, name: str, ceiling: "ImageResult | None" = None, ceiling_name: str = "") -> Sequence[Listing]:
-        """Every fold with its classes, the best first."""
-        from icvos.tasks.image.report import tables
+    def select(self, selection: Selection, where: str) -> "ImageResult":
+        """Refused: a fold means its classes as a whole."""
+        from icvos.tasks.image.report import restricted
 
-        return tables(self, name, ceiling, ceiling_name)
+        return restricted(self, selection, where)
+
+    def report(self, named: Named, ceiling: Named | None = None) -> Report:
+        """Every fold with its classes, the best first; there is no ceiling to compare with."""
+        from icvos.tasks.image.report import report
+
+        return report(self, named, ceiling)
+
+    def compare(self, named: Named, other: Named, most: int) -> Report:
+        """Refused: only runs on videos are compared item by item."""
+        from icvos.tasks.image.report import compared
+
+        return compared(named, other, most)

@@ -52,9 +52,11 @@ def checked_folder(
     """
     from icvos.tasks.archive import ArchiveError, relocate, submission_folder
 
+    watch = watch or Silent()
+    watch.stage("validate")
     try:
         with submission_folder(predictions, task.folders) as folder:
-            found = task.check(folder, protocol, watch or Silent())
+            found = task.check(folder, protocol, watch)
             faults = tuple(relocate(fault, folder, predictions) for fault in found)
             _refuse_errors(predictions, faults)
             yield Checked(folder, faults)
@@ -108,6 +110,7 @@ def submit(
     watch = watch or Silent()
     with checked_folder(opened, predictions, protocol, watch) as checked:
         refuse_random_records(read_records(checked.folder, opened.part), predictions)
+        watch.stage(f"score {protocol.id}")
         result = opened.score(checked.folder, protocol, watch, workers=workers)
     path = board.add(result, name=name, revision=revision, notes=notes, benchmark_clips=opened.clips)
     return SubmissionReport(path, result, checked.warnings)

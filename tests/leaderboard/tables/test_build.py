@@ -30,5 +30,7 @@ def test_every_kind_of_benchmark_has_tables() -> None:
 
 def test_a_kind_without_a_table_is_refused_by_name() -> None:
     result: Any = Sound()
-    with pytest.raises(IcvosError, match=r"x\.json: a result of the kind 'sound', and there are tables for video, image"):
+    with pytest.raises(
+        IcvosError, match=r"x\.json: a result of the kind 'sound', and there are tables for video, image"
+    ):
         build_tables([Entry("x", "1", result, Path("x.json"))])

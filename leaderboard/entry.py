@@ -46,7 +46,7 @@ class BoardFile(Schema):
     notes: str = Field("", description="Free text from whoever submitted it.")
     added: str = Field("", description="When it was put on the board, ISO 8601 in UTC.")
     benchmark: BoardBenchmark = Field(BoardBenchmark(), description="The benchmark that it is on.")
-    scores: Mapping[str, Any] = Field(description="The content of scores.json, with the record of the run.")
+    scores: Mapping[str, Any] = Field(description="The content of scores.json, which has a schema of its own.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,8 @@ def build_site(
 ) -> Path:
     """Write ``index.html``, ``results.json`` and ``pictures/`` into ``out`` and return the page's path.
 
-    ``results`` are tables, or entries to make them of; ``pictures`` are (file, caption) pairs, copied. An ``out`` that
-    holds something other than an earlier page is refused with `IcvosError`.
+    ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied. An
+    ``out`` that holds something other than an earlier page is refused with `IcvosError`.
     """
     out = Path(out)
     tables = _as_tables(results)
@@ -173,7 +173,7 @@ def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> s
 
 
 def _explanations(tables: Sequence[Table]) -> list[Explanation]:
-    """Of the kinds of benchmarks that there are, each once."""
+    """What the page adds for the kinds of benchmarks in ``tables``, each once."""
     found: list[Explanation] = []
     for table in tables:
         if table.explanation and table.explanation not in found:
@@ -245,7 +245,7 @@ def provenance(table: Table, row: Row) -> list[tuple[str, str]]:
         ("Device", " ".join(_text(found) for found in (device, dtype) if found)),
         (speed.capitalize(), entry.result.seconds),
         ("Versions", _in_all(entry, lambda run: run.versions)),
-        *row.details,
+        *row.provenance,
     ]
     if not entry.records:
         facts.append(("Run", "the submission came without a run.json"))

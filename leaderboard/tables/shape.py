@@ -28,14 +28,14 @@ class Column:
     """One column.
 
     Args:
-        key: Of `Row.figures`; ``interval`` stands for the row's.
+        key: The figure in `Row.figures`; ``interval`` stands for `Row.interval`.
         heading: Its name.
         kind: How its figures are written.
         about: What it is, in words.
         latex: Its name in LaTeX, where that differs.
         better: Which end of it leads; "" where neither does.
         wide: Left out where there is little room.
-        shown: False: a column of CSV files alone.
+        shown: Whether it is more than a column of CSV files.
     """
 
     key: str
@@ -56,13 +56,13 @@ class Row:
         label: What it is called.
         kind: Where it stands.
         figures: By column; fractions, counts or seconds, None where unknown.
-        rank: Among the ranked rows.
-        interval: Of the figure that rows are ranked by.
+        rank: Its place among the ranked rows.
+        interval: Low and high of the figure that rows are ranked by.
         notes: Marks of the table's footnotes that concern it.
         best: The columns that it leads.
         entry: The result that it shows; None for a reported row.
-        groups: By breakdown and group: the figures of that group, and how much it has of what breakdowns count.
-        details: What only this kind of benchmark knows of the run, as pairs of name and text; empty texts are left out.
+        groups: By breakdown and group: the figures of that group, with the count that `Breakdown.noun` names.
+        provenance: What only this kind of benchmark knows about the run, as names and texts; empty ones are left out.
     """
 
     label: str
@@ -74,7 +74,7 @@ class Row:
     best: frozenset[str] = frozenset()
     entry: Entry | None = None
     groups: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
-    details: tuple[tuple[str, str], ...] = ()
+    provenance: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,11 @@ class Breakdown:
         kind: What a group is: category, source, condition, class.
         measure: The name of the figure.
         noun: What is counted in each group: clips, episodes.
-        labels: The rows'.
+        labels: What the rows are called.
         counts: How many each group has, in the result that has most of them.
         figures: ``figures[group][i]`` belongs to ``labels[i]``; None where it has no such group.
         best: The positions that lead a group.
-        page_only: Too long for text.
+        page_only: Whether it is too long for text.
     """
 
     kind: str
@@ -127,14 +127,14 @@ class Table:
         task: The kind of benchmark, a key of `icvos.tasks.task.WINGS`.
         benchmark: Its name.
         protocol: The protocol's id.
-        digest: The benchmark's; None in the published layout.
+        digest: The benchmark's digest; None in the published layout.
         shots: Supports, where a table is restricted to one number of them.
         columns: From left to right, after rank and name.
         measure: The column that rows are ranked by.
         rows: From top to bottom.
-        breakdowns: Of the measured rows.
+        breakdowns: The measured rows by group.
         footnotes: Mark to text, in order of appearance.
-        level: Of the intervals, where they have one in common.
+        level: The level of the intervals, where they have one in common.
         about: What the protocol does; "" where this icvos does not know it.
         coverage: How much was scored, in words.
         counts: The same for programs.
@@ -282,12 +282,12 @@ def break_down(
     """The groups called ``kind`` of measured ``rows``.
 
     Args:
-        kind: Of `Row.groups`.
+        kind: The key in `Row.groups`.
         rows: Those that have results.
         measure: Key and name of the figure.
         noun: What is counted in each group, as ``clips``; also the key of that count.
-        order: Of the groups; None: the one with most comes first.
-        page_only: Too long for text.
+        order: All groups that there may be; None: the one with most comes first.
+        page_only: Whether it is too long for text.
     """
     key, name = measure
     parts = [row.groups.get(kind, {}) for row in rows]

@@ -129,7 +129,7 @@ def _row(entry: Entry, label: str, total: int) -> Row:
             "category": {name: _group(group) for name, group in result.categories.items()},
             "condition": {name: found for name, found in _conditions(result.analysis).items() if found},
         },
-        details=(("J over draws", _over_draws(overall, "j")), ("F over draws", _over_draws(overall, "f"))),
+        provenance=(("J over draws", _over_draws(overall, "j")), ("F over draws", _over_draws(overall, "f"))),
     )
 
 

@@ -15,9 +15,9 @@ from icvos.commands.options import FOLDER, examples
 @click.option("--picture", "pictures", type=FOLDER, multiple=True, help="A picture for the page; repeatable.")
 def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Path, ...]) -> None:
     """Rank results: run folders, scores files, or a leaderboard's folder."""
-    from leaderboard.ranking import rank, write_site
     from rich.console import Console
 
+    from leaderboard.ranking import rank, write_site
     from leaderboard.tables.formats import terminal
 
     tables = rank(results)

@@ -88,7 +88,9 @@ def misfit(error: ValidationError, what: str) -> str:
 def _words(detail: ErrorDetails, what: str) -> str:
     key = _key(detail["loc"])
     kind, found = detail["type"], detail["input"]
-    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = detail["msg"]
+    for start in ("Value error, ", "Input ", "String ", "Dictionary "):
+        message = message.removeprefix(start)
     if kind == "json_invalid":
         return f"cannot be read as {what} ({detail['msg'].removeprefix('Invalid JSON: ')})"
     if kind == "missing":

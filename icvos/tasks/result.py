@@ -1,6 +1,6 @@
 """What results on videos and on images have in common: their head, their intervals, and what a table asks of both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, Self
 
@@ -26,6 +26,7 @@ def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
 
 Bounds = Annotated[tuple[Fraction, Fraction], AfterValidator(_in_order)]
 ProtocolId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}@[0-9]{1,4}$")]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{8,64}$")]
 Level = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -69,7 +70,11 @@ class Result(Protocol):
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What tells this result from another of the same method: protocol, digest and the like."""
+        """What tells this result from another of the same method, and one table from another.
+
+        The protocol, the digest ("" without one), and then, in words that can stand in the name of a file, whatever
+        else makes results of this kind incomparable.
+        """
         ...
 
     def to_json(self) -> dict[str, Any]:
@@ -167,7 +172,12 @@ def random_weights(result: Result) -> bool:
 
 def refuse_random(result: Result, where: object) -> None:
     """Raise `IcvosError` for a run with random weights, which no board takes."""
-    if random_weights(result):
+    refuse_random_records(result.records.values(), where)
+
+
+def refuse_random_records(records: Iterable[RunRecord], where: object) -> None:
+    """`refuse_random` for the records of a run that is not scored yet."""
+    if any(record.made_with_random_weights for record in records):
         raise IcvosError(
             f"{where}: made with random weights, so its figures mean nothing and no leaderboard takes them; "
             "run it again without --allow-random-weights"

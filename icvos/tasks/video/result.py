@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from icvos.files.schema import Count, Fraction, Name, Schema
 from icvos.tasks.record import RunRecord
-from icvos.tasks.result import Bootstrap, Bounds, Named, ProtocolId, Report, Selection
+from icvos.tasks.result import Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
 MEAN_TOLERANCE = 1e-4  # between jf and the mean of j and f
 
@@ -204,7 +204,7 @@ class VideoResult(Schema):
     format: Literal[1] = Field(1, description="Version of this layout.")
     task: Literal["video"] = Field("video", description="The kind of benchmark; absent means video.")
     protocol: ProtocolId = Field(description="Figures of different protocols never share a table.")
-    digest: str | None = Field(description="Of the benchmark that was scored against; null in the published layout.")
+    digest: Digest | None = Field(description="Of the benchmark that was scored against; null in the published layout.")
     overall: Overall = Field(description="All clips.")
     categories: dict[Name, Category] = Field({}, description="By category, in order of the class index.")
     sources: dict[Name, Group] = Field({}, description="By source data set.")

@@ -16,7 +16,8 @@ from icvos.inspection.requirements import requirements
 from icvos.method import Image, Mask, Support
 from icvos.models.weights import registry
 from icvos.models.weights.registry import Checkpoint
-from icvos.tasks.runs import made_with_random_weights
+from icvos.tasks.record import made_with_random_weights
+from icvos.tasks.task import parse_result
 from icvos.tasks.video.benchmark import Benchmark
 from leaderboard.store import Board, collect
 from tests.conftest import icvos
@@ -135,10 +136,10 @@ def test_a_random_run_is_marked_and_ranked_nowhere(built: Path, tmp_path: Path) 
     assert not board.exists()
     scores = json.loads((out / "scores.json").read_text())
     with pytest.raises(IcvosError, match="made with random weights"):
-        Board.open(board).add(scores, name="blink")
+        Board.open(board).add(parse_result(scores, "scores"), name="blink")
 
     scores["run"] = {}
-    path = Board.open(board).add(scores, name="blink")
+    path = Board.open(board).add(parse_result(scores, "scores"), name="blink")
     assert len(collect([board])) == 1
     planted = json.loads(path.read_text())
     planted["scores"]["run"] = {"weights": [{"name": "blink", "sha256": None, "random": True}]}

@@ -12,7 +12,7 @@ from icvos.files.images import image_size, open_image
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.storage import atomic_folder
 from icvos.method import Method, Segmenter, Support, load_method, segment
-from icvos.tasks.record import made_with_random_weights
+from icvos.tasks.record import record_of
 from icvos.tasks.runs import described
 from icvos.tasks.task import SILENT, Watch
 
@@ -60,8 +60,8 @@ def predict(
     with random_weights_allowed(random_weights):
         built = load_method(method, settings or {})
         count = predict_video(built, pairs, frames, out, watch.advance)
-    if made_with_random_weights(described(built)):
-        watch.note("random weights: these masks mean nothing")
+    if record_of(described(built), method).made_with_random_weights:
+        watch.note("RANDOM WEIGHTS: these masks mean nothing")
     if overlay is not None:
         images = (drawn(image, read_binary(out / f"{name}.png")) for name, image in open_frames(video))
         write_animation(Path(overlay), images)

@@ -16,7 +16,7 @@ from icvos.inspection.requirements import requirements
 from icvos.method import Image, Mask, Support
 from icvos.models.weights import registry
 from icvos.models.weights.registry import Checkpoint
-from icvos.tasks.record import made_with_random_weights
+from icvos.tasks.record import record_of
 from icvos.tasks.task import parse_result
 from icvos.tasks.video.benchmark import Benchmark
 from leaderboard.store import Board, collect
@@ -192,11 +192,16 @@ def test_predict_says_it_too(benchmark: Benchmark, tmp_path: Path) -> None:
         ({"weights": [{"name": "a"}, {"name": "b", "random": True}]}, True),
         ({"random_weights": True}, True),
         ({"weights": "anything", "random_weights": False}, False),
-        ({"weights": [None, 3, np.nan]}, False),
     ],
 )
 def test_what_a_record_says(given: dict[str, Any], random: bool) -> None:
-    assert made_with_random_weights(given) is random
+    assert record_of(given, "blink").made_with_random_weights is random
+
+
+@pytest.mark.parametrize("given", [{"weights": [None, 3]}, {"settings": {"size": np.int64(3)}}, {"device": 3}])
+def test_a_description_that_is_no_record_is_refused_by_name(given: dict[str, Any]) -> None:
+    with pytest.raises(IcvosError, match="method blink: describe\\(\\)"):
+        record_of(given, "blink")
 
 
 def test_methods_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

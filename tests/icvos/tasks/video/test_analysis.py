@@ -107,10 +107,14 @@ def test_absences_against_one_frame_at_a_time(visible: list[bool]) -> None:
         assert all(one.stop < other.start for one, other in pairwise(runs))
 
 
+def pair(j: float, f: float) -> dict[str, float]:
+    return {"j": j, "f": f, "jf": (j + f) / 2}
+
+
 def entry(j: float, f: float, **given: Any) -> dict[str, Any]:
     """A clip of a result in which nothing is missing for an analysis."""
     facts = {"frames": 10, "area": 0.02, "instances": 1, "disappearance": None, "reappearance": None}
-    figures = {"j": j, "f": f, "jf": (j + f) / 2}
+    figures = pair(j, f)
     return {**figures, **facts, "first": figures, "after": figures, **given}
 
 
@@ -146,9 +150,9 @@ def test_names_say_their_edges() -> None:
 def test_groups_are_plain_means_over_clips() -> None:
     gone = {"j": 0.2, "f": 0.4, "jf": 0.3, "runs": 3, "frames": 7}
     clips = {
-        "a/1": entry(0.2, 0.4, frames=300, first=entry(0.8, 0.9), after=entry(0.1, 0.3), disappearance=gone),
+        "a/1": entry(0.2, 0.4, frames=300, first=pair(0.8, 0.9), after=pair(0.1, 0.3), disappearance=gone),
         "b/1": entry(0.6, 0.8, frames=20, after=None),
-        "c/1": entry(0.4, 0.6, frames=30, disappearance={**gone, "j": 1.0, "f": 1.0, "runs": 1, "frames": 2}),
+        "c/1": entry(0.4, 0.6, frames=30, disappearance={**gone, **pair(1.0, 1.0), "runs": 1, "frames": 2}),
     }
     found = analyse(clips)
     assert list(found["length"]) == ["under 50 frames", "200-399 frames"]

@@ -205,7 +205,7 @@ def test_hostile_archives_are_refused(
     assert any(what in fault.what for fault in found)
     assert all(fault.severity == "error" and fault.where.startswith(str(path)) for fault in found)
     with pytest.raises(SubmissionError, match="nothing was scored"):
-        submit(handmade, path, PAPER, board=tmp_path / "board", name="hostile")
+        submit(handmade.root, path, PAPER, board=tmp_path / "board", name="hostile")
     assert not list(temporary.iterdir())
     assert {entry.name for entry in tmp_path.iterdir()} == {"masks.zip", "temporary"}
 

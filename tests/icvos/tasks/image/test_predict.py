@@ -284,7 +284,10 @@ def test_reports_show_folds_and_classes_and_diffs_refuse(run: Path) -> None:
     for shown in ("all folds", "fold 1", "plum", NAMES[NEVER], f"{100 * scores(run)['overall']['miou']:.2f}"):
         assert shown in output
     assert "its report has no ceiling" in icvos("report", run, "--ceiling", run, status=2).stderr
-    assert f"show both with: icvos leaderboard {run} {run}" in icvos("diff", run, run, status=2).stderr
+    assert (
+        f"show both with: icvos leaderboard {run / 'scores.json'} {run / 'scores.json'}"
+        in icvos("diff", run, run, status=2).stderr
+    )
 
 
 def test_lite_and_oracle_run_on_images(tiny: ImageBenchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,9 +76,8 @@ def test_draws_come_in_order_of_their_numbers(tmp_path: Path) -> None:
 
 def test_a_good_folder_has_no_fault(handmade: Benchmark, folder: Path) -> None:
     as_rle(handmade, folder, "mose_dog/17")
-    (folder / "run.json").write_text(
-        '{"method": "lite", "benchmark": {"digest": "sha256:abababababababababababababababababababababababababababababababab"}}'
-    )
+    made_on = {"digest": f"sha256:{32 * 'ab'}"}
+    (folder / "run.json").write_text(json.dumps({"method": "lite", "benchmark": made_on}))
     (folder / "scores.json").write_text("{}")
     (folder / ".DS_Store").write_bytes(b"\0")
     (folder / "__MACOSX").mkdir()

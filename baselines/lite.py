@@ -26,12 +26,13 @@ from icvos.models.device import pick_device
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16
 GRAPH_BLOCKS = (4, 10)
+UNUSED_BOX = (0, 0, 0, 0)  # of a graph cut that starts from a mask
 GRAPH_LONGEST = 4  # long over short side up to which GRAPH_SIDE holds; the graph's matrix grows with the square of both
 
 
 @dataclass(frozen=True, slots=True)
 class LiteSettings:
-    """What can be set of `lite` and `oracle`.
+    """What can be set of `lite`.
 
     Args:
         device: auto, cpu, cuda or mps.
@@ -189,7 +190,7 @@ class Lite:
         """(C, h, w) float32 features of the telling block, centred, of length 1."""
         picture = lite0_input(image, side, self.device)
         maps = self.network.features(picture, [self.settings.block])
-        return fuse_blocks(maps, tuple(maps[0].shape[2:]))
+        return fuse_blocks(maps, (maps[0].shape[2], maps[0].shape[3]))
 
 
 def graph_side(frame: Image) -> int:
@@ -271,6 +272,6 @@ def cut_outline(frame: Image, score: np.ndarray, settings: LiteSettings) -> Mask
         small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
         cv2.setRNGSeed(0)  # its colour clusters start from OpenCV's global generator
         models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(small, labels, None, *models, settings.cut_rounds, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(small, labels, UNUSED_BOX, *models, settings.cut_rounds, cv2.GC_INIT_WITH_MASK)
         foreground = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     return cv2.resize(foreground.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5

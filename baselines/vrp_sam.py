@@ -19,12 +19,15 @@ from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.stages import Staged
 from icvos.models.device import pick_device
-from icvos.models.prior import aligned, dice, fresh_layers, masked_average, prior, sine_positions
+from icvos.models.losses import dice
+from icvos.models.maps import aligned, masked_average, sine_positions
+from icvos.models.prior import prior
 from icvos.models.prompter import Prompter, require_size
 from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam1 import Embedded, Sam1, load_sam
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.load import Loaded, load_weights
+from icvos.models.weights.load import Loaded, fresh_layers, load_weights
+from icvos.settings import renamed
 from icvos.training.trainable import EpisodeBatch
 
 HEADS = 4
@@ -187,7 +190,7 @@ class VRPTrainable:
     def __init__(
         self, network: PromptEncoder, sam: Sam1, condition: str = "mask", loaded: tuple[Loaded, ...] = ()
     ) -> None:
-        self.network: nn.Module = network
+        self.network = network
         self.sam = sam
         self.condition = condition
         self.loaded = loaded
@@ -244,9 +247,9 @@ class VRPSettings:
         condition: How a support is annotated: mask, box, point or scribble; drawn on its mask, in training too.
         size: Side of the square that pictures are stretched to, for the encoder and for SAM 1; 512 as published.
         sam: SAM 1 for images and for training, by name or path.
-        propagation: SAM 2 for the video, by name or path.
+        sam2: SAM 2 for the video, by name or path.
         device: auto, cpu, cuda or mps.
-        dtype: Of SAM 2: auto, float32 or bfloat16.
+        dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 
     checkpoint: str = ""
@@ -255,12 +258,12 @@ class VRPSettings:
     condition: str = "mask"
     size: int = 512
     sam: str = "sam-vit-h"
-    propagation: str = "sam2.1-hiera-l"
+    sam2: str = renamed("sam2.1-hiera-l", "propagation")
     device: str = "auto"
     dtype: DType = "auto"
 
 
-class VRPSAM(Prompter):
+class VRPSAM(Prompter[VRPSettings]):
     """The method ``vrp-sam``; see `VRPSettings`."""
 
     Settings = VRPSettings
@@ -287,7 +290,7 @@ class VRPSAM(Prompter):
     @staticmethod
     def needs(settings: VRPSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads; SAM 1 on images and in training alone."""
-        return (settings.checkpoint or settings.backbone, settings.propagation, settings.sam)
+        return (settings.checkpoint or settings.backbone, settings.sam2, settings.sam)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(k N, 256) prompt embeddings."""

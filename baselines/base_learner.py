@@ -82,7 +82,7 @@ class BaseLearnerSettings:
         size: Side of the square that a picture is fitted into.
         backbone_rate: In training, the backbone's share of the learning rate.
         sam2: SAM 2 for the video, by name or path.
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 

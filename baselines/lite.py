@@ -35,24 +35,24 @@ class LiteSettings:
     """What can be set of `lite`.
 
     Args:
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         prompt_sides: Short sides, in pixels, at which the first frame is compared with the supports.
         support_side: Short side at which whole supports are looked at.
         object_side: Size, in pixels, at which a support's object is looked at once more, cut out of its picture.
-        margin: Side of that cut over the side of the object.
+        margin: Side of the cut around a support's object over the side of the object.
         block: Backbone block whose features tell the category.
         spread: Share of a cell's score that comes from cells that look alike, in [0, 1).
-        contrast: How alike: similarity that makes a factor of e in the weight between two cells; lower is stricter.
+        contrast: Similarity that makes a factor of e in how far two cells look alike; lower is stricter.
         reach: How far scores spread, as a share of the frame's height.
         background: Below this share of the highest score a pixel is background for certain.
-        foreground: Above this share a pixel is rather foreground.
-        certain: Above this share it is foreground for certain.
+        foreground: Above this share of the highest score a pixel is rather foreground.
+        certain: Above this share of the highest score a pixel is foreground for certain.
         cut_side: Short side, in pixels, of the picture in which the outline is cut.
         cut_rounds: Rounds of the cut.
         part: Parts of the mask smaller than this share of its largest are dropped.
         zooms: How often the frame around what was found is looked at again, larger.
-        surround: Side of that part of the frame over the side of what was found.
-        closest: Share of the frame above which looking closer is not worth it.
+        surround: Side of the part of the frame that is looked at again, over the side of what was found.
+        closest: Share of the frame that such a part may be at most; a larger one is not looked at again.
         short_side: Short side, in pixels, of the frames in propagation.
         recent: Last frames that propagation remembers beside the first.
     """

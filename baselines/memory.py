@@ -20,7 +20,7 @@ class MemorySettings:
 
     Args:
         sam2: SAM 2, by name or path.
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
         resize: How frames and supports become SAM 2's square: by Pillow's bicubic rule, as SAM 2 itself does, or by way
             of 512 x 512, as DC-SAM does.

@@ -25,7 +25,7 @@ class OracleSettings:
 
     Args:
         sam2: SAM 2 for the video, by name or path; or ``affinity``, the propagation of ``lite`` in its place.
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
         short_side: Short side, in pixels, of the frames in propagation by affinity.
         recent: Last frames that propagation by affinity remembers beside the first.

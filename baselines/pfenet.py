@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.parts.episodes import support_masks
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.backbones.build import build_backbone
@@ -183,7 +184,7 @@ class PFENetTrainable:
         return found[:, 1] - found[:, 0]
 
     def _run(self, batch: EpisodeBatch) -> Enriched:
-        found: Enriched = self.network(batch.query, batch.supports, (batch.support_labels == 1).float())
+        found: Enriched = self.network(batch.query, batch.supports, support_masks(batch))
         return found
 
 
@@ -198,7 +199,7 @@ class PFENetSettings:
         bins: Sizes of the pyramid's levels; up to 1 they are shares of the feature map.
         frozen_statistics: In training, keep the backbone's batch norm statistics; the published code lets them drift.
         sam2: SAM 2 for the video, by name or path.
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 

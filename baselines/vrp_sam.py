@@ -6,7 +6,7 @@ frame. With k supports each gives its 50 tokens with the same query, and all are
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.parts.annotation import CONDITIONS, annotate
+from baselines.parts.episodes import support_masks
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.backbones.build import build_backbone
@@ -213,7 +214,7 @@ class VRPTrainable:
         Annotations are drawn freely, from torch's own random numbers.
         """
         generator = np.random.default_rng(int(torch.randint(2**62, ())))
-        logits = self._decode(batch, annotated(_masks(batch), self.condition, generator))
+        logits = self._decode(batch, annotated(support_masks(batch), self.condition, generator))
         truth = (batch.query_label == 1).float()
         bce = functional.binary_cross_entropy_with_logits(logits, truth)
         overlap = dice(logits, truth)
@@ -221,7 +222,7 @@ class VRPTrainable:
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S) float32; an annotation follows from its mask alone."""
-        return self._decode(batch, annotated(_masks(batch), self.condition))
+        return self._decode(batch, annotated(support_masks(batch), self.condition))
 
     def _decode(self, batch: EpisodeBatch, masks: Tensor) -> Tensor:
         prompts = self.network(batch.query, batch.supports, masks).prompts  # of all shots, decoded together
@@ -230,10 +231,6 @@ class VRPTrainable:
             for query, tokens in zip(batch.query, prompts, strict=True)
         ]
         return aligned(torch.stack(low)[:, None], batch.query.shape[-1])[:, 0]
-
-
-def _masks(batch: EpisodeBatch) -> Tensor:
-    return (batch.support_labels == 1).float()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,14 +245,14 @@ class VRPSettings:
         size: Side of the square that pictures are stretched to, for the encoder and for SAM 1; 512 as published.
         sam: SAM 1 for images and for training, by name or path.
         sam2: SAM 2 for the video, by name or path.
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 
     checkpoint: str = ""
     backbone: str = "resnet50-v2"
     queries: int = 50
-    condition: str = "mask"
+    condition: Literal["mask", "box", "point", "scribble"] = "mask"
     size: int = 512
     sam: str = "sam-vit-h"
     sam2: str = renamed("sam2.1-hiera-l", "propagation")

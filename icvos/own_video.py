@@ -9,13 +9,13 @@ from icvos.errors import IcvosError
 from icvos.files.images import image_size, open_image
 from icvos.files.masks import encode_binary
 from icvos.files.storage import atomic_folder
-from icvos.method import Method, Segmenter, Support, segment
+from icvos.method import AnyMethod, Support, segment
 
 EXIF_ORIENTATION = 0x0112
 
 
 def predict_video(
-    method: Method | Segmenter,
+    method: AnyMethod,
     supports: Sequence[Support],
     frames: Iterable[tuple[str, np.ndarray]],
     out: Path,

@@ -117,7 +117,8 @@ def _choices(kind: Any) -> tuple[str, ...]:
 
 def _alternatives(kind: Any) -> list[Any]:
     """The members of a union, or the one type."""
-    return list(typing.get_args(kind)) if isinstance(kind, types.UnionType) else [kind]
+    union = typing.get_origin(kind) in (types.UnionType, typing.Union)
+    return list(typing.get_args(kind)) if union else [kind]
 
 
 def _read(name: str, value: Any, kind: Any) -> Any:

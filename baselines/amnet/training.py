@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from baselines.amnet.adversary import PARTS
 from baselines.amnet.network import AMNetwork, Mined
-from baselines.parts.matching_training import MatchingTrainable, certain, divergence, shown
+from baselines.parts.episodes import support_masks
+from baselines.parts.matching_training import MatchingTrainable, certain, divergence
 from icvos.models.losses import cross_entropy
 from icvos.models.maps import aligned, in_float32
 from icvos.training.trainable import EpisodeBatch
@@ -96,7 +97,7 @@ class AMNetTrainable(MatchingTrainable[AMNetwork]):
 
         The generator's term weighs 0.1 in every fifth iteration, where it is calm, and next to nothing in the others.
         """
-        found: Mined = self.network(batch.query, batch.supports, shown(batch), self.own_classes(batch))
+        found: Mined = self.network(batch.query, batch.supports, support_masks(batch), self.own_classes(batch))
         losses = amnet_losses(found, batch.query_label)
         against = adversarial_losses(self.network, found, batch.query_label)
         weighty = self.iteration % 5 == 4 and float(against["generator"].detach()) <= CALM

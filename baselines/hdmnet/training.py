@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.hdmnet.network import Ensembled, HDMNetwork
-from baselines.parts.matching_training import MatchingTrainable, certain, divergence, shown
+from baselines.parts.episodes import support_masks
+from baselines.parts.matching_training import MatchingTrainable, certain, divergence
 from icvos.models.losses import cross_entropy
 from icvos.training.trainable import EpisodeBatch
 
@@ -37,5 +38,5 @@ class HDMNetTrainable(MatchingTrainable[HDMNetwork]):
 
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """``total``, ``main`` and ``distil``; the episode's own class is not something else."""
-        found: Ensembled = self.network(batch.query, batch.supports, shown(batch), self.own_classes(batch))
+        found: Ensembled = self.network(batch.query, batch.supports, support_masks(batch), self.own_classes(batch))
         return hdmnet_losses(found, batch.query_label)

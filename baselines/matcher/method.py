@@ -88,7 +88,7 @@ class MatcherSettings:
         grid: Points on a side of the dense grid, in place of the preset's; 0: no grid.
         iterations: Random prompts of every size, in place of the preset's.
         seed: Seed of the sampling, with the pictures' contents.
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 

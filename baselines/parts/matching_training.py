@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
+from baselines.parts.episodes import support_masks
 from baselines.parts.matching_network import Answer, MatchingNetwork
 from icvos.models.maps import aligned
 from icvos.models.weights.load import Loaded
@@ -60,7 +61,7 @@ class MatchingTrainable(ABC, Generic[N]):
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S) foreground less background."""
-        masks = shown(batch)
+        masks = support_masks(batch)
         left_out = self.network.voted(batch.supports, masks) if self.base_learner == "leave-out" else None
         found: Answer = self.network(batch.query, batch.supports, masks, left_out)
         channels = aligned(found.meta if self.base_learner == "none" else found.final, batch.query.shape[-1])
@@ -69,11 +70,6 @@ class MatchingTrainable(ABC, Generic[N]):
     def own_classes(self, batch: EpisodeBatch) -> Tensor:
         """(B,) int64: the base learner's class of every episode, which is not something else there; -1 for none."""
         return self.base_class.to(batch.classes.device)[batch.classes]
-
-
-def shown(batch: EpisodeBatch) -> Tensor:
-    """(B, K, S, S) float32 support masks of 0 and 1; ignored pixels are 0."""
-    return (batch.support_labels == 1).float()
 
 
 def certain(label: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ class PerSAMSettings:
         mask_value: Grey value of a support's mask as a picture; a cell is the target's where the mask covers more than
             123.675 / mask_value of it. 128: 96.6 % (published images); 215: 57.5 % (published video); 255: 48.5 %.
         guided: Target-guided attention in the first decoding of the cascade; only SAM 1 has it.
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 

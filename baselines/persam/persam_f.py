@@ -31,7 +31,7 @@ class PerSAMFSettings:
             123.675 / mask_value of it. 128: 96.6 % (published images); 215: 57.5 % (published video); 255: 48.5 %.
         epochs: Steps of the fit.
         learning_rate: Learning rate of the fit.
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 

@@ -16,7 +16,7 @@ import numpy as np
 from icvos.errors import IcvosError
 from icvos.files.rle import encode_rle
 from icvos.files.storage import read_json, write_json
-from icvos.method import Mask, Method, Segmenter, load_method, sees_truth, segment_image
+from icvos.method import AnyMethod, Mask, load_method, sees_truth, segment_image
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, cut_off, right_answers
 from icvos.tasks.runs import RECORD, RunOptions, claim, identity, now, open_record
@@ -94,7 +94,7 @@ def _refuse_other(out: Path, wanted: dict[str, Any], fold: int) -> None:
 
 
 def _predict_fold(
-    method: Method | Segmenter,
+    method: AnyMethod,
     episodes: tuple[Episode, ...],
     folder: Path,
     wanted: dict[str, Any],
@@ -130,7 +130,7 @@ def _predict_fold(
         write_json(folder / RECORD, record)
 
 
-def _predict(method: Method | Segmenter, episode: Episode, name: str) -> tuple[Mask, float]:
+def _predict(method: AnyMethod, episode: Episode, name: str) -> tuple[Mask, float]:
     """The mask of an episode's query, and the seconds that it took, the reading of supports included."""
     image = episode.query.image()
     supports = (episode.as_support(episode.query),) if sees_truth(method) else episode.shown()

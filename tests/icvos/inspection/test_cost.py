@@ -16,7 +16,8 @@ from tests.conftest import icvos
 
 torch = pytest.importorskip("torch", reason="networks need torch: pip install 'icvos[models]'")
 
-from icvos.inspection.cost import Part, find_networks, profile  # noqa: E402
+from icvos.inspection.cost import Part, find_encoders, find_networks, profile  # noqa: E402
+from icvos.models.backbones.lite0 import EfficientNetLite0  # noqa: E402
 from icvos.models.sam.sam2 import SAM2_MODELS  # noqa: E402
 
 SIZE = (48, 64)
@@ -86,6 +87,11 @@ def test_parts_of_a_method(tmp_path: Path) -> None:
         profile(Toy(), make_trial(tmp_path, SIZE, 1, 1))
     with pytest.raises(IcvosError, match="2 shots of 1 supports"):
         profile(Toy(), trial, shots=2)
+
+
+def test_backbones_are_encoders_whatever_their_names() -> None:
+    lite, plain = EfficientNetLite0(), torch.nn.Linear(1, 1)
+    assert find_encoders({"network": lite, "head": plain}) == {"network": lite}
 
 
 def test_a_network_that_two_share_counts_once() -> None:

@@ -11,7 +11,7 @@ from icvos.files.frames import open_frames
 from icvos.files.images import image_size, open_image
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.storage import atomic_folder
-from icvos.method import Method, Segmenter, Support, load_method, segment
+from icvos.method import AnyMethod, Support, load_method, segment
 from icvos.tasks.record import record_of
 from icvos.tasks.runs import described
 from icvos.tasks.task import SILENT, Watch
@@ -69,7 +69,7 @@ def predict(
 
 
 def predict_video(
-    method: Method | Segmenter,
+    method: AnyMethod,
     supports: Sequence[Support],
     frames: Iterable[tuple[str, np.ndarray]],
     out: Path,

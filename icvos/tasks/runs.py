@@ -13,7 +13,7 @@ from typing import Any, Literal
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.schema import read_schema, write_schema
 from icvos.files.untrusted import visible
-from icvos.method import Described, Method, Segmenter, sees_truth
+from icvos.method import AnyMethod, Described, sees_truth
 from icvos.protocol import PAPER, Protocol
 from icvos.tasks.record import RECORD, Part, RunRecord, record_of
 
@@ -76,12 +76,12 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
         )
 
 
-def described(method: Method | Segmenter) -> dict[str, Any]:
+def described(method: AnyMethod) -> dict[str, Any]:
     """What a method says that it is made of; {} where it says nothing."""
     return method.describe() if isinstance(method, Described) else {}
 
 
-def identity(method: Method | Segmenter, options: RunOptions, about: RunRecord) -> RunRecord:
+def identity(method: AnyMethod, options: RunOptions, about: RunRecord) -> RunRecord:
     """What makes two runs the same run: resuming with another of these is refused. ``about`` says what it is run on."""
     made_of = described(method)
     found = {

@@ -57,8 +57,12 @@ class Episodes(Protocol):
 class Trainable(Protocol):
     """A network with its losses, as the training loop sees it."""
 
-    network: nn.Module
     loaded: tuple[Loaded, ...]  # the checkpoints that training starts from, frozen helpers of the losses among them
+
+    @property
+    def network(self) -> nn.Module:
+        """What learns, and what a checkpoint holds."""
+        ...
 
     def train(self) -> None:
         """Put the learned parts into training mode; frozen parts and their batch norms as the paper has them."""

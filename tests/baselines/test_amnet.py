@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from baselines.amnet import AMNet, AMNetwork, adversarial_losses, amnet_losses, diversity
-from baselines.hdmnet import HDMNetSettings
+from baselines.amnet import AMNet
+from baselines.amnet.network import AMNetwork
+from baselines.amnet.training import adversarial_losses, amnet_losses, diversity
+from baselines.parts.matching_method import MatchingSettings
 from icvos.models.backbones.build import build_backbone
-from icvos.models.prior import aligned
+from icvos.models.maps import aligned
 from icvos.models.sam.sam2 import SAM2_MODELS
 from icvos.models.weights.load import load_weights
 from icvos.models.weights.registry import random_weights_allowed
@@ -93,7 +95,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 def test_turns_move_their_own_parts() -> None:
     with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
-        method = AMNet(HDMNetSettings(backbone="vgg16-bn", size=129, propagation="sam2-hiera-t", device="cpu"))
+        method = AMNet(MatchingSettings(backbone="vgg16-bn", size=129, sam2="sam2-hiera-t", device="cpu"))
         trainable = method.trainable(range(80))
     generator = torch.Generator().manual_seed(0)
     label = (torch.rand(2, 65, 65, generator=generator) > 0.5).long()

@@ -9,21 +9,17 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from baselines.hdmnet import (
-    HDMNet,
-    HDMNetSettings,
-    HDMNetTrainable,
-    HDMNetwork,
-    gram,
-    hdmnet_losses,
-    something_else,
-)
+from baselines.hdmnet import HDMNet
+from baselines.hdmnet.network import HDMNetwork
+from baselines.hdmnet.training import HDMNetTrainable, hdmnet_losses
+from baselines.parts.matching_method import MatchingSettings
+from baselines.parts.matching_network import gram, something_else
 from baselines.parts.mix_transformer import MatchBlock
 from icvos.errors import IcvosError
 from icvos.files.masks import encode_binary
 from icvos.method import Support
 from icvos.models.backbones.build import build_backbone
-from icvos.models.prior import aligned
+from icvos.models.maps import aligned
 from icvos.models.sam.sam2 import SAM2_MODELS
 from icvos.models.weights.load import load_weights
 from icvos.models.weights.registry import random_weights_allowed
@@ -105,7 +101,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 def method() -> HDMNet:
     with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
-        made = HDMNet(HDMNetSettings(backbone="vgg16-bn", size=129, propagation="sam2-hiera-t", device="cpu"))
+        made = HDMNet(MatchingSettings(backbone="vgg16-bn", size=129, sam2="sam2-hiera-t", device="cpu"))
         made.propagator()
         return made
 

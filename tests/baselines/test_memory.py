@@ -14,7 +14,7 @@ from icvos.errors import IcvosError
 from icvos.files.masks import encode_binary
 from icvos.method import Support, segment
 from icvos.models.sam.sam2 import SAM2_MODELS
-from icvos.models.weights.load import random_weights_allowed
+from icvos.models.weights.registry import random_weights_allowed
 from tests import parity
 
 
@@ -30,7 +30,7 @@ def small_images() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def memory(small_images: None) -> Memory:  # noqa: ARG001
     with random_weights_allowed():
-        return Memory(MemorySettings(checkpoint="sam2.1-hiera-t", device="cpu"))
+        return Memory(MemorySettings(sam2="sam2.1-hiera-t", device="cpu"))
 
 
 def support(folder: Path, seed: int, size: tuple[int, int]) -> Support:
@@ -62,11 +62,11 @@ def test_memory_says_what_it_is_made_of(memory: Memory) -> None:
 
 def test_oracle_with_sam2(tmp_path: Path) -> None:
     with random_weights_allowed():
-        oracle = Oracle(OracleSettings(propagation="sam2-hiera-t", device="cpu"))
+        oracle = Oracle(OracleSettings(sam2="sam2-hiera-t", device="cpu"))
     truth = support(tmp_path, 3, (48, 64))
     first, second = segment(oracle, [truth], iter([truth.image(), truth.image()]))
     overlap = (first & truth.mask()).sum() / (first | truth.mask()).sum()
     assert overlap > 0.9  # the mask has been through SAM 2's grid
     assert second.shape == (48, 64)
-    assert oracle.describe()["settings"]["propagation"] == "sam2-hiera-t"
+    assert oracle.describe()["settings"]["sam2"] == "sam2-hiera-t"
     assert Oracle.needs(oracle.settings) == ("sam2-hiera-t",)

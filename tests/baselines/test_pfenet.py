@@ -81,7 +81,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 def method() -> PFENet:
     with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
-        made = PFENet(PFENetSettings(backbone="vgg16-bn", size=105, propagation="sam2-hiera-t", device="cpu"))
+        made = PFENet(PFENetSettings(backbone="vgg16-bn", size=105, sam2="sam2-hiera-t", device="cpu"))
         assert made.propagator().loaded.name == "sam2-hiera-t"
         return made
 

@@ -17,7 +17,7 @@ from icvos.errors import IcvosError
 from icvos.files.masks import encode_binary
 from icvos.method import Support
 from icvos.models.backbones.build import build_backbone
-from icvos.models.prior import aligned
+from icvos.models.maps import aligned
 from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of
 from icvos.models.sam.sam2 import SAM2_MODELS
 from icvos.models.squares import squash_mask
@@ -92,7 +92,7 @@ def method(tmp_path_factory: pytest.TempPathFactory) -> VRPSAM:
     save_file(small_sam().network.state_dict(), path)
     with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
-        made = VRPSAM(VRPSettings(backbone="vgg16-bn", sam=str(path), propagation="sam2-hiera-t", device="cpu"))
+        made = VRPSAM(VRPSettings(backbone="vgg16-bn", sam=str(path), sam2="sam2-hiera-t", device="cpu"))
         made.propagator()
         return made
 

@@ -15,7 +15,7 @@ import numpy as np
 from icvos.errors import IcvosError
 from icvos.files.rle import encode_rle
 from icvos.files.schema import read_schema, write_schema
-from icvos.method import Mask, Method, Segmenter, load_method, sees_truth, segment_image
+from icvos.method import AnyMethod, Mask, load_method, sees_truth, segment_image
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, cut_off, right_answers
 from icvos.tasks.record import RECORD, RunBenchmark, RunRecord
@@ -80,7 +80,7 @@ def _refuse_other(out: Path, wanted: RunRecord, fold: int) -> None:
 
 
 def _predict_fold(
-    method: Method | Segmenter,
+    method: AnyMethod,
     episodes: tuple[Episode, ...],
     folder: Path,
     wanted: RunRecord,
@@ -117,7 +117,7 @@ def _predict_fold(
         write_schema(folder / RECORD, record.model_copy(update=update))
 
 
-def _predict(method: Method | Segmenter, episode: Episode, name: str) -> tuple[Mask, float]:
+def _predict(method: AnyMethod, episode: Episode, name: str) -> tuple[Mask, float]:
     """The mask of an episode's query, and the seconds that it took, the reading of supports included."""
     image = episode.query.image()
     supports = (episode.as_support(episode.query),) if sees_truth(method) else episode.shown()

@@ -18,7 +18,7 @@ from icvos.files.images import image_size
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.schema import write_schema
 from icvos.files.storage import atomic_folder
-from icvos.method import Method, Remarks, Segmenter, Support, load_method, sees_truth, segment
+from icvos.method import AnyMethod, Remarks, Segmenter, Support, load_method, sees_truth, segment
 from icvos.tasks.record import RECORD, ClipRun, RunBenchmark, RunRecord
 from icvos.tasks.runs import RunOptions, claim, identity, now, open_record
 from icvos.tasks.video.benchmark import Benchmark, Clip
@@ -96,7 +96,7 @@ def run(
 
 def _predict_clip(
     benchmark: Benchmark,
-    method: Method | Segmenter,
+    method: AnyMethod,
     item: Work,
     options: RunOptions,
     out: Path,
@@ -122,7 +122,7 @@ def _predict_clip(
     return seconds
 
 
-def _with_truth(method: Method | Segmenter, clip: Clip, names: Sequence[str], paths: Sequence[Path]) -> Masks:
+def _with_truth(method: AnyMethod, clip: Clip, names: Sequence[str], paths: Sequence[Path]) -> Masks:
     """The masks of a method that is given the first frame showing the category, with its true mask, as its support."""
     first = next((i for i, name in enumerate(names) if read_binary(clip.mask_path(name)).any()), len(names))
     for path in paths[:first]:

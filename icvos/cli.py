@@ -6,14 +6,16 @@ import click
 
 from icvos.commands import (
     analysis,
+    build,
     curate,
     episodes,
     evaluate,
+    info,
     methods,
     profile,
     render,
     results,
-    source,
+    smallworld,
     train,
     weights,
 )
@@ -48,10 +50,10 @@ def main() -> None:
     """In-context video object segmentation: build the IC-VOS benchmark, run methods on it, score them, rank them."""
 
 
-main.add_command(source.build)
+main.add_command(build.build)
 main.add_command(episodes.episodes)
-main.add_command(source.info)
-main.add_command(source.smallworld)
+main.add_command(info.info)
+main.add_command(smallworld.smallworld)
 main.add_command(curate.curate)
 main.add_command(weights.weights)
 main.add_command(methods.methods)

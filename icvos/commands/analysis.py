@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from icvos.commands.evaluate import PAPER, scores_name
-from icvos.commands.source import FOLDER
+from icvos.commands.options import FOLDER
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.source import FOLDER
+from icvos.commands.options import FOLDER
 
 PAPER = "paper@1"
 

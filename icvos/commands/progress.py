@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
+import click
+
 
 @contextlib.contextmanager
 def bar(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
@@ -33,3 +35,29 @@ def bar(description: str, total: int | None = None) -> Iterator[Callable[..., No
             progress.update(task, **change)  # type: ignore[arg-type]
 
         yield update
+
+
+class Bar:
+    """The `icvos.tasks.task.Watch` of a command: a bar on standard error, and notes above it."""
+
+    def __init__(self, update: Callable[..., None]) -> None:
+        self._update = update
+
+    def total(self, units: int, done: int = 0) -> None:
+        """Begin to count anew."""
+        self._update(total=units, completed=done)
+
+    def advance(self, units: int = 1, what: str = "") -> None:
+        """Go on, under the name of the part where it has one."""
+        self._update(advance=units, **({"description": what} if what else {}))
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        click.echo(f"note: {text}", err=True)
+
+
+@contextlib.contextmanager
+def watching(description: str) -> Iterator[Bar]:
+    """A bar for a call that takes a watch."""
+    with bar(description) as update:
+        yield Bar(update)

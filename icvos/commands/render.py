@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.source import FOLDER, read_sources, source_options
+from icvos.commands.options import FOLDER, source_options
 
 SHEET_FRAMES = 8
 
@@ -40,6 +40,7 @@ def render(
     With --predictions, predictions are shown beside the truth. A clip's first support is shown at its left. Of a
     benchmark of images, some episodes of each fold as a contact sheet.
     """
+    from curation.sources.datasets import read_datasets
     from icvos.commands.images import episode_rows
     from icvos.commands.progress import bar
     from icvos.errors import IcvosError
@@ -59,7 +60,7 @@ def render(
         drawing = {"every": every, "count": count, "errors": errors, "height_px": height}
         streams = _clip_streams(Benchmark.open(benchmark), predictions, chosen, drawing)
     else:
-        streams = _source_streams(read_sources(given), chosen, every, height)
+        streams = _source_streams(read_datasets(**given), chosen, every, height)
     if not streams:
         raise IcvosError("nothing to render: give a benchmark, or source data sets by --davis, --mose, --lvos")
     with bar("render", len(streams)) as update:

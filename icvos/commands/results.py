@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.evaluate import PAPER, print_scores, scores_name
-from icvos.commands.source import FOLDER
+from icvos.commands.options import FOLDER
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from icvos.commands.evaluate import RANDOM_WEIGHTS, parse_settings
-from icvos.commands.source import FOLDER
+from icvos.commands.options import FOLDER
 
 if TYPE_CHECKING:
     from icvos.training.recipe import Recipe

@@ -158,7 +158,7 @@ def _about(benchmark: Benchmark, draw: int) -> dict[str, Any]:
     """What a draw is run on, as its record says it."""
     return {
         "benchmark": {
-            "name": benchmark.manifest.get("name", benchmark.root.name),
+            "name": benchmark.manifest.name if benchmark.manifest else benchmark.root.name,
             "digest": benchmark.digest,
             "clips": len(benchmark.clips),
         },

@@ -19,7 +19,7 @@ RULES: dict[MaskRule, str] = {
     "union": "every instance of a class, crowds left out",
     "png": "PNGs of class numbers",
 }
-NOT = "none"  # as a split to train on
+NO_TRAINING = "none"  # as a split to train on
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Splits:
 
     Args:
         val: ``val2014`` and the like; None: the usual one, or the only one.
-        train: The same; ``none``: the benchmark is for evaluation only.
+        train: The split to train on; None: the usual one; ``none``: the benchmark is for evaluation only.
         year: 2014 or 2017, where the folder of COCO has both.
     """
 
@@ -108,7 +108,7 @@ def make_plan(
         return plan_coco(name, Path(coco), splits, rule, published, folds, options)
     if voc is None:
         raise IcvosError(f"{name} is built from PASCAL VOC 2012; give --voc")
-    if name == "coco-to-pascal" and splits.train not in (None, NOT):
+    if name == "coco-to-pascal" and splits.train not in (None, NO_TRAINING):
         raise IcvosError("coco-to-pascal is for evaluation only; leave out --train-split")
     return plan_pascal(name, Path(voc), splits, None if sbd is None else Path(sbd), published, options)
 
@@ -142,9 +142,9 @@ def plan_coco(
     train = splits.train or val.split.replace("val", "train")
     if splits.train is None and (train == val.split or not has_split(place, train, png=rule == "png")):
         notes.append(f"{place}: no annotations and images of a training split, so this is for evaluation only")
-        train = NOT
+        train = NO_TRAINING
     source = None
-    if train != NOT:
+    if train != NO_TRAINING:
         source = _coco_source(place, train, rule, _listing(lists, "train", name))
     return Plan(name, _rule(RULES[rule], lists), val, source, folds, options or EpisodeOptions(), tuple(notes))
 
@@ -176,8 +176,8 @@ def plan_pascal(
     """
     pascal = Pascal.open(voc, sbd)
     val = _pascal_source(pascal, splits.val or "val", _listing(lists, "val", name))
-    train = NOT if name == "coco-to-pascal" else splits.train or pascal.training_split()
-    source = None if train == NOT else _pascal_source(pascal, train, _listing(lists, "train", name))
+    train = NO_TRAINING if name == "coco-to-pascal" else splits.train or pascal.training_split()
+    source = None if train == NO_TRAINING else _pascal_source(pascal, train, _listing(lists, "train", name))
     rule = _rule(f"{RULES['png']}, borders ignored", lists)
     return Plan(name, rule, val, source, options=options or EpisodeOptions())
 

@@ -38,10 +38,11 @@ class Requirements:
 
 def requirements() -> list[Requirements]:
     """What every installed method needs, in order of the methods' names."""
-    return [_requirements(find_method(name)) for name in method_names()]
+    return [requirements_of(find_method(name)) for name in method_names()]
 
 
-def _requirements(point: EntryPoint) -> Requirements:
+def requirements_of(point: EntryPoint) -> Requirements:
+    """What the method at an entry point needs, for its default settings."""
     try:
         factory = point.load()
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""`icvos methods`, `icvos eval` and `icvos predict`: running a method."""
+"""`icvos eval` and `icvos predict`: running a method."""
 
 from pathlib import Path
 from typing import Any
@@ -44,18 +44,6 @@ RANDOM_WEIGHTS = click.option(
     is_flag=True,
     help="Put random weights in the place of missing checkpoints, to try the machinery; the masks mean nothing.",
 )
-
-
-@click.command()
-def methods() -> None:
-    """List the installed methods: what each needs, and whether it is there."""
-    from icvos.commands.printing import listing, show
-    from icvos.inspection.requirements import requirements
-
-    table = listing("method", "where", "needs", "state")
-    for found in requirements():
-        table.add_row(found.method, found.where, ", ".join(found.needs) or "nothing", found.state)
-    show(table)
 
 
 VIDEOS_ONLY = ("draws", "videos", "categories")

@@ -2,8 +2,7 @@
 
 import click
 
-from icvos.commands import evaluate
-from icvos.commands.evaluate import RANDOM_WEIGHTS
+from icvos.commands.evaluate import RANDOM_WEIGHTS, parse_settings
 
 
 @click.group(invoke_without_command=True)
@@ -11,7 +10,18 @@ from icvos.commands.evaluate import RANDOM_WEIGHTS
 def methods(context: click.Context) -> None:
     """List the installed methods, or check one."""
     if context.invoked_subcommand is None:
-        context.invoke(evaluate.methods)
+        show_methods()
+
+
+def show_methods() -> None:
+    """A table of the installed methods: what each needs, and whether it is there."""
+    from icvos.commands.printing import listing, show
+    from icvos.inspection.requirements import list_methods
+
+    table = listing("method", "where", "needs", "state")
+    for found in list_methods():
+        table.add_row(found.method, found.where, ", ".join(found.needs) or "nothing", found.state)
+    show(table)
 
 
 @methods.command()
@@ -23,27 +33,14 @@ def methods(context: click.Context) -> None:
 @click.pass_context
 def check(context: click.Context, name: str, pairs: tuple[str, ...], frames: int, random: bool, as_json: bool) -> None:
     """Run a method on small drawn videos and say which promises it keeps. Exit status 1 if one is broken."""
-    import dataclasses
     import json
-    import tempfile
-    from pathlib import Path
 
-    from icvos.inspection.promises import Check, check_method
-    from icvos.method import find_method, load_method
-    from icvos.models.weights.registry import random_weights_allowed
+    from icvos.inspection.check import Check, check_method
 
     def report(check: Check) -> None:
         if not as_json:
-            click.echo(f"{check.status:8}{check.name:14}{check.reason}  ({check.seconds:.1f} s)")
+            click.echo(str(check))
 
-    settings = evaluate.parse_settings(pairs)
-    find_method(name)
-    with tempfile.TemporaryDirectory(prefix="icvos-check-") as folder, random_weights_allowed(random):
-        checks = check_method(lambda: load_method(name, settings), Path(folder), frames=frames, report=report)
-    failed = sum(check.status == "FAILED" for check in checks)
-    if as_json:
-        found = {"method": name, "failed": failed, "checks": [dataclasses.asdict(check) for check in checks]}
-        click.echo(json.dumps(found, indent=2))
-    else:
-        click.echo(f"{name}: {failed} of {len(checks)} checks failed" if failed else f"{name}: all checks passed")
-    context.exit(1 if failed else 0)
+    found = check_method(name, settings=parse_settings(pairs), frames=frames, random_weights=random, report=report)
+    click.echo(json.dumps(found.to_json(), indent=2) if as_json else found.summary())
+    context.exit(1 if found.failed else 0)

@@ -16,7 +16,7 @@ class Card:
     """One method.
 
     Args:
-        about: What it does: its docstring.
+        about: What it does: the docstring of its module, else its own.
         requirements: What it needs, for its default settings.
         settings: Its settings in their order; none where it takes none.
     """
@@ -53,7 +53,9 @@ def method_card(name: str) -> Card:
     except ImportError:
         raise IcvosError(f"method {name}: {required.state}") from None
     kind = getattr(factory, "Settings", None)
-    return Card(inspect.getdoc(factory) or "", required, describe(kind) if kind else ())
+    module = inspect.getmodule(factory)
+    about = (inspect.getdoc(module) if module else None) or inspect.getdoc(factory) or ""
+    return Card(about, required, describe(kind) if kind else ())
 
 
 def default_text(setting: Setting) -> str:

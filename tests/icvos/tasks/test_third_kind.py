@@ -40,7 +40,7 @@ class SquaresTask:
 
     open = classmethod(lambda cls, root: cls(root))
 
-    def predict(self, out: Path, options: Any, watch: Any) -> tuple[int, ...]:
+    def predict(self, out: Path, options: Any, watch: Any) -> tuple[int, ...]:  # noqa: ARG002
         method = load_method(options.method, options.settings)
         for name in self.names:
             write_binary(out / "fold0" / name, segment_image(method, (), read_image(self.root / "images" / name)))

@@ -1,13 +1,13 @@
 """One way in for every setting: a frozen dataclass, filled from text on the command line or from a recipe."""
 
 import dataclasses
-import difflib
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from icvos.errors import IcvosError
+from icvos.suggestions import SETTING_SYNONYMS, nearest
 
 S = TypeVar("S")
 
@@ -22,8 +22,8 @@ def fill(cls: type[S], values: Mapping[str, Any]) -> S:
     names = [found.name for found in dataclasses.fields(cls)]
     for name in values:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"settings are {', '.join(names) or 'none'}"
+            near = nearest(name, names, SETTING_SYNONYMS)
+            hint = f"did you mean {near}?" if near else f"settings are {', '.join(names) or 'none'}"
             raise IcvosError(f"unknown setting {name!r}; {hint}")
     return cls(**{name: _read(name, value, types_of[name]) for name, value in values.items()})
 

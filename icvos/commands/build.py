@@ -53,30 +53,30 @@ def build(
     from curation.video.build import build_plan
     from curation.video.plan import make_plan
     from curation.video.supports import SupportOptions
-    from icvos.commands.printing import show_summary
-    from icvos.commands.progress import watching
+    from icvos.commands.printing import show_listings
+    from icvos.commands.progress import watched
     from icvos.tasks.video.benchmark import Benchmark
     from icvos.tasks.video.summary import left_out_lines, summary
 
     supports = SupportOptions(support_masks, supports_per_class, draws, shots)
-    with watching("build") as watch:
+    with watched() as watch:
         plan = make_plan(accept_undecided=accept is not None, supports=supports, watch=watch, **given)
         if not dry_run:
             build_plan(plan, out, workers=workers, watch=watch)
     if dry_run:
         *videos, everything = plan.lines()
         lines = [*videos, *left_out_lines(plan.left_out), f"would build {everything}; nothing was written"]
-        return show_summary(lines)
-    return show_summary(summary(Benchmark.open(out)))
+        return show_listings(lines)
+    return show_listings(summary(Benchmark.open(out)))
 
 
 def _check(out: Path, workers: int) -> None:
     from curation.video.check import check_benchmark
-    from icvos.commands.progress import watching
+    from icvos.commands.progress import watched
     from icvos.errors import IcvosError
     from icvos.tasks.video.benchmark import Benchmark
 
-    with watching("check") as watch:
+    with watched() as watch:
         problems = check_benchmark(out, workers=workers, watch=watch)
     for problem in problems:
         click.echo(problem)

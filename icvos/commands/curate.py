@@ -19,9 +19,9 @@ def curate() -> None:
 def candidates(out: Path, **given: Any) -> None:
     """Write a file to fill in: one row for every video that has no row, with its object ids and no class."""
     from curation.video.candidates import write_candidates
-    from icvos.commands.progress import watching
+    from icvos.commands.progress import watched
 
-    with watching("videos") as watch:
+    with watched() as watch:
         rows = write_candidates(out, watch=watch, **given)
     click.echo(
         f"{out}: {len(rows)} rows; split a row where its objects are of several classes, then pass it as --curation"
@@ -35,8 +35,8 @@ def candidates(out: Path, **given: Any) -> None:
 def recover(out: Path, published: Path, **given: Any) -> None:
     """Recover the rows from a copy of the published benchmark by matching its masks with the sources' objects."""
     from curation.video.recover import recover_rows
-    from icvos.commands.progress import watching
+    from icvos.commands.progress import watched
 
-    with watching("videos") as watch:
+    with watched() as watch:
         findings = recover_rows(out, published, watch=watch, **given)
     click.echo(f"{out}: {sum(bool(finding.row) for finding in findings)} of {len(findings)} clips recovered")

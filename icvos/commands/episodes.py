@@ -45,29 +45,29 @@ def episodes(name: Any, out: Path, workers: int, check: bool, **given: Any) -> N
         return _check(name, out)
     from curation.image.build import build_episodes
     from curation.image.plan import EpisodeOptions, Splits
-    from icvos.commands.printing import show_summary
-    from icvos.commands.progress import watching
+    from icvos.commands.printing import show_listings
+    from icvos.commands.progress import watched
     from icvos.tasks.image.benchmark import ImageBenchmark
     from icvos.tasks.image.summary import summary
 
     year = given.pop("year")
     splits = Splits(given.pop("val_split"), given.pop("train_split"), int(year) if year else None)
     options = EpisodeOptions(given.pop("episodes"), given.pop("max_shots"))
-    with watching("pictures") as watch:
+    with watched() as watch:
         build_episodes(name, out, splits=splits, options=options, workers=workers, watch=watch, **given)
-    return show_summary(summary(ImageBenchmark.open(out)))
+    return show_listings(summary(ImageBenchmark.open(out)))
 
 
 def _check(name: str, out: Path) -> None:
     from curation.image.check import check_benchmark
-    from icvos.commands.progress import watching
+    from icvos.commands.progress import watched
     from icvos.errors import IcvosError
     from icvos.tasks.image.benchmark import ImageBenchmark
 
     benchmark = ImageBenchmark.open(out)
     if benchmark.name != name:
         raise IcvosError(f"{out}: this is {benchmark.name}, not {name}")
-    with watching("check") as watch:
+    with watched() as watch:
         problems = check_benchmark(out, watch=watch)
     for problem in problems:
         click.echo(problem)

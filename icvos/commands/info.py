@@ -11,12 +11,7 @@ from icvos.commands.options import FOLDER
 @click.argument("benchmark", type=FOLDER)
 def info(benchmark: Path) -> None:
     """Show what a benchmark of videos or of images holds."""
-    from icvos.commands.printing import show_summary
-    from icvos.tasks.image import summary as of_images
-    from icvos.tasks.image.benchmark import ImageBenchmark, is_image_benchmark
-    from icvos.tasks.video import summary as of_videos
-    from icvos.tasks.video.benchmark import Benchmark
+    from icvos.commands.printing import show_listings
+    from icvos.tasks.task import open_task
 
-    if is_image_benchmark(benchmark):
-        return show_summary(of_images.summary(ImageBenchmark.open(benchmark)))
-    return show_summary(of_videos.summary(Benchmark.open(benchmark)))
+    show_listings(open_task(benchmark).summary())

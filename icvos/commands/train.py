@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from icvos.commands.evaluate import RANDOM_WEIGHTS, parse_settings
-from icvos.commands.options import FOLDER
+from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, read_settings
 
 if TYPE_CHECKING:
     from icvos.training.recipe import Recipe
@@ -72,7 +71,7 @@ class Run:
 
         if not name:
             raise IcvosError("name a recipe or its file; icvos train --list shows those that come with icvos")
-        recipe = read_recipe(name, parse_settings(pairs))
+        recipe = read_recipe(name, read_settings(pairs))
         if data is None or out is None:
             raise IcvosError(
                 "give --data, an image benchmark that icvos episodes made, and --out, the folder of the run"

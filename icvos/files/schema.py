@@ -1,10 +1,11 @@
 """Files that cross a border, each stated once as a pydantic model: the same for its writer and for all its readers.
 
-A model's keys are explained where they are declared; ``icvos schemas`` writes them as JSON Schemas. A file that does not
-fit is refused in one line that names the file, the key and the remedy.
+A model's keys are explained where they are declared; ``icvos schemas`` writes them as JSON Schemas. A file that does
+not fit is refused in one line that names the file, the key and the remedy.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -88,7 +89,9 @@ def misfit(error: ValidationError, what: str) -> str:
 def _words(detail: ErrorDetails, what: str) -> str:
     key = _key(detail["loc"])
     kind, found = detail["type"], detail["input"]
-    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = detail["msg"]
+    for start in ("Value error, ", "Input ", "String ", "Dictionary "):
+        message = message.removeprefix(start)
     if kind == "json_invalid":
         return f"cannot be read as {what} ({detail['msg'].removeprefix('Invalid JSON: ')})"
     if kind == "missing":
@@ -104,11 +107,15 @@ def _words(detail: ErrorDetails, what: str) -> str:
     return f"{key or 'the file'} is {_brief(found)}, {message}"
 
 
+UNION = re.compile(r"str|int|bytes|bool|(list|tuple|dict|function-|typed-dict)\b.*")  # how a union calls its members
+
+
 def _key(location: Sequence[int | str]) -> str:
     """``clips.dog/17.draws[2].j`` for the way to a value."""
     text = ""
-    for part in location:
-        if part != "[key]":
+    for place, part in enumerate(location):
+        member = place == len(location) - 1 and isinstance(part, str) and UNION.fullmatch(part)
+        if part != "[key]" and not member:
             text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
 

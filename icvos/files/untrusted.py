@@ -7,9 +7,9 @@ import io
 import json
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,6 +17,7 @@ from PIL import Image
 from icvos.bitmasks.mask import PackedMask
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.masks import parse_png
+from icvos.files.rle import Rle
 
 MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, never colours
 MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
@@ -151,7 +152,7 @@ def odd_values(image: Image.Image, path: Path) -> Fault | None:
     return None
 
 
-def load_rles(path: Path) -> dict[str, Any]:
+def load_rles(path: Path) -> dict[str, Rle]:
     """A clip's JSON, frame by frame, unchecked; `PredictionError` for a file that is no JSON object or far too long."""
     if path.stat().st_size > MAX_RLE_BYTES:
         what = f"larger than {MAX_RLE_BYTES >> 20} MiB; write the clip as PNG files"
@@ -160,7 +161,7 @@ def load_rles(path: Path) -> dict[str, Any]:
         data = path.read_bytes()
         if data.count(b"{") + data.count(b"[") > MAX_RLE_PARTS:  # small lists take far more memory than text
             raise ValueError("more objects and lists than a clip has")
-        found = json.loads(data)
+        found: dict[str, Rle] = json.loads(data)
     except (OSError, ValueError, RecursionError) as error:
         what = f"cannot be read as JSON ({error}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error
@@ -171,7 +172,7 @@ def load_rles(path: Path) -> dict[str, Any]:
 
 
 def decode_frame(
-    rles: dict[str, Any], frame: str, size: tuple[int, int], path: Path, decode: Callable[[dict[str, Any]], Decoded]
+    rles: Mapping[str, Rle], frame: str, size: tuple[int, int], path: Path, decode: Callable[[Rle], Decoded]
 ) -> Decoded:
     where = f"{path}: {frame}"
     if frame not in rles:

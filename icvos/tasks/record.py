@@ -105,6 +105,17 @@ def read_records(run: Path, part: Part) -> tuple[RunRecord, ...]:
     return tuple(read_record(path) for path in (run / RECORD, *sorted(run.glob(f"{part}*/{RECORD}"))))
 
 
-def made_with_random_weights(description: Mapping[str, Any]) -> bool:
-    """Whether the description that a method gives of itself names random weights."""
-    return RunRecord.model_validate_json(json.dumps(dict(description))).made_with_random_weights
+def record_of(description: Mapping[str, Any], method: str) -> RunRecord:
+    """What a method says of itself, as a record; `IcvosError` for a description that does not fit into one.
+
+    Args:
+        description: What `icvos.method.Described.describe` gave, and what else is known.
+        method: Its name, for the error.
+    """
+    remedy = "see icvos.method.Described for what it may give"
+    try:
+        return RunRecord.model_validate_json(json.dumps(dict(description)))
+    except ValidationError as error:
+        raise IcvosError(f"method {method}: describe() does not fit, {misfit(error, 'a record')}; {remedy}") from error
+    except TypeError as error:
+        raise IcvosError(f"method {method}: describe() gives more than JSON values ({error}); {remedy}") from error

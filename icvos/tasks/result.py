@@ -1,12 +1,14 @@
 """What results on videos and on images have in common: their head, their intervals, and what a table asks of both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, Self
 
 from pydantic import AfterValidator, Field
 
 from icvos.errors import IcvosError
 from icvos.files.schema import Count, Fraction, Schema
+from icvos.protocol import PAPER
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import RunRecord
 
@@ -24,6 +26,7 @@ def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
 
 Bounds = Annotated[tuple[Fraction, Fraction], AfterValidator(_in_order)]
 ProtocolId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}@[0-9]{1,4}$")]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{8,64}$")]
 Level = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -67,7 +70,11 @@ class Result(Protocol):
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What tells this result from another of the same method: protocol, digest and the like."""
+        """What tells this result from another of the same method, and one table from another.
+
+        The protocol, the digest ("" without one), and then, in words that can stand in the name of a file, whatever
+        else makes results of this kind incomparable.
+        """
         ...
 
     def to_json(self) -> dict[str, Any]:
@@ -78,13 +85,84 @@ class Result(Protocol):
         """The figures for a terminal, the whole run's last; ``where`` is the file that the last line points to."""
         ...
 
-    def report(self, name: str, ceiling: Self | None = None, ceiling_name: str = "") -> Sequence[Listing]:
-        """Where the run is good and where it fails, as tables.
+    def select(self, selection: "Selection", where: str) -> Self:
+        """The result on a part of the benchmark, its means made anew; `IcvosError` for what it does not have."""
+        ...
 
-        ``ceiling`` is a result of the same kind on the same benchmark whose method saw the truth. Raises `IcvosError`
-        for a result that has too little in it, and for a ceiling that cannot be compared.
+    def report(self, named: "Named", ceiling: "Named | None" = None) -> "Report":
+        """Where the run is good and where it fails.
+
+        Args:
+            named: This result with its name.
+            ceiling: A result on the same benchmark whose method saw the truth.
+
+        Raises:
+            IcvosError: The result has too little in it, or the ceiling cannot be compared with it.
         """
         ...
+
+    def compare(self, named: "Named", other: "Named", most: int) -> "Report":
+        """How far this result and another are apart, and how sure that is; the ``most`` items where they part most.
+
+        Raises:
+            IcvosError: The two cannot be compared.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which part of a benchmark, or of a result, is meant; empty: all of it.
+
+    Args:
+        videos: Names of videos, with or without their source.
+        categories: Names or numbers of categories.
+        clips: ``<video>/<class>`` of videos, ``<fold>/<episode>`` of images.
+        limit: At most the first so many clips, or episodes of each fold.
+    """
+
+    videos: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
+    limit: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.videos or self.categories or self.clips or self.limit is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A result with what it is called and where it lies."""
+
+    name: str
+    where: str
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is said of one result or of two.
+
+    Args:
+        tables: To be shown in order.
+        lines: Shown after them.
+        notes: What a reader must know.
+        content: The same for programs; None where the result's own file holds all of it.
+    """
+
+    tables: Sequence[Listing]
+    lines: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    content: Schema | None = None
+
+
+def scores_name(protocol: str) -> str:
+    """The file for the scores of a run under a protocol, by its id.
+
+    >>> scores_name("paper@1"), scores_name("native@1")
+    ('scores.json', 'scores-native@1.json')
+    """
+    return "scores.json" if protocol == PAPER.id else f"scores-{protocol}.json"
 
 
 def random_weights(result: Result) -> bool:
@@ -94,7 +172,13 @@ def random_weights(result: Result) -> bool:
 
 def refuse_random(result: Result, where: object) -> None:
     """Raise `IcvosError` for a run with random weights, which no board takes."""
-    if random_weights(result):
+    refuse_random_records(result.records.values(), where)
+
+
+def refuse_random_records(records: Iterable[RunRecord], where: object) -> None:
+    """`refuse_random` for the records of a run that is not scored yet."""
+    if any(record.made_with_random_weights for record in records):
         raise IcvosError(
-            f"{where}: made with random weights, so its figures mean nothing; fetch the checkpoints and run it again"
+            f"{where}: made with random weights, so its figures mean nothing and no leaderboard takes them; "
+            "run it again without --allow-random-weights"
         )

@@ -2,7 +2,6 @@
 
 import datetime
 import importlib.metadata
-import json
 import platform
 import re
 import sys
@@ -16,7 +15,7 @@ from icvos.files.schema import read_schema, write_schema
 from icvos.files.untrusted import visible
 from icvos.method import Described, Method, Segmenter, sees_truth
 from icvos.protocol import PAPER, Protocol
-from icvos.tasks.record import RECORD, Part, RunRecord
+from icvos.tasks.record import RECORD, Part, RunRecord, record_of
 
 RUN_FORMAT = 1
 Overwrite = Literal["never", "only-missing", "always"]
@@ -98,7 +97,7 @@ def identity(method: Method | Segmenter, options: RunOptions, about: RunRecord) 
     }
     if made_of.get("random_weights"):
         found["random_weights"] = True
-    record = RunRecord.model_validate_json(json.dumps(found))
+    record = record_of(found, options.method)
     return record.model_copy(update={"random_weights": True}) if record.made_with_random_weights else record
 
 

@@ -16,7 +16,8 @@ from icvos.errors import Fault, IcvosError
 from icvos.files.schema import Schema, parse_schema, read_bytes
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
-from icvos.tasks.result import MAX_BYTES, REMEDY, Result
+from icvos.tasks.repairs import RepairReport
+from icvos.tasks.result import MAX_BYTES, REMEDY, Result, Selection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +49,10 @@ WINGS: dict[str, Wing] = {
 class Watch(Protocol):
     """Is told how a long call goes on."""
 
+    def stage(self, name: str) -> None:
+        """What comes now is called so."""
+        ...
+
     def total(self, units: int, done: int = 0) -> None:
         """So much is to be done, frames or episodes or clips, ``done`` of it already."""
         ...
@@ -64,6 +69,9 @@ class Watch(Protocol):
 class Silent:
     """Shows no progress; notes go to the logger ``icvos``."""
 
+    def stage(self, name: str) -> None:
+        """Nothing is shown."""
+
     def total(self, units: int, done: int = 0) -> None:
         """Nothing is shown."""
 
@@ -73,26 +81,6 @@ class Silent:
     def note(self, text: str) -> None:
         """Logged as a warning."""
         logging.getLogger("icvos").warning(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which part of a benchmark is meant; empty: all of it.
-
-    Args:
-        videos: Names of videos, with or without their source.
-        categories: Names or numbers of categories.
-        clips: ``<video>/<class>`` of videos, ``<fold>/<episode>`` of images.
-        limit: At most the first so many clips, or episodes of each fold.
-    """
-
-    videos: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    clips: tuple[str, ...] = ()
-    limit: int | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.videos or self.categories or self.clips or self.limit is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +98,9 @@ class Drawing:
     every: int = 1
     errors: bool = False
     height_px: int = 240
+
+
+SHEET_FRAMES = 8  # on the contact sheet of a video
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +162,8 @@ class Task(Protocol):
         """The task on a part of the benchmark; `IcvosError` for what is not there."""
         ...
 
-    def predict(self, out: Path, options: "RunOptions", watch: Watch) -> None:
-        """Run a method into the run folder ``out``; what is there already is kept."""
+    def predict(self, out: Path, options: "RunOptions", watch: Watch) -> tuple[int, ...]:
+        """Run a method into the run folder ``out``, keeping what is there; the draws or folds that can be scored."""
         ...
 
     def check(self, folder: Path, protocol: "ScoringProtocol", watch: Watch) -> list[Fault]:
@@ -201,8 +192,8 @@ class Task(Protocol):
         """
         ...
 
-    def repair(self, predictions: Path, out: Path, protocol: "ScoringProtocol") -> Mapping[str, Any]:
-        """A copy of ``predictions`` without harmless faults; what was done."""
+    def repair(self, predictions: Path, out: Path, protocol: "ScoringProtocol") -> RepairReport:
+        """A copy of ``predictions`` in ``out`` without the harmless faults; `IcvosError` where none can be repaired."""
         ...
 
     def sheets(self, predictions: Path | None, drawing: Drawing) -> Iterator[Sheet]:
@@ -212,6 +203,9 @@ class Task(Protocol):
     def summary(self) -> Sequence[Listing | str]:
         """What the benchmark has, as tables and lines."""
         ...
+
+
+SILENT = Silent()
 
 
 def _load(place: str) -> Any:

@@ -4,7 +4,6 @@ A recipe is a TOML file of these names; ``[settings]`` are the method's. Recipes
 """
 
 import dataclasses
-import difflib
 import math
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 from icvos.errors import IcvosError
 from icvos.settings import fill
+from icvos.suggestions import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,8 @@ def read_recipe(name: str, changes: Mapping[str, str] | None = None) -> Recipe:
     elif path.is_file():
         text = path.read_bytes().decode("utf-8", errors="replace")
     else:
-        near = difflib.get_close_matches(name, shipped, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"recipes that come with icvos: {', '.join(sorted(shipped))}"
+        near = nearest(name, sorted(shipped))
+        hint = f"did you mean {near}?" if near else f"recipes that come with icvos: {', '.join(sorted(shipped))}"
         raise IcvosError(f"{name}: no such recipe or file; {hint}")
     try:
         values: dict[str, Any] = tomllib.loads(text)

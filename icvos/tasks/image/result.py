@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from icvos.files.schema import Count, Fraction, Name, Schema, Seconds
-from icvos.tasks.listing import Listing
 from icvos.tasks.record import MAX_SHOTS, RunRecord
-from icvos.tasks.result import Bootstrap, Bounds, ProtocolId
+from icvos.tasks.result import Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
+MAX_FOLDS = 1000
 MEAN_TOLERANCE = 1e-6  # between a mean and the mean of its parts
 
 FoldKey = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,3})$")]
@@ -81,7 +81,9 @@ class BenchmarkCounts(Schema):
     """What the benchmark has, scored or not."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")] = Field(description="Its name, as coco-20i.")
-    folds: Count = Field(description="How many folds.")
+    folds: Annotated[int, Field(ge=1, le=MAX_FOLDS)] = Field(
+        description="How many folds; a table has a column for each."
+    )
     episodes: Count = Field(description="How many episodes, over all folds.")
 
 
@@ -91,7 +93,7 @@ class ImageResult(Schema):
     format: Literal[1] = Field(1, description="Version of this layout.")
     task: Literal["image"] = Field(description="The kind of benchmark.")
     protocol: ProtocolId = Field(description="Figures of different protocols never share a table.")
-    digest: str = Field(description="Of the benchmark that was scored against.")
+    digest: Digest = Field(description="Of the benchmark that was scored against.")
     benchmark: BenchmarkCounts = Field(description="What the benchmark has, scored or not.")
     shots: Annotated[int, Field(ge=1, le=MAX_SHOTS)] = Field(description="Supports for every episode.")
     overall: Overall = Field(description="The plain means over the folds.")
@@ -155,7 +157,7 @@ class ImageResult(Schema):
     @property
     def identity(self) -> tuple[str, ...]:
         """What tells this result from another of the same method."""
-        return self.protocol, self.digest, self.benchmark.name, str(self.shots)
+        return self.protocol, self.digest, self.benchmark.name, f"{self.shots}-shot"
 
     def lines(self, where: str) -> Sequence[str]:
         """The figures for a terminal: a line for each fold, and one for their mean."""
@@ -163,8 +165,20 @@ class ImageResult(Schema):
 
         return lines(self, where)
 
-    def report(self, name: str, ceiling: "ImageResult | None" = None, ceiling_name: str = "") -> Sequence[Listing]:
-        """Every fold with its classes, the best first."""
-        from icvos.tasks.image.report import tables
+    def select(self, selection: Selection, where: str) -> "ImageResult":
+        """Refused: a fold means its classes as a whole."""
+        from icvos.tasks.image.report import restricted
 
-        return tables(self, name, ceiling, ceiling_name)
+        return restricted(self, selection, where)
+
+    def report(self, named: Named, ceiling: Named | None = None) -> Report:
+        """Every fold with its classes, the best first; there is no ceiling to compare with."""
+        from icvos.tasks.image.report import report
+
+        return report(self, named, ceiling)
+
+    def compare(self, named: Named, other: Named, most: int) -> Report:
+        """Refused: only runs on videos are compared item by item."""
+        from icvos.tasks.image.report import compared
+
+        return compared(named, other, most)

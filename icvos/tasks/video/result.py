@@ -6,9 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from icvos.files.schema import Count, Fraction, Name, Schema
-from icvos.tasks.listing import Listing
 from icvos.tasks.record import RunRecord
-from icvos.tasks.result import Bootstrap, Bounds, ProtocolId
+from icvos.tasks.result import Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
 MEAN_TOLERANCE = 1e-4  # between jf and the mean of j and f
 
@@ -205,7 +204,7 @@ class VideoResult(Schema):
     format: Literal[1] = Field(1, description="Version of this layout.")
     task: Literal["video"] = Field("video", description="The kind of benchmark; absent means video.")
     protocol: ProtocolId = Field(description="Figures of different protocols never share a table.")
-    digest: str | None = Field(description="Of the benchmark that was scored against; null in the published layout.")
+    digest: Digest | None = Field(description="Of the benchmark that was scored against; null in the published layout.")
     overall: Overall = Field(description="All clips.")
     categories: dict[Name, Category] = Field({}, description="By category, in order of the class index.")
     sources: dict[Name, Group] = Field({}, description="By source data set.")
@@ -256,8 +255,20 @@ class VideoResult(Schema):
 
         return lines(self, where)
 
-    def report(self, name: str, ceiling: "VideoResult | None" = None, ceiling_name: str = "") -> Sequence[Listing]:
-        """By length, size and number of the objects, over absences, and the first frame against those after it."""
-        from icvos.tasks.video.report import tables
+    def select(self, selection: Selection, where: str) -> "VideoResult":
+        """The result on some of its clips, its means made anew; `IcvosError` where nothing matches."""
+        from icvos.tasks.video.report import restricted
 
-        return tables(self, name, ceiling, ceiling_name)
+        return restricted(self, selection, where)
+
+    def report(self, named: Named, ceiling: Named | None = None) -> Report:
+        """By length, size and number of the objects, over absences, and the first frame against those after it."""
+        from icvos.tasks.video.report import report
+
+        return report(self, named, ceiling)
+
+    def compare(self, named: Named, other: Named, most: int) -> Report:
+        """Clip by clip, with a paired bootstrap over videos."""
+        from icvos.tasks.video.report import compared
+
+        return compared(named, other, most)

@@ -83,7 +83,4 @@ class Bars:
 def watched(stage: str = "") -> Iterator[Bars]:
     """Bars for one call, which begins with ``stage``."""
     with _progress() as progress:
-        bars = Bars(progress)
-        if stage:
-            bars.stage(stage)
-        yield bars
+        yield Bars(progress)

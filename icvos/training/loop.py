@@ -226,7 +226,7 @@ def schedule(kind: str, step: int, total: int) -> float:
     return 1.0
 
 
-class _Slice(Dataset):
+class _Slice(Dataset[EpisodeBatch]):
     """Some of the episodes, in order."""
 
     def __init__(self, make: Callable[[int], EpisodeBatch], indices: list[int]) -> None:
@@ -263,7 +263,7 @@ def training_batches(
     return load(_Slice(_Epoch(episodes, epoch), indices), recipe.batch, workers)
 
 
-def load(episodes: Dataset, batch: int, workers: int) -> Iterator[EpisodeBatch]:
+def load(episodes: Dataset[EpisodeBatch], batch: int, workers: int) -> Iterator[EpisodeBatch]:
     """Batches of episodes in their order, made by ``workers`` processes, or by this one."""
     import cv2
 

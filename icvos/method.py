@@ -6,7 +6,6 @@ the frames itself. What either may offer besides is optional: `ImageSegmenter`, 
 are found by the entry point group ``icvos.methods``.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +18,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import read_binary
 from icvos.settings import fill
+from icvos.suggestions import METHOD_SYNONYMS, nearest
 
 Image = np.ndarray  # (H, W, 3) uint8 RGB in [0, 255]
 Mask = np.ndarray  # (H, W) bool
@@ -170,8 +170,8 @@ def find_method(name: str) -> EntryPoint:
     """Where the method called ``name`` is; nothing is imported. Raises `IcvosError` with the nearest name."""
     found = [point for point in entry_points(group="icvos.methods") if point.name == name]
     if not found:
-        near = difflib.get_close_matches(name, method_names(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"installed: {', '.join(method_names())}"
+        near = nearest(name, method_names(), METHOD_SYNONYMS)
+        hint = f"did you mean {near}?" if near else f"installed: {', '.join(method_names())}"
         raise IcvosError(f"unknown method {name!r}; {hint}")
     return found[0]
 

@@ -4,7 +4,6 @@ The docstring of such a class says what each setting means, in a section ``Args:
 """
 
 import dataclasses
-import difflib
 import inspect
 import re
 import types
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from icvos.errors import IcvosError
+from icvos.suggestions import SETTING_SYNONYMS, nearest
 
 S = TypeVar("S")
 Fields = tuple["dataclasses.Field[Any]", ...]
@@ -83,9 +83,9 @@ def _fields(cls: type) -> Fields:
 def _hint(name: str, fields: Fields) -> str:
     """What to try in place of an unknown name."""
     names = [found.name for found in fields]
-    near = [found.name for found in fields if name in found.metadata.get("once", ())]
-    near = near or difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"settings are {', '.join(names) or 'none'}"
+    renamed = [found.name for found in fields if name in found.metadata.get("once", ())]
+    near = renamed[0] if renamed else nearest(name, names, SETTING_SYNONYMS)
+    return f"did you mean {near}?" if near else f"settings are {', '.join(names) or 'none'}"
 
 
 def _meanings(cls: type) -> dict[str, str]:

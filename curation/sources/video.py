@@ -4,7 +4,6 @@ The rules are the same for DAVIS, MOSE and LVOS. A frame's name is its number, n
 listed, put in order of their numbers and matched by them. A mask file's mode, not its colour, says what its values are.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from icvos.files.images import image_header, whole_image_size
 from icvos.files.listing import frames_by_number
 from icvos.files.masks import read_ids, resize_nearest
 from icvos.files.storage import read_json
+from icvos.suggestions import nearest
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG", ".png")
 MASK_SUFFIXES = (".png", ".PNG")
@@ -147,12 +147,12 @@ class SourceDataset:
     warnings: tuple[str, ...] = ()
 
     def video(self, name: str) -> SourceVideo:
-        """The video with this name; case matters. Raises `IcvosError` with the nearest names."""
+        """The video with this name; case matters. Raises `IcvosError` with the nearest name."""
         for video in self.videos:
             if video.name == name:
                 return video
-        near = difflib.get_close_matches(name, [video.name for video in self.videos], n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"videos are named like {self.videos[0].name}"
+        near = nearest(name, [video.name for video in self.videos])
+        hint = f"did you mean {near}?" if near else f"videos are named like {self.videos[0].name}"
         raise IcvosError(f"{self.root}: no video {name} in {', '.join(self.splits)}; {hint}")
 
 

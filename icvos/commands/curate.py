@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from icvos.commands.source import FOLDER, read_sources, source_options
+from icvos.commands.options import FOLDER, source_options
+from icvos.commands.source import read_sources
 
 
 @click.group()

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.source import FOLDER
+from icvos.commands.options import FOLDER
 
 OF_COCO = ("coco-20i", "all-coco")
 

@@ -147,6 +147,11 @@ class Benchmark:
             )
         return cls(root, tuple(videos), tuple(clips))
 
+    @property
+    def name(self) -> str:
+        """What records and tables call it."""
+        return str(self.manifest.get("name", self.root.name))
+
     def clip(self, clip_id: str) -> Clip:
         """The clip called ``<video>/<class index>``."""
         found = self._clips_by_id.get(clip_id)
@@ -161,9 +166,14 @@ class Benchmark:
         return {clip.id: clip for clip in self.clips}
 
     def select(
-        self, videos: Sequence[str] = (), categories: Sequence[str] = (), limit: int | None = None
+        self,
+        videos: Sequence[str] = (),
+        categories: Sequence[str] = (),
+        limit: int | None = None,
+        clips: Sequence[str] = (),
     ) -> tuple[Clip, ...]:
-        """The clips of these videos and categories (empty: all), at most ``limit``; raises where nothing matches."""
+        """The clips of these names, videos and categories (empty: all), at most ``limit``; raises where none is."""
+        named = {self.clip(name) for name in clips}
         wanted = {category(key).index for key in categories}
         known = {name for video in self.videos for name in (video.name, video.name.partition("_")[2])}
         unknown = [name for name in videos if name not in known]
@@ -173,7 +183,8 @@ class Benchmark:
         chosen = [
             clip
             for clip in self.clips
-            if (not wanted or clip.category.index in wanted)
+            if (not named or clip in named)
+            and (not wanted or clip.category.index in wanted)
             and (not names or {clip.video.name, clip.video.name.partition("_")[2]} & names)
         ]
         if not chosen:

@@ -9,12 +9,12 @@ import torchvision
 from torch import nn
 
 from icvos.errors import IcvosError
-from icvos.models.backbones import build as backbones
 from icvos.models.backbones.build import BACKBONES, STAGED, build_backbone, load_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2, Variant
 from icvos.models.backbones.lite0 import EfficientNetLite0
 from icvos.models.backbones.resnet import ResNet
 from icvos.models.backbones.stages import Backbone, outputs_of
+from icvos.models.device import pick_device
 from icvos.models.weights.load import fill_randomly
 from icvos.models.weights.registry import random_weights_allowed
 
@@ -174,5 +174,5 @@ def test_every_backbone_loads_by_name() -> None:
 
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(IcvosError, match="choose from auto, cpu, cuda, mps"):
-        backbones.pick_device("tpu")
-    assert backbones.pick_device("cpu") == torch.device("cpu")
+        pick_device("tpu")
+    assert pick_device("cpu") == torch.device("cpu")

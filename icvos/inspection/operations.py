@@ -26,8 +26,8 @@ class Operations:
     """Multiply-accumulates by the names of the groups; `ALL` stands for everything, also outside of every group.
 
     Args:
-        operators: Of every operator.
-        modules: In thop's way.
+        operators: Every operator counts.
+        modules: Counted in thop's way.
     """
 
     operators: dict[str, int] = field(default_factory=dict)

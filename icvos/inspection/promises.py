@@ -183,7 +183,7 @@ def prompts(subject: Subject) -> str:
 
 
 def require_prompt(prompt: Any, size: tuple[int, int]) -> list[str]:
-    """A `Prompt` for a frame of ``size`` (height, width), with finite parts of the right shapes; what it is made of."""
+    """A `Prompt` for a frame of ``size`` (height, width), with finite parts of the right shapes; the names of these."""
     require(isinstance(prompt, Prompt), f"prompt() gave a {type(prompt).__name__}, not an icvos.method.Prompt")
     parts = {name: getattr(prompt, name) for name in Prompt.__slots__ if getattr(prompt, name) is not None}
     require(bool(parts), "the prompt is empty; give a mask, points, a box or embeddings")
@@ -379,7 +379,7 @@ def describes_itself(subject: Subject) -> str:
     try:
         text = json.dumps(found)
     except (TypeError, ValueError) as error:
-        raise BrokenError(f"describe() is not made of JSON values ({error})") from None
+        raise BrokenError(f"describe() gives more than JSON values ({error})") from None
     require(isinstance(found, dict), f"describe() gave a {type(found).__name__}, not a dictionary")
     require(isinstance(found.get("settings", {}), dict), 'describe()["settings"] must be a dictionary')
     weights = found.get("weights", [])

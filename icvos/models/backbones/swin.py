@@ -1,4 +1,4 @@
-"""Swin-B (Liu et al., 2021) in five stages, made of torchvision's ``swin_b``."""
+"""Swin-B (Liu et al., 2021) in five stages, taken from torchvision's ``swin_b``."""
 
 from torch import Tensor, nn
 

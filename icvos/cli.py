@@ -5,10 +5,12 @@ from typing import Any
 import click
 
 from icvos.commands import (
+    build,
     curate,
     diff,
     episodes,
     evaluate,
+    info,
     leaderboard,
     methods,
     predict,
@@ -17,7 +19,7 @@ from icvos.commands import (
     report,
     schemas,
     score,
-    source,
+    smallworld,
     submit,
     train,
     validate,
@@ -26,7 +28,7 @@ from icvos.commands import (
 from icvos.errors import IcvosError
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Data": (source.build, curate.curate, episodes.episodes, source.info, source.smallworld),
+    "Data": (build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
     "Methods": (methods.methods, weights.weights, profile.profile, train.train),
     "Run": (evaluate.evaluate, predict.predict),
     "Results": (score.score, validate.validate, report.report, diff.diff, render.render),

@@ -80,7 +80,10 @@ class Bars:
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[Bars]:
-    """Bars for one call."""
+def watched(stage: str = "") -> Iterator[Bars]:
+    """Bars for one call, which begins with ``stage``."""
     with _progress() as progress:
-        yield Bars(progress)
+        bars = Bars(progress)
+        if stage:
+            bars.stage(stage)
+        yield bars

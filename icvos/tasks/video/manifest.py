@@ -1,12 +1,12 @@
 """``icvos.json`` and ``supports.json`` of a built benchmark of videos."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from icvos.files.schema import Count, Name, Schema
 
-FORMAT = 1
+FORMAT: Final = 1
 MANIFEST = "icvos.json"
 SUPPORTS = "supports.json"
 REMEDY = "build the benchmark again with this icvos"
@@ -21,7 +21,9 @@ class ClipEntry(Schema):
 
     first_frame: str = Field(description="The first frame that shows the category.")
     visible: Count = Field(description="Frames that show it.")
-    instances: Count | None = Field(None, description="Annotated objects of the category; null where nobody knows.")
+    instances: Count | None = Field(
+        default=None, description="Annotated objects of the category; null where nobody knows."
+    )
     masks: Sha256 = Field(description="SHA-256 over frame names, sizes and pixels of the masks.")
 
 
@@ -82,10 +84,10 @@ class PaperCategory(Schema):
 class CategoryEntry(Schema):
     """What shows one category."""
 
-    index: int = Field(alias="class", description="1 to 80 in COCO's order.")
+    index: int = Field(validation_alias="class", serialization_alias="class", description="1 to 80 in COCO's order.")
     clips: int = Field(description="Pairs of a video and the category.")
     frames: int = Field(description="Frames of those videos.")
-    paper: PaperCategory | None = Field(None, description="The paper's figures beside it.")
+    paper: PaperCategory | None = Field(default=None, description="The paper's figures beside it.")
 
 
 class SupportMasks(Schema):

@@ -14,7 +14,8 @@ from icvos.errors import IcvosError
 from icvos.files.rle import encode_rle
 from icvos.metrics.fewshot import EpisodeCounts
 from icvos.protocol import NATIVE, PAPER
-from icvos.tasks.image.benchmark import MANIFEST, Episode, ImageBenchmark, Picture, pictures_text
+from icvos.tasks.image.benchmark import Episode, ImageBenchmark, Picture
+from icvos.tasks.image.manifest import MANIFEST, pictures_text
 from icvos.tasks.image.predictions import EPISODES, Answer
 from icvos.tasks.image.score import compare, score_images
 from tests.golden import GOLDEN
@@ -60,9 +61,10 @@ def test_recorded_episodes(tmp_path: Path) -> None:
         pictures.append(Picture(name, tmp_path / name, size, outlines, (kind,), void))
         episodes.append([kind, name, [f"{(number + 1) % len(rows)}.png"]])
         lines.append(Answer(number, kind, encode_rle(build(row["pred"], *size)), None, "").line())
-    (tmp_path / "val.json").write_text(pictures_text(pictures))
+    (tmp_path / "val.json").write_text(pictures_text(picture.entry() for picture in pictures))
     folds = [{"test": [6, 7, 8, 9, 10], "train": [], "episodes": episodes}]
-    manifest = {"format": 1, "name": "recorded", "digest": {"val": DIGEST}, "images": {"val": "."}, "folds": folds}
+    manifest = {"format": 1, "name": "recorded", "rule": "recorded", "digest": {"val": DIGEST}, "folds": folds}
+    manifest |= {"splits": {"val": "val"}, "images": {"val": "."}}
     manifest["classes"] = {str(kind): f"class {kind}" for kind in range(6, 11)}
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
     (tmp_path / "run" / "fold0").mkdir(parents=True)

@@ -224,8 +224,7 @@ def test_recall_and_decay_are_means_of_the_clips(handmade: Benchmark, tmp_path: 
 
 
 def test_instances_come_from_the_manifest(benchmark: Benchmark) -> None:
+    assert benchmark.manifest is not None
     for clip in benchmark.clips:
-        assert (
-            clip.instances
-            == benchmark.manifest["videos"][clip.video.name]["clips"][str(clip.category.index)]["instances"]
-        )
+        entry = benchmark.manifest.videos[clip.video.name].clips[str(clip.category.index)]
+        assert clip.instances == entry.instances

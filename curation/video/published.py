@@ -1,6 +1,4 @@
-"""What the paper and the published lists say of their content, to be shown beside a build's own counts."""
-
-from dataclasses import dataclass
+"""What the paper says of the content of IC-VOS, to be shown beside a build's own counts."""
 
 VIDEOS = 369
 CLIPS = 437  # read from the paper's figure 2(c): one (video, category) pair each
@@ -42,35 +40,4 @@ CATEGORY_COUNTS: dict[int, tuple[int, int]] = {
     40: (1, 262),  # bottle
     41: (1, 332),  # wine glass
     52: (1, 124),  # carrot
-}
-
-
-@dataclass(frozen=True, slots=True)
-class FoldList:
-    """The published few-shot lists of one fold in numbers; None: not known.
-
-    Args:
-        pairs: Of a picture of evaluation and a tested class in it.
-        pictures: Of evaluation.
-        training_apart: Pictures to train on without those listed for a tested class.
-    """
-
-    pairs: int | None = None
-    pictures: int | None = None
-    training_apart: int | None = None
-
-
-# COCO-20i: interleaved folds of val2014
-FOLD_LISTS: dict[tuple[str, int], FoldList] = {
-    ("coco-20i", 1): FoldList(17_912, 15_305),
-    ("coco-20i", 2): FoldList(14_563, 13_138),
-    ("coco-20i", 3): FoldList(14_315, 12_640),
-    ("pascal-5i", 0): FoldList(365, 364, 4208),
-    ("pascal-5i", 1): FoldList(467, 445, 3726),
-    ("pascal-5i", 2): FoldList(734, 592, 2752),
-    ("pascal-5i", 3): FoldList(357, 336, 4510),
-    ("coco-to-pascal", 0): FoldList(836, 685),
-    ("coco-to-pascal", 1): FoldList(299, 299),
-    ("coco-to-pascal", 2): FoldList(456, 447),
-    ("coco-to-pascal", 3): FoldList(332, 328),
 }

@@ -50,9 +50,6 @@ def render(benchmark: Path | None, predictions: Path | None, out: Path, more: tu
             selection = replace(selection, clips=(*selection.clips, *more))
             written = run(benchmark, out, predictions=predictions, selection=selection, drawing=drawing, watch=watch)
         else:
-            from curation.sources.datasets import read_datasets
-            from curation.sources.sheet import sheets
-
-            found = sheets(read_datasets(watch=watch, **given), drawing, (*selection.videos, *more))
-            written = write_sheets(found, out, drawing.height_px, watch)
+            chosen = replace(selection, videos=(*selection.videos, *more))
+            written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing.height_px, watch)
     click.echo(f"{out}: {len(written)} files")

@@ -11,6 +11,7 @@ from icvos.tasks.video.benchmark import Benchmark
 from tests.conftest import World
 
 MODULES = (
+    "sources.sheet",
     "video.plan",
     "video.build",
     "video.check",

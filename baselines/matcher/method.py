@@ -1,4 +1,4 @@
-"""The method ``matcher``, joined with SAM 2 for videos."""
+"""Matcher: features say where the target is, SAM proposes masks there, the best are merged (Liu et al., 2023)."""
 
 import dataclasses
 import hashlib

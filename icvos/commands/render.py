@@ -51,6 +51,8 @@ def render(benchmark: Path | None, predictions: Path | None, out: Path, more: tu
             selection = replace(selection, clips=(*selection.clips, *more))
             written = run(benchmark, out, predictions=predictions, selection=selection, drawing=drawing, watch=watch)
         else:
+            from curation.sources.sheet import source_sheets
+
             chosen = replace(selection, videos=(*selection.videos, *more))
             written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing.height_px, watch)
     click.echo(f"{out}: {len(written)} files")

@@ -5,36 +5,47 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER, source_options
+from icvos.commands.options import FOLDER, WORKERS, examples, source_options
 
 COUNT = click.IntRange(1)
 
 
-@click.command()
-@source_options
-@click.option("--published", type=FOLDER, help="A copy of the published IC-VOS release, instead of sources and rows.")
-@click.option("--coco", type=FOLDER, help="COCO 2014 or 2017 (the folder with annotations/ and val2014/ or val2017/).")
-@click.option("--coco-split", default=None, help="Which COCO split gives supports, where several are there.")
-@click.option("--out", type=FOLDER, required=True, help="The benchmark's folder.")
-@click.option(
-    "--curation", type=FOLDER, multiple=True, help="Curation file (CSV); its videos replace the shipped DAVIS rows."
+@click.command(
+    epilog=examples(
+        "icvos build --davis DAVIS --coco COCO --out IC-VOS",
+        "icvos build --davis DAVIS --mose MOSE --lvos LVOS --coco COCO \\",
+        "    --curation rows.csv --workers 8 --out IC-VOS",
+        "icvos build --published IC-VOS-release --coco COCO --out IC-VOS",
+        "icvos build --check --out IC-VOS",
+    )
 )
-@click.option("--only-decided", is_flag=True, help="Build accepted rows alone, without a word on undecided ones.")
-@click.option("--accept", type=click.Choice(["undecided"]), help="Build undecided rows as well as accepted ones.")
-@click.option("--allow-late", is_flag=True, help="Build categories that are not in the first frame.")
+@source_options
+@click.option("--published", type=FOLDER, help="A copy of the published IC-VOS release, in place of the sources.")
+@click.option("--coco", type=FOLDER, help="COCO 2014 or 2017: the folder with annotations/ and val2014/ or val2017/.")
+@click.option("--coco-split", metavar="NAME", default=None, help="The COCO split for supports, if several are present.")
+@click.option("--out", type=FOLDER, required=True, help="The folder of the benchmark.")
+@click.option(
+    "--curation",
+    type=FOLDER,
+    multiple=True,
+    help="A curation file (repeatable); its rows replace the shipped DAVIS rows of the same videos.",
+)
+@click.option("--only-decided", is_flag=True, help="Build accepted rows only, without mentioning undecided ones.")
+@click.option("--accept", type=click.Choice(["undecided"]), help="Also build undecided rows.")
+@click.option("--allow-late", is_flag=True, help="Also build categories that do not appear in the first frame.")
 @click.option(
     "--support-masks",
     type=click.Choice(["union", "painted"]),
     default="union",
     show_default=True,
-    help="Union of all instances, or the published rule (one class per pixel, later over earlier).",
+    help="The union of all instances, or as published: one class per pixel, later instances over earlier ones.",
 )
-@click.option("--supports-per-class", default=200, type=COUNT, show_default=True, help="Support images of each class.")
+@click.option("--supports-per-class", default=200, type=COUNT, show_default=True, help="Support images per class.")
 @click.option("--draws", default=5, type=COUNT, show_default=True, help="Frozen support draws.")
-@click.option("--shots", default=5, type=COUNT, show_default=True, help="Supports a draw holds for each clip.")
-@click.option("--workers", default=1, show_default=True, help="Processes; the result is the same for any number.")
-@click.option("--dry-run", is_flag=True, help="Say what would be built; write nothing.")
-@click.option("--check", is_flag=True, help="Verify the benchmark in --out against its digest; build nothing.")
+@click.option("--shots", default=5, type=COUNT, show_default=True, help="Supports per clip and draw.")
+@WORKERS
+@click.option("--dry-run", is_flag=True, help="Show what would be built; write nothing.")
+@click.option("--check", is_flag=True, help="Check the benchmark in --out against its digest; build nothing.")
 def build(
     out: Path,
     check: bool,
@@ -47,7 +58,11 @@ def build(
     shots: int,
     **given: Any,
 ) -> None:
-    """Build the benchmark from the source datasets."""
+    """Build the IC-VOS benchmark from its source datasets.
+
+    Any subset of DAVIS, MOSE and LVOS will do. MOSE and LVOS need a curation file; icvos curate helps to make one. A
+    build that was stopped resumes when it is run again.
+    """
     if check:
         return _check(out, workers)
     from curation.video.build import build_plan

@@ -5,19 +5,25 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER, source_options
+from icvos.commands.options import FOLDER, examples, source_options
 
 
-@click.group()
+@click.group(epilog=examples("icvos curate candidates --mose MOSE --lvos LVOS --out rows.csv"))
 def curate() -> None:
-    """Get a curation file: which objects of which video are which category."""
+    """Make a curation file, which says which objects of a video are which category.
+
+    icvos build needs one for MOSE and LVOS, which do not name the categories of their objects.
+    """
 
 
-@curate.command()
+@curate.command(epilog=examples("icvos curate candidates --mose MOSE --lvos LVOS --out rows.csv"))
 @source_options
 @click.option("--out", type=FOLDER, required=True, help="The curation file to write (CSV).")
 def candidates(out: Path, **given: Any) -> None:
-    """Write a file to fill in: one row for every video that has no row, with its object ids and no class."""
+    """Write a curation file to fill in.
+
+    It has one row for every video that has none yet, with the ids of its objects and without a class.
+    """
     from curation.video.candidates import write_candidates
     from icvos.commands.progress import watched
 
@@ -28,12 +34,20 @@ def candidates(out: Path, **given: Any) -> None:
     )
 
 
-@curate.command()
+@curate.command(
+    epilog=examples(
+        "icvos curate recover --published IC-VOS-release --mose MOSE --lvos LVOS --out rows.csv",
+    )
+)
 @source_options
-@click.option("--published", type=FOLDER, required=True, help="The copy of the published IC-VOS benchmark.")
+@click.option("--published", type=FOLDER, required=True, help="A copy of the published IC-VOS release.")
 @click.option("--out", type=FOLDER, required=True, help="The curation file to write (CSV).")
 def recover(out: Path, published: Path, **given: Any) -> None:
-    """Recover the rows from a copy of the published benchmark by matching its masks with the sources' objects."""
+    """Recover the curation file of the published benchmark.
+
+    The masks in a copy of the published release are matched with the objects of the sources, exactly and in every
+    frame.
+    """
     from curation.video.recover import recover_rows
     from icvos.commands.progress import watched
 

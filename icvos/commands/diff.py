@@ -15,15 +15,16 @@ from icvos.commands.printing import put_json, show_report
 @click.argument("b", type=FOLDER)
 @click.option(
     "--protocol",
+    metavar="ID",
     default=None,
-    help=f"Which scores of a run folder to take.  [default: {PAPER}, or the only ones there]",
+    help=f"Which scores of a run folder to use.  [default: {PAPER}, or the only ones there]",
 )
-@click.option("--most", default=10, show_default=True, help="How many clips to list, those that part most.")
-@json_option("Also write the whole comparison into this file")
+@click.option("--most", default=10, show_default=True, help="How many clips to list, those that differ most.")
+@json_option("Also write the whole comparison to this file")
 def diff(a: Path, b: Path, protocol: str | None, most: int, json_path: Path | None) -> None:
-    """Compare two runs, clip by clip, and say how sure the difference is.
+    """Compare two runs clip by clip and say how certain the difference is.
 
-    A and B are scores files or run folders of one protocol and one build of the benchmark.
+    A and B are scores files or run folders with the same protocol and the same build of the benchmark.
     """
     from leaderboard.reports import compare, named
 

@@ -5,39 +5,52 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER
+from icvos.commands.options import FOLDER, WORKERS, examples
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "icvos episodes coco-20i --coco COCO --workers 8 --out coco-20i",
+        "icvos episodes pascal-5i --voc VOCdevkit --sbd benchmark_RELEASE --out pascal-5i",
+        "icvos episodes coco-20i --check --out coco-20i",
+    )
+)
 @click.argument("name", type=click.Choice(["coco-20i", "pascal-5i", "coco-to-pascal", "all-coco"]))
-@click.option("--coco", type=FOLDER, help="COCO 2014 or 2017 (the folder with annotations/ and the images).")
-@click.option("--voc", type=FOLDER, help="PASCAL VOC 2012 (VOCdevkit or VOC2012).")
-@click.option("--sbd", type=FOLDER, help="SBD, whose pictures PASCAL-5i trains on too (the folder with cls/).")
-@click.option("--lists", type=FOLDER, help="Published lists (fss_list/) say which picture shows which class.")
+@click.option("--coco", type=FOLDER, help="COCO 2014 or 2017: the folder with annotations/ and the images.")
+@click.option("--voc", type=FOLDER, help="PASCAL VOC 2012: VOCdevkit or VOC2012.")
+@click.option("--sbd", type=FOLDER, help="SBD, which adds training pictures to pascal-5i: the folder with cls/.")
+@click.option("--lists", type=FOLDER, help="Published lists (fss_list/) that say which picture shows which class.")
 @click.option(
     "--rule",
     type=click.Choice(["painted", "union", "png"]),
     default="painted",
     show_default=True,
-    help="COCO's masks: one class a pixel, later over earlier, as published; all of a class; or published PNGs.",
+    help="COCO's masks: as published, one class per pixel, later over earlier; the union per class; or published PNGs.",
 )
 @click.option(
     "--folds",
     type=click.Choice(["interleaved", "contiguous"]),
     default="interleaved",
     show_default=True,
-    help="coco-20i: a fold tests every fourth class, or 20 in a row.",
+    help="coco-20i: a fold tests every fourth class, or 20 consecutive ones.",
 )
-@click.option("--episodes", type=click.IntRange(1), default=1000, show_default=True, help="Episodes of every fold.")
-@click.option("--max-shots", type=click.IntRange(1), default=10, show_default=True, help="Supports of an episode.")
-@click.option("--year", type=click.Choice(["2014", "2017"]), default=None, help="Of COCO, where both are there.")
-@click.option("--val-split", default=None, help="The split to evaluate on, where it is not the usual one.")
-@click.option("--train-split", default=None, help="The split to train on, where it is not the usual one; none: none.")
-@click.option("--workers", default=1, show_default=True, help="Processes; the result is the same for any number.")
-@click.option("--check", is_flag=True, help="Verify the benchmark in --out against its digests; build nothing.")
-@click.option("--out", type=FOLDER, required=True, help="The benchmark's folder.")
+@click.option("--episodes", type=click.IntRange(1), default=1000, show_default=True, help="Episodes per fold.")
+@click.option("--max-shots", type=click.IntRange(1), default=10, show_default=True, help="Supports per episode.")
+@click.option(
+    "--year", type=click.Choice(["2014", "2017"]), default=None, help="The year of COCO, if both are present."
+)
+@click.option("--val-split", metavar="NAME", default=None, help="The split to evaluate on, if not the usual one.")
+@click.option(
+    "--train-split",
+    metavar="NAME",
+    default=None,
+    help="The split to train on, if not the usual one; none for no split.",
+)
+@WORKERS
+@click.option("--check", is_flag=True, help="Check the benchmark in --out against its digests; build nothing.")
+@click.option("--out", type=FOLDER, required=True, help="The folder of the benchmark.")
 def episodes(name: Any, out: Path, workers: int, check: bool, **given: Any) -> None:
-    """Build an image benchmark: annotated pictures, folds of classes, and frozen evaluation episodes.
+    """Build a few-shot benchmark of images: annotated pictures, folds of classes, frozen evaluation episodes.
 
     coco-20i and all-coco are built from COCO, pascal-5i and coco-to-pascal from PASCAL VOC 2012.
     """

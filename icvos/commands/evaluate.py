@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     "eval",
     epilog=examples(
         "icvos eval --method lite --benchmark IC-VOS --out runs/lite",
-        "icvos eval --method vrp-sam --set checkpoint=fold{fold}.safetensors --benchmark coco-20i --out runs/vrp",
+        "icvos eval --method lite --shots 5 --draws 0 --limit 10 --benchmark IC-VOS --out runs/lite-5",
+        "icvos eval --method vrp-sam --set checkpoint=fold{fold}.safetensors \\",
+        "    --benchmark coco-20i --out runs/vrp",
     ),
 )
 @METHOD
@@ -39,27 +41,32 @@ if TYPE_CHECKING:
 @click.option("--out", type=FOLDER, required=True, help="The run folder: predictions and scores.")
 @SETTINGS
 @SHOTS
-@click.option("--draws", default=None, help="On videos: support draws, like 0 or 0-4.  [default: all]")
-@click.option("--folds", "--fold", "folds", default=None, help="On images: folds, like 0 or 0-3.  [default: all]")
+@click.option("--draws", metavar="NUMBERS", default=None, help="On videos: support draws, as 0 or 0-4.  [default: all]")
+@click.option(
+    "--folds", "--fold", "folds", metavar="NUMBERS", default=None, help="On images: folds, as 0 or 0-3.  [default: all]"
+)
 @PROTOCOLS
 @selection_options
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=None, help="Only the first so many clips, or episodes of each fold."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Only this many clips, or episodes of each fold, from the first.",
 )
 @click.option(
     "--overwrite",
     type=click.Choice(["never", "only-missing", "always"]),
     default="only-missing",
     show_default=True,
-    help="What to do with predictions that are there.",
+    help="What to do if there are predictions already.",
 )
 @WORKERS
 @RANDOM_WEIGHTS
 def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **given: Any) -> None:
-    """Run a method over a benchmark, then score it.
+    """Run a method on a benchmark and score it.
 
-    Run it again to resume. On image benchmarks (COCO-20i and its like) {fold} in a setting is the fold's number, for a
-    checkpoint of each.
+    A run that was stopped resumes when it is run again. On benchmarks of images, {fold} in a setting is replaced by the
+    number of the fold, so that every fold can have its own checkpoint.
     """
     from icvos.tasks.calls import evaluate as run
     from icvos.tasks.result import scores_name

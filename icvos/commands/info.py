@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from icvos.commands.options import FOLDER
+from icvos.commands.options import FOLDER, examples
 
 
-@click.command()
+@click.command(epilog=examples("icvos info IC-VOS", "icvos info coco-20i"))
 @click.argument("benchmark", type=FOLDER)
 def info(benchmark: Path) -> None:
-    """Show what a benchmark of videos or of images holds."""
+    """Show what a benchmark contains."""
     from icvos.commands.printing import show_listings
     from icvos.tasks.task import open_task
 

@@ -10,11 +10,14 @@ from icvos.commands.options import FOLDER, examples
 @click.command(epilog=examples("icvos leaderboard board --out site", "icvos leaderboard runs/*"))
 @click.argument("results", type=FOLDER, nargs=-1, required=True)
 @click.option(
-    "--out", type=FOLDER, default=None, help="Write index.html and leaderboard.md, .tex and .csv into this folder."
+    "--out", type=FOLDER, default=None, help="Write index.html and leaderboard.md, .tex and .csv to this folder."
 )
-@click.option("--picture", "pictures", type=FOLDER, multiple=True, help="A picture for the page; repeatable.")
+@click.option("--picture", "pictures", type=FOLDER, multiple=True, help="A picture for the page (repeatable).")
 def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Path, ...]) -> None:
-    """Rank results: run folders, scores files, or a leaderboard's folder."""
+    """Rank results in tables and on a page.
+
+    RESULTS are run folders, scores files, or the folder of a leaderboard.
+    """
     from rich.console import Console
 
     from leaderboard.ranking import rank, write_site

@@ -14,9 +14,9 @@ from icvos.commands.printing import listing, put_json, show
 )
 @click.pass_context
 def methods(context: click.Context) -> None:
-    """List the installed methods, show the settings of one, or check one.
+    """List the installed methods, show one, or check one.
 
-    The list says what each method needs, and whether it is there.
+    The list says what each method needs and whether that is present.
     """
     if context.invoked_subcommand is not None:
         return
@@ -30,9 +30,9 @@ def methods(context: click.Context) -> None:
 
 @methods.command("show", epilog=examples("icvos methods show persam", "icvos methods show lite --json -"))
 @click.argument("name")
-@json_option("Write it as JSON into this file instead")
+@json_option("Write it to this file as JSON instead")
 def show_one(name: str, json_path: Path | None) -> None:
-    """Show one method: what it does, what it needs, and its settings."""
+    """Show what a method does, what it needs, and its settings."""
     from icvos.inspection.card import default_text, method_card
 
     card = method_card(name)
@@ -55,7 +55,7 @@ def show_one(name: str, json_path: Path | None) -> None:
 )
 @click.argument("name")
 @SETTINGS
-@click.option("--frames", default=120, show_default=True, help="Length of the video on which memory is measured.")
+@click.option("--frames", default=120, show_default=True, help="Length of the video for measuring memory.")
 @RANDOM_WEIGHTS
 @json_option("Also write every check to this file")
 @click.pass_context
@@ -67,9 +67,9 @@ def check(
     random_weights: bool,
     json_path: Path | None,
 ) -> None:
-    """Run a method on small drawn videos and say which promises it keeps.
+    """Check on small drawn videos that a method behaves as it should.
 
-    Exit status 1 if one is broken.
+    The exit status is 1 if a check fails.
     """
     from icvos.inspection.check import Check, check_method
 

@@ -13,62 +13,71 @@ F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path)
 PAPER = "paper@1"
 
-BENCHMARK = click.option(
-    "--benchmark", type=FOLDER, required=True, help="The benchmark, of videos or of images, that is predicted."
-)
-METHOD = click.option("--method", "method", required=True, help="A method's name; icvos methods lists them.")
+BENCHMARK = click.option("--benchmark", type=FOLDER, required=True, help="The benchmark, of videos or of images.")
+METHOD = click.option("--method", "method", metavar="NAME", required=True, help="The method; icvos methods lists them.")
 SETTINGS = click.option(
     "--set",
     "pairs",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A setting of the method; repeatable. icvos methods show NAME lists them.",
+    help="A setting of the method (repeatable); icvos methods show NAME lists them.",
 )
-SHOTS = click.option("--shots", type=click.IntRange(min=1), default=1, show_default=True, help="Supports shown.")
+SHOTS = click.option("--shots", type=click.IntRange(min=1), default=1, show_default=True, help="Supports to show.")
 RANDOM_WEIGHTS = click.option(
     "--allow-random-weights",
     "random_weights",
     is_flag=True,
-    help="Put random weights in the place of missing checkpoints, to try the machinery; the masks mean nothing.",
+    help="Replace missing checkpoints by random weights, to try the machinery; the masks mean nothing.",
 )
-PROTOCOL = click.option("--protocol", "protocol", default=PAPER, show_default=True, help="paper@1 or native@1.")
+PROTOCOL = click.option(
+    "--protocol", "protocol", metavar="ID", default=PAPER, show_default=True, help="paper@1 or native@1."
+)
 PROTOCOLS = click.option(
     "--protocol",
     "protocols",
+    metavar="ID",
     multiple=True,
     default=(PAPER,),
     show_default=True,
-    help="paper@1 or native@1; repeatable.",
+    help="paper@1 or native@1 (repeatable).",
 )
 WORKERS = click.option(
     "--workers",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Processes; the result is the same for any number.",
+    help="Processes; the result does not depend on their number.",
 )
 
 
 def json_option(what: str) -> Callable[[F], F]:
-    """``--json FILE``, where ``what`` says what is written; ``-`` is standard output."""
+    """``--json PATH``, where ``what`` says what is written; ``-`` is standard output, which then has nothing else."""
     return click.option(
         "--json",
         "json_path",
         type=click.Path(path_type=Path, allow_dash=True),
         default=None,
-        help=f"{what} (- prints).",
+        help=f"{what} (- prints it).",
     )
 
 
 _SELECTION = (
-    click.option("--videos", default="", help="Only these videos, comma-separated, or a file with one per line."),
-    click.option("--categories", default="", help="Only these categories, comma-separated names or class numbers."),
+    click.option(
+        "--videos", metavar="LIST", default="", help="Only these videos: comma-separated, or a file with one per line."
+    ),
+    click.option(
+        "--categories",
+        metavar="LIST",
+        default="",
+        help="Only these categories: comma-separated names or class numbers.",
+    ),
     click.option(
         "--clips",
         "--clip",
         "clips",
+        metavar="LIST",
         multiple=True,
-        help="Only these clips, <video>/<class>, or episodes of images, <fold>/<number>; comma-separated or repeated.",
+        help="Only these clips, <video>/<class>; on images episodes, <fold>/<number> (comma-separated, repeatable).",
     ),
 )
 
@@ -135,19 +144,23 @@ def examples(*lines: str) -> str:
 def source_options(command: Any) -> Any:
     """The options that name and read the source datasets, for every command that opens them."""
     options = [
-        click.option("--davis", type=FOLDER, help="DAVIS 2016 or 2017 (the folder with JPEGImages and Annotations)."),
-        click.option("--mose", type=FOLDER, help="MOSE v1 or v2 (the folder with train/)."),
-        click.option("--lvos", type=FOLDER, help="LVOS v1 or v2 (the folder with train/ and val/ or valid/)."),
-        click.option("--resolution", default=None, help="DAVIS only: 480p or Full-Resolution, where both are there."),
+        click.option("--davis", type=FOLDER, help="DAVIS 2016 or 2017: the folder with JPEGImages/ and Annotations/."),
+        click.option("--mose", type=FOLDER, help="MOSE v1 or v2: the folder with train/."),
+        click.option("--lvos", type=FOLDER, help="LVOS v1 or v2: the folder with train/ and val/ or valid/."),
+        click.option(
+            "--resolution", metavar="NAME", default=None, help="DAVIS: 480p or Full-Resolution, if both are present."
+        ),
         click.option(
             "--missing-masks",
             type=click.Choice(["error", "empty", "skip"]),
             default="error",
             show_default=True,
-            help="A frame without a mask: refuse, read as empty, or leave the frame out.",
+            help="For a frame without a mask: stop, take the mask as empty, or skip the frame.",
         ),
-        click.option("--resize", is_flag=True, help="Resize masks that differ in size from their frame (nearest)."),
-        click.option("--natural-sort", is_flag=True, help="Take frame names that are not numbers, in natural order."),
+        click.option(
+            "--resize", is_flag=True, help="Resize masks whose size differs from that of their frame (nearest)."
+        ),
+        click.option("--natural-sort", is_flag=True, help="Accept frame names that are not numbers, in natural order."),
     ]
     for option in reversed(options):
         command = option(command)

@@ -11,22 +11,37 @@ from icvos.commands.progress import watched
 
 @click.command(
     epilog=examples(
-        "icvos predict --support dog.jpg --mask dog.png --video walk.mp4 --out masks --overlay walk.gif",
-        "icvos predict --method persam --support cup.jpg --mask cup.png --video frames/ --out masks",
+        "icvos predict --support dog.jpg --mask dog.png --video walk.mp4 \\",
+        "    --out masks --overlay walk.gif",
+        "icvos predict --method persam --support cup.jpg --mask cup.png \\",
+        "    --video frames/ --out masks",
     )
 )
-@click.option("--support", "supports", type=FOLDER, multiple=True, required=True, help="A picture; repeatable.")
-@click.option("--mask", "masks", type=FOLDER, multiple=True, required=True, help="Its mask, non-zero = the object.")
-@click.option("--video", type=FOLDER, required=True, help="A folder of frames, or a video file.")
-@click.option("--out", type=FOLDER, required=True, help="A new folder for one mask PNG per frame.")
-@click.option("--method", default="lite", show_default=True, help="A method's name; icvos methods lists them.")
+@click.option(
+    "--support",
+    "supports",
+    type=FOLDER,
+    multiple=True,
+    required=True,
+    help="A picture that shows the object (repeatable).",
+)
+@click.option(
+    "--mask", "masks", type=FOLDER, multiple=True, required=True, help="Its mask, in which non-zero is the object."
+)
+@click.option("--video", type=FOLDER, required=True, help="A video file or a folder of frames.")
+@click.option("--out", type=FOLDER, required=True, help="A new folder for one PNG mask per frame.")
+@click.option(
+    "--method", metavar="NAME", default="lite", show_default=True, help="The method; icvos methods lists them."
+)
 @SETTINGS
-@click.option("--overlay", type=FOLDER, default=None, help="Also write the video with the masks: .gif, .webp or .mp4.")
+@click.option(
+    "--overlay", type=FOLDER, default=None, help="Also write the video with the masks drawn on it: .gif, .webp or .mp4."
+)
 @RANDOM_WEIGHTS
 def predict(
     supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, out: Path, pairs: tuple[str, ...], **given: Any
 ) -> None:
-    """Segment your own video from your own picture and mask."""
+    """Segment your own video, given your own picture and mask."""
     from icvos.errors import IcvosError
     from icvos.own_video import predict as run
 

@@ -13,11 +13,11 @@ from icvos.commands.printing import put_json
 )
 @METHOD
 @SETTINGS
-@click.option("--frames", default=10, show_default=True, help="Frames of the drawn video that it runs on.")
+@click.option("--frames", default=10, show_default=True, help="Length of the drawn video that the method runs on.")
 @click.option("--size", default="854x480", show_default=True, metavar="WxH", help="Size of its frames, in pixels.")
 @SHOTS
 @RANDOM_WEIGHTS
-@json_option("Write the figures as JSON into this file instead")
+@json_option("Write the figures to this file as JSON instead")
 def profile(
     method: str,
     pairs: tuple[str, ...],
@@ -27,7 +27,7 @@ def profile(
     random_weights: bool,
     json_path: Path | None,
 ) -> None:
-    """Measure a method: parameters, multiply-accumulates of each part, seconds for a frame, memory."""
+    """Measure the parameters, multiply-accumulates, time and memory of a method."""
     from icvos.inspection import cost
 
     found = cost.profile(

@@ -12,28 +12,29 @@ from icvos.commands.progress import watched
 @click.command(
     epilog=examples(
         "icvos render IC-VOS --predictions runs/lite --errors --kind mp4 --out overlays",
+        "icvos render coco-20i --predictions runs/vrp --clips 0/12,0/13 --out sheets",
         "icvos render --davis DAVIS --videos dogs-jump --kind sheet --out sheets",
     )
 )
 @click.argument("benchmark", type=FOLDER, required=False)
 @source_options
-@click.option("--predictions", type=FOLDER, default=None, help="Predictions, to be shown beside the truth.")
-@click.option("--errors", is_flag=True, help="Colour predictions by what they hit, miss and add.")
+@click.option("--predictions", type=FOLDER, default=None, help="Predictions to show beside the truth.")
+@click.option("--errors", is_flag=True, help="Colour the predictions' hits, misses and false alarms.")
 @selection_options
-@click.option("--out", type=FOLDER, required=True, help="A folder for one file per clip, video or fold.")
+@click.option("--out", type=FOLDER, required=True, help="The folder for one file per clip, video or fold.")
 @click.option(
     "--kind",
     type=click.Choice(["gif", "webp", "mp4", "sheet"]),
     default=None,
-    help="[default: gif, of images sheet]",
+    help="Animation, video or contact sheet.  [default: gif; on images sheet]",
 )
-@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Every so many frames.")
-@click.option("--height", "height_px", default=240, show_default=True, help="Height of a panel in pixels.")
+@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Draw every Nth frame.")
+@click.option("--height", "height_px", default=240, show_default=True, help="Height of a panel, in pixels.")
 def render(benchmark: Path | None, predictions: Path | None, out: Path, **given: Any) -> None:
-    """Render masks over the frames of a benchmark's clips, or of source videos.
+    """Draw masks over the frames of a benchmark or of source videos.
 
-    With --predictions, predictions are shown beside the truth. A clip's first support is shown at its left. Of a
-    benchmark of images, some episodes of each fold as a contact sheet.
+    The first support of a clip is shown at its left, and predictions beside the truth. For a benchmark of images, a
+    contact sheet shows some episodes of each fold.
     """
     from dataclasses import replace
 

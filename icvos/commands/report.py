@@ -10,8 +10,9 @@ from icvos.commands.printing import put_json, show_report
 
 PROTOCOL = click.option(
     "--protocol",
+    metavar="ID",
     default=None,
-    help=f"Which scores of a run folder to take.  [default: {PAPER}, or the only ones there]",
+    help=f"Which scores of a run folder to use.  [default: {PAPER}, or the only ones there]",
 )
 
 
@@ -19,16 +20,18 @@ PROTOCOL = click.option(
     epilog=examples("icvos report runs/lite --ceiling runs/oracle", "icvos report runs/lite --categories dog,cat")
 )
 @click.argument("scores", type=FOLDER)
-@click.option("--ceiling", type=FOLDER, default=None, help="The oracle's scores file or run folder.")
+@click.option(
+    "--ceiling", type=FOLDER, default=None, help="The scores file or run folder of the oracle, as an upper bound."
+)
 @PROTOCOL
 @selection_options
-@json_option("Also write the analysis into this file")
+@json_option("Also write the analysis to this file")
 def report(scores: Path, ceiling: Path | None, protocol: str | None, json_path: Path | None, **given: Any) -> None:
-    """Show where a run is good and where it fails.
+    """Show where a run does well and where it fails.
 
-    SCORES is a scores file or a run folder. By length, size and number of the objects, while the category is absent
-    and when it is back, and in the first frame (the prompt) against the frames after it (the propagation). On images,
-    every fold and class.
+    SCORES is a scores file or a run folder. Figures are split by the length of the video, by the size and number of the
+    objects, by absence and return, and into the first frame (the prompt's error) and the frames after it (the
+    propagation's error). On images, they are listed for every fold and class.
     """
     from icvos.errors import IcvosError
     from leaderboard.reports import report as run

@@ -8,9 +8,9 @@ from icvos.commands.options import FOLDER, examples
 
 
 @click.command(epilog=examples("icvos schemas --out docs/schemas"))
-@click.option("--out", type=FOLDER, required=True, help="The folder for one file for each schema.")
+@click.option("--out", type=FOLDER, required=True, help="The folder for the schemas, one file each.")
 def schemas(out: Path) -> None:
-    """Write the JSON Schemas of the files that icvos reads and writes."""
+    """Write the JSON Schemas of all files that icvos exchanges with other programs."""
     from icvos.files.storage import write_text
     from leaderboard.schemas import schema_texts
 

@@ -18,15 +18,17 @@ from icvos.commands.progress import watched
 )
 @click.argument("predictions", type=FOLDER)
 @click.argument("truth", metavar="[GT]", type=FOLDER, required=False)
-@click.option("--benchmark", type=FOLDER, default=None, help="The benchmark that was predicted, in place of GT.")
-@click.option("--protocol", default=None, help=f"With --benchmark: paper@1 or native@1.  [default: {PAPER}]")
+@click.option("--benchmark", type=FOLDER, default=None, help="A benchmark to score against, in place of GT.")
+@click.option(
+    "--protocol", metavar="ID", default=None, help=f"With --benchmark: paper@1 or native@1.  [default: {PAPER}]"
+)
 @click.option("--skip-ends", is_flag=True, help="With GT: leave out each video's first and last frame, as DAVIS does.")
 @click.option(
     "--objects",
     type=click.Choice(["all", "first-frame", "binary"]),
     default=None,
-    help="With GT: every id of the truth (vos-benchmark), those of its first frame (DAVIS 2017), or one object of all "
-    "that is not 0 (DAVIS 2016).  [default: all]",
+    help="With GT: every id in the truth (as vos-benchmark), those of its first frame (as DAVIS 2017), or everything "
+    "that is not 0 as one object (as DAVIS 2016).  [default: all]",
 )
 @click.option(
     "--json",
@@ -34,17 +36,18 @@ from icvos.commands.progress import watched
     "json_path",
     type=click.Path(path_type=Path, allow_dash=True),
     default=None,
-    help="The scores file (- prints).  [default with --benchmark: in PREDICTIONS]",
+    help="Write the scores to this file (- prints them).  [default: with --benchmark, in PREDICTIONS]",
 )
-@click.option("--frames-csv", type=FOLDER, default=None, help="Also a row per frame: video, class or object, J, F.")
+@click.option("--frames-csv", type=FOLDER, default=None, help="Also write J and F of every frame to this file.")
 @selection_options
 @WORKERS
 def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given: Any) -> None:
     """Score predictions against a benchmark, or one folder of masks against another.
 
-    With --benchmark: a run, a folder of predictions (<video>/<class>/<frame>.png), or a zip file of either. On a
-    benchmark of images, a run (fold<F>/episodes.jsonl); every finished fold is scored. With GT: <video>/<frame>.png
-    or the frames of one video, multi-object (ids) or binary.
+    With --benchmark, PREDICTIONS is a run, a folder of predictions (<video>/<class>/<frame>.png; on images
+    fold<F>/episodes.jsonl), or a zip file of either. On images, every finished fold is scored.
+
+    With GT, both folders hold <video>/<frame>.png or the frames of one video, with object ids or binary.
     """
     from icvos.errors import IcvosError
 

@@ -5,17 +5,28 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER
+from icvos.commands.options import FOLDER, examples
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "icvos smallworld world",
+        "icvos smallworld world --seed 5 --train-pictures 1600 --val-pictures 400",
+    )
+)
 @click.argument("out", type=FOLDER)
-@click.option("--scale", type=click.Choice(["tiny", "demo"]), default="demo", show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--train-pictures", type=click.IntRange(0), default=0, help="Pictures of a COCO split to train on.")
-@click.option("--val-pictures", type=click.IntRange(0), default=0, help="More pictures of COCO's val split.")
+@click.option(
+    "--scale",
+    type=click.Choice(["tiny", "demo"]),
+    default="demo",
+    show_default=True,
+    help="How large the datasets are.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of everything that is drawn.")
+@click.option("--train-pictures", type=click.IntRange(0), default=0, help="Pictures in a COCO train split.")
+@click.option("--val-pictures", type=click.IntRange(0), default=0, help="Additional pictures in the COCO val split.")
 def smallworld(out: Path, **given: Any) -> None:
-    """Write miniature DAVIS, MOSE, LVOS and COCO folders of drawn objects, to try everything on."""
+    """Draw miniature DAVIS, MOSE, LVOS and COCO datasets to try everything on."""
     from icvos.errors import IcvosError
     from icvos.smallworld.layouts import write_world
 

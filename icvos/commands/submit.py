@@ -12,15 +12,15 @@ from icvos.commands.progress import watched
 @click.command(epilog=examples("icvos submit my-predictions.zip --benchmark IC-VOS --name 'My method' --board board"))
 @click.argument("predictions", type=FOLDER)
 @BENCHMARK
-@click.option("--name", required=True, help="The method's name on the leaderboard.")
-@click.option("--revision", default="1", show_default=True, help="New figures of a method are a new revision.")
+@click.option("--name", metavar="TEXT", required=True, help="The name of the method on the leaderboard.")
+@click.option("--revision", default="1", show_default=True, help="New figures of the same method are a new revision.")
 @PROTOCOLS
-@click.option("--board", type=FOLDER, required=True, help="The leaderboard's folder of results.")
+@click.option("--board", type=FOLDER, required=True, help="The folder of the leaderboard.")
 @WORKERS
 def submit(
     predictions: Path, benchmark: Path, protocols: tuple[str, ...], board: Path, workers: int, name: str, revision: str
 ) -> None:
-    """Check predictions whole, score them, and put the result on a leaderboard.
+    """Check predictions, score them, and put the result on a leaderboard.
 
     PREDICTIONS is a run, a folder of predictions or a zip file of either.
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, read_settings
+from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, examples, read_settings
 
 if TYPE_CHECKING:
     from icvos.training.report import Losses, ValidationScores
@@ -18,25 +18,39 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 30.0  # between two lines of progress where there is no terminal for a bar
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "icvos train --list",
+        "icvos train pfenet-coco-20i --set fold=0 --data coco-20i --out runs/pfenet-0",
+        "torchrun --nproc-per-node 4 -m icvos train hdmnet-coco-20i \\",
+        "    --data coco-20i --out runs/hdmnet",
+    )
+)
 @click.argument("name", metavar="RECIPE", default="")
-@click.option("--data", type=FOLDER, default=None, help="An image benchmark with pictures to train on.")
+@click.option("--data", type=FOLDER, default=None, help="A benchmark of images with pictures to train on.")
 @click.option("--out", type=FOLDER, default=None, help="The folder of the run.")
 @click.option(
     "--set",
     "pairs",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A field of the recipe, or settings.NAME for a setting of the method; repeatable.",
+    help="A field of the recipe, or settings.NAME for a setting of the method (repeatable).",
 )
-@click.option("--workers", type=click.IntRange(0), default=0, help="Processes that make episodes, for each one.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Processes that read episodes, per training process.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the recipes that come with icvos.")
 @RANDOM_WEIGHTS
 @click.pass_context
 def train(context: click.Context, /, name: str, listed: bool, workers: int, **given: Any) -> None:
-    """Train a method by a recipe: one that comes with icvos, or a TOML file. Run it again to resume.
+    """Train a method by a recipe.
 
-    Many processes: torchrun --nproc-per-node 4 -m icvos train ..., or accelerate launch -m icvos train ...
+    RECIPE is the name of one that comes with icvos, or a TOML file. A run that was stopped resumes when it is run
+    again. Use torchrun or accelerate launch to train in several processes.
     """
     from icvos.commands.progress import bar
     from icvos.errors import IcvosError

@@ -20,13 +20,17 @@ from icvos.commands.progress import watched
 @PROTOCOL
 @json_option("Also write every fault to this file")
 @click.option(
-    "--repair", "repaired", type=FOLDER, default=None, help="A new folder for predictions without harmless faults."
+    "--repair",
+    "repaired",
+    type=FOLDER,
+    default=None,
+    help="Write the predictions without harmless faults to this new folder.",
 )
 def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path | None, repaired: Path | None) -> None:
-    """Find every fault of predictions in one pass.
+    """List every fault of predictions, in one pass.
 
-    PREDICTIONS is a run, a folder of predictions or a zip file of either. Exit status 1 where an error is found, which
-    keeps it from being scored; warnings do not. With --repair the status is that of the new folder.
+    PREDICTIONS is a run, a folder of predictions or a zip file of either. Errors prevent scoring and give exit status
+    1; warnings do not. With --repair, the status is that of the new folder.
     """
     from icvos.protocol import protocol as find_protocol
     from icvos.tasks.calls import repair

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from icvos.commands.options import examples
+
 if TYPE_CHECKING:
     from icvos.models.weights.registry import Checkpoint
 
@@ -12,14 +14,14 @@ FILE = click.Path(path_type=Path)
 MEGABYTE = 10**6
 
 
-@click.group()
+@click.group(epilog=examples("icvos weights list", "icvos weights fetch sam-vit-h sam2.1-hiera-l"))
 def weights() -> None:
-    """List, fetch and check the checkpoints of networks."""
+    """List, download and check the checkpoints of networks."""
 
 
-@weights.command("list")
+@weights.command("list", epilog=examples("icvos weights list"))
 def list_() -> None:
-    """List the known checkpoints, and which of them are on this machine."""
+    """List the known checkpoints and which are on this machine."""
     from icvos.commands.printing import listing, show
     from icvos.models.weights import registry
 
@@ -52,12 +54,12 @@ def _state(known: "Checkpoint") -> str:
     return "present, verified" if noted(path) else "present, not verified"
 
 
-@weights.command()
+@weights.command(epilog=examples("icvos weights fetch sam2.1-hiera-l", "icvos weights fetch dinov2-vitl14 sam-vit-h"))
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def fetch(names: tuple[str, ...]) -> None:
     """Download checkpoints into the folder of weights.
 
-    A download that was cut off is resumed. The file is checked against its published size and hash.
+    An interrupted download resumes. Every file is checked against its published size and hash.
     """
     from icvos.commands.progress import bar
     from icvos.models.weights import registry
@@ -74,12 +76,13 @@ def fetch(names: tuple[str, ...]) -> None:
         click.echo(f"{known.name}: {path}")
 
 
-@weights.command()
+@weights.command(epilog=examples("icvos weights verify", "icvos weights verify sam-vit-h"))
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def verify(names: tuple[str, ...]) -> None:
-    """Compute the hashes of the checkpoints on this machine again; exit status 1 where one differs.
+    """Check the hashes of checkpoints on this machine.
 
-    They are compared with the published ones, else with those of the first fetch.  [default: all that are there]
+    They are compared with the published hashes, or with those of the first fetch; without NAME, all checkpoints on this
+    machine are checked. The exit status is 1 if one differs.
     """
     from icvos.errors import IcvosError
     from icvos.models.weights import registry
@@ -120,14 +123,14 @@ def _verdict(known: "Checkpoint", path: Path) -> tuple[bool, str]:
     return True, "as it was fetched" if note else f"no hash is published, {digest[:12]}... noted"
 
 
-@weights.command()
+@weights.command(epilog=examples("icvos weights add resnet50-v2 ~/Downloads/resnet50_v2.pth"))
 @click.argument("name")
 @click.argument("path", type=FILE)
 def add(name: str, path: Path) -> None:
-    """Take a file that you have into the folder of weights, as the checkpoint NAME.
+    """Add a file that you have as the checkpoint NAME.
 
-    It is linked where the file system allows that, else copied. A file that is not a plain state dictionary, or not the
-    published one, is refused.
+    It is linked into the folder of weights if the file system allows it, and copied otherwise. A file that is not a
+    plain state dictionary, or not the published one, is refused.
     """
     from icvos.errors import IcvosError
     from icvos.files.storage import sha256, take_in

@@ -63,9 +63,14 @@ def json_option(what: str) -> Callable[[F], F]:
 
 _SELECTION = (
     click.option(
-        "--videos", metavar="LIST", default="", help="Only these videos: names with commas, or a file of one per line."
+        "--videos", metavar="LIST", default="", help="Only these videos: comma-separated, or a file with one per line."
     ),
-    click.option("--categories", metavar="LIST", default="", help="Only these categories: names or class numbers."),
+    click.option(
+        "--categories",
+        metavar="LIST",
+        default="",
+        help="Only these categories: comma-separated names or class numbers.",
+    ),
     click.option(
         "--clips",
         metavar="LIST",

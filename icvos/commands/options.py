@@ -63,6 +63,7 @@ def json_option(what: str) -> Callable[[F], F]:
 
 _SELECTION = (
     click.option(
+<<<<<<< HEAD
         "--videos", metavar="LIST", default="", help="Only these videos: comma-separated, or a file with one per line."
     ),
     click.option(
@@ -76,6 +77,13 @@ _SELECTION = (
         metavar="LIST",
         default="",
         help="Only these clips, <video>/<class>; on images episodes, <fold>/<number>.",
+=======
+        "--clips",
+        "--clip",
+        "clips",
+        multiple=True,
+        help="Only these clips, <video>/<class>, or episodes of images, <fold>/<number>; comma-separated or repeated.",
+>>>>>>> main
     ),
 )
 
@@ -91,7 +99,8 @@ def read_selection(given: dict[str, Any], limit: int | None = None) -> "Selectio
     """Take what `selection_options` gave out of ``given``; None where nothing is selected."""
     from icvos.tasks.result import Selection
 
-    videos, categories, clips = (names(given.pop(key)) for key in ("videos", "categories", "clips"))
+    videos, categories = (names(given.pop(key)) for key in ("videos", "categories"))
+    clips = tuple(name for text in given.pop("clips") for name in names(text))
     found = Selection(videos, categories, clips, limit)
     return found if found else None
 

@@ -21,18 +21,29 @@ from icvos.commands.progress import watched
 @click.option("--predictions", type=FOLDER, default=None, help="Predictions to show beside the truth.")
 @click.option("--errors", is_flag=True, help="Colour the predictions' hits, misses and false alarms.")
 @selection_options
+<<<<<<< HEAD
 @click.option("--clip", "more", multiple=True, help="One of --clips, or a source video (repeatable).")
 @click.option("--out", type=FOLDER, required=True, help="The folder for one file per clip, video or fold.")
+=======
+@click.option("--out", type=FOLDER, required=True, help="A folder for one file per clip, video or fold.")
+>>>>>>> main
 @click.option(
     "--kind",
     type=click.Choice(["gif", "webp", "mp4", "sheet"]),
     default=None,
     help="Animation, video or contact sheet.  [default: gif; on images sheet]",
 )
+<<<<<<< HEAD
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Draw every Nth frame.")
 @click.option("--height", "height_px", default=240, show_default=True, help="Height of a panel, in pixels.")
 def render(benchmark: Path | None, predictions: Path | None, out: Path, more: tuple[str, ...], **given: Any) -> None:
     """Draw masks over the frames of a benchmark or of source videos.
+=======
+@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Every so many frames.")
+@click.option("--height", "height_px", default=240, show_default=True, help="Height of a panel in pixels.")
+def render(benchmark: Path | None, predictions: Path | None, out: Path, **given: Any) -> None:
+    """Render masks over the frames of a benchmark's clips, or of source videos.
+>>>>>>> main
 
     The first support of a clip is shown at its left, and predictions beside the truth. For a benchmark of images, a
     contact sheet shows some episodes of each fold.
@@ -48,11 +59,10 @@ def render(benchmark: Path | None, predictions: Path | None, out: Path, more: tu
     selection = read_selection(given) or Selection()
     with watched() as watch:
         if benchmark:
-            selection = replace(selection, clips=(*selection.clips, *more))
             written = run(benchmark, out, predictions=predictions, selection=selection, drawing=drawing, watch=watch)
         else:
             from curation.sources.sheet import source_sheets
 
-            chosen = replace(selection, videos=(*selection.videos, *more))
+            chosen = replace(selection, videos=(*selection.videos, *selection.clips), clips=())
             written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing.height_px, watch)
     click.echo(f"{out}: {len(written)} files")

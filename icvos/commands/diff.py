@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import FOLDER, PAPER, examples, json_option
-from icvos.commands.printing import put_json, show_report
+from icvos.commands.printing import is_stdout, put_json, show_report
 
 
 @click.command(
@@ -32,4 +32,6 @@ def diff(a: Path, b: Path, protocol: str | None, most: int, json_path: Path | No
     found = compare(*sides, most=most)
     if json_path and found.content is not None:
         put_json(json_path, found.content.to_json())
+        if is_stdout(json_path):
+            return
     show_report(found, [f"{letter}: {side.name}, {side.where}" for letter, side in zip("AB", sides, strict=True)])

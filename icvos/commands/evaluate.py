@@ -49,9 +49,10 @@ if TYPE_CHECKING:
 @selection_options
 @click.option(
     "--limit",
+    metavar="N",
     type=click.IntRange(min=1),
     default=None,
-    help="Only this many clips, or episodes of each fold, from the first.",
+    help="Only the first N clips, or the first N episodes of each fold.",
 )
 @click.option(
     "--overwrite",

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import RANDOM_WEIGHTS, SETTINGS, examples, json_option, read_settings
-from icvos.commands.printing import listing, put_json, show
+from icvos.commands.printing import is_stdout, listing, put_json, show
 
 
 @click.group(
@@ -73,7 +73,7 @@ def check(
     """
     from icvos.inspection.check import Check, check_method
 
-    quiet = str(json_path) == "-"
+    quiet = is_stdout(json_path)
 
     def report(check: Check) -> None:
         if not quiet:

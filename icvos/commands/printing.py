@@ -93,13 +93,18 @@ def show_faults(faults: "Iterable[Fault]", prefix: str = "", err: bool = False) 
         click.echo(f"{prefix}{fault.severity}: {fault}", err=err)
 
 
+def is_stdout(path: Path | None) -> bool:
+    """Whether JSON goes to standard output, which then takes nothing else."""
+    return path is not None and str(path) == "-"
+
+
 def put_json(path: Path, value: Any) -> None:
     """Write a JSON value to a file, or to standard output where ``path`` is ``-``."""
     import json
 
     from icvos.files.storage import write_json
 
-    if str(path) == "-":
+    if is_stdout(path):
         sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
     else:
         write_json(path, value)

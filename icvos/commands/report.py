@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.options import FOLDER, PAPER, examples, json_option, read_selection, selection_options
-from icvos.commands.printing import put_json, show_report
+from icvos.commands.printing import is_stdout, put_json, show_report
 
 PROTOCOL = click.option(
     "--protocol",
@@ -41,4 +41,5 @@ def report(scores: Path, ceiling: Path | None, protocol: str | None, json_path: 
         raise IcvosError(f"{scores}: its scores file holds all that the report shows; leave out --json")
     if json_path and found.content is not None:
         put_json(json_path, found.content.to_json())
-    show_report(found)
+    if not is_stdout(json_path):
+        show_report(found)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.options import FOLDER, PAPER, WORKERS, examples, names, read_selection, selection_options
-from icvos.commands.printing import put_json, show_result
+from icvos.commands.printing import is_stdout, put_json, show_result
 from icvos.commands.progress import watched
 
 
@@ -80,7 +80,8 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
             watch=watch,
         )
     put_json(path, result.to_json())
-    show_result(result, path)
+    if not is_stdout(path):
+        show_result(result, path)
 
 
 def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> None:
@@ -104,4 +105,5 @@ def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> No
         write_frames_csv(given["frames_csv"], scores)
     for line in scores.warnings:
         click.echo(f"warning: {line}", err=True)
-    click.echo(result.line())
+    if not is_stdout(given["json_path"]):
+        click.echo(result.line())

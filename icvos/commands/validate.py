@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOL, examples, json_option
-from icvos.commands.printing import put_json, show_faults
+from icvos.commands.printing import is_stdout, put_json, show_faults
 from icvos.commands.progress import watched
 
 
@@ -38,9 +38,10 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
     from icvos.tasks.task import open_task
 
     task, chosen = open_task(benchmark), find_protocol(protocol).id
+    err = is_stdout(json_path)  # the text goes elsewhere than the JSON
     with watched() as watch:
         faults = run(predictions, task, chosen, watch=watch)
-    show_faults(faults)
+    show_faults(faults, err=err)
     report: dict[str, object] = {"protocol": chosen, "faults": [fault.to_json() for fault in faults]}
     if repaired:
         done = repair(predictions, task, repaired, chosen)
@@ -48,8 +49,8 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
         report["repairs"] = [one.to_json() for one in done.repairs]
         report["left"] = [fault.to_json() for fault in faults]
         for one in done.repairs:
-            click.echo(f"repaired: {one}")
-        show_faults(faults, "left: ")
+            click.echo(f"repaired: {one}", err=err)
+        show_faults(faults, "left: ", err)
     if json_path:
         put_json(json_path, report)
     errors = sum(fault.severity == "error" for fault in faults)
@@ -57,6 +58,6 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
         f"{count} {noun}{'' if count == 1 else 's'}"
         for count, noun in ((errors, "error"), (len(faults) - errors, "warning"))
     )
-    click.echo(f"{repaired or predictions}: {', '.join(counts)} under {chosen}")
+    click.echo(f"{repaired or predictions}: {', '.join(counts)} under {chosen}", err=err)
     if errors:
         raise SystemExit(1)

@@ -12,7 +12,6 @@ from PIL import Image as Pillow
 
 from icvos.categories import category
 from icvos.drawing import animation
-from icvos.drawing import overlays as render
 from icvos.drawing.animation import write_animation
 from icvos.drawing.overlays import (
     AGREEMENT,
@@ -505,4 +504,3 @@ def test_importing_render_and_video_loads_no_heavy_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert render.write_animation is animation.write_animation

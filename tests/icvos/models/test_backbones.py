@@ -9,7 +9,6 @@ import torchvision
 from torch import nn
 
 from icvos.errors import IcvosError
-from icvos.models.backbones import build as backbones
 from icvos.models.backbones.build import BACKBONES, STAGED, build_backbone, load_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2, Variant
 from icvos.models.backbones.lite0 import EfficientNetLite0
@@ -170,9 +169,3 @@ def test_every_backbone_loads_by_name() -> None:
     with pytest.raises(IcvosError, match="unknown backbone 'dinov2-vits14'; choose from resnet50-v2,"):
         build_backbone("dinov2-vits14")
     assert set(BACKBONES) == {*STAGED, *DINOV2_MODELS}
-
-
-def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(IcvosError, match="choose from auto, cpu, cuda, mps"):
-        backbones.pick_device("tpu")
-    assert backbones.pick_device("cpu") == torch.device("cpu")

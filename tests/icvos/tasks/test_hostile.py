@@ -144,9 +144,9 @@ def test_a_far_too_long_file_is_not_read(tiny: Benchmark, tmp_path: Path) -> Non
 PEAK = """
 import resource, sys
 from pathlib import Path
-from icvos.benchmark import Benchmark
 from icvos.protocol import NATIVE
-from icvos.validation import validate
+from icvos.tasks.video.benchmark import Benchmark
+from icvos.tasks.video.check import validate
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 faults = validate(Benchmark.open(Path(sys.argv[1])), Path(sys.argv[2]), NATIVE)
 print(len(faults), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)

@@ -225,8 +225,8 @@ import cv2, numpy
 cv2.setNumThreads(4)
 cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (31, 31), 9)  # starts OpenCV's threads
 
-from icvos.train import _Epoch, _Slice, load
-from tests.icvos.toy_training import Discs
+from icvos.training.loop import _Epoch, _Slice, load
+from tests.icvos.training.toy_training import Discs
 
 class Blurred(Discs):
     def training(self, epoch, index):

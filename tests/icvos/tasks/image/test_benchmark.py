@@ -213,7 +213,7 @@ def test_what_cannot_be_built_is_said_in_one_line(tmp_path: Path, arguments: lis
 
 def test_real_coco(samples: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    icvos("episodes", "coco-20i", "--coco", samples, "--train-split", "val2017", "--out", out)
+    icvos("episodes", "coco-20i", "--coco", samples / "COCO", "--train-split", "val2017", "--out", out)
     benchmark = ImageBenchmark.open(out)
     assert (len(benchmark.validation), len(benchmark.training)) == (109, 109)
     assert [len(fold.episodes) for fold in benchmark.folds] == [1000] * 4

@@ -1,1 +1,1 @@
-"""One module per published method, each an `icvos.method.Method`."""
+"""One module or package per published method, each an `icvos.method.Method`."""

@@ -1,118 +1,29 @@
-"""The base learner of HDMNet and AMNet: a PSPNet on the training classes, as BAM trains it (Lang et al., CVPR 2022).
+"""The base learner of HDMNet and AMNet as a method of its own: a closed-set reference for methods that take any class.
 
-It knows its classes and nothing else. As a method of its own it segments the class that it sees most inside the
-support masks: a closed-set reference for methods that take any class.
+It segments the class, of those that it was trained on, that it sees most inside the support masks.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
+from baselines.parts.base_network import BaseNetwork, load_base, vote
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.backbones.build import build_backbone
-from icvos.models.backbones.stages import STAGES, Staged
+from icvos.models.backbones.stages import STAGES
 from icvos.models.device import pick_device
-from icvos.models.prior import aligned, fresh_layers
+from icvos.models.losses import cross_entropy
+from icvos.models.maps import aligned
 from icvos.models.prompter import Prompter, require_size
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture
-from icvos.models.weights.load import Loaded, State, find_weights, load_weights, read_header
+from icvos.models.weights.load import Loaded, fresh_layers
+from icvos.settings import renamed
 from icvos.training.trainable import EpisodeBatch
-
-IGNORE = 255
-
-
-class PyramidPooling(nn.Module):
-    """PSPNet's pyramid pooling: bins 1, 2, 3 and 6 beside the features."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.features = nn.ModuleList(
-            nn.Sequential(
-                nn.AdaptiveAvgPool2d(size),
-                nn.Conv2d(width, width // 4, 1, bias=False),
-                nn.BatchNorm2d(width // 4),
-                nn.ReLU(),
-            )
-            for size in (1, 2, 3, 6)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, D, h, w) to (B, 2 D, h, w)."""
-        size = (x.shape[2], x.shape[3])
-        return torch.cat([x, *(aligned(part(x), size) for part in self.features)], 1)
-
-
-class BaseNetwork(Staged):
-    """The network; published parameter names.
-
-    Args:
-        body: The backbone, whose stages become the network's own.
-        base_classes: Classes that it knows, without background.
-    """
-
-    def __init__(self, body: Staged, base_classes: int) -> None:
-        super().__init__()
-        self.take_stages(body)
-        last = body.channels[4]
-        self.ppm = PyramidPooling(last)
-        self.cls = nn.Sequential(
-            nn.Conv2d(2 * last, 512, 3, padding=1, bias=False),
-            nn.BatchNorm2d(512),
-            nn.ReLU(),
-            nn.Dropout2d(0.1),
-            nn.Conv2d(512, base_classes + 1, 1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, S, S) pictures to (B, N + 1, f, f) logits; channel 0 is background."""
-        (last,) = self.features(x, (4,))
-        found: Tensor = self.cls(self.ppm(last))
-        return found
-
-
-def load_base(network: BaseNetwork, checkpoint: str) -> Loaded:
-    """Load a base learner, trained here or published, by path.
-
-    Raises `IcvosError` where it knows another number of classes, or does not fit otherwise.
-    """
-    known = network.cls[4].out_channels - 1
-
-    def convert(state: State) -> State:
-        state = {name: tensor for name, tensor in state.items() if not name.startswith("encoder.")}  # layer0 to 4 again
-        found = len(state.get("cls.4.bias", ())) - 1
-        if found not in (known, -1):
-            raise IcvosError(
-                f"{checkpoint}: this base learner knows {found} classes, base_classes is {known}; "
-                f"set base_classes={found}, or give another one"
-            )
-        return state
-
-    return load_weights(network, checkpoint, convert)
-
-
-def known_classes(checkpoint: str) -> tuple[int, ...]:
-    """The classes of a base learner that `icvos train` made, from 0, ascending; () where its file does not say."""
-    path = find_weights(checkpoint)
-    text = read_header(path).get("classes", "") if path else ""
-    try:
-        return tuple(int(kind) for kind in json.loads(text)) if text else ()
-    except (ValueError, TypeError) as error:
-        raise IcvosError(f"{checkpoint}: its header's classes are not a list of numbers; train it again") from error
-
-
-def vote(logits: Tensor, masks: Tensor) -> Tensor:
-    """(B,) int64: the class, from 0, that (B K, N + 1, f, f) base logits see most inside (B, K, S, S) support masks."""
-    seen = logits.softmax(1)[:, 1:]
-    mask = aligned(masks.flatten(0, 1)[:, None].float(), (logits.shape[2], logits.shape[3]))
-    inside = (seen * mask).sum((2, 3)).unflatten(0, masks.shape[:2]).sum(1)
-    return inside.argmax(1)
 
 
 def margin(logits: Tensor, own: Tensor) -> Tensor:
@@ -129,13 +40,13 @@ class BaseTrainable:
         network: The network.
         loaded: What it starts from.
         classes: The classes to train on, from 0, ascending: the network's, in this order.
-        backbone_rate: Of the learning rate, the share for the backbone.
+        backbone_rate: Share of the learning rate that the backbone has.
     """
 
     def __init__(
         self, network: BaseNetwork, loaded: tuple[Loaded, ...], classes: Sequence[int], backbone_rate: float = 1.0
     ) -> None:
-        self.network: nn.Module = network
+        self.network = network
         self.loaded = loaded
         self.classes = tuple(classes)
         self.backbone_rate = backbone_rate
@@ -152,8 +63,7 @@ class BaseTrainable:
 
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """``total``: cross entropy of the logits, enlarged; labels are numbers of training classes, from 1."""
-        logits = aligned(self.network(batch.query), batch.query.shape[-1])
-        return {"total": functional.cross_entropy(logits, batch.query_label, ignore_index=IGNORE)}
+        return {"total": cross_entropy(self.network(batch.query), batch.query_label)}
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S): the score of the episode's class less the best other one; supports are not looked at."""
@@ -168,12 +78,12 @@ class BaseLearnerSettings:
     Args:
         checkpoint: Path of a trained base learner; "" starts from the ImageNet backbone, to train.
         backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
-        base_classes: Classes that it knows: 80, 60 of a fold of COCO-20i, or 15 of one of PASCAL-5i.
+        base_classes: Number of classes that it knows: 80, 60 in a fold of COCO-20i, or 15 in one of PASCAL-5i.
         size: Side of the square that a picture is fitted into.
         backbone_rate: In training, the backbone's share of the learning rate.
-        propagation: SAM 2 for the video, by name or path.
-        device: auto, cpu, cuda or mps.
-        dtype: Of SAM 2: auto, float32 or bfloat16.
+        sam2: SAM 2 for the video, by name or path.
+        device: Where the networks run: auto, cpu, cuda or mps.
+        dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 
     checkpoint: str = ""
@@ -181,12 +91,12 @@ class BaseLearnerSettings:
     base_classes: int = 80
     size: int = 417
     backbone_rate: float = 1.0
-    propagation: str = "sam2.1-hiera-l"
+    sam2: str = renamed("sam2.1-hiera-l", "propagation")
     device: str = "auto"
     dtype: DType = "auto"
 
 
-class BaseLearner(Prompter):
+class BaseLearner(Prompter[BaseLearnerSettings]):
     """The method ``base-learner``: it segments that class of its own which it sees most inside the support masks."""
 
     Settings = BaseLearnerSettings
@@ -208,7 +118,7 @@ class BaseLearner(Prompter):
     @staticmethod
     def needs(settings: BaseLearnerSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
-        return (settings.checkpoint or settings.backbone, settings.propagation)
+        return (settings.checkpoint or settings.backbone, settings.sam2)
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: where the class that the supports show scores best, at the picture's size."""

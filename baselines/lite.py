@@ -26,32 +26,33 @@ from icvos.models.device import pick_device
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16
 GRAPH_BLOCKS = (4, 10)
+UNUSED_BOX = (0, 0, 0, 0)  # of a graph cut that starts from a mask
 GRAPH_LONGEST = 4  # long over short side up to which GRAPH_SIDE holds; the graph's matrix grows with the square of both
 
 
 @dataclass(frozen=True, slots=True)
 class LiteSettings:
-    """What can be set of `lite` and `oracle`.
+    """What can be set of `lite`.
 
     Args:
-        device: auto, cpu, cuda or mps.
+        device: Where the networks run: auto, cpu, cuda or mps.
         prompt_sides: Short sides, in pixels, at which the first frame is compared with the supports.
         support_side: Short side at which whole supports are looked at.
         object_side: Size, in pixels, at which a support's object is looked at once more, cut out of its picture.
-        margin: Side of that cut over the side of the object.
+        margin: Side of the cut around a support's object over the side of the object.
         block: Backbone block whose features tell the category.
         spread: Share of a cell's score that comes from cells that look alike, in [0, 1).
-        contrast: How alike: similarity that makes a factor of e in the weight between two cells; lower is stricter.
+        contrast: Similarity that makes a factor of e in how far two cells look alike; lower is stricter.
         reach: How far scores spread, as a share of the frame's height.
         background: Below this share of the highest score a pixel is background for certain.
-        foreground: Above this share a pixel is rather foreground.
-        certain: Above this share it is foreground for certain.
+        foreground: Above this share of the highest score a pixel is rather foreground.
+        certain: Above this share of the highest score a pixel is foreground for certain.
         cut_side: Short side, in pixels, of the picture in which the outline is cut.
         cut_rounds: Rounds of the cut.
         part: Parts of the mask smaller than this share of its largest are dropped.
         zooms: How often the frame around what was found is looked at again, larger.
-        surround: Side of that part of the frame over the side of what was found.
-        closest: Share of the frame above which looking closer is not worth it.
+        surround: Side of the part of the frame that is looked at again, over the side of what was found.
+        closest: Share of the frame that such a part may be at most; a larger one is not looked at again.
         short_side: Short side, in pixels, of the frames in propagation.
         recent: Last frames that propagation remembers beside the first.
     """
@@ -189,7 +190,7 @@ class Lite:
         """(C, h, w) float32 features of the telling block, centred, of length 1."""
         picture = lite0_input(image, side, self.device)
         maps = self.network.features(picture, [self.settings.block])
-        return fuse_blocks(maps, tuple(maps[0].shape[2:]))
+        return fuse_blocks(maps, (maps[0].shape[2], maps[0].shape[3]))
 
 
 def graph_side(frame: Image) -> int:
@@ -271,6 +272,6 @@ def cut_outline(frame: Image, score: np.ndarray, settings: LiteSettings) -> Mask
         small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
         cv2.setRNGSeed(0)  # its colour clusters start from OpenCV's global generator
         models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(small, labels, None, *models, settings.cut_rounds, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(small, labels, UNUSED_BOX, *models, settings.cut_rounds, cv2.GC_INIT_WITH_MASK)
         foreground = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     return cv2.resize(foreground.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5

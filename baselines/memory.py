@@ -11,6 +11,7 @@ from typing import Any
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.sam.propagation import DType, Resize, load_propagator
+from icvos.settings import renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +19,15 @@ class MemorySettings:
     """What can be set of `memory`.
 
     Args:
-        checkpoint: A SAM 2 model by name, or the path of a checkpoint.
-        device: auto, cpu, cuda or mps.
-        dtype: auto, float32 or bfloat16.
-        resize: How frames and supports become SAM 2's square.
+        sam2: SAM 2, by name or path.
+        device: Where the networks run: auto, cpu, cuda or mps.
+        dtype: The precision of SAM 2: auto, float32 or bfloat16.
+        resize: How frames and supports become SAM 2's square: by Pillow's bicubic rule, as SAM 2 itself does, or by way
+            of 512 x 512, as DC-SAM does.
         hole_area: Holes of at most this many low-resolution pixels are filled.
     """
 
-    checkpoint: str = "sam2.1-hiera-l"
+    sam2: str = renamed("sam2.1-hiera-l", "checkpoint", "propagation")
     device: str = "auto"
     dtype: DType = "auto"
     resize: Resize = "pillow-bicubic"
@@ -41,13 +43,13 @@ class Memory:
         self.settings = settings or MemorySettings()
         chosen = self.settings
         self.propagator = load_propagator(
-            chosen.checkpoint, chosen.device, chosen.dtype, resize=chosen.resize, hole_area=chosen.hole_area
+            chosen.sam2, chosen.device, chosen.dtype, resize=chosen.resize, hole_area=chosen.hole_area
         )
 
     @staticmethod
     def needs(settings: MemorySettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
-        return (settings.checkpoint,)
+        return (settings.sam2,)
 
     def segment(self, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
         """One (H, W) bool mask for every frame, in order, each made before the next frame is taken.

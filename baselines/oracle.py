@@ -1,6 +1,6 @@
 """The ceiling of a propagation: the method is given the video's own first true mask.
 
-With ``propagation=sam2-hiera-l`` it is the upper bound of the paper's Table XIII, above which no first-frame prompt can
+With ``sam2=sam2-hiera-l`` it is the upper bound of the paper's Table XIII, above which no first-frame prompt can
 lift SAM 2. Results of ``oracle`` are flagged and never ranked.
 """
 
@@ -16,6 +16,7 @@ from icvos.models.affinity import Affinity, AffinityPropagator
 from icvos.models.backbones.lite0 import lite0, lite0_weights
 from icvos.models.device import pick_device
 from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
+from icvos.settings import renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,14 @@ class OracleSettings:
     """What can be set of `oracle`.
 
     Args:
-        propagation: ``affinity``, the propagation of ``lite``; or a SAM 2 model by name or checkpoint path.
-        device: auto, cpu, cuda or mps.
-        dtype: auto, float32 or bfloat16; of SAM 2.
+        sam2: SAM 2 for the video, by name or path; or ``affinity``, the propagation of ``lite`` in its place.
+        device: Where the networks run: auto, cpu, cuda or mps.
+        dtype: The precision of SAM 2: auto, float32 or bfloat16.
         short_side: Short side, in pixels, of the frames in propagation by affinity.
         recent: Last frames that propagation by affinity remembers beside the first.
     """
 
-    propagation: str = "affinity"
+    sam2: str = renamed("affinity", "propagation")
     device: str = "auto"
     dtype: DType = "auto"
     short_side: int = 480
@@ -48,15 +49,15 @@ class Oracle:
         chosen = self.settings
         self.sam2: Sam2Propagator | None = None
         self.device = pick_device(chosen.device)
-        if chosen.propagation == "affinity":
+        if chosen.sam2 == "affinity":
             self.network = lite0(self.device)
         else:
-            self.sam2 = load_propagator(chosen.propagation, chosen.device, chosen.dtype)
+            self.sam2 = load_propagator(chosen.sam2, chosen.device, chosen.dtype)
 
     @staticmethod
     def needs(settings: OracleSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
-        return ("efficientnet-lite0",) if settings.propagation == "affinity" else (settings.propagation,)
+        return ("efficientnet-lite0",) if settings.sam2 == "affinity" else (settings.sam2,)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """The first support's mask as it is. Raises `IcvosError` without a support or with a mask of another size."""

@@ -12,21 +12,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.parts.episodes import support_masks
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.stages import Staged
 from icvos.models.device import pick_device
-from icvos.models.prior import aligned, fresh_layers, masked_average, prior, stretched
+from icvos.models.losses import cross_entropy
+from icvos.models.maps import aligned, masked_average
+from icvos.models.prior import prior, stretched
 from icvos.models.prompter import Prompter, require_size
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture
-from icvos.models.weights.load import Loaded, load_weights
+from icvos.models.weights.load import Loaded, fresh_layers, load_weights
+from icvos.settings import renamed
 from icvos.training.trainable import EpisodeBatch
 
 COCO_BINS = (1.0, 0.5, 0.25, 0.125)
 PASCAL_BINS = (60.0, 30.0, 15.0, 8.0)
-IGNORE = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class PFENetwork(Staged):
         batch, shots = supports.shape[:2]
         side = query.shape[-1]
         with torch.no_grad():
-            q2, q3, q4 = taps = self.features(query, (2, 3, 4))
+            q2, q3, q4 = self.features(query, (2, 3, 4))
             f = q3.shape[-1]
             s2, s3 = self.features(supports.flatten(0, 1), (2, 3))
             mask = masks.flatten(0, 1)[:, None].float()
@@ -136,15 +139,15 @@ class PFENetwork(Staged):
         y = self.res1(pyramid)
         y = self.res2(y) + y
         low = self.cls(y)
-        return Enriched(aligned(low, side), inner, low, prior_each, mean_prior, prototype, reduced, pyramid, taps, s4)
+        return Enriched(
+            aligned(low, side), inner, low, prior_each, mean_prior, prototype, reduced, pyramid, (q2, q3, q4), s4
+        )
 
 
 def pfenet_losses(found: Enriched, label: Tensor) -> dict[str, Tensor]:
     """Cross entropy of the logits, of the pyramid's levels enlarged, and their sum; (B, S, S) labels, 255 ignored."""
-    main = functional.cross_entropy(found.logits, label, ignore_index=IGNORE)
-    side = label.shape[-1]
-    levels = [functional.cross_entropy(aligned(x, side), label, ignore_index=IGNORE) for x in found.inner]
-    auxiliary = torch.stack(levels).mean()
+    main = cross_entropy(found.logits, label)
+    auxiliary = torch.stack([cross_entropy(level, label) for level in found.inner]).mean()
     return {"total": main + auxiliary, "main": main, "auxiliary": auxiliary}
 
 
@@ -155,7 +158,7 @@ class PFENetTrainable:
     def __init__(
         self, network: PFENetwork, loaded: tuple[Loaded, ...] = (), *, frozen_statistics: bool = False
     ) -> None:
-        self.network: nn.Module = network
+        self.network = network
         self.loaded = loaded
         self.frozen_statistics = frozen_statistics
 
@@ -181,7 +184,7 @@ class PFENetTrainable:
         return found[:, 1] - found[:, 0]
 
     def _run(self, batch: EpisodeBatch) -> Enriched:
-        found: Enriched = self.network(batch.query, batch.supports, (batch.support_labels == 1).float())
+        found: Enriched = self.network(batch.query, batch.supports, support_masks(batch))
         return found
 
 
@@ -195,9 +198,9 @@ class PFENetSettings:
         size: Side of the network's square input, of the form 8 n + 1: 473 for PASCAL, 641 for COCO.
         bins: Sizes of the pyramid's levels; up to 1 they are shares of the feature map.
         frozen_statistics: In training, keep the backbone's batch norm statistics; the published code lets them drift.
-        propagation: SAM 2 for the video, by name or path.
-        device: auto, cpu, cuda or mps.
-        dtype: Of SAM 2: auto, float32 or bfloat16.
+        sam2: SAM 2 for the video, by name or path.
+        device: Where the networks run: auto, cpu, cuda or mps.
+        dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 
     checkpoint: str = ""
@@ -205,12 +208,12 @@ class PFENetSettings:
     size: int = 473
     bins: tuple[float, ...] = COCO_BINS
     frozen_statistics: bool = False
-    propagation: str = "sam2.1-hiera-l"
+    sam2: str = renamed("sam2.1-hiera-l", "propagation")
     device: str = "auto"
     dtype: DType = "auto"
 
 
-class PFENet(Prompter):
+class PFENet(Prompter[PFENetSettings]):
     """The method ``pfenet``: the network's mask of the first frame, which SAM 2 carries on."""
 
     Settings = PFENetSettings
@@ -234,7 +237,7 @@ class PFENet(Prompter):
     @staticmethod
     def needs(settings: PFENetSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
-        return (settings.checkpoint or settings.backbone, settings.propagation)
+        return (settings.checkpoint or settings.backbone, settings.sam2)
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: arg-max of the logits, enlarged to the square of the longer side and cut to the picture."""

@@ -6,7 +6,7 @@ frame. With k supports each gives its 50 tokens with the same query, and all are
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,17 +14,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.parts.annotation import CONDITIONS, annotate
+from baselines.parts.episodes import support_masks
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.stages import Staged
 from icvos.models.device import pick_device
-from icvos.models.prior import aligned, dice, fresh_layers, masked_average, prior, sine_positions
+from icvos.models.losses import dice
+from icvos.models.maps import aligned, masked_average, sine_positions
+from icvos.models.prior import prior
 from icvos.models.prompter import Prompter, require_size
 from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam1 import Embedded, Sam1, load_sam
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.load import Loaded, load_weights
+from icvos.models.weights.load import Loaded, fresh_layers, load_weights
+from icvos.settings import renamed
 from icvos.training.trainable import EpisodeBatch
 
 HEADS = 4
@@ -187,7 +191,7 @@ class VRPTrainable:
     def __init__(
         self, network: PromptEncoder, sam: Sam1, condition: str = "mask", loaded: tuple[Loaded, ...] = ()
     ) -> None:
-        self.network: nn.Module = network
+        self.network = network
         self.sam = sam
         self.condition = condition
         self.loaded = loaded
@@ -210,7 +214,7 @@ class VRPTrainable:
         Annotations are drawn freely, from torch's own random numbers.
         """
         generator = np.random.default_rng(int(torch.randint(2**62, ())))
-        logits = self._decode(batch, annotated(_masks(batch), self.condition, generator))
+        logits = self._decode(batch, annotated(support_masks(batch), self.condition, generator))
         truth = (batch.query_label == 1).float()
         bce = functional.binary_cross_entropy_with_logits(logits, truth)
         overlap = dice(logits, truth)
@@ -218,7 +222,7 @@ class VRPTrainable:
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S) float32; an annotation follows from its mask alone."""
-        return self._decode(batch, annotated(_masks(batch), self.condition))
+        return self._decode(batch, annotated(support_masks(batch), self.condition))
 
     def _decode(self, batch: EpisodeBatch, masks: Tensor) -> Tensor:
         prompts = self.network(batch.query, batch.supports, masks).prompts  # of all shots, decoded together
@@ -227,10 +231,6 @@ class VRPTrainable:
             for query, tokens in zip(batch.query, prompts, strict=True)
         ]
         return aligned(torch.stack(low)[:, None], batch.query.shape[-1])[:, 0]
-
-
-def _masks(batch: EpisodeBatch) -> Tensor:
-    return (batch.support_labels == 1).float()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,23 +244,23 @@ class VRPSettings:
         condition: How a support is annotated: mask, box, point or scribble; drawn on its mask, in training too.
         size: Side of the square that pictures are stretched to, for the encoder and for SAM 1; 512 as published.
         sam: SAM 1 for images and for training, by name or path.
-        propagation: SAM 2 for the video, by name or path.
-        device: auto, cpu, cuda or mps.
-        dtype: Of SAM 2: auto, float32 or bfloat16.
+        sam2: SAM 2 for the video, by name or path.
+        device: Where the networks run: auto, cpu, cuda or mps.
+        dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 
     checkpoint: str = ""
     backbone: str = "resnet50-v2"
     queries: int = 50
-    condition: str = "mask"
+    condition: Literal["mask", "box", "point", "scribble"] = "mask"
     size: int = 512
     sam: str = "sam-vit-h"
-    propagation: str = "sam2.1-hiera-l"
+    sam2: str = renamed("sam2.1-hiera-l", "propagation")
     device: str = "auto"
     dtype: DType = "auto"
 
 
-class VRPSAM(Prompter):
+class VRPSAM(Prompter[VRPSettings]):
     """The method ``vrp-sam``; see `VRPSettings`."""
 
     Settings = VRPSettings
@@ -287,7 +287,7 @@ class VRPSAM(Prompter):
     @staticmethod
     def needs(settings: VRPSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads; SAM 1 on images and in training alone."""
-        return (settings.checkpoint or settings.backbone, settings.propagation, settings.sam)
+        return (settings.checkpoint or settings.backbone, settings.sam2, settings.sam)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(k N, 256) prompt embeddings."""

@@ -31,8 +31,8 @@ from icvos.errors import IcvosError
 from icvos.files.masks import encode_binary
 from icvos.files.rle import encode_rle
 from icvos.protocol import NATIVE
+from icvos.tasks.calls import validate
 from icvos.tasks.video.benchmark import Benchmark
-from icvos.tasks.video.check import validate
 from icvos.tasks.video.repair import repair
 
 SIZE = (24, 33)
@@ -233,7 +233,7 @@ def run_case(benchmark: Benchmark, folder: Path, make: Callable[[random.Random],
         path.write_bytes(made)
     found = 0
     with contextlib.suppress(IcvosError):
-        faults = validate(benchmark, path, NATIVE)
+        faults = validate(path, benchmark.root, NATIVE.id)
         found = len(faults)
         for fault in faults:
             text = str(fault) + json.dumps(fault.to_json())

@@ -24,8 +24,8 @@ from torchvision.transforms import v2
 
 from icvos.categories import COCO as CLASSES
 from icvos.tasks.image.benchmark import ImageBenchmark, Picture
+from icvos.training.batches import load
 from icvos.training.episodes import TrainingEpisodes
-from icvos.training.loop import load
 from icvos.training.recipe import Recipe, read_recipe
 from icvos.training.squares import MEAN_COLOUR
 from icvos.training.trainable import EpisodeBatch

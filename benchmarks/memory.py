@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from curation.video.rows import Row, write_rows
+from curation.video.rows import CurationRow, write_rows
 from icvos.categories import category
 from icvos.files.masks import DAVIS_PALETTE
 
@@ -39,7 +39,9 @@ def make_davis(root: Path, frames: int) -> None:
         mask = Image.frombytes("P", (WIDTH, HEIGHT), disc.astype(np.uint8).tobytes())
         mask.putpalette(DAVIS_PALETTE.ravel().tolist())
         mask.save(masks / f"{number:05d}.png")
-    write_rows(root.parent / "rows.csv", [Row("davis", "disc", category("sports ball"), (1,), "accepted")])
+    ball = category("sports ball")
+    row = CurationRow(source="davis", video="disc", category=ball, objects=(1,), decision="accepted")
+    write_rows(root.parent / "rows.csv", [row])
 
 
 def peak_of(*arguments: object) -> tuple[float, float]:

@@ -23,14 +23,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.amnet import AMNetwork, MiningTransformer, first_guess
-from baselines.hdmnet import HDMNetwork, something_else
-from baselines.parts.mix_transformer import EncoderBlock, MatchBlock, MixTransformer, map_of, nearest, tokens_of
+from baselines.amnet.network import AMNetwork, first_guess
+from baselines.hdmnet.network import HDMNetwork
+from baselines.parts.matching_network import something_else
+from baselines.parts.mix_transformer import Encoder, EncoderBlock, MatchBlock, map_of, nearest, tokens_of
 from baselines.pfenet import PFENetwork
 from baselines.vrp_sam import PromptEncoder
 from icvos.inspection.operations import watched
 from icvos.models.backbones.build import build_backbone
-from icvos.models.prior import aligned, masked_average
+from icvos.models.maps import aligned, masked_average
 from icvos.models.weights.load import fill_randomly
 
 FROZEN = ("layer0", "layer1", "layer2", "layer3", "layer4", "ppm", "cls", "base_learnear")
@@ -164,7 +165,7 @@ def encode_block(block: EncoderBlock, x: Tensor, size: tuple[int, int]) -> Tenso
     return x + block.ffn(block.norm2(x), size)
 
 
-def encode(transformer: MixTransformer | MiningTransformer, x: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
+def encode(transformer: Encoder, x: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
     """Tokens and map sizes of the three stages."""
     stages = []
     for embed, first, second, norm in transformer.down_sample_layers:

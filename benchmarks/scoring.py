@@ -220,7 +220,7 @@ def folder_row(places: tuple[Benchmark, Path, Path, Path]) -> list[float]:
 
         name = clip.video.name
         evaluator = VideoEvaluator(str(gt), str(masks), skip_first_and_last=False)
-        overall, theirs = ours(NATIVE).to_json()["overall"], evaluator(name)
+        overall, theirs = ours(NATIVE).to_result().to_json()["overall"], evaluator(name)
         if not np.allclose((100 * overall["j"], 100 * overall["f"]), [next(iter(d.values())) for d in theirs[1:]]):
             raise SystemExit(f"{name}: vos-benchmark gives {theirs}, icvos {overall}")
         files = [path.read_bytes() for folder in (gt, masks) for path in sorted((folder / name).iterdir())]

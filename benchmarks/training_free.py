@@ -15,7 +15,7 @@ import torch
 
 from baselines.matcher.matching import SIDE, match, target_patches, unit_features
 from baselines.matcher.merging import Merging, choose, measure, pool
-from baselines.persam import combine, dice_loss, fit_weights, focal_loss
+from baselines.persam.fit import combine, dice_loss, fit_weights, focal_loss
 from icvos.models.sam.sam1 import Embedded, Encoder, Sam1, build_sam
 from icvos.models.weights.load import Loaded, fill_randomly
 

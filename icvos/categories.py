@@ -4,11 +4,11 @@ A COCO class has two numbers: its *index*, 1..80 in the order of COCO (the name 
 few-shot masks), and COCO's own *category_id*, which runs to 90 with gaps. ``index`` is the one used in icvos.
 """
 
-import difflib
 from dataclasses import dataclass
 from functools import cache
 
 from icvos.errors import IcvosError
+from icvos.suggestions import CATEGORY_SYNONYMS, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def _by_spelling() -> dict[str, Category]:
 
 
 def category(key: str | int) -> Category:
-    """The class with this index (1..80, number or text) or name; raises `IcvosError` with the nearest names.
+    """The class with this index (1..80, number or text) or name; raises `IcvosError` with the nearest name.
 
     >>> category("dog").index, category("17").name, category("aeroplane").name
     (17, 'dog', 'airplane')
@@ -183,7 +183,8 @@ def category(key: str | int) -> Category:
         raise IcvosError(f"class {text} does not exist; classes are 1..80 in COCO order (17 = dog)")
     found = _by_spelling().get(text)
     if found is None:
-        near = difflib.get_close_matches(text, _by_spelling(), n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "use one of the 80 COCO class names"
+        near = nearest(text, _by_spelling(), CATEGORY_SYNONYMS)
+        listed = f"use one of the 80 COCO class names: {', '.join(known.name for known in COCO)}"
+        hint = f"did you mean {_by_spelling()[near].name}?" if near else listed
         raise IcvosError(f"unknown category {key!r}; {hint}")
     return found

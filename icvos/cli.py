@@ -5,19 +5,35 @@ from typing import Any
 import click
 
 from icvos.commands import (
-    analysis,
+    build,
     curate,
+    diff,
     episodes,
     evaluate,
+    info,
+    leaderboard,
     methods,
+    predict,
     profile,
     render,
-    results,
-    source,
+    report,
+    schemas,
+    score,
+    smallworld,
+    submit,
     train,
+    validate,
     weights,
 )
 from icvos.errors import IcvosError
+
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Data": (build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
+    "Methods": (methods.methods, weights.weights, profile.profile, train.train),
+    "Run": (evaluate.evaluate, predict.predict),
+    "Results": (score.score, validate.validate, report.report, diff.diff, render.render),
+    "Leaderboard": (submit.submit, leaderboard.leaderboard, schemas.schemas),
+}
 
 
 class _UserError(click.ClickException):
@@ -30,10 +46,15 @@ class _UserError(click.ClickException):
 
 
 class _Group(click.Group):
-    """A group whose commands report an `IcvosError` in one line, listed in the order of the work."""
+    """A group whose commands report an `IcvosError` in one line, listed by section in the order of the work."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(str(one.name), _summary(one)) for one in commands])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -42,27 +63,16 @@ class _Group(click.Group):
             raise _UserError(str(error)) from error
 
 
+def _summary(command: click.Command) -> str:
+    """The first paragraph of a command's help, whole."""
+    return " ".join((command.help or "").split("\n\n")[0].split())
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="icvos")
 def main() -> None:
     """In-context video object segmentation: build the IC-VOS benchmark, run methods on it, score them, rank them."""
 
 
-main.add_command(source.build)
-main.add_command(episodes.episodes)
-main.add_command(source.info)
-main.add_command(source.smallworld)
-main.add_command(curate.curate)
-main.add_command(weights.weights)
-main.add_command(methods.methods)
-main.add_command(profile.profile)
-main.add_command(train.train)
-main.add_command(evaluate.evaluate)
-main.add_command(evaluate.predict)
-main.add_command(results.score)
-main.add_command(analysis.report)
-main.add_command(analysis.diff)
-main.add_command(results.validate)
-main.add_command(results.submit)
-main.add_command(results.leaderboard)
-main.add_command(render.render)
+for _command in (command for commands in SECTIONS.values() for command in commands):
+    main.add_command(_command)

@@ -1,11 +1,11 @@
 """The one abstraction: a method says where the category is in a first frame, and a propagator carries that on.
 
 A `Method` turns support images with masks and a frame into a `Prompt`; a `Propagator` turns the prompt into the mask of
-that frame and then follows it, one frame at a time. A method that does not work like this implements `segment` itself.
-Methods are found by the entry point group ``icvos.methods``.
+that frame and then follows it, one frame at a time. A method that does not work like this is a `Segmenter` and segments
+the frames itself. What either may offer besides is optional: `ImageSegmenter`, `Described`, `Remarks`, `Needs`. Methods
+are found by the entry point group ``icvos.methods``.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +18,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import read_binary
 from icvos.settings import fill
+from icvos.suggestions import METHOD_SYNONYMS, nearest
 
 Image = np.ndarray  # (H, W, 3) uint8 RGB in [0, 255]
 Mask = np.ndarray  # (H, W) bool
@@ -63,19 +64,19 @@ class Propagator(Protocol):
     """Carries a prompt through a video, one frame at a time, in memory that does not grow with the video."""
 
     def start(self, frame: Image, prompt: Prompt) -> Mask:
-        """The mask of the prompted frame; forgets any earlier video."""
+        """The (H, W) bool mask of the (H, W, 3) uint8 frame that was prompted; any earlier video is forgotten."""
         ...
 
     def step(self, frame: Image) -> Mask:
-        """The mask of the next frame."""
+        """The (H, W) bool mask of the next frame, which is of the first frame's size."""
         ...
 
 
 class Method(Protocol):
-    """Where is the category in this frame? Any object with these two functions is a method."""
+    """A method that prompts a propagator. Any object with these two functions is one."""
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """Where the category that ``supports`` show is in ``frame``."""
+        """Where the category that ``supports`` show is in an (H, W, 3) uint8 frame."""
         ...
 
     def propagator(self) -> Propagator:
@@ -88,8 +89,11 @@ class Segmenter(Protocol):
     """A method that segments whole videos in its own way."""
 
     def segment(self, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
-        """One mask for every frame, in order, each given before the next frame is taken."""
+        """One (H, W) bool mask for every (H, W, 3) uint8 frame, in order, each given before the next frame is taken."""
         ...
+
+
+AnyMethod = Method | Segmenter
 
 
 @runtime_checkable
@@ -97,22 +101,22 @@ class ImageSegmenter(Protocol):
     """A method whose mask of a single image is not the first mask of a video: its own, without SAM 2's part."""
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
-        """(H, W) bool: where the category that ``supports`` show is in ``image``."""
+        """(H, W) bool: where the category that ``supports`` show is in the (H, W, 3) uint8 ``image``."""
         ...
 
 
 @runtime_checkable
 class Described(Protocol):
-    """A method that can say what it is made of, for the record of a run."""
+    """A method that names its settings and weights for the record of a run."""
 
     def describe(self) -> dict[str, Any]:
-        """Settings and weights as JSON values; weights as ``{"name": ..., "sha256": ...}``."""
+        """JSON values: ``settings`` by name, ``weights`` (a ``name`` and ``sha256`` each), ``device`` and ``dtype``."""
         ...
 
 
 @runtime_checkable
 class Remarks(Protocol):
-    """A method that had to leave its usual way on some clip and says so, for the record of a run."""
+    """A method that tells, for the record of a run, where it had to leave its usual way."""
 
     def remarks(self) -> list[str]:
         """What was unusual since the last call, a line each."""
@@ -121,14 +125,15 @@ class Remarks(Protocol):
 
 @runtime_checkable
 class Needs(Protocol):
-    """A method's class (not an object of it) that can say which checkpoints it loads, without loading them."""
+    """A method's class (not an object of it) that names the checkpoints it would load, without loading them."""
 
-    def needs(self, settings: Any) -> tuple[str, ...]:
-        """Names in `icvos.models.weights.registry` for a ``Settings`` object; a static method."""
+    @staticmethod
+    def needs(settings: Any) -> tuple[str, ...]:
+        """Names of `icvos.models.weights.registry`, or paths, for an object of the class's ``Settings``."""
         ...
 
 
-def segment(method: Method | Segmenter, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
+def segment(method: AnyMethod, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
     """One (H, W) bool mask for every frame, in order, each made before the next frame is taken."""
     if isinstance(method, Segmenter):
         yield from method.segment(supports, frames)
@@ -143,7 +148,7 @@ def segment(method: Method | Segmenter, supports: Sequence[Support], frames: Ite
         yield propagator.step(frame)
 
 
-def segment_image(method: Method | Segmenter, supports: Sequence[Support], image: Image) -> Mask:
+def segment_image(method: AnyMethod, supports: Sequence[Support], image: Image) -> Mask:
     """(H, W) bool: the method's own mask of one image where it has one, else the mask of a video of one frame."""
     if isinstance(method, ImageSegmenter):
         return method.segment_image(supports, image)
@@ -165,13 +170,13 @@ def find_method(name: str) -> EntryPoint:
     """Where the method called ``name`` is; nothing is imported. Raises `IcvosError` with the nearest name."""
     found = [point for point in entry_points(group="icvos.methods") if point.name == name]
     if not found:
-        near = difflib.get_close_matches(name, method_names(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"installed: {', '.join(method_names())}"
+        near = nearest(name, method_names(), METHOD_SYNONYMS)
+        hint = f"did you mean {near}?" if near else f"installed: {', '.join(method_names())}"
         raise IcvosError(f"unknown method {name!r}; {hint}")
     return found[0]
 
 
-def load_method(name: str, settings: Mapping[str, Any] | None = None) -> Method | Segmenter:
+def load_method(name: str, settings: Mapping[str, Any] | None = None) -> AnyMethod:
     """Build the method called ``name``; ``settings`` go over the defaults of its ``Settings`` dataclass."""
     found = find_method(name)
     try:
@@ -181,5 +186,5 @@ def load_method(name: str, settings: Mapping[str, Any] | None = None) -> Method 
     kind = getattr(factory, "Settings", None)
     if kind is None and settings:
         raise IcvosError(f"method {name} has no settings; leave out --set")
-    built: Method | Segmenter = factory(fill(kind, settings or {})) if kind else factory()
+    built: AnyMethod = factory(fill(kind, settings or {})) if kind else factory()
     return built

@@ -1,27 +1,81 @@
 """A video and support pictures of your own, without a benchmark."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from icvos.errors import IcvosError
+from icvos.files.frames import open_frames
 from icvos.files.images import image_size, open_image
-from icvos.files.masks import encode_binary
+from icvos.files.masks import encode_binary, read_binary
 from icvos.files.storage import atomic_folder
-from icvos.method import Method, Segmenter, Support, segment
+from icvos.method import AnyMethod, Support, load_method, segment
+from icvos.tasks.record import record_of
+from icvos.tasks.runs import described
+from icvos.tasks.task import SILENT, Watch
 
 EXIF_ORIENTATION = 0x0112
 
 
+def predict(
+    supports: Sequence[tuple[Path | str, Path | str]],
+    video: Path | str,
+    out: Path | str,
+    *,
+    method: str = "lite",
+    settings: Mapping[str, Any] | None = None,
+    overlay: Path | str | None = None,
+    random_weights: bool = False,
+    watch: Watch = SILENT,
+) -> int:
+    """Segment your own video from your own pictures and masks.
+
+    Args:
+        supports: (picture, mask) files; any non-zero value of a mask is the object.
+        video: A folder of frames, a picture, or a video file (extra ``[video]``).
+        out: A new folder for one one-bit mask PNG per frame; it is there whole or not at all.
+        method: The method's name.
+        settings: Its settings, over its defaults.
+        overlay: Also write the video with the masks, as .gif, .webp or .mp4.
+        random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
+        watch: Is told of every frame.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        IcvosError: A file is missing or does not fit, or ``out`` holds something.
+    """
+    from icvos.drawing.animation import write_animation
+    from icvos.drawing.overlays import overlay as drawn
+    from icvos.models.weights.registry import random_weights_allowed
+
+    out = Path(out)
+    pairs = [support_of_files(Path(image), Path(mask)) for image, mask in supports]
+    frames = open_frames(video)
+    watch.stage(method)
+    watch.total(frames.count or 0)
+    with random_weights_allowed(random_weights):
+        built = load_method(method, settings or {})
+        count = predict_video(built, pairs, frames, out, watch.advance)
+    if record_of(described(built), method).made_with_random_weights:
+        watch.note("RANDOM WEIGHTS: these masks mean nothing")
+    if overlay is not None:
+        images = (drawn(image, read_binary(out / f"{name}.png")) for name, image in open_frames(video))
+        write_animation(Path(overlay), images)
+    return count
+
+
 def predict_video(
-    method: Method | Segmenter,
+    method: AnyMethod,
     supports: Sequence[Support],
     frames: Iterable[tuple[str, np.ndarray]],
     out: Path,
     advance: Callable[[int], None] = lambda frames: None,
 ) -> int:
-    """Segment somebody's own video: one-bit ``<frame>.png`` masks in ``out``, whole or not; the number of frames.
+    """Segment a video of your own: one-bit ``<frame>.png`` masks in ``out``, whole or not; the number of frames.
 
     ``frames`` gives (name, (H, W, 3) uint8 RGB) in order.
     """
@@ -43,7 +97,7 @@ def predict_video(
 
 
 def support_of_files(image: Path, mask: Path) -> Support:
-    """A support of somebody's own picture and mask; raises `IcvosError` if they do not fit or the mask is empty."""
+    """A support from a picture and a mask of your own; raises `IcvosError` if they do not fit or the mask is empty."""
     if open_image(image).getexif().get(EXIF_ORIENTATION, 1) != 1:
         raise IcvosError(
             f"{image}: is stored turned, with a note (EXIF) to turn it back; save it upright, as its mask is"

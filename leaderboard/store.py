@@ -1,23 +1,20 @@
-"""Where results live: a board is a folder of result files, one per (name, revision, protocol, benchmark digest).
-
-Of images also one for each number of shots.
+"""Where results live: a board is a folder with a file for each result, told apart by `leaderboard.entry.Entry.key`.
 
 A board only grows: a result that is there is never changed, new figures are a new revision. So a board can be a folder
 under version control, and a submission a pull request.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from icvos.errors import IcvosError
 from icvos.files.storage import write_json
-from leaderboard.entry import FORMAT, Entry, check_name, check_plain, check_scores, read_entry, refuse_random
+from icvos.tasks.result import Result, refuse_random
+from leaderboard.entry import FORMAT, Entry, check_name, parse_entry, read_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class Board:
 
     def add(
         self,
-        scores: dict[str, Any],
+        result: Result,
         *,
         name: str,
         revision: str = "1",
@@ -62,20 +59,33 @@ class Board:
     ) -> Path:
         """Put one result on the board and return its file; the same result again changes nothing.
 
-        ``benchmark_clips`` is, of videos, the number of clips of the whole benchmark, by which a partial result is
-        told. Raises
-        `IcvosError` where the board holds other figures under the same name, revision, protocol and digest.
+        Args:
+            result: What was scored.
+            name: The method's name on the board.
+            revision: Which state of the method.
+            notes: Free text.
+            benchmark_clips: How many clips the whole benchmark has, by which a partial result is told from a whole one.
+
+        Raises:
+            IcvosError: The board holds other figures under the same `leaderboard.entry.Entry.key`, or the result has no
+                place on a board.
         """
         check_name(name, "name")
         check_name(revision, "revision")
-        scores = json.loads(json.dumps(scores))  # as it will be read back, so that the same result compares equal
-        check_plain([notes, scores], Path("scores"))
-        check_scores(scores, Path("scores"))
-        refuse_random(scores, Path("scores"))
-        entry = Entry(name, revision, scores, Path("scores"), notes=notes, declared_clips=benchmark_clips)
+        refuse_random(result, name)
+        value = {
+            "format": FORMAT,
+            "name": name,
+            "revision": revision,
+            "notes": notes,
+            "added": datetime.now(UTC).isoformat(timespec="seconds"),
+            "benchmark": {} if benchmark_clips is None else {"clips": benchmark_clips},
+            "scores": result.to_json(),
+        }
+        entry = parse_entry(value, Path(name))  # as it will be read back, so that the same result compares equal
         for found in self.entries:
             if found.key == entry.key:
-                if (found.scores, found.notes, found.declared_clips) == (scores, notes, benchmark_clips):
+                if _content(found) == _content(entry):
                     return found.path
                 raise IcvosError(
                     f"{found.path}: holds another result of this name and revision; use another --revision"
@@ -83,32 +93,22 @@ class Board:
         path = self.folder / file_name(entry)
         if path.exists():
             raise IcvosError(f"{path}: holds another name that is written alike; use another --name")
-        write_json(
-            path,
-            {
-                "format": FORMAT,
-                "name": name,
-                "revision": revision,
-                "notes": notes,
-                "added": datetime.now(UTC).isoformat(timespec="seconds"),
-                "benchmark": {} if benchmark_clips is None else {"clips": benchmark_clips},
-                "scores": scores,
-            },
-        )
+        write_json(path, value)
         return path
+
+
+def _content(entry: Entry) -> tuple[Result, str, int | None]:
+    return entry.result, entry.notes, entry.declared_clips
 
 
 def file_name(entry: Entry) -> str:
     """``<name>--<revision>.<protocol>.<digest>.json``, with whatever a file system might refuse replaced.
 
-    Of images, ``<benchmark>.<K>-shot`` stands before the protocol.
-
-    >>> file_name(Entry("DC-SAM", "2", {"protocol": "paper@1", "digest": "sha256:0123456789abcdef"}, Path("x")))
-    'DC-SAM--2.paper@1.012345678.json'
+    On images ``<benchmark>.<K>-shot`` stands before the protocol.
     """
-    digest = (entry.digest or "no-digest").removeprefix("sha256:")
-    asked = f"{entry.benchmark}.{entry.shots}-shot." if entry.task == "image" else ""
-    return f"{_stem(entry.name)}--{_stem(entry.revision)}.{asked}{entry.protocol}.{digest[:9]}.json"
+    protocol, digest, *more = entry.result.identity
+    short = (digest or "no-digest").removeprefix("sha256:")[:9]
+    return ".".join((f"{_stem(entry.name)}--{_stem(entry.revision)}", *more, protocol, short, "json"))
 
 
 def _stem(text: str) -> str:
@@ -128,7 +128,7 @@ def collect(paths: Iterable[Path | str]) -> list[Entry]:
         entries += _entries_of(path)
     unique: list[Entry] = []
     for entry in sorted(entries, key=lambda entry: (not entry.revision, entry.key, str(entry.path))):
-        if not any(entry.name == other.name and entry.scores == other.scores for other in unique):
+        if not any(entry.name == other.name and entry.result == other.result for other in unique):
             unique.append(entry)
     return unique
 
@@ -136,7 +136,7 @@ def collect(paths: Iterable[Path | str]) -> list[Entry]:
 def _ranked(path: Path) -> Entry:
     """The result in ``path`` if a table may show it."""
     entry = read_entry(path)
-    refuse_random(entry.scores, path)
+    refuse_random(entry.result, path)
     return entry
 
 

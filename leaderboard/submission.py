@@ -1,27 +1,26 @@
 """From a folder of predictions to a result on the board: checked whole, then scored, then stored."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from icvos.errors import IcvosError
-from leaderboard.entry import check_name, refuse_random
+from icvos.errors import Fault, IcvosError
+from icvos.tasks.record import read_records
+from icvos.tasks.result import Result, refuse_random_records
+from icvos.tasks.task import Silent, Task, Watch, open_task
+from leaderboard.entry import check_name
 from leaderboard.store import Board
 
 if TYPE_CHECKING:
-    from icvos.errors import Fault
     from icvos.protocol import Protocol
-    from icvos.tasks.image.benchmark import ImageBenchmark
-    from icvos.tasks.video.benchmark import Benchmark
 
 
 class SubmissionError(IcvosError):
     """A submission with faults. The message counts them; ``faults`` has every one, errors and warnings."""
 
-    def __init__(self, message: str, faults: tuple["Fault", ...]) -> None:
+    def __init__(self, message: str, faults: tuple[Fault, ...]) -> None:
         super().__init__(message)
         self.faults = faults
 
@@ -31,66 +30,21 @@ class Checked:
     """A folder of predictions that can be scored, and what was odd about it but allowed."""
 
     folder: Path
-    warnings: tuple["Fault", ...]
+    warnings: tuple[Fault, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionReport:
-    """What became of a submission: its file on the board, its scores, and what was odd about it but allowed."""
+    """What became of a submission: its file on the board, its figures, and what was odd about it but allowed."""
 
     path: Path
-    scores: dict[str, Any]
-    warnings: tuple["Fault", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """How predictions for a benchmark are checked and scored.
-
-    Args:
-        names: The folders by which a run is known inside an archive.
-        records: Where the records of its parts are.
-        check: Of a folder, every fault.
-        score: Of a folder, the result.
-        clips: How many the benchmark of videos has.
-    """
-
-    names: set[str]
-    records: str
-    check: "Callable[[Path], list[Fault]]"
-    score: Callable[..., Any]
-    clips: int | None = None
-
-
-def _task(benchmark: "Benchmark | ImageBenchmark", protocol: "Protocol") -> _Task:
-    from icvos.tasks.image.benchmark import ImageBenchmark
-
-    if isinstance(benchmark, ImageBenchmark):
-        from icvos.tasks.image.check import check_images, fold_names
-        from icvos.tasks.image.score import score_images
-
-        return _Task(
-            fold_names(benchmark),
-            "fold*/run.json",
-            partial(check_images, benchmark),
-            partial(score_images, benchmark, protocol=protocol),
-        )
-    from icvos.tasks.video.check import check
-    from icvos.tasks.video.score import score
-
-    videos = {video.name for video in benchmark.videos}
-    return _Task(
-        videos,
-        "draw*/run.json",
-        lambda folder: check(benchmark, folder, protocol),
-        lambda folder, **given: score(benchmark, folder, protocol, **given),
-        len(benchmark.clips),
-    )
+    result: Result
+    warnings: tuple[Fault, ...]
 
 
 @contextlib.contextmanager
 def checked_folder(
-    benchmark: "Benchmark | ImageBenchmark", predictions: Path, protocol: "Protocol"
+    task: Task, predictions: Path, protocol: "Protocol", watch: Watch | None = None
 ) -> Iterator[Checked]:
     """The prediction or run folder that ``predictions`` is, or that the zip file holds, and what is odd about it.
 
@@ -98,27 +52,29 @@ def checked_folder(
     """
     from icvos.tasks.archive import ArchiveError, relocate, submission_folder
 
-    task = _task(benchmark, protocol)
+    watch = watch or Silent()
+    watch.stage("validate")
     try:
-        with submission_folder(predictions, task.names) as folder:
-            faults = tuple(relocate(fault, folder, predictions) for fault in task.check(folder))
+        with submission_folder(predictions, task.folders) as folder:
+            found = task.check(folder, protocol, watch)
+            faults = tuple(relocate(fault, folder, predictions) for fault in found)
             _refuse_errors(predictions, faults)
             yield Checked(folder, faults)
     except ArchiveError as error:
         _refuse_errors(predictions, error.faults)
 
 
-def _refuse_errors(predictions: Path, faults: tuple["Fault", ...]) -> None:
+def _refuse_errors(predictions: Path, faults: tuple[Fault, ...]) -> None:
     errors = [fault for fault in faults if fault.severity == "error"]
     if errors:
         noun = "fault" if len(errors) == 1 else "faults"
         raise SubmissionError(
-            f"{predictions}: {len(errors)} {noun}, nothing was scored; mend what is listed and submit again", faults
+            f"{predictions}: {len(errors)} {noun}, nothing was scored; fix what is listed and submit again", faults
         )
 
 
 def submit(
-    benchmark: "Benchmark | ImageBenchmark",
+    task: Task | Path | str,
     predictions: Path,
     protocol: "Protocol",
     *,
@@ -127,24 +83,34 @@ def submit(
     revision: str = "1",
     notes: str = "",
     workers: int = 1,
-    progress: Callable[..., None] | None = None,
+    watch: Watch | None = None,
 ) -> SubmissionReport:
     """Check, score and store ``predictions`` under ``name`` and ``revision``.
 
-    ``predictions`` is a prediction folder, a run with one such folder for each draw, a run on images, or a zip file of
-    either. ``workers`` and ``progress`` are passed on to the scoring. Raises `SubmissionError` before anything is
-    scored where the check finds an error, and `IcvosError` where the board already holds other figures under that name
-    and revision.
-    """
-    from icvos.files.untrusted import read_record
+    Args:
+        task: The benchmark, or its folder.
+        predictions: A prediction folder, a run with a folder for each draw or fold, or a zip file of either.
+        protocol: Which frames count, and at which size masks are compared.
+        board: Where the result goes.
+        name: The method's name on the board.
+        revision: Which state of the method.
+        notes: Free text.
+        workers: Processes for scoring.
+        watch: Is told how checking and scoring go on.
 
+    Raises:
+        SubmissionError: The check finds an error; nothing was scored.
+        IcvosError: The board already holds other figures under that name and revision, or the run was made with random
+            weights.
+    """
     check_name(name, "name")
     check_name(revision, "revision")
     board = board if isinstance(board, Board) else Board.open(board)
-    task = _task(benchmark, protocol)
-    with checked_folder(benchmark, predictions, protocol) as checked:
-        for record in (checked.folder / "run.json", *sorted(checked.folder.glob(task.records))):
-            refuse_random({"run": read_record(record)}, predictions)
-        scores = task.score(checked.folder, workers=workers, progress=progress).to_json()
-    path = board.add(scores, name=name, revision=revision, notes=notes, benchmark_clips=task.clips)
-    return SubmissionReport(path, scores, checked.warnings)
+    opened = open_task(task) if isinstance(task, Path | str) else task
+    watch = watch or Silent()
+    with checked_folder(opened, predictions, protocol, watch) as checked:
+        refuse_random_records(read_records(checked.folder, opened.part), predictions)
+        watch.stage(f"score {protocol.id}")
+        result = opened.score(checked.folder, protocol, watch, workers=workers)
+    path = board.add(result, name=name, revision=revision, notes=notes, benchmark_clips=opened.clips)
+    return SubmissionReport(path, result, checked.warnings)

@@ -27,6 +27,7 @@ from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam2_images import load_sam_on_images
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import Loaded
+from icvos.settings import renamed
 
 REMEMBERED_SUPPORTS = 64
 
@@ -80,22 +81,22 @@ class MatcherSettings:
         preset: Published settings for ``coco`` (whole objects), ``fss`` or ``part``.
         sam: SAM for the proposals: a SAM 1 by name or path, as published, or a SAM 2 by name.
         dinov2: DINOv2 for the features.
-        dinov2_checkpoint: A path in place of the registry's file.
-        propagation: SAM 2 for the video, by name or path.
+        dinov2_checkpoint: Path of DINOv2's file, in place of the registry's.
+        sam2: SAM 2 for the video, by name or path.
         handover: What SAM 2 is given: ``mask`` (the merged mask), ``centers`` (eight k-means centres of the matched
             points) or ``points`` (all of them).
-        grid: Points on a side of the dense grid, over the preset's; 0: no grid.
-        iterations: Random prompts of every size, over the preset's.
-        seed: Of the sampling, with the pictures' contents.
-        device: auto, cpu, cuda or mps.
-        dtype: Of SAM 2: auto, float32 or bfloat16.
+        grid: Points on a side of the dense grid, in place of the preset's; 0: no grid.
+        iterations: Random prompts of every size, in place of the preset's.
+        seed: Seed of the sampling, with the pictures' contents.
+        device: Where the networks run: auto, cpu, cuda or mps.
+        dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
 
     preset: Literal["coco", "fss", "part"] = "coco"
     sam: str = "sam-vit-h"
     dinov2: str = "dinov2-vitl14"
     dinov2_checkpoint: str | None = None
-    propagation: str = "sam2.1-hiera-l"
+    sam2: str = renamed("sam2.1-hiera-l", "propagation")
     handover: Literal["mask", "centers", "points"] = "mask"
     grid: int | None = None
     iterations: int | None = None
@@ -104,7 +105,7 @@ class MatcherSettings:
     dtype: DType = "auto"
 
 
-class Matcher(Prompter):
+class Matcher(Prompter[MatcherSettings]):
     """The method ``matcher``; see `MatcherSettings`. The patches of k supports compete in one assignment."""
 
     Settings = MatcherSettings
@@ -127,7 +128,7 @@ class Matcher(Prompter):
     def needs(settings: MatcherSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
         encoder = settings.dinov2_checkpoint or settings.dinov2
-        return tuple(dict.fromkeys((encoder, settings.sam, settings.propagation)))
+        return tuple(dict.fromkeys((encoder, settings.sam, settings.sam2)))
 
     def own_weights(self) -> list[Loaded]:
         """The encoder and SAM."""

@@ -1,1 +1,1 @@
-"""What several baselines are made of."""
+"""Parts that several baselines share."""

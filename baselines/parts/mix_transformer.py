@@ -1,12 +1,11 @@
-"""HDMNet's matching transformer: query and support on three scales, from coarse to fine, by dense correlation."""
-
-from dataclasses import dataclass
+"""The layers of HDMNet's and AMNet's transformers: encoding on three scales, matching by dense correlation."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from icvos.models.prior import aligned, shown_cells
+from icvos.models.maps import aligned
+from icvos.models.prior import shown_cells
 
 WIDTH = 64
 
@@ -179,94 +178,73 @@ def parse_layers() -> nn.Sequential:
     return nn.Sequential(*widened(WIDTH), nn.BatchNorm2d(WIDTH), nn.ReLU())
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """What the transformer computes.
+class Level(nn.ModuleList):
+    """The matching on one scale, and what merges its result with the prior masks; published under their numbers."""
 
-    Args:
-        logits: (B, 2, f, f).
-        maps: Correlation maps from coarse to fine, (B, h, w) each.
-        queries: The query's tokens of the three stages, (B, h w, 64).
-        supports: The supports' tokens, all shots of an episode behind each other, (B, K h w, 64).
-    """
+    def __init__(self) -> None:
+        super().__init__([MatchBlock(), ConvNorm()])
 
-    logits: Tensor
-    maps: list[Tensor]
-    queries: list[Tensor]
-    supports: list[Tensor]
+    def forward(
+        self, tokens: Tensor, source: Tensor, mask: Tensor, similar: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """The merged (B, 64, h, w) feature and the (B, h, w) correlation map.
+
+        Args:
+            tokens: (B, h w, 64) of the query.
+            source: (B, N, 64) that they are matched with.
+            mask: (B, N) of these.
+            similar: (B, 2, f, f) prior masks.
+            size: (h, w).
+        """
+        match, merge = self
+        found, weighted = match(tokens, source, mask, size)
+        merged: Tensor = merge(torch.cat([map_of(found, size), aligned(similar, size)], 1))
+        return merged, weighted.unflatten(1, size)
 
 
-class MixTransformer(nn.Module):
-    """Three stages of encoding, the same for query and support, and matching from coarse to fine."""
+class Stage(nn.ModuleList):
+    """The encoding on one scale: embedding, two blocks and a norm; published under their numbers."""
+
+    def __init__(self, kernel: int, stride: int, heads: int, reduction: int) -> None:
+        super().__init__(
+            [
+                PatchEmbedding(kernel, stride),
+                EncoderBlock(heads, reduction),
+                EncoderBlock(heads, reduction),
+                nn.LayerNorm(WIDTH, eps=1e-6),
+            ]
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """(B, 64, h, w) to tokens and their map's size."""
+        embed, first, second, norm = self
+        tokens, size = embed(x)
+        return norm(second(first(tokens, size), size)), size
+
+
+class Encoder(nn.Module):
+    """Three stages of encoding, each on the map of the one before."""
 
     def __init__(self) -> None:
         super().__init__()
-        stages = ((1, 1, 2, 4), (3, 2, 4, 2), (3, 2, 8, 1))  # kernel, stride, heads, reduction
-        self.down_sample_layers = nn.ModuleList(
-            nn.ModuleList(
-                [
-                    PatchEmbedding(kernel, stride),
-                    EncoderBlock(heads, reduction),
-                    EncoderBlock(heads, reduction),
-                    nn.LayerNorm(WIDTH, eps=1e-6),
-                ]
-            )
-            for kernel, stride, heads, reduction in stages
-        )
-        self.match_layers = nn.ModuleList(nn.ModuleList([MatchBlock(), ConvNorm()]) for _ in stages)
-        self.parse_layers = nn.ModuleList(parse_layers() for _ in stages)
-        middle = 4 * WIDTH
-        self.cls = nn.Sequential(
-            nn.Conv2d(WIDTH, middle, 1),
-            nn.BatchNorm2d(middle),
-            nn.Conv2d(middle, middle, 3, padding=1),
-            nn.BatchNorm2d(middle),
-            nn.Conv2d(middle, 2, 1),
-        )
+        shapes = ((1, 1, 2, 4), (3, 2, 4, 2), (3, 2, 8, 1))  # kernel, stride, heads, reduction
+        self.down_sample_layers = nn.ModuleList(Stage(*shape) for shape in shapes)
 
     def encode(self, x: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
         """Tokens and map size of the three stages of (B, 64, f, f) features."""
         found = []
-        for embed, first, second, norm in self.down_sample_layers:
-            tokens, size = embed(x)
-            tokens = norm(second(first(tokens, size), size))
+        for stage in self.down_sample_layers:
+            tokens, size = stage(x)
             found.append((tokens, size))
             x = map_of(tokens, size)
         return found
 
-    def forward(self, query: Tensor, support: Tensor, mask: Tensor, similar: Tensor) -> Matched:
-        """Match (B, 64, f, f) queries with (B K, 64, f, f) supports.
 
-        Args:
-            query: Merged query features.
-            support: Merged support features, shots of an episode adjacent.
-            mask: (B K, 1, S, S) support masks.
-            similar: (B, 2, f, f) prior masks.
-        """
-        batch = len(query)
-        queries = self.encode(query)
-        supports = [tokens.unflatten(0, (batch, -1)).flatten(1, 2) for tokens, _ in self.encode(support)]
-        y: Tensor | None = None
-        maps = []
-        for level in (2, 1, 0):
-            tokens, size = queries[level]
-            shown = nearest(mask, size).flatten(1).unflatten(0, (batch, -1)).flatten(1, 2)
-            match, merge = self.match_layers[level]
-            found, weighted = match(tokens, supports[level], shown, size)
-            maps.append(weighted.unflatten(1, size))
-            o = merge(torch.cat([map_of(found, size), aligned(similar, size)], 1))
-            parse = self.parse_layers[level]
-            if y is None:
-                y = parse(o)
-            else:
-                y = functional.interpolate(y, size=size, mode="bilinear", align_corners=False)
-                y = y + parse(o + y)
-        return Matched(self.cls(y), maps, [tokens for tokens, _ in queries], supports)
-
-
-class Transformer(nn.Module):
-    """Holds the transformer under its published name."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mix_transformer = MixTransformer()
+def joined(finer: Tensor, coarser: Tensor | None, parse: nn.Module) -> Tensor:
+    """(B, 64, h, w): a level's merged feature, with what all coarser levels gave, through its parse layers."""
+    if coarser is None:
+        alone: Tensor = parse(finer)
+        return alone
+    size = (finer.shape[2], finer.shape[3])
+    y = functional.interpolate(coarser, size=size, mode="bilinear", align_corners=False)
+    return y + parse(finer + y)

@@ -11,76 +11,150 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from curation.image.lists import picture_key
 from curation.image.pictures import Source
-from curation.image.plan import OF_COCO, EpisodeOptions, Name, Plan, class_names, fold_classes
+from curation.image.plan import EpisodeOptions, MaskRule, Name, Plan, Splits, make_plan
 from icvos.errors import IcvosError
 from icvos.files.storage import write_text
-from icvos.tasks.image.benchmark import FORMAT, MANIFEST, Picture, manifest_text, picture_json, pictures_text
+from icvos.tasks.image.benchmark import Picture
+from icvos.tasks.image.folds import OF_COCO, Folds, class_names, fold_classes
+from icvos.tasks.image.manifest import (
+    FORMAT,
+    MANIFEST,
+    Digests,
+    FoldEntry,
+    Manifest,
+    OfSplits,
+    manifest_text,
+    pictures_text,
+)
+from icvos.tasks.task import Silent, Watch
 
-Drawn = tuple[int, str, list[str]]  # class, query, supports
-Progress = Callable[[str, int, int], None]  # (split, batches done, batches in all)
+Drawn = tuple[int, str, tuple[str, ...]]  # class, query, supports
 FILES = (MANIFEST, "val.json", "train.json")
+C = TypeVar("C")
 
 
-def build(plan: Plan, out: Path, *, workers: int = 1, progress: Progress = lambda *_: None) -> list[str]:
-    """Build the benchmark in ``out``; gives warnings, one line each.
+def build_episodes(
+    name: Name,
+    out: Path | str,
+    *,
+    coco: Path | str | None = None,
+    voc: Path | str | None = None,
+    sbd: Path | str | None = None,
+    lists: Path | str | None = None,
+    rule: MaskRule = "painted",
+    folds: Folds = "interleaved",
+    splits: Splits | None = None,
+    options: EpisodeOptions | None = None,
+    workers: int = 1,
+    watch: Watch | None = None,
+) -> Manifest:
+    """Build a benchmark of images: annotated pictures, folds of classes, and frozen evaluation episodes.
 
-    Raises `IcvosError` for bad input, for an ``out`` that holds something else, and where no fold can be asked.
+    Args:
+        name: ``coco-20i`` or ``all-coco``, built from COCO; ``pascal-5i`` or ``coco-to-pascal``, from PASCAL VOC 2012.
+        out: The benchmark's folder.
+        coco: The folder of COCO 2014 or 2017.
+        voc: The folder of PASCAL VOC 2012 (``VOCdevkit`` or ``VOC2012``).
+        sbd: The folder of SBD, whose pictures PASCAL-5i trains on too.
+        lists: The folder of published lists (``fss_list``), which say which picture shows which class; None: every
+            class of which a picture's mask has 2048 pixels.
+        rule: COCO's masks: ``painted``, one class a pixel, later over earlier, as published; ``union``, all of a
+            class; or ``png``, the published PNGs.
+        folds: ``coco-20i`` only: a fold tests every fourth class, or 20 in a row.
+        splits: Which splits are evaluated and trained on, where they are not the usual ones.
+        options: How many episodes, and supports of each.
+        workers: Processes; the result is the same for any number.
+        watch: Is told of every batch of pictures, and what the caller should know.
+
+    Returns:
+        The manifest: classes, folds with their episodes, and digests.
+
+    Raises:
+        IcvosError: Bad input, an ``out`` that holds something else, or no class that can be asked.
+
+    >>> manifest = build_episodes("all-coco", "episodes", coco="coco", options=EpisodeOptions(episodes=8))
+    >>> [len(fold.episodes) for fold in manifest.folds]
+    [8]
     """
+    plan = make_plan(
+        name, coco=coco, voc=voc, sbd=sbd, lists=lists, rule=rule, folds=folds, splits=splits, options=options
+    )
+    return build_plan(plan, Path(out), workers=workers, watch=watch)
+
+
+def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch | None = None) -> Manifest:
+    """Build in ``out`` what was planned; the rest as `build_episodes`."""
+    watch = watch or Silent()
     _claim(out)
-    warnings = [*plan.notes, *plan.val.warnings]
-    val = plan.val.pictures(workers, lambda done, total: progress("val", done, total))
-    warnings += _unseen(plan.val, val)
-    folds = _folds(plan, pictures_by_class(val), warnings)
-    manifest: dict[str, Any] = {
-        "format": FORMAT,
-        "name": plan.name,
-        "rule": plan.rule,
-        "digest": {},
-        "splits": {"val": plan.val.split},
-        "images": {"val": str(plan.val.images.resolve())},
-        "classes": {str(kind): name for kind, name in class_names(plan.name).items()},
-        "folds": folds,
-    }
+    said = {**dict.fromkeys(plan.notes), **dict.fromkeys(plan.val.warnings)}
+    for note in said:
+        watch.note(note)
+    val = plan.val.pictures(workers, watch)
+    _note_unseen(plan.val, val, watch)
+    folds = _folds(plan, pictures_by_class(val), watch)
+    classes = class_names(plan.name)
     for name in FILES:  # no half-changed benchmark can be opened
         (out / name).unlink(missing_ok=True)
-    manifest["digest"]["val"] = val_digest(manifest, val)
-    write_text(out / "val.json", pictures_text(val))
+    _write_pictures(out / "val.json", val)
+    digests = {"val": val_digest(plan.name, plan.rule, classes, folds, val)}
+    sources = {"val": plan.val}
     if plan.train is not None:
-        train = plan.train.pictures(workers, lambda done, total: progress("train", done, total))
-        manifest["splits"]["train"] = plan.train.split
-        manifest["images"]["train"] = str(plan.train.images.resolve())
-        manifest["digest"]["train"] = train_digest(manifest, train)
-        write_text(out / "train.json", pictures_text(train))
-        warnings += [found for found in plan.train.warnings if found not in warnings]
-        warnings += _unseen(plan.train, train)
-        both = len({picture_key(found.name) for found in val} & {picture_key(found.name) for found in train})
-        if both:
-            warnings.append(f"{both} pictures are both evaluated and trained on: fit for a trial, not for a result")
+        for note in plan.train.warnings:
+            if note not in said:
+                watch.note(note)
+        train = plan.train.pictures(workers, watch)
+        _note_unseen(plan.train, train, watch)
+        _note_in_both(val, train, watch)
+        _write_pictures(out / "train.json", train)
+        digests["train"] = train_digest(plan.name, plan.rule, classes, folds, train)
+        sources["train"] = plan.train
+    manifest = Manifest(
+        format=FORMAT,
+        name=plan.name,
+        rule=plan.rule,
+        digest=Digests(**digests),
+        splits=OfSplits(**{key: source.split for key, source in sources.items()}),
+        images=OfSplits(**{key: str(source.images.resolve()) for key, source in sources.items()}),
+        classes={str(kind): found for kind, found in classes.items()},
+        folds=folds,
+    )
     write_text(out / MANIFEST, manifest_text(manifest))
-    return warnings
+    return manifest
 
 
-def _unseen(source: Source, pictures: Sequence[Picture]) -> list[str]:
+def _write_pictures(path: Path, pictures: Iterable[Picture]) -> None:
+    write_text(path, pictures_text(picture.entry() for picture in pictures))
+
+
+def _note_unseen(source: Source, pictures: Sequence[Picture], watch: Watch) -> None:
     number = source.unseen(pictures)
-    return [f"{source.split}: {number} classes that the lists name are in no mask, not asked"] if number else []
+    if number:
+        watch.note(f"{source.split}: {number} classes that the lists name are in no mask, not asked")
 
 
-def _folds(plan: Plan, by_class: Mapping[int, Sequence[str]], warnings: list[str]) -> list[dict[str, Any]]:
-    """The folds as the manifest has them; adds to ``warnings`` which classes cannot be asked."""
+def _note_in_both(val: Iterable[Picture], train: Iterable[Picture], watch: Watch) -> None:
+    both = len({picture_key(found.name) for found in val} & {picture_key(found.name) for found in train})
+    if both:
+        watch.note(f"{both} pictures are both evaluated and trained on: fit for a trial, not for a result")
+
+
+def _folds(plan: Plan, by_class: Mapping[int, Sequence[str]], watch: Watch) -> tuple[FoldEntry, ...]:
+    """The folds with their episodes; notes which classes cannot be asked."""
     names, folds = class_names(plan.name), []
     for number, (test, train) in enumerate(fold_classes(plan.name, plan.folds)):
         asked = [kind for kind in test if len(by_class.get(kind, ())) >= 2]
         if len(asked) < len(test):
             few = ", ".join(names[kind] for kind in test if kind not in asked)
-            warnings.append(f"fold {number}: never asked, having fewer than 2 pictures in {plan.val.split}: {few}")
-        folds.append({"test": test, "train": train, "episodes": draw(plan.name, number, asked, by_class, plan.options)})
-    if not any(fold["episodes"] for fold in folds):
+            watch.note(f"fold {number}: never asked, having fewer than 2 pictures in {plan.val.split}: {few}")
+        episodes = tuple(draw(plan.name, number, asked, by_class, plan.options))
+        folds.append(FoldEntry(test=tuple(test), train=tuple(train), episodes=episodes))
+    if not any(fold.episodes for fold in folds):
         raise IcvosError(f"{plan.val.images}: no class has 2 pictures, so nothing can be asked; give more pictures")
-    return folds
+    return tuple(folds)
 
 
 def _claim(out: Path) -> None:
@@ -115,7 +189,7 @@ def draw(
 
     Args:
         name: Which benchmark.
-        fold: Its number, which goes into the draws.
+        fold: The fold's number, which goes into the draws.
         asked: The classes that may be drawn.
         by_class: The names of the pictures of each class, two or more.
         options: How many episodes, and supports of each.
@@ -136,33 +210,39 @@ def draw(
             kind = _first(seed, classes_of[query], 1)[0]
             others = [picture for picture in by_class[kind] if picture != query]
             supports = _first(seed, others, options.max_shots, picture_key)
-        drawn.append((kind, query, list(islice(cycle(supports), options.max_shots))))
+        drawn.append((kind, query, tuple(islice(cycle(supports), options.max_shots))))
     return drawn
 
 
-def _first(seed: str, candidates: Sequence[Any], number: int, key: Callable[[Any], object] = str) -> list[Any]:
+def _first(seed: str, candidates: Sequence[C], number: int, key: Callable[[C], object] = str) -> list[C]:
     """The first of ``candidates`` in the order of this draw."""
 
-    def rank(candidate: Any) -> bytes:
+    def rank(candidate: C) -> bytes:
         return hashlib.sha256(f"{seed}/{key(candidate)}".encode()).digest()
 
     return heapq.nsmallest(number, candidates, key=rank)
 
 
-def val_digest(manifest: Mapping[str, Any], pictures: Iterable[Picture]) -> str:
+def val_digest(
+    name: str, rule: str, classes: Mapping[int, str], folds: Iterable[FoldEntry], pictures: Iterable[Picture]
+) -> str:
     """``sha256:...`` over the rule, the folds with their episodes, and the pictures of evaluation."""
-    return _digest({key: manifest[key] for key in ("format", "name", "rule", "classes", "folds")}, pictures)
+    return _digest(name, rule, classes, [fold.to_json() for fold in folds], pictures)
 
 
-def train_digest(manifest: Mapping[str, Any], pictures: Iterable[Picture]) -> str:
+def train_digest(
+    name: str, rule: str, classes: Mapping[int, str], folds: Iterable[FoldEntry], pictures: Iterable[Picture]
+) -> str:
     """``sha256:...`` over the rule, the classes of the folds, and the pictures to train on."""
-    head = {key: manifest[key] for key in ("format", "name", "rule", "classes")}
-    folds = [{key: fold[key] for key in ("test", "train")} for fold in manifest["folds"]]
-    return _digest({**head, "folds": folds}, pictures)
+    return _digest(name, rule, classes, [{"test": fold.test, "train": fold.train} for fold in folds], pictures)
 
 
-def _digest(head: Mapping[str, Any], pictures: Iterable[Picture]) -> str:
+def _digest(
+    name: str, rule: str, classes: Mapping[int, str], folds: Sequence[Mapping[str, object]], pictures: Iterable[Picture]
+) -> str:
+    numbered = {str(kind): found for kind, found in classes.items()}
+    head = {"format": FORMAT, "name": name, "rule": rule, "classes": numbered, "folds": folds}
     digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
     for picture in pictures:
-        digest.update(b"\n" + json.dumps(picture_json(picture), sort_keys=True).encode())
+        digest.update(b"\n" + json.dumps(picture.entry().to_json(), sort_keys=True).encode())
     return f"sha256:{digest.hexdigest()}"

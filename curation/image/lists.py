@@ -4,7 +4,7 @@
     <lists>/{train,val}/data_list_<fold>.txt              image path, label path: a line a picture; read only where
                                                           there are no class lists, which name the same pictures
 
-The paths are those of somebody else's machine: only file names are kept. The lists of all folds are joined: a class has
+The paths are those of another machine: only file names are kept. The lists of all folds are joined: a class has
 the same pictures in whichever fold it is. Files are read by a scanner that knows this one form; nothing is evaluated.
 """
 

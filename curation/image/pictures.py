@@ -7,7 +7,6 @@ such a class is left out. Pictures are made in batches, which are small enough t
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +20,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
 from icvos.files.rle import encode_rle
 from icvos.tasks.image.benchmark import IGNORED, Picture
+from icvos.tasks.task import Silent, Watch
 from icvos.workers import run_jobs
 
 BATCH = 64  # pictures
@@ -51,13 +51,14 @@ class Source:
         found = sum(len(picture.listed) for picture in pictures if listing.get(picture_key(picture.path)))
         return sum(map(len, listing.values())) - found
 
-    def pictures(self, workers: int = 1, progress: Callable[[int, int], None] = lambda *_: None) -> list[Picture]:
-        """The pictures in order of name, the same for any number of workers; ``progress`` gets batches done and all.
+    def pictures(self, workers: int = 1, watch: Watch | None = None) -> list[Picture]:
+        """The pictures in order of name, the same for any number of workers; ``watch`` is told of every batch.
 
         Raises `IcvosError` where the masks lack most of what lists say: the lists are then of other masks.
         """
-        made = count(1)
-        found = run_jobs(_make, self.batches, workers, done=lambda batch: progress(next(made), len(self.batches)))
+        watch = watch or Silent()
+        watch.total(len(self.batches))
+        found = run_jobs(_make, self.batches, workers, done=lambda batch: watch.advance(1, self.split))
         pictures = sorted((picture for batch in found for picture in batch), key=lambda picture: picture.name)
         if 2 * self.unseen(pictures) > sum(map(len, (self.listing or {}).values())):
             raise IcvosError(

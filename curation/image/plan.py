@@ -1,24 +1,25 @@
-"""What an image benchmark is made of: its folds of classes, and the pictures of COCO or PASCAL that it takes."""
+"""What an image benchmark is built from: its folds of classes, and the pictures of COCO or PASCAL that it takes."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from curation.image.lists import Listing, read_listing
 from curation.image.pictures import Source, from_annotations, from_class_pngs
 from curation.sources.coco import Coco, Rule, class_pngs, find_coco, has_split
 from curation.sources.pascal import Pascal
 from icvos.categories import COCO, PASCAL
+from icvos.errors import IcvosError
+from icvos.tasks.image.folds import OF_COCO, Folds, class_names
 
 Name = Literal["coco-20i", "pascal-5i", "coco-to-pascal", "all-coco"]
-Folds = Literal["interleaved", "contiguous"]
-OF_COCO: tuple[Name, ...] = ("coco-20i", "all-coco")
-RULES = {
+MaskRule = Rule | Literal["png"]
+RULES: dict[MaskRule, str] = {
     "painted": "one class a pixel, later instances over earlier ones, crowds left out",
     "union": "every instance of a class, crowds left out",
     "png": "PNGs of class numbers",
 }
-NOT = "none"  # as a split to train on
+NO_TRAINING = "none"  # as a split to train on
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,16 @@ class EpisodeOptions:
     """How many episodes are drawn.
 
     Args:
-        episodes: Of every fold.
+        episodes: How many each fold has.
         max_shots: Ranked supports of an episode; K shots take the first K.
     """
 
     episodes: int = 1000
     max_shots: int = 10
+
+    def __post_init__(self) -> None:
+        if min(self.episodes, self.max_shots) < 1:
+            raise IcvosError(f"{self.episodes} episodes of {self.max_shots} supports; both must be 1 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,8 @@ class Splits:
 
     Args:
         val: ``val2014`` and the like; None: the usual one, or the only one.
-        train: The same; ``none``: the benchmark is for evaluation only.
-        year: Of COCO, where it has two: 2014 or 2017.
+        train: The split to train on; None: the usual one; ``none``: the benchmark is for evaluation only.
+        year: 2014 or 2017, where the folder of COCO has both.
     """
 
     val: str | None = None
@@ -72,39 +77,47 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def class_names(name: str) -> dict[int, str]:
-    """Class number -> name: COCO's 80, or PASCAL's 20 where the pictures are PASCAL's."""
-    return {found.index: found.name for found in (COCO if name in OF_COCO else PASCAL)}
+def make_plan(
+    name: Name,
+    *,
+    coco: Path | str | None = None,
+    voc: Path | str | None = None,
+    sbd: Path | str | None = None,
+    lists: Path | str | None = None,
+    rule: MaskRule = "painted",
+    folds: Folds = "interleaved",
+    splits: Splits | None = None,
+    options: EpisodeOptions | None = None,
+) -> Plan:
+    """What `curation.image.build.build_episodes` would build; writes nothing. The arguments are the same.
 
-
-def fold_classes(name: str, folds: Folds = "interleaved") -> list[tuple[list[int], list[int]]]:
-    """(classes to test, classes to train on) of every fold.
-
-    >>> fold_classes("pascal-5i")[1][0], fold_classes("coco-to-pascal")[1]
-    ([6, 7, 8, 9, 10], ([2, 6, 13, 18], []))
+    >>> make_plan("all-coco", coco="coco", splits=Splits(train="none")).rule
+    'masks: one class a pixel, later instances over earlier ones, crowds left out; classes: of 2048 pixels and more'
     """
-    if name == "all-coco":
-        every = [found.index for found in COCO]
-        return [(every, every)]
-    if name == "coco-20i" and folds == "interleaved":
-        fold_of = {found.index: found.fold_interleaved for found in COCO}
-    elif name == "coco-20i":
-        fold_of = {found.index: found.fold_contiguous for found in COCO}
-    elif name == "pascal-5i":
-        fold_of = {found.index: found.fold for found in PASCAL}
-    else:
-        fold_of = {found.index: found.fold_domain_shift for found in PASCAL}
-    tests = [[kind for kind in fold_of if fold_of[kind] == fold] for fold in range(4)]
-    if name == "coco-to-pascal":
-        return [(test, []) for test in tests]
-    return [(test, [kind for kind in fold_of if kind not in test]) for test in tests]
+    splits = splits or Splits()
+    if name not in get_args(Name):
+        raise IcvosError(f"{name}: no such image benchmark; there is {', '.join(get_args(Name))}")
+    unused = {"voc": voc, "sbd": sbd} if name in OF_COCO else {"coco": coco, "year": splits.year}
+    for option, value in unused.items():
+        if value is not None:
+            raise IcvosError(f"{name} does not use --{option}; leave it out")
+    published = None if lists is None else Path(lists)
+    if name in OF_COCO:
+        if coco is None:
+            raise IcvosError(f"{name} is built from COCO; give --coco")
+        return plan_coco(name, Path(coco), splits, rule, published, folds, options)
+    if voc is None:
+        raise IcvosError(f"{name} is built from PASCAL VOC 2012; give --voc")
+    if name == "coco-to-pascal" and splits.train not in (None, NO_TRAINING):
+        raise IcvosError("coco-to-pascal is for evaluation only; leave out --train-split")
+    return plan_pascal(name, Path(voc), splits, None if sbd is None else Path(sbd), published, options)
 
 
 def plan_coco(
     name: Name,
     root: Path,
     splits: Splits,
-    rule: Rule | Literal["png"] = "painted",
+    rule: MaskRule = "painted",
     lists: Path | None = None,
     folds: Folds = "interleaved",
     options: EpisodeOptions | None = None,
@@ -117,7 +130,7 @@ def plan_coco(
         splits: Which ones.
         rule: How overlapping objects become one mask a class; ``png``: take the published PNGs of class numbers.
         lists: The folder of published lists; None: classes of at least 2048 pixels.
-        folds: Of ``coco-20i``.
+        folds: How the classes of ``coco-20i`` are shared out.
         options: How many episodes.
     """
     place = find_coco(root)
@@ -129,14 +142,14 @@ def plan_coco(
     train = splits.train or val.split.replace("val", "train")
     if splits.train is None and (train == val.split or not has_split(place, train, png=rule == "png")):
         notes.append(f"{place}: no annotations and images of a training split, so this is for evaluation only")
-        train = NOT
+        train = NO_TRAINING
     source = None
-    if train != NOT:
+    if train != NO_TRAINING:
         source = _coco_source(place, train, rule, _listing(lists, "train", name))
     return Plan(name, _rule(RULES[rule], lists), val, source, folds, options or EpisodeOptions(), tuple(notes))
 
 
-def _coco_source(place: Path, split: str | None, rule: Rule | Literal["png"], listing: Listing | None) -> Source:
+def _coco_source(place: Path, split: str | None, rule: MaskRule, listing: Listing | None) -> Source:
     if rule == "png":
         assert split is not None
         return from_class_pngs(split, class_pngs(place, split), len(COCO), listing)
@@ -163,8 +176,8 @@ def plan_pascal(
     """
     pascal = Pascal.open(voc, sbd)
     val = _pascal_source(pascal, splits.val or "val", _listing(lists, "val", name))
-    train = NOT if name == "coco-to-pascal" else splits.train or pascal.training_split()
-    source = None if train == NOT else _pascal_source(pascal, train, _listing(lists, "train", name))
+    train = NO_TRAINING if name == "coco-to-pascal" else splits.train or pascal.training_split()
+    source = None if train == NO_TRAINING else _pascal_source(pascal, train, _listing(lists, "train", name))
     rule = _rule(f"{RULES['png']}, borders ignored", lists)
     return Plan(name, rule, val, source, options=options or EpisodeOptions())
 

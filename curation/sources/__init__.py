@@ -1,4 +1,4 @@
-"""Readers of the data sets that IC-VOS is made from: `davis`, `mose`, `lvos` (videos) and `coco` (support images).
+"""Readers of the data sets that IC-VOS is built from: `davis`, `mose`, `lvos` (videos) and `coco` (support images).
 
 Each module reads one data set from its own folder, as its authors ship it; nothing is imported before it is used.
 """

@@ -22,7 +22,7 @@ from icvos.categories import BY_CATEGORY_ID, category
 from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
 from icvos.files.masks import read_ids
-from icvos.files.rle import compress_rle, decode_rle, rle_runs
+from icvos.files.rle import PackedRle, Rle, compress_rle, decode_rle, rle_runs
 from icvos.files.storage import read_json
 
 Rule = Literal["union", "painted"]
@@ -113,7 +113,8 @@ class Coco:
         """(H, W) bool: where the class is in ``image``; raises where the file has another size or is cut off."""
         size = self.checked_size(image)
         runs = self.outlines(image, rule).get(class_index)
-        return np.zeros(size, dtype=bool) if runs is None else decode_rle({"size": size, "counts": runs.tolist()})
+        outline: Rle | None = None if runs is None else {"size": list(size), "counts": runs.tolist()}
+        return np.zeros(size, dtype=bool) if outline is None else decode_rle(outline)
 
     def checked_size(self, image: CocoImage) -> tuple[int, int]:
         """(height, width) of the image's file; raises where the annotations have another, or the file is cut off."""
@@ -194,7 +195,7 @@ def class_pngs(place: Path, split: str) -> dict[Path, Callable[[], np.ndarray]]:
     return dict(found)
 
 
-def _to_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
+def _to_rle(segmentation: Any, height: int, width: int) -> PackedRle:
     """The compressed RLE of polygons or of either kind of RLE; raises ValueError and the like for anything else."""
     if isinstance(segmentation, list):
         polygons = [polygon for polygon in segmentation if len(polygon) >= 6]  # fewer points enclose nothing
@@ -202,7 +203,8 @@ def _to_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
             return compress_rle({"size": [height, width], "counts": [height * width]})
         if not all(np.abs(polygon).max() <= FARTHEST * max(height, width) for polygon in polygons):
             raise ValueError("a polygon far outside the picture")  # or NaN: filling it would take all memory
-        return dict(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width)))
+        merged: PackedRle = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+        return merged
     size = [int(value) for value in segmentation["size"]]
     if size != [height, width]:
         raise ValueError(f"an RLE of {size[1]}x{size[0]} pixels")

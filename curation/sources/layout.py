@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from curation.sources.video import ReadOptions, SourceVideo, list_video
+from curation.sources.video import ReadOptions, SourceName, SourceVideo, list_video
 from icvos.errors import IcvosError
 from icvos.files.listing import visible_folders
 
@@ -150,7 +150,7 @@ def choose_splits(root: Path, splits: Sequence[str] | None, public: Sequence[str
 
 
 def read_folders(
-    source: str, folders: Iterable[tuple[Path, Path]], options: ReadOptions, warnings: list[str]
+    source: SourceName, folders: Iterable[tuple[Path, Path]], options: ReadOptions, warnings: list[str]
 ) -> dict[str, SourceVideo]:
     """The videos of pairs of a frame and a mask folder by name, in order of name; a name that occurs twice raises."""
     videos: dict[str, SourceVideo] = {}
@@ -166,7 +166,7 @@ def read_folders(
 
 
 def read_splits(
-    source: str, splits: Sequence[SplitFolders], options: ReadOptions, warnings: list[str]
+    source: SourceName, splits: Sequence[SplitFolders], options: ReadOptions, warnings: list[str]
 ) -> dict[str, SourceVideo]:
     """The videos of ``splits`` by name; mask folders without a frame folder are added to ``warnings``."""
     pairs = []

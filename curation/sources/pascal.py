@@ -4,7 +4,7 @@
     <voc>/SegmentationClassAug/<picture>.png     VOC's and SBD's masks in one folder, as few-shot data sets ship them
     <voc>/SegmentationClass/<picture>.png        VOC's own masks
     <voc>/ImageSets/Segmentation/<split>.txt
-    <sbd>/dataset/cls/<picture>.mat              SBD's masks, MATLAB files as released, or PNGs made of them
+    <sbd>/dataset/cls/<picture>.mat              SBD's masks, MATLAB files as released, or as PNGs
     <sbd>/dataset/train.txt
 
 A mask is taken from the first of these folders that has it. Training pictures are never among those of ``val``: SBD's

@@ -4,11 +4,10 @@ The rules are the same for DAVIS, MOSE and LVOS. A frame's name is its number, n
 listed, put in order of their numbers and matched by them. A mask file's mode, not its colour, says what its values are.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -17,11 +16,14 @@ from icvos.files.images import image_header, whole_image_size
 from icvos.files.listing import frames_by_number
 from icvos.files.masks import read_ids, resize_nearest
 from icvos.files.storage import read_json
+from icvos.suggestions import nearest
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG", ".png")
 MASK_SUFFIXES = (".png", ".PNG")
 VOID = 255
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B")
+SourceName = Literal["davis", "mose", "lvos"]
+MissingMasks = Literal["error", "empty", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,20 @@ class ReadOptions:
         natural_sort: Accept frame names that are no numbers, in natural order; else they are an error.
     """
 
-    missing_masks: Literal["error", "empty", "skip"] = "error"
+    missing_masks: MissingMasks = "error"
     resize: bool = False
     natural_sort: bool = False
 
 
 STRICT = ReadOptions()
+
+
+class _Known(TypedDict, total=False):
+    """What a video has found out about itself so far."""
+
+    size: tuple[int, int]
+    binary: bool
+    object_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +64,12 @@ class SourceVideo:
         options: How strictly it is read.
     """
 
-    source: str
+    source: SourceName
     name: str
     frames: tuple[Path, ...]
     masks: tuple[Path | None, ...]
     options: ReadOptions = STRICT
-    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _known: _Known = field(default_factory=_Known, init=False, repr=False, compare=False)
 
     def size(self) -> tuple[int, int]:
         """(height, width) of every frame, from the files' headers; a cut-off file or one of another size raises."""
@@ -73,8 +83,7 @@ class SourceVideo:
                         "fetch the video again"
                     )
             self._known["size"] = first
-        found: tuple[int, int] = self._known["size"]
-        return found
+        return self._known["size"]
 
     def iter_ids(self) -> Iterator[np.ndarray]:
         """One (H, W) uint8 or uint16 map of object ids for every frame, in order, read one at a time.
@@ -110,7 +119,7 @@ class SourceVideo:
         """
         if "binary" not in self._known:
             self._known["binary"] = _is_binary([path for path in self.masks if path is not None])
-        return bool(self._known["binary"])
+        return self._known["binary"]
 
     def object_ids(self) -> tuple[int, ...]:
         """The ids seen in the whole video, sorted; reads every mask unless `is_binary`."""
@@ -122,8 +131,7 @@ class SourceVideo:
                 for ids in self.iter_ids():
                     seen.update(np.flatnonzero(np.bincount(ids.ravel())).tolist())
             self._known["object_ids"] = tuple(sorted(seen - {0}))
-        found: tuple[int, ...] = self._known["object_ids"]
-        return found
+        return self._known["object_ids"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,7 @@ class SourceDataset:
         warnings: Every finding that did not stop the reading, one line each.
     """
 
-    source: str
+    source: SourceName
     root: Path
     version: str
     splits: tuple[str, ...]
@@ -147,12 +155,12 @@ class SourceDataset:
     warnings: tuple[str, ...] = ()
 
     def video(self, name: str) -> SourceVideo:
-        """The video with this name; case matters. Raises `IcvosError` with the nearest names."""
+        """The video with this name; case matters. Raises `IcvosError` with the nearest name."""
         for video in self.videos:
             if video.name == name:
                 return video
-        near = difflib.get_close_matches(name, [video.name for video in self.videos], n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"videos are named like {self.videos[0].name}"
+        near = nearest(name, [video.name for video in self.videos])
+        hint = f"did you mean {near}?" if near else f"videos are named like {self.videos[0].name}"
         raise IcvosError(f"{self.root}: no video {name} in {', '.join(self.splits)}; {hint}")
 
 
@@ -165,7 +173,7 @@ class VideoMeta:
 
 
 def list_video(
-    source: str, frame_folder: Path, mask_folder: Path, options: ReadOptions, warnings: list[str]
+    source: SourceName, frame_folder: Path, mask_folder: Path, options: ReadOptions, warnings: list[str]
 ) -> SourceVideo | None:
     """The video in these two folders, or None where there is nothing to read; findings are added to ``warnings``."""
     frames = frames_by_number(frame_folder, FRAME_SUFFIXES, options.natural_sort)

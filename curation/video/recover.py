@@ -5,15 +5,59 @@ lies inside the category mask belongs to it; one with no pixel inside does not; 
 the category mask, exactly, in every frame.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
+from curation.sources.datasets import SourceFolders, read_datasets
 from curation.sources.video import SourceDataset, SourceVideo
-from curation.video.rows import Row
+from curation.video.rows import CurationRow, refuse_existing, write_rows
+from icvos.errors import IcvosError
 from icvos.files.masks import read_binary
+from icvos.tasks.task import Silent, Watch
 from icvos.tasks.video.benchmark import Benchmark, Clip, Video
+
+
+def recover_rows(
+    out: Path | str, published: Path | str, *, watch: Watch | None = None, **sources: Unpack[SourceFolders]
+) -> list["Finding"]:
+    """Recover the curation rows from a copy of the published benchmark, by matching its masks with sources' objects.
+
+    Args:
+        out: The curation file to write; a file that exists is refused.
+        published: The copy.
+        watch: Is told of every video, and why a clip does not match.
+        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``) and how strictly they are read,
+            as `curation.sources.datasets.read_datasets` explains.
+
+    Returns:
+        What was found for every published clip, in order of clip; ``out`` has the rows among it.
+
+    Raises:
+        IcvosError: ``out`` exists, no source is given, or no clip matches; ``out`` is then not written.
+
+    >>> findings = recover_rows("recovered.csv", "published", davis="davis", mose="mose", lvos="lvos")
+    >>> all(finding.row for finding in findings)
+    True
+    """
+    out, watch = Path(out), watch or Silent()
+    refuse_existing(out)
+    benchmark = Benchmark.open(published)
+    datasets = read_datasets(watch=watch, **sources)
+    if not datasets:
+        raise IcvosError("no source: give at least one of --davis, --mose, --lvos to match the masks with")
+    findings = match_clips(benchmark, datasets, watch)
+    for finding in findings:
+        if finding.row is None:
+            watch.note(f"no match: {finding.clip}: {finding.reason}")
+    rows = [finding.row for finding in findings if finding.row]
+    if not rows:
+        raise IcvosError(f"{published}: none of {len(findings)} clips match the sources; {out} was not written")
+    write_rows(out, sorted(rows, key=lambda row: row.key))
+    return findings
 
 
 @dataclass(slots=True)
@@ -58,25 +102,22 @@ class Finding:
     """One published clip: its row if it matched, else why not."""
 
     clip: str
-    row: Row | None
+    row: CurationRow | None
     reason: str
 
 
-def recover(
-    benchmark: Benchmark,
-    datasets: Sequence[SourceDataset],
-    advance: Callable[[int], None] = lambda videos: None,
-) -> list[Finding]:
+def match_clips(benchmark: Benchmark, datasets: Sequence[SourceDataset], watch: Watch) -> list[Finding]:
     """Match every clip of a published copy with the sources, in order of clip."""
+    watch.total(len(benchmark.videos))
     findings: list[Finding] = []
     for video in benchmark.videos:
         clips = [clip for clip in benchmark.clips if clip.video.name == video.name]
-        findings += _recover_video(video, clips, datasets)
-        advance(1)
+        findings += _match_video(video, clips, datasets)
+        watch.advance(1, "videos")
     return findings
 
 
-def _recover_video(video: Video, clips: Sequence[Clip], datasets: Sequence[SourceDataset]) -> Iterable[Finding]:
+def _match_video(video: Video, clips: Sequence[Clip], datasets: Sequence[SourceDataset]) -> Iterable[Finding]:
     found = _source_of(video, datasets)
     if isinstance(found, str):
         return [Finding(clip.id, None, found) for clip in clips]
@@ -119,5 +160,13 @@ def _finding(clip: Clip, source: SourceVideo, evidence: Evidence, frames: int) -
     if fault:
         return Finding(clip.id, None, fault)
     reason = f"equals the published mask in all of {frames} frames"
-    row = Row(source.source, source.name, clip.category, evidence.members(), "accepted", reason, "icvos curate recover")
+    row = CurationRow(
+        source=source.source,
+        video=source.name,
+        category=clip.category,
+        objects=evidence.members(),
+        decision="accepted",
+        reason=reason,
+        who="icvos curate recover",
+    )
     return Finding(clip.id, row, reason)

@@ -5,48 +5,113 @@ One CSV row per (source, video, class)::
     source,video,class,objects,decision,reason,who,when
     davis,dogs-jump,dog,1;2,accepted,every instance is annotated in the first frame,reviewer,2026-01-31
 
-``class`` is a COCO class name or index. An empty ``class`` names objects of no COCO class; such a row is always
-``rejected`` and lets a reader know that the row's objects are not of any other row's class.
+`CurationRow` explains every column.
 """
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, Self
 
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from curation.sources.video import SourceName
 from icvos.categories import Category, category
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
+from icvos.files.schema import Schema, misfit
 from icvos.files.storage import write_text
 
 Decision = Literal["accepted", "rejected", "undecided"]
-SOURCES = ("davis", "mose", "lvos")
-COLUMNS = ("source", "video", "class", "objects", "decision", "reason", "who", "when")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One (video, category) pair and the judgement on it; ``category`` is None for objects of no COCO class."""
+def _named(text: str) -> str:
+    if not text:
+        raise ValueError("is empty; fill in the name of the video")
+    return text
 
-    source: str
-    video: str
-    category: Category | None
-    objects: tuple[int, ...]
-    decision: Decision
-    reason: str = ""
-    who: str = ""
-    when: str = ""
+
+def _class(value: object) -> Category | None:
+    if value is None or isinstance(value, Category):
+        return value
+    try:
+        return category(str(value)) if value else None
+    except IcvosError as error:
+        raise ValueError(f"cannot be read: {error}") from None
+
+
+def _objects(value: str | Iterable[str | int]) -> tuple[int, ...]:
+    numbers = value.split(";") if isinstance(value, str) else value
+    try:
+        found = tuple(sorted({int(number) for number in numbers if str(number).strip()}))
+    except (TypeError, ValueError):
+        raise ValueError(f"is {value!r}; write object ids like 1;3") from None
+    if not found or found[0] < 1:
+        raise ValueError(f"is {value!r}; write at least one object id of 1 or more, like 1;3")
+    return found
+
+
+ClassName = Annotated[
+    Category | None,
+    PlainValidator(_class),
+    PlainSerializer(lambda found: found.name if found else "", return_type=str),
+    WithJsonSchema({"type": "string"}),
+]
+Objects = Annotated[
+    tuple[int, ...],
+    PlainValidator(_objects),
+    PlainSerializer(lambda numbers: ";".join(map(str, numbers)), return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9]+\s*(;\s*[0-9]+\s*)*$"}),
+]
+
+
+class CurationRow(Schema):
+    """One row of a curation file: some objects of a video, their category, and the judgement on the pair."""
+
+    model_config = ConfigDict(extra="ignore")  # a spreadsheet may have columns of its own
+
+    source: SourceName = Field(description="The data set that the video comes from.")
+    video: Annotated[str, AfterValidator(_named)] = Field(description="The video, as the data set calls it.")
+    category: ClassName = Field(
+        validation_alias="class",
+        serialization_alias="class",
+        description="COCO's name of the class, or its index 1 to 80. Empty: the objects are of no COCO class, which "
+        "tells a reader that they are not of another row's class; such a row is never accepted.",
+    )
+    objects: Objects = Field(description="The ids of the objects in the masks, as 1;3.")
+    decision: Decision = Field(description="Whether the pair is built: only what is accepted is, unless asked for.")
+    reason: str = Field(default="", description="Why it was so decided, in words.")
+    who: str = Field(default="", description="Who decided.")
+    when: str = Field(default="", description="When it was decided.")
+
+    @model_validator(mode="after")
+    def _accepted_with_a_class(self) -> Self:
+        if self.category is None and self.decision == "accepted":
+            raise ValueError("accepted without a class; fill in the COCO class name")
+        return self
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """What a row is about: (source, video, class index or 0)."""
+        """What the row is about: (source, video, class index or 0)."""
         return self.source, self.video, self.category.index if self.category else 0
 
 
-def read_rows(path: Path) -> tuple[Row, ...]:
-    """The rows of a curation file in order; raises `IcvosError` naming file, line and remedy for a bad one."""
+COLUMNS = tuple(str(column.serialization_alias or name) for name, column in CurationRow.model_fields.items())
+REQUIRED = COLUMNS[:5]
+
+
+def read_rows(path: Path) -> tuple[CurationRow, ...]:
+    """The rows of a curation file in order; raises `IcvosError` naming file, line, column and remedy for a bad one."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -58,29 +123,32 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     return _parse(text, str(path))
 
 
-def shipped_rows() -> tuple[Row, ...]:
+def shipped_rows() -> tuple[CurationRow, ...]:
     """The rows that ship with icvos: the 90 train and val sequences of DAVIS 2017."""
     return _parse(files("curation").joinpath("data/davis.csv").read_text(encoding="utf-8"), "the shipped davis.csv")
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
+def write_rows(path: Path, rows: Iterable[CurationRow]) -> None:
     """Write a curation file, rows in the order given."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        name = row.category.name if row.category else ""
-        objects = ";".join(map(str, row.objects))
-        writer.writerow([row.source, row.video, name, objects, row.decision, row.reason, row.who, row.when])
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.model_dump(by_alias=True) for row in rows)
     write_text(path, buffer.getvalue())
 
 
-def merge(*tables: Sequence[Row]) -> tuple[Row, ...]:
+def refuse_existing(path: Path) -> None:
+    """Raises `IcvosError` where a curation file would be written over something."""
+    if path.exists():
+        raise IcvosError(f"{path}: exists; choose another --out, so that no judgement is lost")
+
+
+def merge(*tables: Sequence[CurationRow]) -> tuple[CurationRow, ...]:
     """All rows in order of source, video and class; a later table replaces an earlier one's rows of the same video.
 
     A whole video is replaced, not a row, so that a user's file can also take a class away.
     """
-    videos: dict[tuple[str, str], list[Row]] = {}
+    videos: dict[tuple[str, str], list[CurationRow]] = {}
     for table in tables:
         for key in {(row.source, row.video) for row in table}:
             videos[key] = []
@@ -89,15 +157,19 @@ def merge(*tables: Sequence[Row]) -> tuple[Row, ...]:
     return tuple(sorted((row for rows in videos.values() for row in rows), key=lambda row: row.key))
 
 
-def _parse(text: str, name: str) -> tuple[Row, ...]:
+def _parse(text: str, name: str) -> tuple[CurationRow, ...]:
     reader = csv.DictReader(io.StringIO(text))
-    missing = [column for column in COLUMNS[:5] if column not in (reader.fieldnames or ())]
+    missing = [column for column in REQUIRED if column not in (reader.fieldnames or ())]
     if missing:
         raise IcvosError(f"{name}: no column {', '.join(missing)}; the first line must be {','.join(COLUMNS)}")
-    rows: list[Row] = []
+    rows: list[CurationRow] = []
     seen: dict[tuple[str, str, int], int] = {}
-    for number, record in enumerate(reader, start=2):
-        row = _row({key: (value or "").strip() for key, value in record.items() if key}, f"{name}, line {number}")
+    for record in reader:
+        number = reader.line_num
+        try:
+            row = CurationRow.model_validate({key: (record.get(key) or "").strip() for key in COLUMNS})
+        except ValidationError as error:
+            raise IcvosError(printable(f"{name}, line {number}: {misfit(error, 'a curation row')}")) from error
         if row.key in seen:
             raise IcvosError(
                 f"{name}, line {number}: same video and class as line {seen[row.key]}; remove one of the two"
@@ -105,27 +177,3 @@ def _parse(text: str, name: str) -> tuple[Row, ...]:
         seen[row.key] = number
         rows.append(row)
     return tuple(rows)
-
-
-def _row(record: dict[str, str], where: str) -> Row:
-    if record["source"] not in SOURCES:
-        raise IcvosError(f"{where}: source {record['source']!r}; use one of {', '.join(SOURCES)}")
-    if record["decision"] not in get_args(Decision):
-        raise IcvosError(f"{where}: decision {record['decision']!r}; use one of {', '.join(get_args(Decision))}")
-    if not record["video"]:
-        raise IcvosError(f"{where}: no video name")
-    if not record["class"] and record["decision"] == "accepted":
-        raise IcvosError(f"{where}: accepted without a class; fill in the COCO class name")
-    try:
-        objects = tuple(sorted({int(number) for number in record["objects"].split(";") if number.strip()}))
-    except ValueError:
-        raise IcvosError(f"{where}: objects {record['objects']!r}; write object ids like 1;3") from None
-    if not objects or objects[0] < 1:
-        raise IcvosError(f"{where}: objects {record['objects']!r}; write at least one object id of 1 or more, like 1;3")
-    try:
-        kind = category(record["class"]) if record["class"] else None
-    except IcvosError as error:
-        raise IcvosError(f"{where}: {error}") from None
-    decision: Decision = record["decision"]  # type: ignore[assignment]  # checked against the literal above
-    extra = (record.get(column, "") for column in ("reason", "who", "when"))
-    return Row(record["source"], record["video"], kind, objects, decision, *extra)

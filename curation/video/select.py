@@ -5,19 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from curation.sources.video import SourceDataset, SourceVideo
-from curation.video.candidates import Candidate
-from curation.video.rows import Row
+from curation.video.rows import CurationRow
+from curation.video.tubes import Candidate
+from icvos.categories import Category
 from icvos.errors import IcvosError
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A (video, category) pair, or a whole video, that is not built, and why."""
-
-    source: str
-    video: str
-    category: str
-    reason: str
+from icvos.tasks.video.manifest import LeftOutEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +17,22 @@ class Selection:
     """What is built (in order of name), what is not, and the videos for which no row exists."""
 
     candidates: tuple[Candidate, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[LeftOutEntry, ...]
     without_rows: dict[str, tuple[str, ...]]
 
 
-def select(datasets: Sequence[SourceDataset], rows: Iterable[Row], *, accept_undecided: bool = False) -> Selection:
-    """Match the rows with the videos that are there.
+def select(
+    datasets: Sequence[SourceDataset], rows: Iterable[CurationRow], *, accept_undecided: bool = False
+) -> Selection:
+    """Match the rows with the videos that are there; other rows are ignored.
 
-    Rows of sources that were not given are ignored; rows of videos that are not in a given source are left out with a
-    reason. Raises `IcvosError` if no clip remains.
+    Raises `IcvosError` if no clip remains.
     """
-    of_video: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    of_video: dict[tuple[str, str], list[CurationRow]] = defaultdict(list)
     for row in rows:
         of_video[row.source, row.video].append(row)
     candidates: list[Candidate] = []
-    left_out: list[LeftOut] = []
+    left_out: list[LeftOutEntry] = []
     without_rows: dict[str, tuple[str, ...]] = {}
     for dataset in datasets:
         without_rows[dataset.source] = tuple(
@@ -56,11 +49,11 @@ def select(datasets: Sequence[SourceDataset], rows: Iterable[Row], *, accept_und
 
 
 def _classes(
-    video: SourceVideo, rows: Sequence[Row], accept_undecided: bool
-) -> tuple[tuple[tuple[int, tuple[int, ...]], ...], list[LeftOut]]:
+    video: SourceVideo, rows: Sequence[CurationRow], accept_undecided: bool
+) -> tuple[tuple[tuple[int, tuple[int, ...]], ...], list[LeftOutEntry]]:
     """The classes to build from one video, and the rows that are not built."""
     chosen: list[tuple[int, tuple[int, ...]]] = []
-    left_out: list[LeftOut] = []
+    left_out: list[LeftOutEntry] = []
     for row in rows:
         if row.category is None:
             continue
@@ -68,21 +61,31 @@ def _classes(
             chosen.append((row.category.index, row.objects))
         else:
             reason = f"{row.decision}: {row.reason}" if row.reason else row.decision
-            left_out.append(LeftOut(video.source, video.name, row.category.name, reason))
+            left_out.append(left_out_entry(video.source, video.name, row.category, reason))
     if chosen and len(rows) > 1 and video.is_binary():
         kinds = ", ".join(sorted(row.category.name if row.category else "other" for row in rows))
         reason = f"its masks are 0/255, all objects in one ({kinds}): give the masks with object ids (DAVIS 2017)"
-        left_out += [LeftOut(video.source, video.name, row.category.name, reason) for row in rows if row.category]
+        left_out += [left_out_entry(video.source, video.name, row.category, reason) for row in rows if row.category]
         return (), left_out
     return tuple(sorted(chosen)), left_out
 
 
+def left_out_entry(source: str, video: str, kind: Category, reason: str) -> LeftOutEntry:
+    """The category of a source video that is not built, and why."""
+    return LeftOutEntry(source=source, video=video, category=kind.name, reason=reason)
+
+
+def is_undecided(entry: LeftOutEntry) -> bool:
+    """Whether it was left out for want of a decision."""
+    return entry.reason.startswith("undecided")
+
+
 def _nothing(
-    datasets: Sequence[SourceDataset], left_out: Sequence[LeftOut], without_rows: dict[str, tuple[str, ...]]
+    datasets: Sequence[SourceDataset], left_out: Sequence[LeftOutEntry], without_rows: dict[str, tuple[str, ...]]
 ) -> str:
     """The one line for a selection that is empty: what was seen, and what to do."""
     where = ", ".join(str(dataset.root) for dataset in datasets)
-    undecided = sum(reason.reason.startswith("undecided") for reason in left_out)
+    undecided = sum(map(is_undecided, left_out))
     if undecided:
         return f"{where}: no accepted clip, {undecided} undecided; decide them in a curation file or --accept undecided"
     if any(without_rows.values()):

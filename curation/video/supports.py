@@ -1,21 +1,25 @@
-"""Support images from COCO: a fixed ranked list per class, and five frozen draws for every clip.
+"""Support images from COCO: a fixed ranked list per class, and frozen draws for every clip.
 
 Both orders come from SHA-256 of names, not from a random generator, so they are the same on any machine, for any subset
 of the sources, and for COCO 2014 and 2017, whose image ids agree.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
 from curation.sources.coco import MIN_PIXELS, Coco, CocoImage, Rule
 from curation.video.manifest import update_digest
+from curation.video.records import RECORDS, SCRATCH, SupportsRecord, invalidate, matching_record, stamp
 from icvos.errors import IcvosError
 from icvos.files.images import open_image
 from icvos.files.masks import write_binary
-from icvos.files.storage import link_or_copy
+from icvos.files.schema import write_schema
+from icvos.files.storage import atomic_folder, link_or_copy
+from icvos.tasks.video.manifest import FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,11 @@ class SupportOptions:
     draws: int = 5
     shots: int = 5
 
+    def __post_init__(self) -> None:
+        for name in ("per_class", "draws", "shots"):
+            if getattr(self, name) < 1:
+                raise IcvosError(f"supports: {name} is {getattr(self, name)}; it must be 1 or more")
+
 
 def image_name(image: CocoImage) -> str:
     """The support's name: COCO's image id in 12 digits, whatever the release's file name."""
@@ -52,7 +61,23 @@ def ranked(coco: Coco, class_index: int, options: SupportOptions) -> list[CocoIm
     return list(islice(large, options.per_class))
 
 
-def write_class(coco: Coco, class_index: int, options: SupportOptions, folder: Path) -> tuple[list[str], str]:
+def make_class(coco: Coco, class_index: int, options: SupportOptions, out: Path) -> SupportsRecord:
+    """Make the supports of one class below ``out``, unless they are there already and made by the same rule."""
+    folder = out / "supports" / str(class_index)
+    path = out / RECORDS / "supports" / f"{class_index}.json"
+    recipe = f"{FORMAT} {json.dumps(asdict(options), sort_keys=True)} {stamp([coco.annotation_file])}"
+    record = matching_record(path, SupportsRecord, recipe)
+    if record is not None and folder.is_dir():
+        return record
+    with atomic_folder(folder, out / SCRATCH) as scratch:
+        names, digest = _write_class(coco, class_index, options, scratch)
+        invalidate(out, path)
+    record = SupportsRecord(index=class_index, recipe=recipe, names=tuple(names), masks=digest)
+    write_schema(path, record)
+    return record
+
+
+def _write_class(coco: Coco, class_index: int, options: SupportOptions, folder: Path) -> tuple[list[str], str]:
     """Fill ``folder`` with the images and masks of a class; (names in their ranking, SHA-256 over names and masks)."""
     digest = hashlib.sha256()
     names = []
@@ -71,12 +96,12 @@ def write_class(coco: Coco, class_index: int, options: SupportOptions, folder: P
 
 def draw(
     clips: Iterable[tuple[str, int]], names: Mapping[int, Sequence[str]], options: SupportOptions
-) -> list[dict[str, list[str]]]:
+) -> list[dict[str, tuple[str, ...]]]:
     """For every draw, clip id -> the names of its supports in order; ``clips`` are (clip id, class index)."""
     pairs = sorted(clips)
     return [
         {
-            clip: sorted(names[index], key=lambda name: _order("draw", number, clip, name))[: options.shots]
+            clip: tuple(sorted(names[index], key=lambda name: _order("draw", number, clip, name))[: options.shots])
             for clip, index in pairs
         }
         for number in range(options.draws)

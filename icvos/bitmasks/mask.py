@@ -9,6 +9,7 @@ from icvos.bitmasks.scratch import scratch
 
 SPARE = 8  # rows of zeros below the last one; it also keeps columns of 512 rows from sharing all their cache sets
 ALL = (1 << 64) - 1
+Window = tuple[int, int, int, int]  # first and last row, first and last word of a row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,14 +21,14 @@ class PackedMask:
         height: In pixels.
         width: In pixels.
         area: How many pixels are set.
-        window: First and last row, first and last word of a row that the mask's boundary can touch.
+        window: What the mask's boundary can touch.
     """
 
     words: np.ndarray
     height: int
     width: int
     area: int
-    window: tuple[int, int, int, int]
+    window: Window
 
     @property
     def size(self) -> tuple[int, int]:
@@ -104,15 +105,15 @@ def _room(rows: int, width: int, *, kept: bool) -> np.ndarray:
     return np.empty(shape, dtype=np.uint64) if kept else scratch.take("wide", shape, np.uint64)
 
 
-def _of_width(words: np.ndarray, extent: tuple[int, ...], height: int, width: int, columns: int) -> PackedMask:
+def _of_width(words: np.ndarray, extent: tuple[int, Window], height: int, width: int, columns: int) -> PackedMask:
     from icvos.bitmasks import packing
 
     if columns < width:
         words, extent = packing.narrow(words, _narrowing(width, columns), columns)
     elif columns > width:
         words, extent = packing.stretch(words, _stretching(width, columns), columns)
-    area, top, bottom, left, right = extent
-    return PackedMask(words, height, columns, area, (top, bottom, left, right))
+    area, window = extent
+    return PackedMask(words, height, columns, area, window)
 
 
 @lru_cache(maxsize=64)

@@ -5,9 +5,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.source import FOLDER
-
-OF_COCO = ("coco-20i", "all-coco")
+from icvos.commands.options import FOLDER
 
 
 @click.command()
@@ -38,95 +36,41 @@ OF_COCO = ("coco-20i", "all-coco")
 @click.option("--workers", default=1, show_default=True, help="Processes; the result is the same for any number.")
 @click.option("--check", is_flag=True, help="Verify the benchmark in --out against its digests; build nothing.")
 @click.option("--out", type=FOLDER, required=True, help="The benchmark's folder.")
-def episodes(name: str, out: Path, workers: int, check: bool, **given: Any) -> None:
+def episodes(name: Any, out: Path, workers: int, check: bool, **given: Any) -> None:
     """Build an image benchmark: annotated pictures, folds of classes, and frozen evaluation episodes.
 
-    coco-20i and all-coco are made of COCO, pascal-5i and coco-to-pascal of PASCAL VOC 2012.
+    coco-20i and all-coco are built from COCO, pascal-5i and coco-to-pascal from PASCAL VOC 2012.
     """
-    from curation.image.build import build
-    from icvos.commands.progress import bar
-    from icvos.tasks.image.benchmark import ImageBenchmark
-
     if check:
         return _check(name, out)
-    plan = _plan(name, given)
-    with bar("pictures") as update:
-        warnings = build(
-            plan,
-            out,
-            workers=workers,
-            progress=lambda split, done, total: update(description=split, completed=done, total=total),
-        )
-    for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
-    show_image_benchmark(ImageBenchmark.open(out))
-    return None
+    from curation.image.build import build_episodes
+    from curation.image.plan import EpisodeOptions, Splits
+    from icvos.commands.printing import show_listings
+    from icvos.commands.progress import watched
+    from icvos.tasks.image.benchmark import ImageBenchmark
+    from icvos.tasks.image.summary import summary
 
-
-def _plan(name: Any, given: dict[str, Any]) -> Any:
-    """What to build, from the command's options; refuses those of another data set."""
-    from curation.image.plan import EpisodeOptions, Splits, plan_coco, plan_pascal
-    from icvos.errors import IcvosError
-
-    source, other = ("coco", ("voc", "sbd")) if name in OF_COCO else ("voc", ("coco", "year"))
-    for option in other:
-        if given[option] is not None:
-            raise IcvosError(f"{name} is not made of what --{option} names; leave it out")
-    if given[source] is None:
-        raise IcvosError(f"{name} is made of {'COCO' if source == 'coco' else 'PASCAL VOC 2012'}; give --{source}")
-    if name == "coco-to-pascal" and given["train_split"] not in (None, "none"):
-        raise IcvosError("coco-to-pascal is for evaluation only; leave out --train-split")
-    splits = Splits(given["val_split"], given["train_split"], int(given["year"]) if given["year"] else None)
-    options = EpisodeOptions(given["episodes"], given["max_shots"])
-    if name in OF_COCO:
-        return plan_coco(name, given["coco"], splits, given["rule"], given["lists"], given["folds"], options)
-    return plan_pascal(name, given["voc"], splits, given["sbd"], given["lists"], options)
+    year = given.pop("year")
+    splits = Splits(given.pop("val_split"), given.pop("train_split"), int(year) if year else None)
+    options = EpisodeOptions(given.pop("episodes"), given.pop("max_shots"))
+    with watched("pictures") as watch:
+        build_episodes(name, out, splits=splits, options=options, workers=workers, watch=watch, **given)
+    return show_listings(summary(ImageBenchmark.open(out)))
 
 
 def _check(name: str, out: Path) -> None:
-    from curation.image.check import check
+    from curation.image.check import check_benchmark
+    from icvos.commands.progress import watched
     from icvos.errors import IcvosError
     from icvos.tasks.image.benchmark import ImageBenchmark
 
     benchmark = ImageBenchmark.open(out)
     if benchmark.name != name:
         raise IcvosError(f"{out}: this is {benchmark.name}, not {name}")
-    problems = check(benchmark)
+    with watched("check") as watch:
+        problems = check_benchmark(out, watch=watch)
     for problem in problems:
         click.echo(problem)
     if problems:
         raise IcvosError(f"{out}: {len(problems)} faults; build the episodes again")
     click.echo(f"{out}: matches its digest {benchmark.digest}")
-
-
-def show_image_benchmark(benchmark: Any) -> None:
-    """A table of the folds, with the counts of the published lists beside them, and the digest."""
-    from curation.image.check import fold_counts
-    from icvos.commands.printing import listing, show
-
-    def beside(own: int, published: int | None) -> str:
-        return f"{own:,}" + (f" / {published:,}" if published else "")
-
-    columns = ["fold", "classes asked", "pictures", "pairs", "episodes", "shots"]
-    if benchmark.training_digest:
-        columns += ["training pictures", "without tested classes"]
-    table = listing(*columns)
-    for number, found in enumerate(fold_counts(benchmark)):
-        row = [
-            str(number),
-            f"{found.asked} of {found.tested}",
-            beside(found.pictures, found.published.pictures),
-            beside(found.pairs, found.published.pairs),
-            f"{found.episodes:,}",
-            str(found.shots),
-        ]
-        if benchmark.training_digest:
-            row += [f"{found.training:,}", beside(found.training_apart, found.published.training_apart)]
-        table.add_row(*row)
-    splits = benchmark.manifest["splits"]
-    click.echo(f"{benchmark.root}: {benchmark.name}, {' and '.join(splits.values())}; {benchmark.manifest['rule']}")
-    show(table)
-    click.echo("pairs of a picture and a class; after the stroke: the published lists")
-    click.echo(f"evaluation {benchmark.digest}")
-    if benchmark.training_digest:
-        click.echo(f"training {benchmark.training_digest}")

@@ -1,11 +1,22 @@
-"""Tables of the command line."""
+"""What the commands print: tables, results, faults, and JSON."""
 
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
+
+    from icvos.errors import Fault
+    from icvos.tasks.listing import Listing
+    from icvos.tasks.result import Report, Result
 
 WIDE = 200  # columns of a table in a pipe, where no name may be broken
+PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}  # nothing in a file is read as markup
 
 
 def listing(*columns: str) -> "Table":
@@ -20,9 +31,80 @@ def listing(*columns: str) -> "Table":
 
 
 def show(table: "Table") -> None:
-    """Print a table as wide as the terminal; nothing in it is read as markup."""
+    """Print a table as wide as the terminal."""
     from rich.console import Console
 
-    plain = {"markup": False, "highlight": False, "emoji": False}
-    terminal = Console(**plain)  # type: ignore[arg-type]
-    (terminal if terminal.is_terminal else Console(width=WIDE, **plain)).print(table)  # type: ignore[arg-type]
+    terminal = Console(**PLAIN)
+    (terminal if terminal.is_terminal else Console(width=WIDE, **PLAIN)).print(table)
+
+
+def show_listings(listings: "Iterable[Listing | str]") -> None:
+    """Print tables of figures, and lines as they are."""
+    for item in listings:
+        if isinstance(item, str):
+            click.echo(item)
+        else:
+            show(_table(item))
+
+
+def _table(found: "Listing") -> "Table":
+    """A table of names at the left and figures at the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=found.title or None, title_justify="left")
+    for position, column in enumerate(found.columns):
+        table.add_column(column, justify="right" if position else "left", overflow="fold")
+    for row in found.rows:
+        if row is None:
+            table.add_section()
+        else:
+            table.add_row(*map(_cell, row))
+    return table
+
+
+def _cell(text: str) -> "Text":
+    """A cell; what follows a stroke is a published figure, and dim."""
+    from rich.text import Text
+
+    own, stroke, published = text.partition(" / ")
+    return Text.assemble(own, (f"{stroke}{published}", "dim"))
+
+
+def show_result(result: "Result", path: Path) -> None:
+    """Print the figures of a result, below a warning where they mean nothing."""
+    from icvos.tasks.result import random_weights
+
+    if random_weights(result):
+        click.secho("RANDOM WEIGHTS: the figures below mean nothing; no leaderboard takes them", bold=True)
+    for line in result.lines(str(path)):
+        click.echo(line)
+
+
+def show_report(report: "Report", head: Sequence[str] = ()) -> None:
+    """Print a report: its notes on standard error, ``head``, its tables and its lines."""
+    for note in report.notes:
+        click.echo(f"note: {note}", err=True)
+    for line in head:
+        click.echo(line)
+    show_listings(report.tables)
+    for line in report.lines:
+        click.echo(line)
+
+
+def show_faults(faults: "Iterable[Fault]", prefix: str = "", err: bool = False) -> None:
+    """Print faults, a line each."""
+    for fault in faults:
+        click.echo(f"{prefix}{fault.severity}: {fault}", err=err)
+
+
+def put_json(path: Path, value: Any) -> None:
+    """Write a JSON value to a file, or to standard output where ``path`` is ``-``."""
+    import json
+
+    from icvos.files.storage import write_json
+
+    if str(path) == "-":
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    else:
+        write_json(path, value)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.evaluate import RANDOM_WEIGHTS, parse_settings
+from icvos.commands.options import RANDOM_WEIGHTS, read_settings
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -42,7 +42,7 @@ def profile(name: str, pairs: tuple[str, ...], **given: Any) -> None:
         tempfile.TemporaryDirectory(prefix="icvos-profile-") as folder,
         random_weights_allowed(given["random"]),
     ):
-        method = load_method(name, parse_settings(pairs))
+        method = load_method(name, read_settings(pairs))
         trial = make_trial(Path(folder), size, given["frames"], max(1, given["shots"]))
         found = measure(method, trial, given["shots"])
     if given["as_json"]:

@@ -2,11 +2,16 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 @contextlib.contextmanager
-def bar(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
-    """A bar; call what it gives with ``advance=n``, ``completed=n``, ``total=n`` or ``description=text``."""
+def _progress() -> "Iterator[Progress]":
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -27,9 +32,58 @@ def bar(description: str, total: int | None = None) -> Iterator[Callable[..., No
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield progress
+
+
+@contextlib.contextmanager
+def bar(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """A bar; call what it gives with ``advance=n``, ``completed=n``, ``total=n`` or ``description=text``."""
+    with _progress() as progress:
         task = progress.add_task(description, total=total)
 
         def update(**change: object) -> None:
             progress.update(task, **change)  # type: ignore[arg-type]
 
         yield update
+
+
+class Bars:
+    """A `icvos.tasks.task.Watch` that shows a bar for the stage under way, and notes as warnings."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self.progress = progress
+        self.name = ""
+        self.task: TaskID | None = None
+
+    def stage(self, name: str) -> None:
+        """A new bar, in the place of the last."""
+        if self.task is not None:
+            self.progress.remove_task(self.task)
+        self.name = name
+        self.task = self.progress.add_task(name, total=None)
+
+    def total(self, units: int, done: int = 0) -> None:
+        """The length of the bar."""
+        if self.task is None:
+            self.stage("")
+        assert self.task is not None
+        self.progress.update(self.task, total=units or None, completed=done)
+
+    def advance(self, units: int = 1, what: str = "") -> None:
+        """The bar grows."""
+        if self.task is not None:
+            self.progress.update(self.task, advance=units, description=f"{self.name} {what}".strip())
+
+    def note(self, text: str) -> None:
+        """A line on standard error."""
+        click.echo(f"warning: {text}", err=True)
+
+
+@contextlib.contextmanager
+def watched(stage: str = "") -> Iterator[Bars]:
+    """Bars for one call, which begins with ``stage``."""
+    with _progress() as progress:
+        bars = Bars(progress)
+        if stage:
+            bars.stage(stage)
+        yield bars

@@ -3,6 +3,7 @@
 An image is (H, W, 3) uint8 RGB in [0, 255].
 """
 
+import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -77,6 +78,13 @@ def contact_sheet(
     sheet_px = width_px if len(tiles) >= columns else lines[0].shape[1] + 2 * gap_px
     sheet = padded(stacked(lines, gap_px), gap_px, sheet_px)
     return np.concatenate([blank(gap_px, sheet_px), sheet, blank(gap_px, sheet_px)])
+
+
+def encode_png(image: Image) -> bytes:
+    """A PNG of a (H, W, 3) uint8 RGB image."""
+    buffer = io.BytesIO()
+    Pillow.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def evenly(total: int, count: int) -> list[int]:

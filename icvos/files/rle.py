@@ -1,13 +1,29 @@
 """COCO run-length encoding of masks, compressed or not, in and out."""
 
-from typing import Any
-
 import numpy as np
+from typing_extensions import TypedDict
 
 from icvos.bitmasks.mask import PackedMask, pack_runs
 
 
-def encode_rle(mask: np.ndarray) -> dict[str, Any]:
+class Rle(TypedDict):
+    """COCO's RLE of a mask: its (height, width), and run lengths down the columns, background first.
+
+    ``counts`` is COCO's compressed text, or a list of numbers.
+    """
+
+    size: list[int]
+    counts: str | list[int]
+
+
+class PackedRle(TypedDict):
+    """`Rle` as pycocotools has it: compressed text as bytes."""
+
+    size: list[int]
+    counts: bytes
+
+
+def encode_rle(mask: np.ndarray) -> Rle:
     """COCO's compressed RLE of a (H, W) bool mask: ``{"size": [h, w], "counts": text}``."""
     from pycocotools import mask as coco_mask
 
@@ -15,7 +31,7 @@ def encode_rle(mask: np.ndarray) -> dict[str, Any]:
     return {"size": [int(v) for v in rle["size"]], "counts": rle["counts"].decode("ascii")}
 
 
-def decode_rle(rle: dict[str, Any]) -> np.ndarray:
+def decode_rle(rle: Rle | PackedRle) -> np.ndarray:
     """(H, W) bool from COCO RLE, compressed (``counts`` text) or not (``counts`` a list of run lengths).
 
     Raises ValueError, TypeError or KeyError for anything else, also for runs that do not add up to the size:
@@ -25,21 +41,22 @@ def decode_rle(rle: dict[str, Any]) -> np.ndarray:
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
 
 
-def pack_rle(rle: dict[str, Any], size: tuple[int, int] | None = None) -> PackedMask:
+def pack_rle(rle: Rle | PackedRle, size: tuple[int, int] | None = None) -> PackedMask:
     """`decode_rle` as bits, without the mask in between; resized to ``size`` by the rule of `resize_nearest`."""
     height, width, runs = rle_runs(rle)
     return pack_runs(runs, (height, width), size)
 
 
-def compress_rle(rle: dict[str, Any]) -> dict[str, Any]:
+def compress_rle(rle: Rle | PackedRle) -> PackedRle:
     """Either form of COCO RLE in the compressed form of pycocotools; raises as `decode_rle` does."""
     from pycocotools import mask as coco_mask
 
     height, width, runs = rle_runs(rle)
-    return dict(coco_mask.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width))
+    packed: PackedRle = coco_mask.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width)
+    return packed
 
 
-def rle_runs(rle: dict[str, Any]) -> tuple[int, int, np.ndarray]:
+def rle_runs(rle: Rle | PackedRle) -> tuple[int, int, np.ndarray]:
     """Height, width, and the (N,) int64 lengths of background and foreground in turn, down the columns.
 
     Raises as `decode_rle` does.

@@ -7,9 +7,9 @@ import io
 import json
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,11 +17,11 @@ from PIL import Image
 from icvos.bitmasks.mask import PackedMask
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.masks import parse_png
+from icvos.files.rle import Rle
 
 MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, never colours
 MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
 MAX_RLE_PARTS = 1 << 18  # objects and lists in it: three for every frame
-MAX_RECORD_BYTES = 1 << 24  # of run.json
 MAX_FILES = 300_000  # in one folder
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
@@ -60,23 +60,6 @@ def visible(folder: Path) -> list[Path]:
         what = f"cannot be listed ({error.strerror}); make it a folder that can be read"
         raise PredictionError(Fault("unreadable", str(folder), what)) from error
     return [folder / name for name in sorted(names)]
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """``run.json``, {} where there is none; `PredictionError` for one that is no JSON object or far too long."""
-    try:
-        if not path.is_file():
-            return {}
-        if path.stat().st_size > MAX_RECORD_BYTES:
-            raise ValueError(f"larger than {MAX_RECORD_BYTES >> 20} MiB")
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        what = f"cannot be read as JSON ({error}); write the record of the run again or remove the file"
-        raise PredictionError(Fault("record", str(path), what)) from error
-    if not isinstance(found, dict):
-        what = "not a JSON object; write the record of the run again or remove the file"
-        raise PredictionError(Fault("record", str(path), what))
-    return found
 
 
 def png_header(path: Path) -> tuple[int, int, str]:
@@ -169,7 +152,7 @@ def odd_values(image: Image.Image, path: Path) -> Fault | None:
     return None
 
 
-def load_rles(path: Path) -> dict[str, Any]:
+def load_rles(path: Path) -> dict[str, Rle]:
     """A clip's JSON, frame by frame, unchecked; `PredictionError` for a file that is no JSON object or far too long."""
     if path.stat().st_size > MAX_RLE_BYTES:
         what = f"larger than {MAX_RLE_BYTES >> 20} MiB; write the clip as PNG files"
@@ -178,7 +161,7 @@ def load_rles(path: Path) -> dict[str, Any]:
         data = path.read_bytes()
         if data.count(b"{") + data.count(b"[") > MAX_RLE_PARTS:  # small lists take far more memory than text
             raise ValueError("more objects and lists than a clip has")
-        found = json.loads(data)
+        found: dict[str, Rle] = json.loads(data)
     except (OSError, ValueError, RecursionError) as error:
         what = f"cannot be read as JSON ({error}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error
@@ -189,7 +172,7 @@ def load_rles(path: Path) -> dict[str, Any]:
 
 
 def decode_frame(
-    rles: dict[str, Any], frame: str, size: tuple[int, int], path: Path, decode: Callable[[dict[str, Any]], Decoded]
+    rles: Mapping[str, Rle], frame: str, size: tuple[int, int], path: Path, decode: Callable[[Rle], Decoded]
 ) -> Decoded:
     where = f"{path}: {frame}"
     if frame not in rles:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from icvos.errors import IcvosError
 from icvos.inspection.memory import peak_resident_bytes
 from icvos.inspection.trial import Trial
-from icvos.method import Image, Method, Segmenter, Support, sees_truth, segment
+from icvos.method import AnyMethod, Image, Segmenter, Support, sees_truth, segment
 
 if TYPE_CHECKING:
     from torch import nn
 
 ENCODER = re.compile(r"(image_encoder|backbone|encoder|vision\w*|trunk|dino\w*|resnet\w*|vgg\w*|swin\w*|layer[0-4])$")
-ENCODER_MODULES = {f"icvos.models.{name}" for name in ("lite0", "resnet", "vgg", "dinov2", "swin")}
+ENCODER_MODULES = {f"icvos.models.backbones.{name}" for name in ("lite0", "resnet", "vgg", "dinov2", "swin")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Profile:
     device: str
 
 
-def profile(method: Method | Segmenter, trial: Trial, shots: int = 1) -> Profile:
+def profile(method: AnyMethod, trial: Trial, shots: int = 1) -> Profile:
     """Run a method over a trial twice, first with a clock, then counting operations.
 
     Raises `IcvosError` for fewer than two frames or more shots than the trial has supports.
@@ -124,7 +124,7 @@ def profile(method: Method | Segmenter, trial: Trial, shots: int = 1) -> Profile
     return Profile(parts, total, seconds, peak, memory, device)
 
 
-def find_networks(method: Method | Segmenter) -> dict[str, "nn.Module"]:
+def find_networks(method: AnyMethod) -> dict[str, "nn.Module"]:
     """The networks of a method by name; none is a part of another."""
     torch = sys.modules.get("torch")
     if torch is None:
@@ -173,7 +173,7 @@ def find_encoders(networks: dict[str, "nn.Module"]) -> dict[str, "nn.Module"]:
 
 
 def time_method(
-    method: Method | Segmenter, supports: Sequence[Support], frames: Sequence[Image], encoders: dict[str, "nn.Module"]
+    method: AnyMethod, supports: Sequence[Support], frames: Sequence[Image], encoders: dict[str, "nn.Module"]
 ) -> Seconds:
     """Seconds of each step over a whole video. For a method that segments in its own way all counts as propagating."""
     spent = dict.fromkeys(("prompt", "propagate"), 0.0)
@@ -225,7 +225,7 @@ def _watching(encoders: dict[str, "nn.Module"], add: Callable[[str, float], None
 
 
 def count_parts(
-    method: Method | Segmenter, supports: Sequence[Support], frames: Sequence[Image], networks: dict[str, "nn.Module"]
+    method: AnyMethod, supports: Sequence[Support], frames: Sequence[Image], networks: dict[str, "nn.Module"]
 ) -> tuple[tuple[Part, ...], Part]:
     """Every network and its children with their operations up to the first mask and in the last frame, and all."""
     if not networks:
@@ -256,7 +256,7 @@ def count_parts(
     return tuple(used), part("all", list(networks.values()), ALL)
 
 
-def learned_parameters(method: Method | Segmenter) -> dict[int, int]:
+def learned_parameters(method: AnyMethod) -> dict[int, int]:
     """Numbers in each parameter that training changes, by the parameter's identity; none for an untrained method."""
     from icvos.training.trainable import Learns
 

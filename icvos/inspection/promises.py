@@ -21,7 +21,7 @@ import numpy as np
 from icvos.errors import IcvosError
 from icvos.inspection.memory import held_bytes, live_tensor_bytes, resident_bytes
 from icvos.inspection.trial import Trial, make_trial, write_support
-from icvos.method import Described, Image, Mask, Method, Prompt, Segmenter, Support, sees_truth, segment
+from icvos.method import AnyMethod, Described, Image, Mask, Prompt, Segmenter, Support, sees_truth, segment
 
 SIZE, ODD_SIZE = (96, 128), (97, 131)
 FRAMES = 6
@@ -30,7 +30,7 @@ STEADY = 20  # frames after which a method holds all that it will ever hold
 HELD_MARGIN = 64 << 10
 RESIDENT_MARGIN = 256 << 20
 Status = Literal["ok", "FAILED", "skipped"]
-Build = Callable[[], Method | Segmenter]
+Build = Callable[[], AnyMethod]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,12 @@ class Subject:
         self.build = build
         self.folder = folder
         self.frames = frames
-        self.method: Method | Segmenter | None = None
+        self.method: AnyMethod | None = None
         self.first = make_trial(folder, SIZE, FRAMES, SHOTS, index=0)
         self.second = make_trial(folder, ODD_SIZE, FRAMES, SHOTS, index=1)
         self.masks: list[Mask] | None = None
 
-    def built(self) -> Method | Segmenter:
+    def built(self) -> AnyMethod:
         """The method, built once."""
         if self.method is None:
             self.method = self.build()
@@ -118,7 +118,7 @@ class Subject:
         """The supports of a trial, or the truth for a method that sees it."""
         return (trial.truth,) if sees_truth(self.built()) else trial.supports[:shots]
 
-    def run(self, trial: Trial, shots: int = 1, method: Method | Segmenter | None = None) -> list[Mask]:
+    def run(self, trial: Trial, shots: int = 1, method: AnyMethod | None = None) -> list[Mask]:
         """Valid masks of a whole trial, its frames given as a list."""
         frames = list(trial.frames())
         masks = list(segment(method or self.built(), self.supports(trial, shots), frames))

@@ -117,17 +117,15 @@ def count_packed(
     height, width = truth.size
     if radius_px is None:
         radius_px = tolerance_px(height, width, tolerance)
-    window, other = truth.window, prediction.window
+    one, other = truth.window, prediction.window
+    both = min(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), max(one[3], other[3])
     inter, *boundaries = kernel.compare(
         truth.words,
         prediction.words,
         _space(height, width, radius_px),
         height,
         width,
-        min(window[0], other[0]),
-        max(window[1], other[1]),
-        min(window[2], other[2]),
-        max(window[3], other[3]),
+        both,
         radius_px,
     )
     return Counts(inter, truth.area, prediction.area, *boundaries)

@@ -4,7 +4,8 @@ import numpy as np
 from numba import types
 
 from icvos.bitmasks.compiled import bit_count, compiled
-from icvos.bitmasks.packing import BYTES, EVERY, LAST, ONE, WORD, WORDS, ZERO, clear, pack_bytes
+from icvos.bitmasks.mask import Window
+from icvos.bitmasks.packing import BYTES, EVERY, LAST, ONE, WINDOW, WORD, WORDS, ZERO, clear, pack_bytes
 
 MAPS = types.Array(types.uint64, 3, "C")
 SPACE = types.Array(types.uint64, 1, "C")
@@ -18,18 +19,8 @@ def _copy(target: np.ndarray, source: np.ndarray) -> None:
             target[k, y] = source[k, y]
 
 
-@compiled(types.int64(WORDS, WORDS, *[types.int64] * 7))
-def _boundary(
-    edges: np.ndarray,
-    words: np.ndarray,
-    height: int,
-    width: int,
-    top: int,
-    bottom: int,
-    left: int,
-    right: int,
-    margin: int,
-) -> int:
+@compiled(types.int64(WORDS, WORDS, types.int64, types.int64, WINDOW, types.int64))
+def _boundary(edges: np.ndarray, words: np.ndarray, height: int, width: int, window: Window, margin: int) -> int:
     """Fill in the boundary map in a window; returns how many bits it has.
 
     A pixel is on the boundary where its right, lower or lower right neighbour differs from it. The last row only looks
@@ -40,12 +31,10 @@ def _boundary(
         words: (K, at least ``height + 1``) words of the mask.
         height: Of the frame.
         width: Of the frame.
-        top: First row of the window.
-        bottom: Its last row.
-        left: Its first word of a row.
-        right: Its last one.
+        window: What to look at.
         margin: See above.
     """
+    top, bottom, left, right = window
     rows, columns = bottom - top + 1, right - left + 1
     clear(edges)
     count = 0
@@ -202,17 +191,14 @@ def _matched(edges: np.ndarray, others: np.ndarray, space: np.ndarray, radius: i
     return count + _remove(left, _near_disk(others, near, spare, radius))[0]
 
 
-@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, SPACE, *[types.int64] * 7))
+@compiled(types.UniTuple(types.int64, 5)(WORDS, WORDS, SPACE, types.int64, types.int64, WINDOW, types.int64))
 def compare(
     truth: np.ndarray,
     prediction: np.ndarray,
     space: np.ndarray,
     height: int,
     width: int,
-    top: int,
-    bottom: int,
-    left: int,
-    right: int,
+    window: Window,
     radius: int,
 ) -> tuple[int, int, int, int, int]:
     """Intersection, pixels of both boundaries, and matched pixels of both boundaries.
@@ -223,12 +209,10 @@ def compare(
         space: (N,) uint64 to work in, N >= ``5 * (K + 2) * (height + 2 * radius)``.
         height: Of the frame.
         width: Of the frame.
-        top: First row that a boundary can touch; nothing is set where it is below ``bottom``.
-        bottom: The last one.
-        left: First word of a row that a boundary can touch.
-        right: The last one.
+        window: What either boundary can touch.
         radius: How far boundaries reach, in pixels.
     """
+    top, bottom, left, right = window
     if bottom < top:
         return 0, 0, 0, 0, 0
     inter = 0
@@ -239,8 +223,8 @@ def compare(
     columns, rows = right - left + 3, bottom - top + 1 + 2 * radius
     maps = space[: 5 * columns * rows].reshape(5, columns, rows)
     edges, other_edges, rest = maps[0], maps[1], maps[2:]
-    count = _boundary(edges, truth, height, width, top, bottom, left, right, radius)
-    other_count = _boundary(other_edges, prediction, height, width, top, bottom, left, right, radius)
+    count = _boundary(edges, truth, height, width, window, radius)
+    other_count = _boundary(other_edges, prediction, height, width, window, radius)
     if not count or not other_count:
         return inter, count, other_count, 0, 0
     matched = _matched(edges, other_edges, rest, radius)
@@ -269,8 +253,8 @@ def count_bytes(
         radius: How far boundaries reach, in pixels.
     """
     zero = np.uint8(0)
-    area, top, bottom, left, right = pack_bytes(words[0], truth, 0, width, height, width, height, zero, EVERY)
-    found = pack_bytes(words[1], prediction, 0, width, height, width, height, zero, EVERY)
-    top, bottom, left, right = min(top, found[1]), max(bottom, found[2]), min(left, found[3]), max(right, found[4])
-    counts = compare(words[0], words[1], space, height, width, top, bottom, left, right, radius)
-    return counts[0], area, found[0], counts[1], counts[2], counts[3], counts[4]
+    area, one = pack_bytes(words[0], truth, 0, width, height, width, height, zero, EVERY)
+    other_area, other = pack_bytes(words[1], prediction, 0, width, height, width, height, zero, EVERY)
+    both = min(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), max(one[3], other[3])
+    counts = compare(words[0], words[1], space, height, width, both, radius)
+    return counts[0], area, other_area, counts[1], counts[2], counts[3], counts[4]

@@ -3,14 +3,38 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
-from icvos.models.sam.propagation import Resize, Sam2Propagator, load_propagator
+from icvos.models.sam.propagation import DType, Resize, Sam2Propagator, load_propagator
 from icvos.models.weights.load import Loaded
+
+
+class PrompterSettings(Protocol):
+    """What the settings of every such method name: a frozen dataclass with these fields."""
+
+    __dataclass_fields__: "ClassVar[dict[str, dataclasses.Field[Any]]]"
+
+    @property
+    def sam2(self) -> str:
+        """SAM 2 for the video, by name or path."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """As `icvos.models.device.pick_device` takes it."""
+        ...
+
+    @property
+    def dtype(self) -> DType:
+        """The precision of SAM 2."""
+        ...
+
+
+S = TypeVar("S", bound=PrompterSettings)
 
 
 def require_size(size: int, least: int = 32) -> None:
@@ -19,18 +43,18 @@ def require_size(size: int, least: int = 32) -> None:
         raise IcvosError(f"setting size={size}: it must be {least} or more")
 
 
-class Prompter(ABC):
+class Prompter(ABC, Generic[S]):
     """The half of a method that is not its network. SAM 2 is loaded for the first video: pictures do without it.
 
     Args:
-        settings: A dataclass with ``propagation``, ``device`` and ``dtype``.
-        loaded: Of the network.
-        device: Where the network is.
+        settings: What the method was made with.
+        loaded: The weights of its network.
+        device: Where its network is.
         handover: What SAM 2 is given, where that is no setting.
         resize: How frames become SAM 2's square.
     """
 
-    settings: Any
+    settings: S
     loaded: Loaded
     device: torch.device
     handover: ClassVar[str] = "mask"
@@ -53,7 +77,7 @@ class Prompter(ABC):
         """What carries the prompt through a video."""
         if self._propagator is None:
             chosen = self.settings
-            self._propagator = load_propagator(chosen.propagation, chosen.device, chosen.dtype, resize=self.resize)
+            self._propagator = load_propagator(chosen.sam2, chosen.device, chosen.dtype, resize=self.resize)
         return self._propagator
 
     def describe(self) -> dict[str, Any]:

@@ -5,7 +5,8 @@
 
 from icvos.smallworld.catalogue import NAMES
 from icvos.smallworld.layouts import write_coco, write_davis, write_lvos, write_mose, write_world
-from icvos.smallworld.scene import Instance, Traits
+from icvos.smallworld.scene import Instance
+from icvos.smallworld.staging import Traits
 from icvos.smallworld.world import Clip, Picture, World
 
 __all__ = [

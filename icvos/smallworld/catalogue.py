@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from icvos.categories import Category, category
-from icvos.smallworld import animals, things, vehicles
+from icvos.smallworld import animals, craft, people, things, vehicles
+from icvos.smallworld.manners import AIRCRAFT, BALL, BIRD, BOAT, KITE, THING, VEHICLE, WALKER, Manner
 from icvos.smallworld.shapes import Colour, Drawing, Look
 
 Palette = tuple[str, ...]
@@ -26,10 +27,10 @@ class Kind:
         coat: Surface texture.
         markings: Patterns to choose from; None is plain.
         inks: Colours of the marking.
-        medium: "ground", "air" or "water".
+        manner: How it moves.
         gait: Radians of phase for one object unit travelled; 0 for things that only sway.
-        one_way: It never turns round (vehicles).
         resting: The builds that sit and do not walk.
+        perching: The builds of a flyer that stand, where there is ground to stand on.
     """
 
     category: Category
@@ -41,10 +42,10 @@ class Kind:
     coat: str = "smooth"
     markings: tuple[str | None, ...] = (None,)
     inks: tuple[str, ...] = ("302824",)
-    medium: str = "ground"
+    manner: Manner = THING
     gait: float = 0.0
-    one_way: bool = False
     resting: tuple[int, ...] = ()
+    perching: tuple[int, ...] = ()
 
 
 def colour(text: str) -> Colour:
@@ -59,23 +60,23 @@ def _kind(
     return Kind(category(name), draw, rows, tuple(habitats.split()), size, **rest)  # type: ignore[arg-type]
 
 
-_VEHICLE = {"coat": "metal", "gait": 6.0, "one_way": True}
+_VEHICLE = {"coat": "metal", "manner": VEHICLE, "gait": 6.0}
 _BODIES = (
     "c8342c 8c2420|2c5ea8 20407c|e8e6e0 b0b0ac|2f6b4a 204832|e0a52c a87818|3a3e48 24262c|8ea3b4 66788a|d8662a 9c4418"
 )
 
 KINDS: tuple[Kind, ...] = (
     _kind(
-        "person", animals.person,
+        "person", people.person,
         "e8b898 c83c3c 34405c 3a2820|c68e66 3c7cb8 3c3c44 1c1614|8a5a3c e6c04c 4a5a78 18120f"
         "|f0c8a8 5a9a5c 58483c b88a4c"
         "|a8714a 8a4c9c 2c2c34 201814|e4b08c f0ece4 405880 6c3a20|6c442c e07838 6a6258 120e0c",
-        "meadow street park beach indoor savanna", 0.62, variants=3, coat="cloth", gait=7.0,
+        "meadow street park beach indoor savanna", 0.62, variants=3, coat="cloth", manner=WALKER, gait=7.0,
     ),
     _kind(
         "bicycle", vehicles.bicycle, "d03c34|2c6cb4|2c9c74|e8b830|383c48|8c4cac|e87cA0|5cb4d8", "street park meadow",
         0.42,
-        variants=2, coat="metal", gait=5.0, one_way=True,
+        variants=2, coat="metal", manner=VEHICLE, gait=5.0,
     ),
     _kind("car", vehicles.car, _BODIES, "street park", 0.3, variants=3, **_VEHICLE),
     _kind(
@@ -84,9 +85,9 @@ KINDS: tuple[Kind, ...] = (
         **_VEHICLE,
     ),
     _kind(
-        "airplane", vehicles.airplane, "eceef2 2c5ca8|f0ecE4 c8342c|e4e8ec 2c8c7c|f4e8c8 d8782c|dce4ee 5c4c9c", "sky",
+        "airplane", craft.airplane, "eceef2 2c5ca8|f0ecE4 c8342c|e4e8ec 2c8c7c|f4e8c8 d8782c|dce4ee 5c4c9c", "sky",
         0.3,
-        variants=2, coat="metal", medium="air", gait=5.0, one_way=True,
+        variants=2, coat="metal", manner=AIRCRAFT, gait=5.0,
     ),
     _kind(
         "bus", vehicles.bus, "d83a30 f0e8dc|e8b02c 3c3c3c|2c70b0 f0f0ec|f0f0ec 2c9464|48a058 f0ecd8|e87828 fff0d8",
@@ -103,23 +104,23 @@ KINDS: tuple[Kind, ...] = (
         "street", 0.4, variants=3, **_VEHICLE,
     ),
     _kind(
-        "boat", vehicles.boat,
+        "boat", craft.boat,
         "e8e4dc 2c5ca0 f8f4ea d84c3c|b03830 f0ecE4 f4f0e4 e8a838|2c5484 e8c850 f8f4ec 3c8cb4"
         "|3c7c60 f0ead8 f0e8d4 c84c38|e4a83c 7c3c2c faf4e6 3c6ca4",
-        "water", 0.5, variants=3, coat="metal", medium="water", gait=2.0, one_way=True,
+        "water", 0.5, variants=3, coat="metal", manner=BOAT, gait=2.0,
     ),
     _kind(
         "bird", animals.bird,
         "4c84c8 2c5494 e8a838 e8ece8|c84034 6c2420 e8b048 f0d0b8|e8c040 6c5c34 d87830 f8f0d0"
         "|e8e8e8 8c949c e8a03c fcfcfc|7c6450 4c3c30 c8984c d8c4a8"
         "|3c8c64 245c44 d8a83c d8e4a8",
-        "meadow park water sky savanna beach", 0.26, variants=2, coat="feather", medium="air", gait=5.0,
+        "meadow park water sky savanna beach", 0.26, variants=2, coat="feather", manner=BIRD, gait=5.0, perching=(1,),
     ),
     _kind(
         "cat", animals.cat,
         "d08a48 f0d8b8 c83c34|8c8c90 d8d8d8 3c6cb0|38343a 58545a d8b040|e8dccc f4ece0 3c8c6c|a4784c e0c49c b04090",
         "indoor park meadow", 0.4, variants=2, resting=(1,),
-        coat="fur", markings=("tabby", "tabby", None), inks=("5c3a24", "3c3a40", "805028"), gait=7.5,
+        coat="fur", markings=("tabby", "tabby", None), inks=("5c3a24", "3c3a40", "805028"), manner=WALKER, gait=7.5,
     ),
     _kind(
         "dog", animals.dog,
@@ -128,29 +129,30 @@ KINDS: tuple[Kind, ...] = (
         "park meadow indoor beach street", 0.42, variants=4, resting=(2, 3),
         coat="fur", markings=("saddle", "patches", None),
         inks=("3c2a20", "f0e8dc", "6c4428"),
-        gait=7.0,
+        manner=WALKER, gait=7.0,
     ),
     _kind(
         "horse", animals.horse, "7c4a2c 2c1c18|a8683c e8d4a8|3c2c28 1c1614|d8ccbc f0ece4|b88850 4c3424|5c3424 241814",
         "meadow beach savanna",
-        0.56, coat="fur", gait=5.5,
+        0.56, coat="fur", manner=WALKER, gait=5.5,
     ),
     _kind("sheep", animals.sheep, "ece6d8 2c2826|e0d8c4 4c4038|f0ece4 c8b8a4|d0c4b0 302a28", "meadow", 0.36,
-    coat="wool", gait=8.0),
+    coat="wool", manner=WALKER, gait=8.0),
     _kind(
         "cow", animals.cow, "f0ece6 e8e0d8|8c5434 a86c48|2c2826 e8e4e0|c89464 d8ac80|f0ece6 3c3634", "meadow", 0.46,
         coat="fur",
-        markings=("patches", "patches", None), inks=("2a2624", "8c5030", "f0ece6"), gait=6.0,
+        markings=("patches", "patches", None), inks=("2a2624", "8c5030", "f0ece6"), manner=WALKER, gait=6.0,
     ),
-    _kind("elephant", animals.elephant, "8c8a8c|a09a94|78767c|948880", "savanna", 0.58, coat="skin", gait=4.0),
+    _kind("elephant", animals.elephant, "8c8a8c|a09a94|78767c|948880", "savanna", 0.58, coat="skin",
+    manner=WALKER, gait=4.0),
     _kind("bear", animals.bear, "5c3c28 a88058|3a302c 94704c|7c5434 c49c70|e8e4d8 f4f0e8", "forest", 0.48, coat="fur",
-    gait=5.0),
+    manner=WALKER, gait=5.0),
     _kind("zebra", animals.zebra, "f0ece4|e8e0d0|f4f2ee", "savanna", 0.5, coat="fur", markings=("stripes",),
-    inks=("201c1e", "2c2220"), gait=5.5),
+    inks=("201c1e", "2c2220"), manner=WALKER, gait=5.5),
     _kind(
         "giraffe", animals.giraffe, "f0dcb0|e8d0a0|f4e4c4", "savanna", 0.8, coat="fur", markings=("cells",),
         inks=("b4763c", "9c5c30", "a86a30"),
-        gait=4.5,
+        manner=WALKER, gait=4.5,
     ),
     _kind(
         "umbrella", things.umbrella,
@@ -160,11 +162,11 @@ KINDS: tuple[Kind, ...] = (
     _kind(
         "sports ball", things.sports_ball,
         "f4f2ee 2a2a30 d84c3c 3c7cc0|d87830 3c2418 e8b83c 3c9c6c|f4f0e4 d83c3c 2c78bc e8bc30",
-        "park indoor beach meadow", 0.24, variants=3, coat="skin", gait=3.3,
+        "park indoor beach meadow", 0.24, variants=3, coat="skin", manner=BALL, gait=3.3,
     ),
     _kind("kite", things.kite, "d83c3c e8b830 2c6cb4 3c9c64|8c4ca0 e8783c 3cb0b0 e8c83c|e8486c 3c58a8 f0d048 e87830",
     "sky beach", 0.46,
-          coat="cloth", medium="air"),
+          coat="cloth", manner=KITE),
     _kind("bottle", things.bottle,
     "2c6c44 f0e8d4 c83c34|3c78b0 f4f0e8 2c3c5c|8c5428 f0e4c8 3c2c24|b8d0c8 e8a830 d84c3c", "table", 0.56,
           variants=2),

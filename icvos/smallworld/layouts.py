@@ -18,7 +18,7 @@ from icvos.files.masks import DAVIS_PALETTE
 from icvos.files.rle import decode_rle, encode_rle
 from icvos.files.storage import write_bytes, write_json, write_text
 from icvos.smallworld.catalogue import KINDS
-from icvos.smallworld.scene import Traits, compose
+from icvos.smallworld.staging import Traits, compose
 from icvos.smallworld.world import Clip, Picture, World
 
 SCALES = ("tiny", "demo")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import cos, pi, sin
+from typing import Literal
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from icvos.smallworld.shapes import Colour, Drawing, Point, tint
 
 DARK: Colour = (24, 20, 20)
 WHITE: Colour = (250, 250, 246)
+Ear = Literal["point", "flop", "round", "long", "fan", "none"]
+Tail = Literal["up", "long", "hang", "tuft", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,11 @@ class Build:
         skull: Radius of the head; ``muzzle`` its length in front of it, ``muzzle_width`` the radii along it.
         head_angle: Degrees below the horizontal.
         thigh, foot: Radii of a leg at the top and at the bottom.
-        ear: One of "point", "flop", "round", "long", "fan".
-        tail: One of "up", "long", "hang", "tuft", "none".
+        ear: Shape of the ears, as `draw_ear` takes it.
+        tail: How the tail is carried.
         tail_length: Length.
         stride: How far a foot swings.
+        hoof: The lower half of a leg has no marking.
     """
 
     length: float = 1.0
@@ -43,8 +47,8 @@ class Build:
     head_angle: float = 20.0
     thigh: float = 0.12
     foot: float = 0.05
-    ear: str = "point"
-    tail: str = "up"
+    ear: Ear = "point"
+    tail: Tail = "up"
     tail_length: float = 0.5
     stride: float = 0.2
     hoof: bool = False
@@ -64,7 +68,7 @@ def draw_leg(
     drawing.ellipse(shoe, (build.foot * 1.6, build.foot * 0.8), hoof, relief)
 
 
-def draw_ear(drawing: Drawing, kind: str, head: Point, skull: float, colour: Colour, inner: Colour) -> None:
+def draw_ear(drawing: Drawing, kind: Ear, head: Point, skull: float, colour: Colour, inner: Colour) -> None:
     x, y = head
     r = skull
     if kind == "point":

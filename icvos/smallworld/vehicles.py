@@ -1,4 +1,4 @@
-"""Things that carry people, drawn from parts: (look, phase in radians of the wheels) to a `Drawing`."""
+"""What carries people on the ground, drawn from parts: (look, phase in radians of the wheels) to a `Drawing`."""
 
 from math import cos, pi, sin
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from icvos.smallworld.shapes import Colour, Drawing, Look, Point, tint
 
-_TYRE: Colour = (34, 34, 38)
+TYRE: Colour = (34, 34, 38)
 _RIM: Colour = (176, 180, 186)
-_GLASS: Colour = (134, 170, 190)
+GLASS: Colour = (134, 170, 190)
 _LAMP: Colour = (255, 240, 190)
 _REAR: Colour = (200, 38, 34)
 
 
 def _wheel(drawing: Drawing, centre: Point, radius: float, phase: float, rim: Colour = _RIM) -> None:
-    drawing.ellipse(centre, (radius, radius), _TYRE, 200)
+    drawing.ellipse(centre, (radius, radius), TYRE, 200)
     drawing.ellipse(centre, (radius * 0.62, radius * 0.62), rim, 180)
     for spoke in range(5):
         angle = -phase + spoke * 2 * pi / 5
@@ -24,7 +24,7 @@ def _wheel(drawing: Drawing, centre: Point, radius: float, phase: float, rim: Co
     drawing.ellipse(centre, (radius * 0.13, radius * 0.13), (90, 92, 98), 190)
 
 
-def _pane(drawing: Drawing, points: list[Point], glass: Colour = _GLASS) -> None:
+def pane(drawing: Drawing, points: list[Point], glass: Colour = GLASS) -> None:
     """A window with a diagonal glint."""
     drawing.polygon(points, tint(glass, 0.62), 120)
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = points  # lower left, upper left, upper right, lower right
@@ -62,11 +62,11 @@ def car(look: Look, phase: float) -> Drawing:
          (long * 1.03, belt - 0.14), (long * 1.01, sill + 0.02), (long * 0.7, sill - 0.02), (-long * 0.7,
          sill - 0.02)], paint, 190,
     )  # fmt: skip
-    _pane(
+    pane(
         drawing,
         [(rear_belt + 0.14, belt + 0.02), (rear_roof + 0.04, roof - 0.06), (-0.16, roof - 0.05), (-0.16, belt + 0.02)],
     )
-    _pane(drawing, [(-0.09, belt + 0.02), (-0.09, roof - 0.05), (0.2, roof - 0.06), (0.5, belt + 0.02)])
+    pane(drawing, [(-0.09, belt + 0.02), (-0.09, roof - 0.05), (0.2, roof - 0.06), (0.5, belt + 0.02)])
     drawing.limb((-0.125, belt), (-0.125, sill + 0.05), (0.008, 0.008), tint(paint, 0.6), 150)
     drawing.limb((0.44, belt - 0.02), (0.4, sill + 0.06), (0.008, 0.008), tint(paint, 0.6), 150)
     drawing.limb((-0.3, belt - 0.05), (-0.2, belt - 0.05), (0.014, 0.014), tint(paint, 0.5), 215)
@@ -128,8 +128,8 @@ def bus(look: Look, phase: float) -> Drawing:
         for index in range(count):
             x = -long + 0.075 + index * width
             right = min(x + width * 0.88, long - 0.3)
-            _pane(drawing, [(x, low), (x, high), (right, high), (right, low)])
-        _pane(
+            pane(drawing, [(x, low), (x, high), (right, high), (right, low)])
+        pane(
             drawing,
             [(long - 0.2, low - 0.04), (long - 0.2, high + 0.02), (long - 0.05, high), (long + 0.005, low - 0.04)],
         )
@@ -137,7 +137,7 @@ def bus(look: Look, phase: float) -> Drawing:
         [(long - 0.46, 0.15), (long - 0.46, 0.7), (long - 0.27, 0.7), (long - 0.27, 0.15)], tint(paint, 0.55), 120
     )
     for x in (long - 0.445, long - 0.355):
-        _pane(drawing, [(x, 0.19), (x, 0.67), (x + 0.07, 0.67), (x + 0.07, 0.19)])
+        pane(drawing, [(x, 0.19), (x, 0.67), (x + 0.07, 0.67), (x + 0.07, 0.19)])
     drawing.ellipse((long - 0.02, 0.23), (0.035, 0.03), _LAMP, 215)
     drawing.polygon([(-long, 0.2), (-long, 0.28), (-long + 0.035, 0.28), (-long + 0.035, 0.2)], _REAR, 200)
     drawing.polygon(
@@ -182,7 +182,7 @@ def truck(look: Look, phase: float) -> Drawing:
     drawing.polygon(
         [(0.47, 0.19), (0.47, 0.86), (0.55, 0.93), (0.86, 0.92), (0.98, 0.6), (1.12, 0.52), (1.14, 0.19)], cab, 200
     )
-    _pane(drawing, [(0.6, 0.58), (0.62, 0.83), (0.81, 0.83), (0.91, 0.58)])
+    pane(drawing, [(0.6, 0.58), (0.62, 0.83), (0.81, 0.83), (0.91, 0.58)])
     drawing.limb((0.56, 0.5), (0.56, 0.28), (0.008, 0.008), tint(cab, 0.6), 170)
     drawing.limb((0.94, 0.52), (0.92, 0.28), (0.008, 0.008), tint(cab, 0.6), 170)
     drawing.ellipse((1.09, 0.38), (0.045, 0.05), _LAMP, 220)
@@ -194,7 +194,7 @@ def truck(look: Look, phase: float) -> Drawing:
 
 
 def _spokes(drawing: Drawing, centre: Point, radius: float, phase: float, width: float, tyre: float) -> None:
-    drawing.ring(centre, radius, radius - tyre, _TYRE, 190)
+    drawing.ring(centre, radius, radius - tyre, TYRE, 190)
     drawing.ring(centre, radius - tyre, radius - tyre * 1.5, (196, 198, 204), 190)
     for spoke in range(6):
         angle = -phase + spoke * pi / 3
@@ -248,7 +248,7 @@ def motorcycle(look: Look, phase: float) -> Drawing:
     paint, s = look.colours[0], look.shape
     rear, front = (-0.62, 0.28), (0.66 + 0.05 * s[0], 0.28)
     for centre in (rear, front):
-        drawing.ring(centre, 0.285, 0.165, _TYRE, 205)
+        drawing.ring(centre, 0.285, 0.165, TYRE, 205)
         _spokes(drawing, centre, 0.2, phase, 0.012, 0.04)
     drawing.limb(rear, (-0.1, 0.34), (0.045, 0.05), (80, 82, 88), 160)
     drawing.limb(front, (0.36, 0.86), (0.04, 0.045), (186, 190, 196), 190)
@@ -269,129 +269,6 @@ def motorcycle(look: Look, phase: float) -> Drawing:
     drawing.ellipse((0.5, 0.82), (0.1, 0.105), (60, 62, 68), 205)
     drawing.ellipse((0.55, 0.82), (0.06, 0.09), _LAMP, 215)
     drawing.ellipse((-0.92, 0.62), (0.035, 0.04), _REAR, 215)
-    return drawing
-
-
-def boat(look: Look, phase: float) -> Drawing:
-    """Sailing boat (0), motor cruiser (1) or fishing boat (2); y = 0 is the water line."""
-    drawing = Drawing()
-    hull, trim, s = look.colours[0], look.colours[1], look.shape
-    if look.variant == 0:
-        bend = 0.05 * sin(phase * 0.3)
-        drawing.limb((0.05, 0.2), (0.05, 1.52), (0.022, 0.016), (120, 92, 66), 160)
-        main, jib = look.colours[2], look.colours[3]
-        drawing.smooth(
-            [
-                (0.0, 1.46),
-                (0.0, 1.46),
-                (-0.3 - bend, 0.95),
-                (-0.62 - bend, 0.38),
-                (-0.62 - bend, 0.38),
-                (0.0, 0.36),
-                (0.0, 0.36),
-            ],
-            main,
-            190,
-        )
-        drawing.smooth([(-0.12, 1.1), (-0.3 - bend, 0.88), (-0.5, 0.62), (0.0, 0.6), (0.0, 1.1)], jib, 190)
-        drawing.smooth(
-            [(0.1, 1.36), (0.1, 1.36), (0.42 + bend, 0.86), (0.78, 0.34), (0.78, 0.34), (0.12, 0.36)],
-            tint(main, 0.92),
-            180,
-        )
-        for height in (0.7, 1.0):
-            drawing.limb(
-                (-0.02, height), (-0.42 + 0.3 * (height - 0.7), height - 0.03), (0.006, 0.006), tint(main, 0.78), 190
-            )
-        drawing.polygon([(0.05, 1.52), (-0.18, 1.58), (0.05, 1.64)], trim, 170)
-        drawing.limb((0.05, 1.5), (0.05, 1.64), (0.014, 0.012), (120, 92, 66), 160)
-    elif look.variant == 1:
-        drawing.polygon([(-0.62, 0.26), (-0.56, 0.56), (0.22, 0.56), (0.46, 0.28)], _WHITE_PAINT, 190)
-        drawing.polygon([(-0.46, 0.56), (-0.38, 0.78), (0.02, 0.78), (0.2, 0.56)], _WHITE_PAINT, 200)
-        for x in (-0.5, -0.26, -0.02):
-            _pane(drawing, [(x, 0.36), (x, 0.5), (x + 0.18, 0.5), (x + 0.2, 0.36)])
-        _pane(drawing, [(-0.34, 0.6), (-0.3, 0.73), (-0.02, 0.73), (0.1, 0.6)])
-        drawing.limb((-0.3, 0.78), (-0.36, 1.02), (0.014, 0.01), (90, 92, 98), 170)
-        drawing.polygon([(-0.36, 1.02), (-0.56, 0.98), (-0.35, 0.92)], trim, 180)
-        drawing.chain([(0.5, 0.4), (0.9, 0.5), (1.02, 0.34)], (0.012, 0.012), (200, 204, 210), 190)
-    else:
-        drawing.limb((-0.2, 0.3), (-0.2, 1.16), (0.026, 0.02), (104, 84, 64), 170)
-        drawing.limb((-0.2, 1.1), (-0.84, 0.72), (0.016, 0.012), (104, 84, 64), 160)
-        drawing.limb((-0.2, 1.1), (0.96, 0.42), (0.008, 0.008), (70, 66, 62), 150)
-        drawing.polygon([(0.02, 0.24), (0.04, 0.72), (0.46, 0.72), (0.5, 0.24)], look.colours[2], 195)
-        drawing.polygon([(-0.02, 0.72), (0.0, 0.79), (0.54, 0.79), (0.52, 0.72)], trim, 205)
-        for x in (0.1, 0.29):
-            _pane(drawing, [(x, 0.48), (x, 0.65), (x + 0.14, 0.65), (x + 0.14, 0.48)])
-        drawing.ellipse((-0.55, 0.32), (0.2, 0.12), (196, 120, 58), 190)
-    low = -0.03
-    drawing.polygon(
-        [(-0.86, 0.32), (-0.74, low), (0.72, low), (0.94, 0.16), (1.08 + 0.05 * s[0], 0.4), (0.6, 0.31), (-0.3, 0.28)],
-        hull,
-        205,
-    )
-    drawing.polygon(
-        [(-0.86, 0.32), (-0.83, 0.24), (0.98, 0.26), (1.08 + 0.05 * s[0], 0.4), (0.6, 0.31), (-0.3, 0.28)], trim, 210
-    )
-    drawing.polygon([(-0.755, 0.04), (-0.74, low), (0.72, low), (0.78, 0.04)], tint(hull, 0.55), 190)
-    if look.variant:
-        for x in (-0.5, -0.2, 0.55):
-            drawing.ellipse((x, 0.15), (0.045, 0.045), (60, 74, 90), 190)
-    return drawing
-
-
-_WHITE_PAINT: Colour = (238, 240, 242)
-
-
-def airplane(look: Look, phase: float) -> Drawing:
-    """An airliner (0) or a propeller plane (1), seen from the side and a little from above."""
-    drawing = Drawing()
-    body, trim, s = look.colours[0], look.colours[1], look.shape
-    if look.variant == 0:
-        drawing.polygon([(0.12, 0.55), (-0.2, 0.93), (-0.36, 0.93), (-0.22, 0.55)], tint(body, 0.66), 130)
-        drawing.polygon([(-0.82, 0.56), (-1.1, 0.72), (-1.18, 0.72), (-1.04, 0.54)], tint(body, 0.7), 130)
-        drawing.polygon([(-0.7, 0.56), (-1.02, 1.0), (-1.2, 1.0), (-1.1, 0.52)], trim, 170)
-        drawing.smooth(
-            [(-1.26, 0.54), (-1.0, 0.38), (-0.5, 0.3), (0.6, 0.3), (0.98, 0.36), (1.16, 0.44), (1.0, 0.56), (0.66,
-            0.62), (-0.5, 0.61), (-1.1, 0.6)],
-            body, 215,
-        )  # fmt: skip
-        drawing.polygon([(-0.95, 0.4), (-0.5, 0.335), (0.9, 0.335), (1.04, 0.385), (-0.4, 0.39)], trim, 215)
-        for index in range(11):
-            drawing.ellipse((-0.66 + index * 0.125, 0.48), (0.028, 0.036), (54, 74, 98), 205)
-        drawing.polygon([(0.86, 0.5), (0.87, 0.56), (0.97, 0.54), (1.03, 0.49)], (44, 60, 82), 205)
-        drawing.limb((-0.1, 0.22), (0.16, 0.22), (0.075, 0.085), tint(body, 0.82), 200)
-        drawing.ellipse((0.2, 0.22), (0.035, 0.08), (50, 54, 62), 190)
-        drawing.polygon([(0.26, 0.38), (-0.42, 0.02), (-0.62, 0.02), (-0.24, 0.4)], tint(body, 0.84), 235)
-        drawing.polygon([(-0.88, 0.48), (-1.16, 0.36), (-1.28, 0.36), (-1.1, 0.5)], tint(body, 0.84), 235)
-    else:
-        drawing.polygon([(-0.8, 0.46), (-1.06, 0.86), (-1.2, 0.84), (-1.12, 0.42)], trim, 170)
-        drawing.smooth(
-            [
-                (-1.2, 0.46),
-                (-0.6, 0.3),
-                (0.2, 0.22),
-                (0.74, 0.26),
-                (0.86, 0.4),
-                (0.74, 0.52),
-                (0.3, 0.56),
-                (-0.6, 0.52),
-            ],
-            body,
-            215,
-        )
-        drawing.smooth([(-0.36, 0.52), (-0.16, 0.74), (0.2, 0.74), (0.4, 0.54)], _GLASS, 200)
-        drawing.limb((0.03, 0.53), (0.0, 0.72), (0.018, 0.018), body, 205)
-        drawing.polygon([(-1.0, 0.42), (0.84, 0.36), (0.84, 0.42), (-0.9, 0.48)], trim, 215)
-        drawing.polygon([(-0.36, 0.8), (-0.42, 0.88), (0.5, 0.9), (0.56, 0.8)], tint(trim, 0.9), 225)
-        drawing.limb((-0.1, 0.56), (0.0, 0.82), (0.016, 0.016), (90, 92, 98), 210)
-        drawing.polygon([(-0.98, 0.5), (-1.26, 0.4), (-1.34, 0.44), (-1.16, 0.52)], tint(body, 0.85), 230)
-        drawing.limb((0.3, 0.26), (0.36, 0.08), (0.02, 0.02), (90, 92, 98), 150)
-        drawing.ellipse((0.37, 0.06), (0.09, 0.09), _TYRE, 190)
-        blade = 0.36 * abs(cos(phase * 2.3)) + 0.08
-        drawing.limb((0.9, 0.4 - blade), (0.9, 0.4 + blade), (0.022, 0.022), (70, 60, 52), 210)
-        drawing.ellipse((0.88, 0.4), (0.06, 0.06), trim, 225)
-    if s[1] > 0.9:
-        drawing.limb((-0.3, 0.44), (0.3, 0.44), (0.012, 0.012), trim, 215)
     return drawing
 
 
@@ -418,9 +295,9 @@ def train(look: Look, phase: float) -> Drawing:
         width = 0.15
         for index in range(4 if first else 5):
             x = left + 0.06 + index * (width + 0.03)
-            _pane(drawing, [(x, 0.46), (x, 0.66), (x + width, 0.66), (x + width, 0.46)])
+            pane(drawing, [(x, 0.46), (x, 0.66), (x + width, 0.66), (x + width, 0.46)])
         if first:
-            _pane(drawing, [(right - 0.12, 0.46), (right - 0.12, 0.68), (right - 0.05, 0.65), (right + 0.06, 0.46)])
+            pane(drawing, [(right - 0.12, 0.46), (right - 0.12, 0.68), (right - 0.05, 0.65), (right + 0.06, 0.46)])
             drawing.ellipse((right + 0.1, 0.24), (0.03, 0.03), _LAMP, 215)
         for x in (left + 0.14, left + 0.3, right - 0.3, right - 0.14):
             _wheel(drawing, (x, 0.08), 0.08, phase, (110, 112, 118))

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from icvos.errors import IcvosError
-from icvos.smallworld.backdrops import PLACES
 from icvos.smallworld.catalogue import BY_NAME, NAMES
-from icvos.smallworld.scene import Instance, Scene, Traits, choose_cast, choose_place, compose
+from icvos.smallworld.places import PLACES
+from icvos.smallworld.scene import Instance, Scene
+from icvos.smallworld.staging import Traits, choose_cast, choose_place, compose
 
 _ATTEMPTS = 12
 _STREAMS = {"picture": 1, "clip": 2}
@@ -79,7 +80,7 @@ class World:
     ) -> Picture:
         """A still of 1..4 objects; ``categories`` names the class of each object, else chance does.
 
-        ``place`` is one of `icvos.smallworld.backdrops.PLACES`; None chooses one where the categories belong.
+        ``place`` is one of `icvos.smallworld.places.PLACES`; None chooses one where the categories belong.
         Every instance that is listed is visible; the first takes about 4 % of the picture or more, and every category
         ``least_px`` pixels, as far as a few tries allow.
         """

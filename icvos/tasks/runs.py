@@ -1,8 +1,7 @@
-"""What every run has, on videos or on images: options, a folder that is its own, and a record of how it was made."""
+"""What every run has, on videos or on images: options, a folder that is its own, and the record that it opens."""
 
 import datetime
 import importlib.metadata
-import json
 import platform
 import re
 import sys
@@ -12,21 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from icvos.errors import Fault, IcvosError, PredictionError
-from icvos.files.storage import read_json, write_json
+from icvos.files.schema import read_schema, write_schema
 from icvos.files.untrusted import visible
-from icvos.method import Described, Method, Segmenter, sees_truth
-from icvos.tasks.image.predictions import EPISODES
-
-
-def made_with_random_weights(record: Mapping[str, Any]) -> bool:
-    """Whether the record of a run, or the description of a method, names random weights: its masks mean nothing."""
-    weights = record.get("weights")
-    parts = weights if isinstance(weights, list | tuple) else ()
-    return bool(record.get("random_weights")) or any(isinstance(part, dict) and part.get("random") for part in parts)
-
+from icvos.method import AnyMethod, Described, sees_truth
+from icvos.protocol import PAPER, Protocol
+from icvos.tasks.record import RECORD, Part, RunRecord, record_of
 
 RUN_FORMAT = 1
-RECORD = "run.json"
 Overwrite = Literal["never", "only-missing", "always"]
 
 
@@ -36,19 +27,27 @@ class RunOptions:
 
     Args:
         method: The method's name.
-        settings: Its settings, over its defaults.
+        settings: Its settings, over its defaults. On images ``{fold}`` in a text is the fold's number.
         shots: Supports for every clip or episode.
         overwrite: ``never``: refuse a folder with predictions; ``only-missing``: keep what is there; ``always``: make
             everything again.
+        parts: Which draws or folds; None: all.
+        protocols: On videos: the run predicts every frame that one of them scores.
     """
 
     method: str
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     shots: int = 1
     overwrite: Overwrite = "only-missing"
+    parts: tuple[int, ...] | None = None
+    protocols: tuple[Protocol, ...] = (PAPER,)
+
+    def __post_init__(self) -> None:
+        if not self.protocols:
+            raise IcvosError("no protocol: give at least one, as paper or native")
 
 
-def claim(out: Path, part: Literal["draw", "fold"], overwrite: Overwrite, numbers: Collection[int] = ()) -> None:
+def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] = ()) -> None:
     """Refuse a folder that holds something else, or predictions that must not be touched.
 
     Args:
@@ -77,52 +76,61 @@ def claim(out: Path, part: Literal["draw", "fold"], overwrite: Overwrite, number
         )
 
 
-def described(method: Method | Segmenter) -> dict[str, Any]:
+def described(method: AnyMethod) -> dict[str, Any]:
     """What a method says that it is made of; {} where it says nothing."""
     return method.describe() if isinstance(method, Described) else {}
 
 
-def identity(method: Method | Segmenter, options: RunOptions, about: Mapping[str, Any]) -> dict[str, Any]:
+def identity(method: AnyMethod, options: RunOptions, about: RunRecord) -> RunRecord:
     """What makes two runs the same run: resuming with another of these is refused. ``about`` says what it is run on."""
     made_of = described(method)
-    random = {"random_weights": True} if made_with_random_weights(made_of) else {}
     found = {
         "format": RUN_FORMAT,
         "method": options.method,
-        "settings": made_of.get("settings", options.settings),
-        **random,
+        "settings": made_of.get("settings", dict(options.settings)),
         "weights": made_of.get("weights", []),
         "sees_truth": sees_truth(method),
-        **about,
+        **about.to_json(),
         "shots": options.shots,
         "device": made_of.get("device", "cpu"),
         "dtype": made_of.get("dtype", "float32"),
     }
-    as_read_back: dict[str, Any] = json.loads(json.dumps(found))
-    return as_read_back
+    if made_of.get("random_weights"):
+        found["random_weights"] = True
+    record = record_of(found, options.method)
+    return record.model_copy(update={"random_weights": True}) if record.made_with_random_weights else record
 
 
-def open_record(path: Path, wanted: dict[str, Any], new: dict[str, Any], overwrite: Overwrite) -> dict[str, Any]:
+def open_record(path: Path, wanted: RunRecord, new: RunRecord, overwrite: Overwrite) -> RunRecord:
     """The record so far of the run that is ``wanted``, an `identity`; or one with ``new`` beside it, written.
 
     Another run's record is refused unless everything is made again.
     """
     if not path.is_file() or overwrite == "always":
-        record = {**wanted, "versions": versions(), "started": now(), "finished": None, **new}
-        write_json(path, record)
+        begun = {"versions": versions(), "started": now(), "finished": None}
+        record = RunRecord.model_validate(wanted.to_json() | begun | new.to_json())
+        write_schema(path, record)
         return record
-    found: dict[str, Any] = read_json(path, "the record of a run")
-    random = made_with_random_weights(found)
-    if random != made_with_random_weights(wanted):
+    found = read_schema(path, RunRecord, "the record of a run", "choose another --out, or --overwrite always")
+    random = found.made_with_random_weights
+    if random != wanted.made_with_random_weights:
         there, here = ("random weights", "checkpoints") if random else ("checkpoints", "random weights")
         raise IcvosError(f"{path}: holds a run with {there}, this one has {here}; choose another --out")
-    for key, value in wanted.items():
-        if found.get(key) != value:
-            raise IcvosError(
-                f"{path}: holds a run with {key} {found.get(key)!r}, not {value!r}; "
-                "choose another --out, or --overwrite always to replace it"
-            )
+    refuse_other(path, found, wanted, tuple(wanted.model_fields_set), "run", ", or --overwrite always to replace it")
     return found
+
+
+def refuse_other(
+    path: Path, found: RunRecord, wanted: RunRecord, keys: Collection[str], what: str, otherwise: str = ""
+) -> None:
+    """Raise `IcvosError` where a record differs from the one that is wanted in one of ``keys``."""
+    there, here = found.to_json(), wanted.to_json()
+    for key in RunRecord.model_fields:
+        if key in keys and there.get(key) != here.get(key):
+            raise IcvosError(
+                f"{path}: holds a {what} with {key} {there.get(key)!r}, not {here.get(key)!r}; "
+                f"choose another --out{otherwise}"
+            )
 
 
 def now() -> str:
@@ -154,7 +162,7 @@ def draw_folders(path: Path | str) -> tuple[Path, ...]:
 
 def fold_folders(run: Path) -> dict[int, Path]:
     """The folders of a run by fold, in order; `PredictionError` where ``run`` is no folder or has none."""
-    expected = f"expected a run on images, with fold<F>/{EPISODES}, which icvos eval writes"
+    expected = "expected a run on images, with fold<F>/episodes.jsonl, which icvos eval writes"
     if not run.is_dir():
         raise PredictionError(Fault("missing-fold", str(run), f"no such folder; {expected}"))
     found = {

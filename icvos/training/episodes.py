@@ -19,23 +19,28 @@ from icvos.training.squares import training_square, validation_square
 from icvos.training.trainable import EpisodeBatch
 
 DRAW, ORDER = range(2)  # what a generator is for
+NO_CLASS = -1  # in `EpisodeBatch.classes`, when a base learner is trained
+Square = tuple[Tensor, Tensor]  # a picture, (3, S, S) float32, and its label, (S, S) int64
 
 
 class TrainingEpisodes:
-    """The episodes of a recipe, as `icvos.training.loop.Episodes`.
+    """A benchmark's episodes as a recipe draws them: `icvos.training.trainable.Episodes`.
 
     Args:
-        benchmark: With pictures to train on.
-        recipe: Whose ``benchmark`` it is.
+        benchmark: Has pictures to train on.
+        recipe: What is trained, and how episodes are drawn and prepared.
 
-    Raises `IcvosError` where the two do not fit, or the benchmark has too little for the recipe.
+    Attributes:
+        rare: Classes of the fold, numbered from 1, with too few pictures to be drawn.
+
+    Raises `IcvosError` where the recipe is for another benchmark, or the benchmark holds too little for it.
     """
 
     def __init__(self, benchmark: ImageBenchmark, recipe: Recipe) -> None:
         check_name(benchmark, recipe)
         fold = benchmark.fold(recipe.fold)
         self.recipe = recipe
-        self.learned = tuple(kind - 1 for kind in sorted(fold.train))  # from 0, the base learner's order
+        self.learned: tuple[int, ...] = tuple(kind - 1 for kind in sorted(fold.train))  # the base learner's order
         self.digest = f"train {benchmark.training_digest}, val {benchmark.digest}"
         self.pictures, self.rows, self.rare = _choose(benchmark, recipe)
         if not self.pictures:
@@ -44,31 +49,37 @@ class TrainingEpisodes:
             )
         self.frozen = _frozen(benchmark, recipe)
         asked = sorted({episode.kind for episode in self.frozen[: recipe.validation_episodes]})
-        self.classes = tuple(kind - 1 for kind in asked)
-        self._base = np.zeros(256, dtype=np.uint8)
+        self.classes: tuple[int, ...] = tuple(kind - 1 for kind in asked)
+        self._base = np.zeros(256, dtype=np.uint8)  # class number -> place among the learned ones, from 1
         self._base[IGNORED] = IGNORED
         for place, kind in enumerate(self.learned, start=1):
             self._base[kind + 1] = place
 
     def __len__(self) -> int:
-        """Training pictures."""
+        """How many training pictures there are."""
         return len(self.pictures)
 
     def training(self, epoch: int, index: int) -> EpisodeBatch:
-        """One training episode, as a batch of one."""
+        """One training episode, as a batch of one; the same for the same epoch and index."""
         recipe = self.recipe
         random = np.random.default_rng([recipe.seed, DRAW, epoch, index])
         kind, query, supports = self.draw(epoch, index, random)
         if recipe.labels == "classes":
             label = self._base[query.class_map()]
-            return _batch(training_square(query.image(), label, recipe, random), [], -1)
+            return _batch(training_square(query.image(), label, recipe, random), [], NO_CLASS)
         squares = [
             training_square(picture.image(), picture.label(kind), recipe, random) for picture in (query, *supports)
         ]
         return _batch(squares[0], squares[1:], kind - 1)
 
     def draw(self, epoch: int, index: int, random: np.random.Generator) -> tuple[int, Picture, list[Picture]]:
-        """Class number, query and supports of a training episode."""
+        """Class number, query and supports of a training episode.
+
+        Args:
+            epoch: From 0; with ``index`` it decides the query where every picture is drawn once an epoch.
+            index: Place of the episode in its epoch.
+            random: Where every other choice comes from.
+        """
         if self.recipe.sampling == "class":
             kind = int(random.choice(list(self.rows)))
             row = self.rows[kind]
@@ -83,7 +94,7 @@ class TrainingEpisodes:
         query = self.pictures[row[place]]
         if self.recipe.labels == "classes":
             return kind, query, []
-        # of all pictures of the class but the query; the published VRP-SAM and DC-SAM may show one twice
+        # from all pictures of the class but the query; the published VRP-SAM and DC-SAM may show one twice
         again = self.recipe.sampling == "class"
         others = random.choice(len(row) - 1, self.recipe.shots, replace=again)
         return kind, query, [self.pictures[row[other + (other >= place)]] for other in others]
@@ -99,11 +110,11 @@ class TrainingEpisodes:
 
 
 def check_name(benchmark: ImageBenchmark, recipe: Recipe) -> None:
-    """Raise `IcvosError` unless the recipe is for such a benchmark."""
+    """Raise `IcvosError` where the recipe is for another benchmark."""
     if benchmark.name != recipe.benchmark:
         raise IcvosError(
             f"{benchmark.root}: is {benchmark.name}, the recipe is for {recipe.benchmark}; "
-            f"give a folder of that to --data, or another recipe"
+            f"give such a folder to --data, or another recipe"
         )
 
 
@@ -115,7 +126,12 @@ def _least(recipe: Recipe) -> int:
 
 
 def _choose(benchmark: ImageBenchmark, recipe: Recipe) -> tuple[list[Picture], dict[int, np.ndarray], tuple[int, ...]]:
-    """The training pictures, for every class the places of its pictures among them, and classes with too few."""
+    """The pictures to train on, where those of each class stand among them, and the classes with too few.
+
+    Args:
+        benchmark: Whose training pictures are chosen from.
+        recipe: ``drop_novel`` leaves some out; a class needs as many as `_least` says.
+    """
     fold = benchmark.fold(recipe.fold)
     novel = set(fold.test) - set(fold.train)
 
@@ -139,7 +155,10 @@ def _choose(benchmark: ImageBenchmark, recipe: Recipe) -> tuple[list[Picture], d
 
 
 def _frozen(benchmark: ImageBenchmark, recipe: Recipe) -> list[Episode]:
-    """The frozen episodes to validate with: the fold's own, or of what the base learner knows, fold by fold in turn."""
+    """The frozen episodes to validate with: the fold's own, or those of classes that the base learner knows.
+
+    The latter lie in the other folds, and are taken from each in turn.
+    """
     if not recipe.validation_episodes:
         return []
     if recipe.labels == "episode":
@@ -161,11 +180,12 @@ def _frozen(benchmark: ImageBenchmark, recipe: Recipe) -> list[Episode]:
 
 @lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, turn: int, count: int) -> np.ndarray:
-    """All pictures once, in another order in every epoch."""
+    """The numbers of all pictures once, in an order of the epoch's own."""
     return np.random.default_rng([seed, ORDER, epoch, turn]).permutation(count)
 
 
-def _batch(query: tuple[Tensor, Tensor], supports: list[tuple[Tensor, Tensor]], kind: int) -> EpisodeBatch:
+def _batch(query: Square, supports: list[Square], kind: int) -> EpisodeBatch:
+    """A batch of one episode of the class ``kind``, from 0."""
     picture, label = query
     shown = torch.stack([found for found, _ in supports]) if supports else picture.new_empty(0, *picture.shape)
     labels = torch.stack([found for _, found in supports]) if supports else label.new_empty(0, *label.shape)

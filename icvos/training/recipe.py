@@ -4,7 +4,6 @@ A recipe is a TOML file of these names; ``[settings]`` are the method's. Recipes
 """
 
 import dataclasses
-import difflib
 import math
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +15,9 @@ from typing import Any, Literal
 
 from icvos.errors import IcvosError
 from icvos.settings import fill
+from icvos.suggestions import nearest
+
+PREFIX = "settings."  # begins the name of a change to a setting of the method
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class Recipe:
         accumulate: Batches whose gradients are added before the optimiser moves; together they are one step.
         optimiser: adamw or sgd.
         learning_rate: The base rate; a method's parameter groups scale it.
-        momentum: Of sgd.
-        weight_decay: Of the optimiser.
+        momentum: That of sgd.
+        weight_decay: That of the optimiser.
         schedule: ``cosine`` or ``poly`` (power 0.9), both to 0 over the whole run, set at every step; or ``constant``.
         precision: no (float32), bf16 or fp16.
         seed: Everything random follows from it, the epoch, the step and the process.
@@ -81,16 +83,40 @@ class Recipe:
     validate_every: int = 1
     save_every: int = 1000
 
+    def __post_init__(self) -> None:
+        """Raise `IcvosError` for a number that is out of range."""
+        for least, names in (
+            (1, ("shots", "size", "epochs", "batch", "accumulate", "validate_every", "save_every")),
+            (0, ("episodes", "validation_episodes", "weight_decay", "momentum")),
+        ):
+            for name in names:
+                if not least <= getattr(self, name) < math.inf:
+                    raise IcvosError(f"{name} = {getattr(self, name)}; it must be {least} or more")
+        if self.fold not in range(4):
+            raise IcvosError(f"fold = {self.fold}; it must be 0, 1, 2 or 3")
+        if not 0 < self.learning_rate < math.inf:
+            raise IcvosError(f"learning_rate = {self.learning_rate}; it must be above 0")
+        if len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1] < math.inf:
+            raise IcvosError(f"scale = {list(self.scale)}; give the least and the largest factor, like [0.8, 1.25]")
+
+    def changed(self, changes: Mapping[str, Any]) -> "Recipe":
+        """This recipe with other fields, texts read as their types; ``settings.x`` is the method's setting ``x``.
+
+        Raises `IcvosError` for a name that is no field and for a value that does not fit.
+        """
+        return _fill(self.to_json(), changes)
+
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """All fields by name."""
         return dataclasses.asdict(self)
 
 
-def read_recipe(name: str, changes: Mapping[str, str] | None = None) -> Recipe:
-    """The recipe of a TOML file, or one that comes with icvos by name; ``changes`` go on top.
+def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe in a TOML file, or one that comes with icvos by name; ``changes`` go on top, see `Recipe.changed`.
 
-    A change called ``settings.x`` is one of the method's setting ``x``. Raises `IcvosError` for unknown names.
+    Raises `IcvosError` that names the recipe for one that does not exist, is no recipe, or has an unknown field.
     """
+    name = str(name)
     path = Path(name)
     shipped = shipped_recipes()
     if name in shipped:
@@ -98,44 +124,57 @@ def read_recipe(name: str, changes: Mapping[str, str] | None = None) -> Recipe:
     elif path.is_file():
         text = path.read_bytes().decode("utf-8", errors="replace")
     else:
-        near = difflib.get_close_matches(name, shipped, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"recipes that come with icvos: {', '.join(sorted(shipped))}"
+        near = nearest(name, sorted(shipped))
+        hint = f"did you mean {near}?" if near else f"recipes that come with icvos: {', '.join(sorted(shipped))}"
         raise IcvosError(f"{name}: no such recipe or file; {hint}")
+    return _parse(name, text, changes or {})
+
+
+def _parse(name: str, text: str, changes: Mapping[str, Any]) -> Recipe:
     try:
-        values: dict[str, Any] = tomllib.loads(text)
+        return _fill(tomllib.loads(text), changes)
     except tomllib.TOMLDecodeError as error:
-        raise IcvosError(f"{name}: is not TOML ({error}); mend it") from error
-    settings = values.pop("settings", {})
-    if not isinstance(settings, dict):
-        raise IcvosError(f"{name}: settings = {settings}; write the method's settings in a table [settings]")
-    for key, value in (changes or {}).items():
-        if key.startswith("settings."):
-            settings[key.removeprefix("settings.")] = value
-        else:
-            values[key] = value
-    if "method" not in values:
-        raise IcvosError(f'{name}: names no method; add a line like method = "vrp-sam"')
-    try:
-        return _checked(fill(Recipe, {**values, "settings": settings}))
+        raise IcvosError(f"{name}: is not TOML ({error}); correct it") from error
     except IcvosError as error:
         raise IcvosError(f"{name}: {error}") from error
 
 
-def _checked(recipe: Recipe) -> Recipe:
-    for least, names in (
-        (1, "shots size epochs batch accumulate validate_every save_every"),
-        (0, "episodes validation_episodes weight_decay momentum"),
-    ):
-        for key in names.split():
-            if getattr(recipe, key) < least:
-                raise IcvosError(f"{key} = {getattr(recipe, key)}; it must be {least} or more")
-    if recipe.fold not in range(4):
-        raise IcvosError(f"fold = {recipe.fold}; it must be 0, 1, 2 or 3")
-    if not 0 < recipe.learning_rate < math.inf:
-        raise IcvosError(f"learning_rate = {recipe.learning_rate}; it must be above 0")
-    if len(recipe.scale) != 2 or not 0 < recipe.scale[0] <= recipe.scale[1] < math.inf:
-        raise IcvosError(f"scale = {list(recipe.scale)}; give the least and the largest factor, like [0.8, 1.25]")
-    return recipe
+def _fill(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Recipe:
+    """A recipe of these values with ``changes`` on top."""
+    settings = values.get("settings", {})
+    if not isinstance(settings, dict):
+        raise IcvosError(f"settings = {settings}; write the method's settings in a table [settings]")
+    if "settings" in changes:
+        raise IcvosError("settings cannot be set as a whole; set one with settings.NAME=VALUE")
+    of_method = {key.removeprefix(PREFIX): value for key, value in changes.items() if key.startswith(PREFIX)}
+    of_recipe = {key: value for key, value in changes.items() if not key.startswith(PREFIX)}
+    merged = {**values, **of_recipe, "settings": {**settings, **of_method}}
+    if "method" not in merged:
+        raise IcvosError('names no method; add a line like method = "vrp-sam"')
+    return fill(Recipe, merged)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRecipe:
+    """A recipe that comes with an installed package.
+
+    Args:
+        name: What `read_recipe` knows it by.
+        what: What it trains, in a line.
+        recipe: The recipe itself.
+    """
+
+    name: str
+    what: str
+    recipe: Recipe
+
+
+def list_recipes() -> list[ListedRecipe]:
+    """Every recipe that comes with icvos or another installed package, in order of their names."""
+    return [
+        ListedRecipe(name, text.partition("\n")[0].removeprefix("#").strip(), _parse(name, text, {}))
+        for name, text in sorted(shipped_recipes().items())
+    ]
 
 
 def shipped_recipes() -> dict[str, str]:

@@ -4,79 +4,122 @@
 that a resumed run needs; ``log.jsonl`` every step's losses and every validation; TensorBoard's event files lie beside.
 """
 
-import itertools
+import dataclasses
 import json
+import pickle
 import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from icvos.errors import IcvosError
-from icvos.files.storage import atomic_file, atomic_folder, read_json, write_json
+from icvos.files.storage import atomic_file, atomic_folder, write_json
 from icvos.tasks.runs import versions
 from icvos.training.recipe import Recipe
+from icvos.training.report import ValidationScores
 from icvos.training.trainable import Episodes, Trainable
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
 STATE_FORMAT = 1
+BEST = "best.safetensors"
+LOG = "log.jsonl"
+LAST, STATE = "last", "state.json"
+DAMAGE = (  # what accelerate, torch and safetensors raise on files that are damaged, missing or of another network
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
 
 
-class Log:
-    """``log.jsonl`` and TensorBoard's files, written by one process; lines behind the resumed step are dropped."""
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Which run a folder holds, and how far it has come: ``last/state.json``.
 
-    def __init__(self, out: Path, writes: bool, done: int) -> None:
-        self.path = out / "log.jsonl"
-        self.writes = writes
-        if not writes:
-            return
+    Args:
+        recipe: All of it, as JSON values.
+        episodes: The digest of the data.
+        processes: How many train together.
+        step: Steps done.
+        best: The best validation mIoU so far, a fraction; -1 before the first validation.
+        format: Version of this layout.
+    """
+
+    recipe: dict[str, Any]
+    episodes: str
+    processes: int
+    step: int = 0
+    best: float = -1.0
+    format: int = STATE_FORMAT
+
+    @classmethod
+    def fresh(cls, recipe: Recipe, episodes: Episodes, processes: int) -> "RunState":
+        """The state of a run that has not begun."""
+        return cls(json.loads(json.dumps(recipe.to_json())), episodes.digest, processes)
+
+    @classmethod
+    def read(cls, path: Path) -> "RunState":
+        """The state in a file; raises `IcvosError` that names file, key and remedy where it does not fit."""
+        remedy = f"remove {path.parent} to train from the start, or choose another --out"
         try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise IcvosError(f"{out}: cannot be made ({error.strerror}); choose another --out") from error
-        kept = []
-        if self.path.is_file():
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = list(
-                itertools.takewhile(lambda line: line.endswith("\n") and json.loads(line)["step"] <= done, lines)
-            )
-        self.path.write_text("".join(kept), encoding="utf-8")
-        from torch.utils.tensorboard import SummaryWriter
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise IcvosError(f"{path}: cannot be read as the state of a training run ({error}); {remedy}") from error
+        if not isinstance(value, dict):
+            raise IcvosError(f"{path}: is not a JSON object; {remedy}")
+        if value.get("format") != STATE_FORMAT:
+            raise IcvosError(f"{path}: format is {value.get('format')!r}, this icvos reads {STATE_FORMAT}; {remedy}")
+        kinds = {"recipe": dict, "episodes": str, "processes": int, "step": int, "best": float}
+        for key, kind in kinds.items():
+            if type(value.get(key)) is not kind:
+                what = f"is {value[key]!r}, not of type {kind.__name__}" if key in value else "is missing"
+                raise IcvosError(f"{path}: {key} {what}; {remedy}")
+        return cls(**{key: value[key] for key in kinds})
 
-        self.board = SummaryWriter(str(out), purge_step=done + 1)
-
-    def write(self, kind: str, step: int, figures: dict[str, float]) -> None:
-        """One line and one point of every curve."""
-        if not self.writes:
-            return
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, "step": step} | figures) + "\n")
-        for name, value in figures.items():
-            self.board.add_scalar(f"{kind}/{name}", value, step)
+    def differences(self, other: "RunState") -> list[str]:
+        """What makes two runs different ones, however far each has come: names of the recipe's fields among it."""
+        fields = [name for name in self.recipe | other.recipe if self.recipe.get(name) != other.recipe.get(name)]
+        return fields + [name for name in ("episodes", "processes") if getattr(self, name) != getattr(other, name)]
 
 
-def write_checkpoint(
-    path: Path, trainable: Trainable, recipe: Recipe, episodes: Episodes, step: int, scores: dict[str, float]
-) -> None:
-    """The network's state dictionary as safetensors; its header says how it came about, in texts of JSON."""
-    from safetensors.torch import save_file
+def resume(accelerator: "Accelerator", out: Path, fresh: RunState) -> RunState:
+    """The state of the run in ``out``, with which network, optimisers and random numbers go on; or ``fresh``.
 
-    state = {
-        name: tensor.detach().cpu().contiguous().clone() for name, tensor in trainable.network.state_dict().items()
-    }
-    facts: dict[str, Any] = {
-        "recipe": recipe.to_json(),
-        "episodes": episodes.digest,
-        "classes": list(episodes.learned),
-        "step": step,
-        "validation": scores,
-        "weights": [loaded.to_json() for loaded in trainable.loaded],
-        "random_weights": any(loaded.random for loaded in trainable.loaded),
-        "versions": versions(),
-    }
-    header = {"made_by": "icvos train"} | {name: json.dumps(fact) for name, fact in facts.items()}
-    with atomic_file(path) as temporary:
-        save_file(state, temporary, header)
+    Raises `IcvosError` where ``out`` holds another run, or one that cannot be read.
+    """
+    folder = out / LAST
+    path = folder / STATE
+    if not path.is_file():
+        return fresh
+    found = RunState.read(path)
+    other = fresh.differences(found)
+    if other:
+        raise IcvosError(f"{path}: holds a run with another {', '.join(other)}; choose another --out to start anew")
+    try:
+        accelerator.load_state(str(folder))
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except DAMAGE as error:
+        reason = str(error).partition("\n")[0]
+        raise IcvosError(
+            f"{folder}: cannot be resumed ({reason}); remove it to train from the start, or choose another --out"
+        ) from error
+    return found
 
 
-def save(accelerator: Any, out: Path, recipe: Recipe, episodes: Episodes, step: int, best: float) -> None:
+def save(accelerator: "Accelerator", out: Path, state: RunState) -> None:
     """Put all that a resumed run needs into ``last/``, whole or not at all."""
     accelerator.wait_for_everyone()
     partial = out / ".partial-last"
@@ -86,34 +129,84 @@ def save(accelerator: Any, out: Path, recipe: Recipe, episodes: Episodes, step: 
     accelerator.save_state(str(partial))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        state = {"format": STATE_FORMAT, "recipe": recipe.to_json(), "episodes": episodes.digest, "step": step}
-        state |= {"best": best, "processes": accelerator.num_processes}
-        with atomic_folder(out / "last", out / ".partial") as folder:
+        with atomic_folder(out / LAST, out / ".partial") as folder:
             shutil.copytree(partial, folder, dirs_exist_ok=True)
-            write_json(folder / "state.json", state)
+            write_json(folder / STATE, dataclasses.asdict(state))
         shutil.rmtree(partial)
         shutil.rmtree(out / ".partial")
     accelerator.wait_for_everyone()
 
 
-def resume(accelerator: Any, out: Path, recipe: Recipe, episodes: Episodes) -> tuple[int, float]:
-    """Steps done and the best validation mIoU so far of the run in ``out``; (0, -1) for a new one.
+class Log:
+    """``log.jsonl`` and TensorBoard's files, written by one process.
 
-    Raises `IcvosError` where ``out`` holds another run.
+    Args:
+        out: The folder of the run, made where it is not there.
+        writes: Whether this is the process that writes; in others nothing happens.
+        done: Steps done. Lines of later ones, and half a line, are dropped.
+
+    Raises `IcvosError` where the folder cannot be made, or its log is none.
     """
-    path = out / "last" / "state.json"
-    if not path.is_file():
-        return 0, -1.0
-    state = read_json(path, "the state of a training run")
-    wanted = {
-        "format": STATE_FORMAT,
-        "recipe": json.loads(json.dumps(recipe.to_json())),
-        "episodes": episodes.digest,
-        "processes": accelerator.num_processes,
+
+    def __init__(self, out: Path, writes: bool, done: int) -> None:
+        self.path = out / LOG
+        self.writes = writes
+        if not writes:
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise IcvosError(f"{out}: cannot be made ({error.strerror}); choose another --out") from error
+        self.path.write_text("".join(_lines_until(self.path, done)), encoding="utf-8")
+        self.board = SummaryWriter(str(out), purge_step=done + 1)
+
+    def write(self, kind: Literal["train", "validation"], step: int, figures: Mapping[str, float]) -> None:
+        """One line, and one point of every curve."""
+        if not self.writes:
+            return
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"kind": kind, "step": step, **figures}) + "\n")
+        for name, value in figures.items():
+            self.board.add_scalar(f"{kind}/{name}", value, step)
+
+
+def _lines_until(path: Path, done: int) -> Iterator[str]:
+    """The lines of a log up to a step; a killed process may have left half a line at its end."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        if not line.endswith("\n"):
+            return
+        try:
+            step = json.loads(line)["step"]
+            late = step > done
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise IcvosError(
+                f"{path}: line {number} is not a JSON object with a step; remove the line, or choose another --out"
+            ) from error
+        if late:
+            return
+        yield line
+
+
+def write_checkpoint(
+    path: Path, trainable: Trainable, recipe: Recipe, episodes: Episodes, step: int, scores: ValidationScores | None
+) -> None:
+    """The network's state dictionary as safetensors; its header says how it came about, in texts of JSON."""
+    state = {
+        name: tensor.detach().cpu().contiguous().clone() for name, tensor in trainable.network.state_dict().items()
     }
-    for key, value in wanted.items():
-        if state.get(key) != value:
-            other = [name for name in value if state[key].get(name) != value[name]] if key == "recipe" else [key]
-            raise IcvosError(f"{path}: holds a run with another {', '.join(other)}; choose another --out to start anew")
-    accelerator.load_state(str(out / "last"))
-    return int(state["step"]), float(state["best"])
+    facts: dict[str, Any] = {
+        "recipe": recipe.to_json(),
+        "episodes": episodes.digest,
+        "classes": list(episodes.learned),
+        "step": step,
+        "validation": scores.to_json() if scores else {},
+        "weights": [loaded.to_json() for loaded in trainable.loaded],
+        "random_weights": any(loaded.random for loaded in trainable.loaded),
+        "versions": versions(),
+    }
+    header = {"made_by": "icvos train"} | {name: json.dumps(fact) for name, fact in facts.items()}
+    with atomic_file(path) as temporary:
+        save_file(state, temporary, header)

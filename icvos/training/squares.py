@@ -1,4 +1,4 @@
-"""Pictures and labels of image episodes as square tensors: varied for training, as they are for validation."""
+"""Pictures and labels of image episodes as square tensors: varied for training, unvaried for validation."""
 
 import cv2
 import numpy as np
@@ -11,10 +11,10 @@ from icvos.models.squares import fit_label, fit_picture, squash, standardise
 from icvos.tasks.image.benchmark import IGNORED
 from icvos.training.recipe import Recipe
 
-MEAN_COLOUR = (124, 116, 104)  # ImageNet's
+MEAN_COLOUR = (124, 116, 104)  # ImageNet's, RGB
 TURN_DEGREES = 10.0
-REDRAWS = 31  # of a crop that shows too little
-ENOUGH = 0.85  # of the foreground
+REDRAWS = 31  # how often a crop that shows too little is drawn again
+ENOUGH = 0.85  # the share of the foreground that a crop is to show
 
 
 def training_square(
@@ -25,7 +25,7 @@ def training_square(
     Args:
         image: (H, W, 3) uint8 RGB.
         label: (H, W) uint8; 255 is ignored.
-        recipe: ``preparation``, ``size``, ``scale`` and ``labels`` of it.
+        recipe: Its ``preparation``, ``size``, ``scale`` and ``labels`` count here; S is its ``size``.
         random: Where every choice comes from.
     """
     side = recipe.size
@@ -39,9 +39,9 @@ def training_square(
 
 
 def validation_square(image: Image, label: np.ndarray, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """A picture and its label unvaried, as the method prepares them in evaluation; shapes as of `training_square`.
+    """A picture and its label unvaried, as the method prepares them in evaluation; types as in `training_square`.
 
-    ``crop`` puts the whole picture into the corner of the square; what is outside of it is ignored.
+    With ``crop`` the whole picture stands in the corner of the square, and what is outside of it is ignored.
     """
     side = recipe.size
     if recipe.preparation == "crop":
@@ -52,9 +52,14 @@ def validation_square(image: Image, label: np.ndarray, recipe: Recipe) -> tuple[
 def vary(
     image: Image, label: np.ndarray, least: float, largest: float, random: np.random.Generator
 ) -> tuple[Image, np.ndarray]:
-    """Scale by ``least`` to ``largest``; each by even chance: turn by up to 10 degrees, blur, flip left to right.
+    """Scale a picture and its label, then, each with even chance: turn by up to 10 degrees, blur, flip left to right.
 
-    What a turn brings in is of the mean colour and ignored.
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        label: (H, W) uint8; 255 is ignored. What a turn brings in has the mean colour and is ignored.
+        least: Least factor of scaling.
+        largest: Largest factor of scaling.
+        random: Where every choice comes from.
     """
     factor = random.uniform(least, largest)
     size = tuple(max(1, round(edge * factor)) for edge in (image.shape[1], image.shape[0]))
@@ -76,9 +81,14 @@ def vary(
 def crop(
     image: Image, label: np.ndarray, side: int, random: np.random.Generator, redraws: int
 ) -> tuple[Image, np.ndarray]:
-    """A random square of a picture and its label, padded with the mean colour and ignored where they are smaller.
+    """A random square of a picture and its label; smaller ones are padded with the mean colour, ignored there.
 
-    It is drawn again, up to ``redraws`` times, while it shows less than 85 % of what is labelled 1.
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        label: (H, W) uint8; 1 = the foreground, 255 is ignored.
+        side: Of the square, in pixels.
+        random: Where the place comes from.
+        redraws: How often it is drawn again while it shows less than 85 % of the foreground.
     """
     missing = [max(0, side - edge) for edge in label.shape]
     if any(missing):

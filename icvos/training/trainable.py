@@ -1,9 +1,9 @@
-"""What training by episodes needs: episodes, and of a method a network, its losses, and what of it learns."""
+"""What training by episodes needs: the episodes, and a method's network with its losses and what of it learns."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +19,13 @@ class EpisodeBatch:
     """B few-shot episodes of K supports each, as tensors on one device.
 
     Args:
-        query: (B, 3, S, S) float32, scaled to [0, 1] and standardised with ImageNet's mean and deviation.
-        query_label: (B, S, S) int64, 1 = the episode's class, 0 = anything else, 255 = ignored; to train a base
-            learner, the place of the training class among them, from 1.
-        supports: (B, K, 3, S, S) float32, as ``query``; K = 0 to train a base learner.
+        query: (B, 3, S, S) float32 RGB, scaled to [0, 1] and standardised with ImageNet's mean and deviation.
+        query_label: (B, S, S) int64: 1 = the episode's class, 0 = anything else, 255 = ignored. When a base learner is
+            trained: the place of the training class in ascending order, from 1.
+        supports: (B, K, 3, S, S) float32, as ``query``; K = 0 when a base learner is trained.
         support_labels: (B, K, S, S) int64, as ``query_label``.
-        classes: (B,) int64, the episode's class in the data set's own numbering, from 0; -1 to train a base learner.
+        classes: (B,) int64: the episode's class in the data set's own numbering, from 0; -1 when a base learner is
+            trained.
     """
 
     query: Tensor
@@ -33,16 +34,29 @@ class EpisodeBatch:
     support_labels: Tensor
     classes: Tensor
 
+    def parts(self) -> tuple[Tensor, ...]:
+        """The five tensors, in order."""
+        return self.query, self.query_label, self.supports, self.support_labels, self.classes
+
+    def to(self, device: torch.device) -> "EpisodeBatch":
+        """The same episodes on another device."""
+        return EpisodeBatch(*(part.to(device, non_blocking=True) for part in self.parts()))
+
+    @staticmethod
+    def stack(batches: "Sequence[EpisodeBatch]") -> "EpisodeBatch":
+        """Several batches as one; all have the same K and S."""
+        return EpisodeBatch(*(torch.cat(parts) for parts in zip(*(batch.parts() for batch in batches), strict=True)))
+
 
 class Episodes(Protocol):
     """Where episodes come from: training ones by (epoch, index), validation ones by index; always the same ones."""
 
     learned: tuple[int, ...]  # the classes to train on, in the data set's own numbering, from 0, ascending
-    classes: tuple[int, ...]  # of the validation episodes
-    digest: str
+    classes: tuple[int, ...]  # those of the validation episodes
+    digest: str  # of all the data that the episodes come from
 
     def __len__(self) -> int:
-        """Training pictures."""
+        """How many training pictures there are."""
         ...
 
     def training(self, epoch: int, index: int) -> EpisodeBatch:
@@ -54,18 +68,34 @@ class Episodes(Protocol):
         ...
 
 
+class ParameterGroup(TypedDict):
+    """Parameters that learn in the same way; an optimiser of torch takes it as it is.
+
+    ``turn`` and ``optimiser`` are for a trainable that `TakesTurns`.
+    """
+
+    params: list[nn.Parameter]
+    lr: float
+    turn: NotRequired[str]
+    optimiser: NotRequired[Literal["sgd", "adam", "adamw"]]
+
+
 class Trainable(Protocol):
     """A network with its losses, as the training loop sees it."""
 
-    network: nn.Module
     loaded: tuple[Loaded, ...]  # the checkpoints that training starts from, frozen helpers of the losses among them
+
+    @property
+    def network(self) -> nn.Module:
+        """What learns, and what a checkpoint holds."""
+        ...
 
     def train(self) -> None:
         """Put the learned parts into training mode; frozen parts and their batch norms as the paper has them."""
         ...
 
-    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """The learned parameters as an optimiser takes them; each group may scale ``learning_rate``."""
+    def parameter_groups(self, learning_rate: float) -> list[ParameterGroup]:
+        """The learned parameters; each group may scale ``learning_rate``."""
         ...
 
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
@@ -82,7 +112,7 @@ class TakesTurns(Protocol):
     """A trainable whose optimisers take turns, as those of a network and of its adversary do.
 
     A parameter group's ``turn`` names the loss whose steps move it; without one that is ``total``. Its ``optimiser``
-    (sgd, adam or adamw) takes the place of the recipe's.
+    takes the place of the recipe's.
     """
 
     def turn(self, iteration: int) -> str:
@@ -104,28 +134,53 @@ class Learns(Protocol):
         ...
 
 
-def load_trainable(recipe: Recipe, classes: Sequence[int], device: torch.device) -> tuple[Trainable, dict[str, Any]]:
-    """The recipe's method as it is trained on ``classes``, and the settings that it was made with.
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """The settings that the recipe's method is built with: the recipe's own, and its ``size`` and ``shots``.
 
-    The recipe's ``size`` and ``shots`` are the method's too, where it has such settings. Raises `IcvosError` for a
-    method that does not learn, and for settings that contradict the recipe.
+    The two are left out where the method has no such setting. Raises `IcvosError` for settings that contradict the
+    recipe, and for a device, which training chooses.
     """
-    kind = getattr(find_method(recipe.method).load(), "Settings", None)
-    names = [found.name for found in dataclasses.fields(kind)] if kind else []
+    fields = default_settings(recipe.method)
     settings = dict(recipe.settings)
     for name, value in (("size", recipe.size), ("shots", recipe.shots)):
         if str(settings.setdefault(name, value)) != str(value):
             raise IcvosError(f"settings.{name} = {settings[name]}, but {name} = {value}; set {name} alone")
-        if name not in names:
+        if name not in fields:
             del settings[name]
     if "device" in settings:
         raise IcvosError(
             f"settings.device = {settings['device']}; leave it out: training takes the device that is there"
         )
-    there = {"device": str(device)} if "device" in names else {}
-    method = load_method(recipe.method, settings | there)
-    if not isinstance(method, Learns):
-        raise IcvosError(
-            f"method {recipe.method} has nothing to train; icvos train --list shows recipes of those that do"
-        )
-    return method.trainable(classes), settings
+    return settings
+
+
+def default_settings(method: str) -> dict[str, Any]:
+    """The settings of an installed method with their defaults; `dataclasses.MISSING` for one that has none.
+
+    Raises `IcvosError` for a method that is not installed or lacks a package.
+    """
+    try:
+        factory = find_method(method).load()
+    except ModuleNotFoundError as error:
+        raise IcvosError(f"method {method} needs the package {error.name}; run: pip install 'icvos[models]'") from error
+    kind = getattr(factory, "Settings", None)
+    return {
+        found.name: found.default if found.default_factory is dataclasses.MISSING else found.default_factory()
+        for found in (dataclasses.fields(kind) if kind else ())
+    }
+
+
+def load_trainable(method: str, settings: Mapping[str, Any], classes: Sequence[int], device: torch.device) -> Trainable:
+    """A method as it is trained on ``classes``; raises `IcvosError` for one that does not learn.
+
+    Args:
+        method: The method's name.
+        settings: What it is built with, see `settings_of`.
+        classes: See `Learns.trainable`.
+        device: What it is put on, where it has such a setting.
+    """
+    there = {"device": str(device)} if "device" in default_settings(method) else {}
+    built = load_method(method, {**settings, **there})
+    if not isinstance(built, Learns):
+        raise IcvosError(f"method {method} has nothing to train; icvos train --list shows recipes of those that do")
+    return built.trainable(classes)

@@ -4,16 +4,7 @@
 
 What each setting means, with examples, is in ``docs/scoring.md``. A frame is read, compared and let go, so memory does
 not grow with a video's length. Names, sizes and kinds of image are checked before the first mask is decoded.
-
-The result, ``to_json``::
-
-    format    1
-    settings  skip_ends, objects: as given
-    overall   j, f, jf: plain means over objects; j_recall, j_decay, f_recall, f_decay likewise;
-              objects, videos, frames: how many were scored
-    videos    per video: frames: how many were scored, and objects: per id j, f, jf, j_recall, j_decay, f_recall,
-              f_decay, frames: those in which the object counts
-    warnings  one line each
+`icvos.vos.result` says what the scores file holds.
 """
 
 import csv
@@ -22,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -32,9 +23,9 @@ from icvos.files.storage import write_text
 from icvos.files.untrusted import png_header
 from icvos.metrics import warm
 from icvos.vos.objects import FIGURES, Objects, VideoPair, VideoScores, score_video
+from icvos.vos.result import FolderResult, ObjectFigures, OverallFigures, Settings, VideoFigures
 from icvos.workers import run_jobs
 
-FORMAT = 1
 SUFFIXES = (".png", ".PNG")
 ID_MODES = ("1", "L", "P", "I;16")
 
@@ -48,34 +39,31 @@ class FolderScores:
     videos: tuple[VideoScores, ...]
     warnings: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """The result as the module's docstring lays it out."""
-        return {
-            "format": FORMAT,
-            "settings": {"skip_ends": self.skip_ends, "objects": self.objects},
-            "overall": self.overall,
-            "videos": {
-                one.video: {
-                    "frames": len(one.frames),
-                    "objects": {str(found.id): {**found.figures, "frames": len(found.j)} for found in one.objects},
-                }
-                for one in self.videos
-            },
-            "warnings": list(self.warnings),
-        }
-
-    @property
-    def overall(self) -> dict[str, Any]:
-        """Plain means over the objects of all videos; every object counts the same however long its video."""
-        found = [one.figures for video in self.videos for one in video.objects]
-        means = {key: float(np.mean([figures[key] for figures in found])) for key in FIGURES}
+    def to_result(self) -> FolderResult:
+        """Every figure that is reported."""
+        objects = [found for video in self.videos for found in video.objects]
+        means = {key: float(np.mean([found.figures[key] for found in objects])) for key in FIGURES}
         means["jf"] = (means["j"] + means["f"]) / 2
-        return {
-            **means,
-            "objects": len(found),
-            "videos": len(self.videos),
-            "frames": sum(len(video.frames) for video in self.videos),
-        }
+        return FolderResult(
+            format=1,
+            settings=Settings(skip_ends=self.skip_ends, objects=self.objects),
+            overall=OverallFigures(
+                **means,
+                objects=len(objects),
+                videos=len(self.videos),
+                frames=sum(len(video.frames) for video in self.videos),
+            ),
+            videos={
+                video.video: VideoFigures(
+                    frames=len(video.frames),
+                    objects={
+                        str(found.id): ObjectFigures(**found.figures, frames=len(found.j)) for found in video.objects
+                    },
+                )
+                for video in self.videos
+            },
+            warnings=self.warnings,
+        )
 
 
 def score_folders(

@@ -7,23 +7,22 @@ the one script that is in it.
 import base64
 import hashlib
 import json
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from icvos.errors import IcvosError
 from icvos.files.storage import read_json, write_bytes, write_json, write_text
 from icvos.protocol import PROTOCOLS
+from icvos.tasks.record import RunRecord, Weights
 from leaderboard.entry import Entry
-from leaderboard.tables import reported as paper
 from leaderboard.tables.build import build_tables
 from leaderboard.tables.formats import cell, count, groups, level, percent
-from leaderboard.tables.shape import KINDS, Breakdown, Column, Row, Table, plural
+from leaderboard.tables.reported import PAPER_URL
+from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row, Table, plural
 
 FORMAT = 1  # of results.json
 DATA = "results.json"
@@ -56,8 +55,8 @@ def build_site(
 ) -> Path:
     """Write ``index.html``, ``results.json`` and ``pictures/`` into ``out`` and return the page's path.
 
-    ``results`` are tables, or entries to make them of; ``pictures`` are (file, caption) pairs, copied. An ``out`` that
-    holds something other than an earlier page is refused with `IcvosError`.
+    ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied. An
+    ``out`` that holds something other than an earlier page is refused with `IcvosError`.
     """
     out = Path(out)
     tables = _as_tables(results)
@@ -97,7 +96,7 @@ def _picture(number: int, path: Path, caption: str) -> Picture:
     return Picture(f"pictures/{number:02d}-{stem}{suffix}", caption, suffix in MOVIES)
 
 
-def _data(tables: Sequence[Table]) -> dict[str, Any]:
+def _data(tables: Sequence[Table]) -> Mapping[str, object]:
     """What the page shows, for programs: the full results of every table."""
     return {
         "format": FORMAT,
@@ -117,7 +116,7 @@ def _data(tables: Sequence[Table]) -> dict[str, Any]:
     }
 
 
-def _row_data(table: Table, row: Row) -> dict[str, Any]:
+def _row_data(table: Table, row: Row) -> Mapping[str, object]:
     return {
         "label": row.label,
         "kind": row.kind,
@@ -126,17 +125,8 @@ def _row_data(table: Table, row: Row) -> dict[str, Any]:
         "interval": row.interval,
         "notes": [table.footnotes[mark] for mark in row.notes],
         "revision": row.entry.revision if row.entry else None,
-        "scores": _standard(row.entry.scores) if row.entry else None,
+        "scores": row.entry.result.to_json() if row.entry else None,
     }
-
-
-def _standard(value: Any) -> Any:
-    """``value`` without NaN and infinities, which JSON does not know and browsers do not read."""
-    if isinstance(value, dict):
-        return {key: _standard(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_standard(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> str:
@@ -169,10 +159,10 @@ def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> s
     return environment.get_template("index.html.jinja").render(
         title=title,
         tables=tables,
-        has_images=any(table.task == "image" for table in tables),
+        explanations=_explanations(tables),
         pictures=pictures,
         protocols=[PROTOCOLS[name] for name in sorted(PROTOCOLS, reverse=True)],
-        paper=paper,
+        paper_url=PAPER_URL,
         style=Markup(_resource("style.css")),
         script=Markup(script),
         script_digest=digest,
@@ -180,6 +170,15 @@ def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> s
         version=_version(),
         newest=max((row.entry.date for table in tables for row in table.measured if row.entry), default=""),
     )
+
+
+def _explanations(tables: Sequence[Table]) -> list[Explanation]:
+    """What the page adds for the kinds of benchmarks in ``tables``, each once."""
+    found: list[Explanation] = []
+    for table in tables:
+        if table.explanation and table.explanation not in found:
+            found.append(table.explanation)
+    return found
 
 
 def _resource(name: str) -> str:
@@ -225,59 +224,56 @@ def heat(value: float | None, part: Breakdown) -> int | None:
     return 50 if high == low else round(100 * (value - low) / (high - low))
 
 
-def provenance(row: Row) -> list[tuple[str, str]]:
+def provenance(table: Table, row: Row) -> list[tuple[str, str]]:
     """What is known of where a measured row comes from, as (name, text) pairs in reading order."""
     entry = row.entry
     if entry is None:
         return []
-    runs = entry.runs
-    facts: list[tuple[str, Any]] = [
-        ("Method", _in_all(entry, "method")),
+    speed = next((column.about for column in table.columns if column.kind == "seconds"), "")
+    device, dtype = _in_all(entry, lambda run: run.device), _in_all(entry, lambda run: run.dtype)
+    facts: list[tuple[str, object]] = [
+        ("Method", _in_all(entry, lambda run: run.method)),
         ("Revision", entry.revision),
         ("Notes", entry.notes),
-        ("Protocol", entry.protocol),
-        ("Benchmark digest", entry.digest),
-        ("Run ended", max((str(run.get("finished") or "") for run in runs.values()), default="")),
+        ("Protocol", entry.result.protocol),
+        ("Benchmark digest", entry.result.digest),
+        ("Run ended", entry.finished),
         ("Added to the board", entry.added),
         *_weights(entry),
-        ("Settings", _in_all(entry, "settings")),
-        ("Seed", _in_all(entry, "seed")),
-        ("Device", " ".join(_text(found) for key in ("device", "dtype") if (found := _in_all(entry, key)))),
-        ("Seconds per image" if entry.task == "image" else "Seconds per frame", entry.seconds),
-        ("Versions", _in_all(entry, "versions")),
-        ("J over draws", _over_draws(entry, "j")),
-        ("F over draws", _over_draws(entry, "f")),
+        ("Settings", _in_all(entry, lambda run: run.settings)),
+        ("Seed", _in_all(entry, lambda run: (run.model_extra or {}).get("seed"))),
+        ("Device", " ".join(_text(found) for found in (device, dtype) if found)),
+        (speed.capitalize(), entry.result.seconds),
+        ("Versions", _in_all(entry, lambda run: run.versions)),
+        *row.provenance,
     ]
-    if not runs:
+    if not entry.records:
         facts.append(("Run", "the submission came without a run.json"))
     return [(name, _text(value)) for name, value in facts if value not in (None, "", {}, [])]
 
 
-def _in_all(entry: Entry, key: str) -> Any:
-    """What the records of a run say of ``key``: where folds say different things, each by its fold."""
-    values = {f"{label}:": run.get(key) for label, run in entry.runs.items()}
+def _in_all(entry: Entry, read: Callable[[RunRecord], object]) -> object:
+    """What the records of a run say: one value, or where parts say different things, each by its part."""
+    values = {f"{label}:": read(record) for label, record in entry.records.items()}
     first = next(iter(values.values()), None)
     return first if all(value == first for value in values.values()) else values
 
 
 def _weights(entry: Entry) -> list[tuple[str, str]]:
-    """Every checkpoint with its hash; of folds that have their own, with the fold."""
-    shared = _in_all(entry, "weights")
-    by_fold = shared if isinstance(shared, dict) else {"": shared}
+    """Every checkpoint with its hash, and with its part where parts have their own."""
+    by_part = {f"{label}:": record.weights for label, record in entry.records.items()}
+    first = next(iter(by_part.values()), ())
+    if all(weights == first for weights in by_part.values()):
+        by_part = {"": first}
     return [
-        (f"Weights: {label} {item.get('name', '')}".replace("  ", " "), f"sha256 {item.get('sha256')}")
-        for label, weights in by_fold.items()
-        for item in (weights if isinstance(weights, list) else ())
-        if isinstance(item, dict)
+        (f"Weights: {label} {item.name or ''}".replace("  ", " "), f"sha256 {item.sha256}")
+        for label, weights in by_part.items()
+        for item in weights
+        if isinstance(item, Weights)
     ]
 
 
-def _over_draws(entry: Entry, key: str) -> str:
-    draws = entry.scores["overall"].get("draws") or []
-    return " · ".join(percent(draw[key]) for draw in draws) if len(draws) > 1 else ""
-
-
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """A value of a run's record on one line: objects as ``name value`` pairs."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {_text(part)}" for name, part in value.items())[:MAX_PROVENANCE]

@@ -3,10 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from leaderboard.tables.shape import KINDS, Breakdown, Column, Kind, Row, Table
+from leaderboard.tables.shape import KINDS, Breakdown, Column, Figures, Kind, Row, Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -219,10 +219,8 @@ def csv_text(tables: Sequence[Table], *, breakdowns: bool = True) -> str:
             base = _csv_base(table, row)
             writer.writerow(base | _csv_overall(table, row))
             for group, members in row.groups.items() if breakdowns else ():
-                for key, member in members.items():
-                    if member:
-                        found = {"group": group, "key": _csv(key), **_csv_figures(table, member)}
-                        writer.writerow(base | found)
+                for key, figures in members.items():
+                    writer.writerow(base | {"group": group, "key": _csv(key), **_csv_figures(table, figures)})
     return buffer.getvalue()
 
 
@@ -245,7 +243,7 @@ def _csv_base(table: Table, row: Row) -> dict[str, object]:
     }
 
 
-def _csv_figures(table: Table, figures: Mapping[str, Any]) -> dict[str, object]:
+def _csv_figures(table: Table, figures: Figures) -> dict[str, object]:
     """The figures of a row or of a part of it that the table has columns for."""
     texts: dict[str, object] = {}
     for column in table.columns:

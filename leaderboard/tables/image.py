@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 from icvos.protocol import PROTOCOLS
+from icvos.tasks.image.result import Fold, ImageResult, Pair
 from leaderboard.entry import Entry
-from leaderboard.tables import reported as paper
+from leaderboard.tables.reported import REPORTED_ON_IMAGES
 from leaderboard.tables.shape import (
     Column,
+    Explanation,
+    Figures,
     Kind,
     Row,
     Table,
@@ -31,19 +35,27 @@ AFTER_FOLDS = (
 )
 
 
+EXPLANATION = Explanation(
+    measures=(
+        (
+            "mIoU and FB-IoU",
+            "On images a method is shown pictures of a class with their masks and asked for the class in one more "
+            "picture. <b>IoU</b> of a class divides the intersections of all its episodes by their unions, <b>mIoU</b> "
+            "is the mean over the classes of a fold, <b>FB-IoU</b> that of foreground and background with the classes "
+            "pooled. What stands for a benchmark is the mean over its folds.",
+        ),
+    ),
+    about=lambda protocol: f"On images: {protocol.about_images}.",
+    apart="nor are those of different numbers of shots, on images",
+    resampled="over the episodes of each fold",
+)
+
+
 def image_table(entries: Sequence[Entry], reported: bool) -> Table:
     """The table of results that share benchmark, protocol, digest and shots; ``reported`` puts papers' own beneath."""
-    first = entries[0]
-    benchmark = first.scores["benchmark"]
-    folds = range(benchmark["folds"])
-    columns = (
-        Column("shots", "Shots", "count", shown=False),
-        *(
-            Column(f"fold_{fold}", f"Fold {fold}", "percent", "mIoU, per cent", "", "highest", wide=True)
-            for fold in folds
-        ),
-        *AFTER_FOLDS,
-    )
+    first = _result(entries[0])
+    benchmark = first.benchmark
+    columns = _columns(benchmark.folds)
     footnotes: dict[str, str] = {}
     labels = row_labels(entries)
     rows = in_order((_row(entry, label, columns) for entry, label in zip(entries, labels, strict=True)), MEASURE[0])
@@ -52,16 +64,17 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
         rows += _reported_rows(first, columns, footnotes)
     rows = mark_best(rows, columns)
     measured = [row for row in rows if row.entry]
-    widest = max(entries, key=lambda entry: entry.scores["overall"]["episodes"]).scores["overall"]
-    counts = {key: benchmark[key] for key in ("folds", "episodes")} | {"scored": widest["episodes"]}
-    counts["classes"] = widest["classes"]
-    words = ", ".join(
-        (plural(counts["episodes"], "episode"), plural(counts["folds"], "fold"), plural(counts["classes"], "class"))
-    )
-    of = f"{counts['scored']:,} of " if counts["scored"] < counts["episodes"] else ""
+    overalls = [_result(entry).overall for entry in entries]
+    widest = max(overalls, key=lambda overall: overall.episodes)
+    counts = {
+        "folds": benchmark.folds,
+        "episodes": benchmark.episodes,
+        "scored": widest.episodes,
+        "classes": widest.classes,
+    }
     return Table(
-        task="image",
-        benchmark=first.benchmark,
+        task=first.kind,
+        benchmark=first.benchmark_name,
         protocol=first.protocol,
         digest=first.digest,
         shots=first.shots,
@@ -70,58 +83,89 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
         rows=tuple(rows),
         breakdowns=(break_down("class", measured, ("miou", "IoU"), "episodes", page_only=True),),
         footnotes=footnotes,
-        level=common_level(entries),
+        level=common_level(overall.interval for overall in overalls),
         about=PROTOCOLS[first.protocol].about_images if first.protocol in PROTOCOLS else "",
-        coverage=f"{of}{words} asked for",
+        coverage=_coverage(counts),
         counts=counts,
         facts=(
-            ("Folds", f"{widest['folds']:,}", f"of {counts['folds']:,}"),
+            ("Folds", f"{widest.folds:,}", f"of {counts['folds']:,}"),
             ("Classes", f"{counts['classes']:,}", "asked for"),
             ("Episodes", f"{counts['scored']:,}", f"of {counts['episodes']:,}"),
         ),
+        explanation=EXPLANATION,
     )
 
 
+def _result(entry: Entry) -> ImageResult:
+    return cast(ImageResult, entry.result)
+
+
+def _columns(folds: int) -> tuple[Column, ...]:
+    """Those of a table on a benchmark of so many folds."""
+    per_fold = (
+        Column(f"fold_{fold}", f"Fold {fold}", "percent", "mIoU, per cent", "", "highest", wide=True)
+        for fold in range(folds)
+    )
+    return (Column("shots", "Shots", "count", shown=False), *per_fold, *AFTER_FOLDS)
+
+
+def _coverage(counts: dict[str, int]) -> str:
+    words = ", ".join(
+        (plural(counts["episodes"], "episode"), plural(counts["folds"], "fold"), plural(counts["classes"], "class"))
+    )
+    of = f"{counts['scored']:,} of " if counts["scored"] < counts["episodes"] else ""
+    return f"{of}{words} asked for"
+
+
 def _row(entry: Entry, label: str, columns: Sequence[Column]) -> Row:
-    overall, folds = entry.scores["overall"], entry.scores["folds"]
-    partial = _partial(entry)
-    kind: Kind = "upper bound" if entry.sees_truth else "partial" if partial else "ranked"
-    low, high = overall["interval"]["miou"]
-    figures = dict.fromkeys(column.key for column in columns) | {key: overall[key] for key in ("miou", "fb_iou")}
-    figures |= {f"fold_{number}": fold["miou"] for number, fold in folds.items()}
-    figures |= {"shots": entry.shots, "folds": len(folds), "episodes": overall["episodes"]}
-    classes = {
-        name: {"miou": member["iou"], "episodes": member["episodes"]}
-        for name, member in entry.scores["categories"].items()
+    result = _result(entry)
+    overall, folds = result.overall, result.folds
+    kind: Kind = "upper bound" if entry.sees_truth else "partial" if _missing(result) else "ranked"
+    figures: dict[str, float | int | None] = dict.fromkeys(column.key for column in columns)
+    figures |= _pair(overall) | {f"fold_{number}": fold.miou for number, fold in folds.items()}
+    figures |= {"shots": result.shots, "folds": len(folds), "episodes": overall.episodes}
+    figures["seconds_per_image"] = result.seconds
+    classes: dict[str, Figures] = {
+        name: {"miou": found.iou, "episodes": found.episodes} for name, found in result.categories.items()
     }
-    figures["seconds_per_image"] = entry.seconds
-    return Row(label, kind, figures, interval=(low, high), entry=entry, groups={"fold": folds, "class": classes})
+    parts = {number: _fold(fold) for number, fold in folds.items()}
+    groups = {"fold": parts, "class": classes}
+    return Row(label, kind, figures, interval=overall.interval.miou, entry=entry, groups=groups)
 
 
-def _partial(entry: Entry) -> str:
+def _pair(pair: Pair) -> dict[str, float | int | None]:
+    return {"miou": pair.miou, "fb_iou": pair.fb_iou}
+
+
+def _fold(fold: Fold) -> Figures:
+    return _pair(fold) | {"episodes": fold.episodes, "seconds_per_image": fold.seconds_per_image}
+
+
+def _missing(result: ImageResult) -> str:
     """What is missing of a result, in words; "" where nothing is."""
-    benchmark, folds = entry.scores["benchmark"], entry.scores["folds"]
-    if any(fold["episodes"] < fold["of"] for fold in folds.values()):
-        return f"scored on {entry.scores['overall']['episodes']:,} of {benchmark['episodes']:,} episodes only"
-    if len(folds) < benchmark["folds"]:
-        return f"the mean of {len(folds)} of {benchmark['folds']} folds only"
+    benchmark, folds = result.benchmark, result.folds
+    if any(fold.episodes < fold.of for fold in folds.values()):
+        return f"scored on {result.overall.episodes:,} of {benchmark.episodes:,} episodes only"
+    if len(folds) < benchmark.folds:
+        return f"the mean of {len(folds)} of {benchmark.folds} folds only"
     return ""
 
 
 def _with_partial_note(row: Row, footnotes: dict[str, str]) -> Row:
-    partial = _partial(row.entry) if row.entry else ""
-    return replace(row, notes=(add_note(footnotes, partial),)) if partial else row
+    missing = _missing(_result(row.entry)) if row.entry else ""
+    return replace(row, notes=(add_note(footnotes, missing),)) if missing else row
 
 
-def _reported_rows(first: Entry, columns: Sequence[Column], footnotes: dict[str, str]) -> list[Row]:
+def _reported_rows(first: ImageResult, columns: Sequence[Column], footnotes: dict[str, str]) -> list[Row]:
     rows = []
-    for found in paper.REPORTED_ON_IMAGES:
+    for found in REPORTED_ON_IMAGES:
         protocol = first.protocol.partition("@")[0]
-        if (found.benchmark, found.protocol, found.shots) != (first.benchmark, protocol, first.shots):
+        if (found.benchmark, found.protocol, found.shots) != (first.benchmark_name, protocol, first.shots):
             continue
-        figures = dict.fromkeys(column.key for column in columns) | {"shots": found.shots}
+        figures: dict[str, float | int | None] = dict.fromkeys(column.key for column in columns)
         printed = {"miou": found.miou} | {f"fold_{fold}": miou for fold, miou in found.folds.items()}
         figures |= {key: None if value is None else value / 100 for key, value in printed.items()}
+        figures["shots"] = found.shots
         note = add_note(footnotes, f"{found.source}; on its own episodes, not these")
         rows.append(Row(found.method, "reported", figures, notes=(note,)))
     return rows

@@ -2,8 +2,8 @@
 
 Only figures that were read are here. On IC-VOS the DC-SAM paper also compares with PFENet, HDMNet, AMNet and VRP-SAM,
 each with SAM 2, and with an oracle; their figures could not be confirmed and are left out, as are the J&F of the two
-PerSAM rows. Of its tables on images (II, III, IX, XII) nothing could be read but what its abstract says; what stands
-beside it is what the methods' own papers say of themselves. AMNet's and PerSAM's could not be read.
+PerSAM rows. From its tables on images (II, III, IX, XII) only what its abstract repeats could be read; the other rows
+are what the methods' own papers say. Those of AMNet and PerSAM could not be read.
 """
 
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class ReportedOnImages:
         method: With the backbone, where its paper has several.
         benchmark: coco-20i, pascal-5i or coco-to-pascal.
         shots: Supports for every episode.
-        protocol: Of icvos, the nearest to what the figure was computed by.
+        protocol: The protocol of icvos that is nearest to how the figure was computed.
         miou: Mean over the folds; None where it could not be confirmed.
         source: The paper, and where the figure was read.
         folds: mIoU of single folds, where they could be read.

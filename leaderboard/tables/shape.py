@@ -1,15 +1,17 @@
-"""The shape of a table: its columns, its rows, and what is broken down beneath them; the same for videos and images.
+"""The shape of a table: its columns, its rows, and what is broken down beneath them; the same for every benchmark.
 
 In a table only complete results of methods that do not see the truth are ranked; partial results, upper bounds and the
 figures that papers report stand beneath, each under a heading.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
-from leaderboard.entry import Entry, Task
+from icvos.protocol import Protocol
+from icvos.tasks.result import Bootstrap
+from leaderboard.entry import Entry
 
 Kind = Literal["ranked", "partial", "upper bound", "reported"]
 KINDS: dict[Kind, str] = {
@@ -26,14 +28,14 @@ class Column:
     """One column.
 
     Args:
-        key: Of `Row.figures`; ``interval`` stands for the row's.
+        key: The figure in `Row.figures`; ``interval`` stands for `Row.interval`.
         heading: Its name.
         kind: How its figures are written.
-        about: What it is, for who asks.
-        latex: Its name in LaTeX, where that is another.
-        better: Which end of it leads; "" where none does.
+        about: What it is, in words.
+        latex: Its name in LaTeX, where that differs.
+        better: Which end of it leads; "" where neither does.
         wide: Left out where there is little room.
-        shown: False: a column of CSV files alone.
+        shown: Whether it is more than a column of CSV files.
     """
 
     key: str
@@ -54,12 +56,13 @@ class Row:
         label: What it is called.
         kind: Where it stands.
         figures: By column; fractions, counts or seconds, None where unknown.
-        rank: Among the ranked rows.
-        interval: Of the figure that rows are ranked by.
+        rank: Its place among the ranked rows.
+        interval: Low and high of the figure that rows are ranked by.
         notes: Marks of the table's footnotes that concern it.
         best: The columns that it leads.
         entry: The result that it shows; None for a reported row.
-        groups: By breakdown and group: the figures of that group, and how much it is of.
+        groups: By breakdown and group: the figures of that group, with the count that `Breakdown.noun` names.
+        provenance: What only this kind of benchmark knows about the run, as names and texts; empty ones are left out.
     """
 
     label: str
@@ -70,7 +73,8 @@ class Row:
     notes: tuple[str, ...] = ()
     best: frozenset[str] = frozenset()
     entry: Entry | None = None
-    groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
+    provenance: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,12 @@ class Breakdown:
     Args:
         kind: What a group is: category, source, condition, class.
         measure: The name of the figure.
-        noun: What a group has some of: clips, episodes.
-        labels: The rows'.
-        counts: How much each group has, in the result that has most of it.
+        noun: What is counted in each group: clips, episodes.
+        labels: What the rows are called.
+        counts: How many each group has, in the result that has most of them.
         figures: ``figures[group][i]`` belongs to ``labels[i]``; None where it has no such group.
         best: The positions that lead a group.
-        page_only: Too long for text.
+        page_only: Whether it is too long for text.
     """
 
     kind: str
@@ -99,28 +103,47 @@ class Breakdown:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the page says of a kind of benchmark beside IC-VOS, which it always explains.
+
+    Args:
+        measures: Terms, and what each means in HTML.
+        about: What a protocol does on it, in a sentence.
+        apart: What else never shares a table, as the end of a sentence.
+        resampled: What else intervals are over, as a part of a sentence.
+    """
+
+    measures: tuple[tuple[str, str], ...]
+    about: Callable[[Protocol], str]
+    apart: str
+    resampled: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """The results of one protocol on one benchmark.
 
     Args:
-        task: ``video`` or ``image``.
+        task: The kind of benchmark, a key of `icvos.tasks.task.WINGS`.
         benchmark: Its name.
         protocol: The protocol's id.
-        digest: The benchmark's; None in the published layout.
-        shots: Of images, where a table is of one number of shots.
+        digest: The benchmark's digest; None in the published layout.
+        shots: Supports, where a table is restricted to one number of them.
         columns: From left to right, after rank and name.
         measure: The column that rows are ranked by.
         rows: From top to bottom.
-        breakdowns: Of the measured rows.
+        breakdowns: The measured rows by group.
         footnotes: Mark to text, in order of appearance.
-        level: Of the intervals, where they have one in common.
+        level: The level of the intervals, where they have one in common.
         about: What the protocol does; "" where this icvos does not know it.
         coverage: How much was scored, in words.
         counts: The same for programs.
         facts: The same for the top of a page: term, value, detail.
+        explanation: What the page says of the kind of benchmark; None for IC-VOS, which the page is about, so that its
+            headings do not name it.
     """
 
-    task: Task
+    task: str
     benchmark: str
     protocol: str
     digest: str | None
@@ -135,10 +158,11 @@ class Table:
     coverage: str
     counts: dict[str, int]
     facts: tuple[tuple[str, str, str], ...]
+    explanation: Explanation | None = None
 
     @property
     def name(self) -> str:
-        """The benchmark, and of images the number of shots."""
+        """The benchmark, and the number of shots where the table is restricted to one."""
         return self.benchmark if self.shots is None else f"{self.benchmark}, {plural(self.shots, 'shot')}"
 
     @property
@@ -184,7 +208,8 @@ def row_labels(entries: Sequence[Entry]) -> list[str]:
 
 
 def _shots_detail(entry: Entry) -> str:
-    return "" if entry.shots is None else plural(entry.shots, "shot")
+    shots = entry.result.shots
+    return "" if shots is None else plural(shots, "shot")
 
 
 def _revision_detail(entry: Entry) -> str:
@@ -257,20 +282,19 @@ def break_down(
     """The groups called ``kind`` of measured ``rows``.
 
     Args:
-        kind: Of `Row.groups`.
+        kind: The key in `Row.groups`.
         rows: Those that have results.
         measure: Key and name of the figure.
-        noun: What each group has some of, ``clips``; also the key of that count.
-        order: Of the groups; None: the one with most comes first.
-        page_only: Too long for text.
+        noun: What is counted in each group, as ``clips``; also the key of that count.
+        order: All groups that there may be; None: the one with most comes first.
+        page_only: Whether it is too long for text.
     """
     key, name = measure
     parts = [row.groups.get(kind, {}) for row in rows]
     counts: dict[str, int] = {}
     for part in parts:
         for group, found in part.items():
-            if found:
-                counts[group] = max(counts.get(group, 0), found[noun])
+            counts[group] = max(counts.get(group, 0), int(found[noun] or 0))
     places = sorted(counts, key=lambda group: (-counts[group], group)) if order is None else order
     groups = [group for group in places if group in counts]
     figures = {group: tuple(part[group][key] if part.get(group) else None for part in parts) for group in groups}
@@ -284,8 +308,7 @@ def break_down(
     return Breakdown(kind, name, noun, labels, {group: counts[group] for group in groups}, figures, best, page_only)
 
 
-def common_level(entries: Iterable[Entry]) -> float | None:
-    """The level of the entries' intervals, where they have one in common."""
-    intervals = [entry.scores["overall"].get("interval") for entry in entries]
-    levels = {interval["level"] for interval in intervals if interval is not None}
+def common_level(intervals: Iterable[Bootstrap | None]) -> float | None:
+    """The level of the intervals, where they have one in common."""
+    levels = {interval.level for interval in intervals if interval is not None}
     return levels.pop() if len(levels) == 1 else None

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 from icvos.protocol import PROTOCOLS
+from icvos.tasks.video.result import AbsenceGroup, Analysis, Bin, Group, Overall, Pair, VideoResult
 from leaderboard.entry import Entry
-from leaderboard.tables import reported as paper
+from leaderboard.tables.formats import percent
+from leaderboard.tables.reported import PAPER, PROTOCOL, REPORTED, SHOTS, TABLE, VIDEOS, contradiction
 from leaderboard.tables.shape import (
     Breakdown,
     Column,
+    Figures,
     Kind,
     Row,
     Table,
@@ -38,27 +41,27 @@ COLUMNS = (
 
 def video_table(entries: Sequence[Entry], reported: bool) -> Table:
     """The table of results that share protocol and digest; ``reported`` puts the paper's own beneath."""
-    first = entries[0]
-    total = max(_total_clips(entries), *(entry.clips for entry in entries))
+    first = _result(entries[0])
+    total = _total_clips(entries)
     footnotes: dict[str, str] = {}
-    widest = max(entries, key=lambda entry: (entry.clips, entry.scores["overall"]["frames"]))
+    overalls = [_result(entry).overall for entry in entries]
+    widest = max(overalls, key=lambda overall: (overall.clips, overall.frames))
     labels = row_labels(entries)
     rows = in_order((_row(entry, label, total) for entry, label in zip(entries, labels, strict=True)), MEASURE[0])
     rows = [_with_partial_note(row, total, footnotes) for row in rows]
-    if reported and first.protocol.partition("@")[0] == paper.PROTOCOL:
-        rows += _reported_rows(footnotes, widest)
+    if reported and first.protocol.partition("@")[0] == PROTOCOL:
+        rows += _reported_rows(footnotes, widest.videos)
     rows = mark_best(rows, COLUMNS)
     measured = [row for row in rows if row.entry]
-    counts = {"clips": total, "scored": widest.clips}
-    counts |= {key: widest.scores["overall"][key] for key in ("videos", "frames")}
+    counts = {"clips": total, "scored": widest.clips, "videos": widest.videos, "frames": widest.frames}
     breakdowns = (
         break_down("source", measured, MEASURE, "clips"),
         break_down("category", measured, MEASURE, "clips"),
-        break_down("condition", measured, MEASURE, "clips", _conditions(measured), page_only=True),
+        break_down("condition", measured, MEASURE, "clips", list(_conditions(Analysis())), page_only=True),
     )
     return Table(
-        task="video",
-        benchmark=first.benchmark,
+        task=first.kind,
+        benchmark=first.benchmark_name,
         protocol=first.protocol,
         digest=first.digest,
         shots=None,
@@ -67,7 +70,7 @@ def video_table(entries: Sequence[Entry], reported: bool) -> Table:
         rows=tuple(rows),
         breakdowns=breakdowns,
         footnotes=footnotes,
-        level=common_level(entries),
+        level=common_level(overall.interval for overall in overalls),
         about=PROTOCOLS[first.protocol].about if first.protocol in PROTOCOLS else "",
         coverage=_coverage(counts),
         counts=counts,
@@ -75,10 +78,16 @@ def video_table(entries: Sequence[Entry], reported: bool) -> Table:
     )
 
 
+def _result(entry: Entry) -> VideoResult:
+    return cast(VideoResult, entry.result)
+
+
 def _total_clips(entries: Sequence[Entry]) -> int:
     """How many clips the benchmark has, as far as all its results together tell."""
-    seen = {clip for entry in entries for clip in entry.scores.get("clips", {})}
-    return max([len(seen), *(entry.benchmark_clips or 0 for entry in entries)])
+    results = [_result(entry) for entry in entries]
+    seen = {clip for result in results for clip in result.clips}
+    declared = [entry.declared_clips or _result(entry).benchmark_clips or 0 for entry in entries]
+    return max(len(seen), *declared, *(result.overall.clips for result in results))
 
 
 def _coverage(counts: dict[str, int]) -> str:
@@ -98,71 +107,82 @@ def _facts(counts: dict[str, int], breakdowns: tuple[Breakdown, ...]) -> tuple[t
 
 
 def _row(entry: Entry, label: str, total: int) -> Row:
-    overall = entry.scores["overall"]
-    kind: Kind = "upper bound" if entry.sees_truth else "partial" if entry.clips < total else "ranked"
-    interval = overall.get("interval")
+    result = _result(entry)
+    overall = result.overall
+    kind: Kind = "upper bound" if entry.sees_truth else "partial" if overall.clips < total else "ranked"
+    figures: Figures = {
+        **_pair(overall),
+        "shots": result.shots,
+        "draws": max(1, len(overall.draws)),
+        "clips": overall.clips,
+        "clips_total": total,
+        "seconds_per_frame": result.seconds,
+    }
     return Row(
         label,
         kind,
-        {
-            **{key: overall[key] for key in ("j", "f", "jf")},
-            "shots": entry.shots,
-            "draws": entry.draws,
-            "clips": entry.clips,
-            "clips_total": total,
-            "seconds_per_frame": entry.seconds,
-        },
-        interval=None if interval is None else (interval["jf"][0], interval["jf"][1]),
+        figures,
+        interval=overall.interval.jf if overall.interval else None,
         entry=entry,
         groups={
-            "source": entry.scores.get("sources", {}),
-            "category": entry.scores.get("categories", {}),
-            "condition": _condition_figures(entry.scores.get("analysis", {})),
+            "source": {name: _group(group) for name, group in result.sources.items()},
+            "category": {name: _group(group) for name, group in result.categories.items()},
+            "condition": {name: found for name, found in _conditions(result.analysis).items() if found},
         },
+        provenance=(("J over draws", _over_draws(overall, "j")), ("F over draws", _over_draws(overall, "f"))),
     )
 
 
+def _pair(pair: Pair) -> dict[str, float | int | None]:
+    return {"j": pair.j, "f": pair.f, "jf": pair.jf}
+
+
+def _group(group: Group | Bin | AbsenceGroup) -> Figures:
+    return _pair(group) | {"clips": group.clips}
+
+
+def _over_draws(overall: Overall, key: str) -> str:
+    draws = overall.draws
+    return " · ".join(percent(draw.figure(key)) for draw in draws) if len(draws) > 1 else ""
+
+
 def _with_partial_note(row: Row, total: int, footnotes: dict[str, str]) -> Row:
-    if row.entry is None or row.entry.clips >= total:
+    clips = row.figures["clips"]
+    if clips is None or clips >= total:
         return row
-    return replace(row, notes=(add_note(footnotes, f"scored on {row.entry.clips:,} of {total:,} clips only"),))
+    return replace(row, notes=(add_note(footnotes, f"scored on {clips:,} of {total:,} clips only"),))
 
 
-def _reported_rows(footnotes: dict[str, str], widest: Entry) -> list[Row]:
-    overall = widest.scores["overall"]
-    here = "" if overall["videos"] == paper.VIDEOS else f"; this table has {overall['videos']:,}: not comparable"
-    origin = add_note(footnotes, f"{paper.PAPER}, {paper.TABLE}; on the authors' build of {paper.VIDEOS} videos{here}")
+def _reported_rows(footnotes: dict[str, str], videos: int) -> list[Row]:
+    here = "" if videos == VIDEOS else f"; this table has {videos:,}: not comparable"
+    origin = add_note(footnotes, f"{PAPER}, {TABLE}; on the authors' build of {VIDEOS} videos{here}")
     rows = []
-    for found in paper.REPORTED:
+    for found in REPORTED:
         notes = [origin]
-        wrong = paper.contradiction(found)
+        wrong = contradiction(found)
         if wrong:
             notes.append(add_note(footnotes, wrong))
         printed = {"j": found.j, "f": found.f, "jf": found.jf}
         figures = {key: None if value is None else value / 100 for key, value in printed.items()}
         unknown = dict.fromkeys(("draws", "clips", "clips_total", "seconds_per_frame"))
-        rows.append(Row(found.method, "reported", {**figures, **unknown, "shots": paper.SHOTS}, notes=tuple(notes)))
+        rows.append(Row(found.method, "reported", {**figures, **unknown, "shots": SHOTS}, notes=tuple(notes)))
     return rows
 
 
-def _conditions(rows: Sequence[Row]) -> list[str]:
-    """The conditions of the analysis in its own order."""
-    return list(dict.fromkeys(key for row in rows for key in row.groups["condition"]))
-
-
-def _condition_figures(analysis: dict[str, Any]) -> dict[str, Any]:
-    """What is J&F under which condition, with the clips that it is of; a condition that no clip meets has nothing."""
+def _conditions(analysis: Analysis) -> dict[str, Figures | None]:
+    """J&F under each condition, with the clips that meet it, in the order of the analysis; None where none does."""
     from icvos.tasks.video.analysis import AREA_NAMES, INSTANCE_NAMES, LENGTH_NAMES
 
     bins = (
-        ("length", "length", LENGTH_NAMES),
-        ("area", "first-frame area", AREA_NAMES),
-        ("instances", "instances", INSTANCE_NAMES),
+        ("length", analysis.length, LENGTH_NAMES),
+        ("first-frame area", analysis.area, AREA_NAMES),
+        ("instances", analysis.instances, INSTANCE_NAMES),
     )
-    found = {f"{heading}: {name}": analysis.get(key, {}).get(name) for key, heading, names in bins for name in names}
-    propagation = analysis.get("propagation") or {}
-    for key, heading in (("first", "the first frame"), ("after", "the frames after it")):
-        found[heading] = propagation and {**propagation[key], "clips": propagation["clips"]}
-    for key, heading in (("disappearance", "while it is absent"), ("reappearance", "when it is back")):
-        found[heading] = analysis.get(key)
-    return found
+    found = {f"{heading}: {name}": own.get(name) for heading, own, names in bins for name in names}
+    figures = {heading: _group(group) if group else None for heading, group in found.items()}
+    parts = analysis.propagation
+    figures["the first frame"] = _pair(parts.first) | {"clips": parts.clips} if parts else None
+    figures["the frames after it"] = _pair(parts.after) | {"clips": parts.clips} if parts else None
+    figures["while it is absent"] = _group(analysis.disappearance) if analysis.disappearance else None
+    figures["when it is back"] = _group(analysis.reappearance) if analysis.reappearance else None
+    return figures

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from baselines.amnet import AMNet, AMNetwork, adversarial_losses, amnet_losses, diversity
-from baselines.hdmnet import HDMNetSettings
+from baselines.amnet import AMNet
+from baselines.amnet.network import AMNetwork
+from baselines.amnet.training import adversarial_losses, amnet_losses, diversity
+from baselines.parts.matching_method import MatchingSettings
 from icvos.models.backbones.build import build_backbone
-from icvos.models.prior import aligned
+from icvos.models.maps import aligned
 from tests import parity
 from tests.baselines import recorded
 from tests.baselines.drawn import random_batch, small_sam2
@@ -69,7 +71,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 
 def test_turns_move_their_own_parts() -> None:
     with small_sam2():
-        method = AMNet(HDMNetSettings(backbone="vgg16-bn", size=129, propagation="sam2-hiera-t", device="cpu"))
+        method = AMNet(MatchingSettings(backbone="vgg16-bn", size=129, sam2="sam2-hiera-t", device="cpu"))
         trainable = method.trainable(range(80))
     batch = random_batch([3, 79])
     turns: dict[str, list[dict]] = {}

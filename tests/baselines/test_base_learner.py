@@ -10,11 +10,13 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from baselines.amnet import AMNet
-from baselines.base_learner import BaseLearner, BaseLearnerSettings, BaseNetwork, load_base, margin, vote
-from baselines.hdmnet import HDMNet, HDMNetSettings
+from baselines.base_learner import BaseLearner, BaseLearnerSettings, margin
+from baselines.hdmnet import HDMNet
+from baselines.parts.base_network import BaseNetwork, load_base, vote
+from baselines.parts.matching_method import MatchingSettings
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
-from icvos.models.prior import aligned
+from icvos.models.maps import aligned
 from icvos.models.weights.registry import random_weights_allowed
 from icvos.training.trainable import EpisodeBatch
 from tests import parity
@@ -30,9 +32,9 @@ def learner() -> BaseLearner:
         return BaseLearner(BaseLearnerSettings(backbone="vgg16-bn", base_classes=3, size=65, device="cpu"))
 
 
-def settings(base: object = "", **changes: object) -> HDMNetSettings:
+def settings(base: object = "", **changes: object) -> MatchingSettings:
     given = {"backbone": "vgg16-bn", "base_classes": 3, "size": 65, "device": "cpu"} | changes
-    return HDMNetSettings(base_checkpoint=str(base), **given)  # type: ignore[arg-type]
+    return MatchingSettings(base_checkpoint=str(base), **given)  # type: ignore[arg-type]
 
 
 def save(network: BaseNetwork, path: Path, **header: str) -> Path:
@@ -76,7 +78,7 @@ def test_published_file_gives_the_recorded_base_outputs(name: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", [HDMNet, AMNet])
-def test_networks_take_it_whole(kind: type[HDMNet], learner: BaseLearner, tmp_path: Path) -> None:
+def test_networks_take_it_whole(kind: type[HDMNet | AMNet], learner: BaseLearner, tmp_path: Path) -> None:
     path = save(learner.network, tmp_path / "base.safetensors")
     method = kind(settings(path))
     assert method.loaded.name == "base.safetensors"

@@ -7,19 +7,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from baselines.hdmnet import (
-    HDMNet,
-    HDMNetSettings,
-    HDMNetTrainable,
-    HDMNetwork,
-    gram,
-    hdmnet_losses,
-    something_else,
-)
+from baselines.hdmnet import HDMNet
+from baselines.hdmnet.network import HDMNetwork
+from baselines.hdmnet.training import HDMNetTrainable, hdmnet_losses
+from baselines.parts.matching_method import MatchingSettings
+from baselines.parts.matching_network import gram, something_else
 from baselines.parts.mix_transformer import MatchBlock
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
-from icvos.models.prior import aligned
+from icvos.models.maps import aligned
 from icvos.models.weights.registry import random_weights_allowed
 from tests import parity
 from tests.baselines import recorded
@@ -75,7 +71,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def method() -> HDMNet:
     with small_sam2():
-        made = HDMNet(HDMNetSettings(backbone="vgg16-bn", size=129, propagation="sam2-hiera-t", device="cpu"))
+        made = HDMNet(MatchingSettings(backbone="vgg16-bn", size=129, sam2="sam2-hiera-t", device="cpu"))
         made.propagator()
         return made
 

@@ -192,7 +192,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Matcher:
                 sam=str(folder / "sam.safetensors"),
                 dinov2="dinov2-vits14",
                 dinov2_checkpoint=str(folder / "dinov2.safetensors"),
-                propagation="sam2-hiera-t",
+                sam2="sam2-hiera-t",
                 device="cpu",
             )
         )

@@ -16,7 +16,7 @@ from tests.baselines.drawn import drawn, small_sam2
 @pytest.fixture(scope="module")
 def memory() -> Memory:
     with small_sam2():
-        return Memory(MemorySettings(checkpoint="sam2.1-hiera-t", device="cpu"))
+        return Memory(MemorySettings(sam2="sam2.1-hiera-t", device="cpu"))
 
 
 @pytest.mark.parametrize("shots", [1, 2])
@@ -41,11 +41,11 @@ def test_memory_says_what_it_is_made_of(memory: Memory) -> None:
 
 def test_oracle_with_sam2(tmp_path: Path) -> None:
     with small_sam2():
-        oracle = Oracle(OracleSettings(propagation="sam2-hiera-t", device="cpu"))
+        oracle = Oracle(OracleSettings(sam2="sam2-hiera-t", device="cpu"))
     truth = drawn(tmp_path, 3, parity.mask(3, 48, 64))
     first, second = segment(oracle, [truth], iter([truth.image(), truth.image()]))
     overlap = (first & truth.mask()).sum() / (first | truth.mask()).sum()
     assert overlap > 0.9  # the mask has been through SAM 2's grid
     assert second.shape == (48, 64)
-    assert oracle.describe()["settings"]["propagation"] == "sam2-hiera-t"
+    assert oracle.describe()["settings"]["sam2"] == "sam2-hiera-t"
     assert Oracle.needs(oracle.settings) == ("sam2-hiera-t",)

@@ -11,21 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from baselines.persam import (
-    PerSAM,
-    PerSAMF,
-    PerSAMFSettings,
-    PerSAMSettings,
-    attention_bias,
-    combine,
-    extreme_points,
-    fit_weights,
-    guided_masks,
-    similarity,
-    target_cells,
-    target_vector,
-    tight_box,
-)
+from baselines.persam import PerSAM, PerSAMF
+from baselines.persam.fit import combine, fit_weights
+from baselines.persam.guidance import attention_bias, guided_masks
+from baselines.persam.persam import PerSAMSettings
+from baselines.persam.persam_f import PerSAMFSettings
+from baselines.persam.target import extreme_points, similarity, target_cells, target_vector, tight_box
 from icvos.errors import IcvosError
 from icvos.method import Support
 from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of, load_sam

@@ -49,7 +49,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def method() -> PFENet:
     with small_sam2():
-        made = PFENet(PFENetSettings(backbone="vgg16-bn", size=105, propagation="sam2-hiera-t", device="cpu"))
+        made = PFENet(PFENetSettings(backbone="vgg16-bn", size=105, sam2="sam2-hiera-t", device="cpu"))
         assert made.propagator().loaded.name == "sam2-hiera-t"
         return made
 

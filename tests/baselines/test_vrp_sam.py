@@ -14,7 +14,7 @@ from baselines.parts.annotation import annotate
 from baselines.vrp_sam import VRPSAM, PromptEncoder, VRPSettings, VRPTrainable, sam_embedding, sam_logits
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
-from icvos.models.prior import aligned
+from icvos.models.maps import aligned
 from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of
 from icvos.models.squares import squash_mask
 from icvos.models.weights.load import Loaded, fill_randomly, fit_state
@@ -83,7 +83,7 @@ def method(tmp_path_factory: pytest.TempPathFactory) -> VRPSAM:
     path = tmp_path_factory.mktemp("sam") / "sam.safetensors"
     save_file(small_sam().network.state_dict(), path)
     with small_sam2():
-        settings = VRPSettings(backbone="vgg16-bn", size=SIDE, sam=str(path), propagation="sam2-hiera-t", device="cpu")
+        settings = VRPSettings(backbone="vgg16-bn", size=SIDE, sam=str(path), sam2="sam2-hiera-t", device="cpu")
         made = VRPSAM(settings)
         made.propagator()
         return made

@@ -1,6 +1,5 @@
 """A benchmark of three small videos and predictions for it, written by hand."""
 
-import json
 import os
 from pathlib import Path
 
@@ -8,13 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from curation.video.manifest import make_manifest
 from icvos.files.masks import write_binary
+from icvos.files.schema import write_schema
 from icvos.tasks.video.benchmark import Benchmark, Clip
+from icvos.tasks.video.manifest import ClipEntry, Supports, VideoEntry
 from tests.golden.masks import build
 
 SIZES = {"davis_dog": (30, 40), "lvos_cats": (48, 36), "mose_dog": (25, 61)}
 FRAMES = {"davis_dog": 5, "lvos_cats": 9, "mose_dog": 3}
 CLASSES = {"davis_dog": ("17",), "lvos_cats": ("1", "16"), "mose_dog": ("17",)}
+DIGEST = f"sha256:{'d' * 64}"
 
 
 def frame_name(video: str, position: int) -> str:
@@ -23,7 +26,6 @@ def frame_name(video: str, position: int) -> str:
 
 
 def write_benchmark(root: Path) -> Benchmark:
-    manifest: dict[str, object] = {"format": 1, "digest": "sha256:handmade"}
     videos = {}
     for video, (height, width) in SIZES.items():
         folder = root / "videos" / video
@@ -35,9 +37,17 @@ def write_benchmark(root: Path) -> Benchmark:
                 seed = int(kind) + len(video)
                 truth = build(f"moved:{seed},{position},{-position}", height, width)
                 write_binary(folder / "Annotations" / kind / f"{name}.png", truth)
-        videos[video] = {"source": video.partition("_")[0], "clips": {kind: {} for kind in CLASSES[video]}}
-    manifest["videos"] = videos
-    (root / "icvos.json").write_text(json.dumps(manifest))
+        clip = ClipEntry(first_frame=frame_name(video, 0), visible=FRAMES[video], instances=None, masks="0" * 64)
+        videos[video] = VideoEntry(
+            source=video.partition("_")[0],
+            frames=FRAMES[video],
+            height=height,
+            width=width,
+            clips=dict.fromkeys(CLASSES[video], clip),
+        )
+    supports = Supports(format=1, rule="union", shots=5, classes={}, draws=())
+    manifest = make_manifest(videos, supports, {}, {}, ())
+    write_schema(root / "icvos.json", manifest.model_copy(update={"name": "handmade", "digest": DIGEST}))
     return Benchmark.open(root)
 
 

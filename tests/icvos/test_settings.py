@@ -1,11 +1,13 @@
 """Settings from text."""
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, field
+from typing import Literal
 
 import pytest
 
 from icvos.errors import IcvosError
-from icvos.settings import fill
+from icvos.method import find_method, method_names
+from icvos.settings import Setting, describe, fill, renamed
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,64 @@ def test_fill(values: dict[str, object], expected: Example) -> None:
 def test_bad_settings_say_what_is_wrong(values: dict[str, object], message: str) -> None:
     with pytest.raises(IcvosError, match=message):
         fill(Example, values)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What both have.
+
+    Args:
+        needed: Has
+            no default.
+    """
+
+    needed: int
+
+
+@dataclass(frozen=True)
+class Told(Base):
+    """What can be set.
+
+    Args:
+        model: A name: ``x`` or `y`.
+        kind: One of two.
+
+    Text behind it.
+        limit: This is no entry.
+    """
+
+    model: str = renamed("x", "network", "net")
+    kind: Literal["a", "b"] | None = None
+    sizes: tuple[int, ...] = field(default_factory=lambda: (1, 2))
+    limit: float | None = 0.5
+
+
+@pytest.mark.parametrize("old", ["network", "net"])
+def test_a_setting_that_was_renamed_says_so(old: str) -> None:
+    with pytest.raises(IcvosError) as refusal:
+        fill(Told, {"needed": 1, old: "y"})
+    assert str(refusal.value) == f"unknown setting '{old}'; did you mean model?"
+    assert fill(Told, {"needed": 1, "model": "y", "kind": "b"}) == Told(1, "y", "b")
+
+
+def test_describe() -> None:
+    assert describe(Told) == (
+        Setting("needed", "int", MISSING, "Has no default.", ()),
+        Setting("model", "str", "x", "A name: x or y.", ()),
+        Setting("kind", "str or none", None, "One of two.", ("a", "b")),
+        Setting("sizes", "int,int,...", (1, 2), "", ()),
+        Setting("limit", "float or none", 0.5, "", ()),
+    )
+    assert all(setting.meaning == "" for setting in describe(Example))
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_every_setting_of_every_method_has_a_meaning(name: str) -> None:
+    pytest.importorskip("torch", reason="methods need torch: pip install 'icvos[models]'")
+    kind = getattr(find_method(name).load(), "Settings", None)
+    described = {setting.name: setting for setting in describe(kind)} if kind else {}
+    assert [setting.name for setting in described.values() if not setting.meaning] == []
+    assert not {"propagation", "network", "model"} & described.keys()
+    if "sam2" in described:
+        with pytest.raises(IcvosError, match=r"unknown setting 'propagation'; did you mean sam2\?"):
+            fill(kind, {"propagation": "sam2-hiera-t"})

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from icvos.tasks.result import Result
+from icvos.tasks.task import parse_result
 from icvos.tasks.video.analysis import analyse
+from icvos.tasks.video.result import Clip
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 Make = Callable[..., dict[str, Any]]
@@ -37,6 +40,11 @@ def add_facts(clips: dict[str, Any]) -> None:
         clip |= {"area": 0.002 * 4**position, "instances": position or None, "first": figures(1, 1), "after": own}
         clip |= {"disappearance": {**own, "runs": 1, "frames": 3} if name == "davis_dog/17" else None}
         clip |= {"reappearance": None}
+
+
+def analysis(clips: dict[str, Any]) -> dict[str, Any]:
+    """The analysis of clips that have what it is made of."""
+    return analyse({name: Clip.model_validate(clip) for name, clip in clips.items()}).to_json()
 
 
 def make_scores(
@@ -91,7 +99,7 @@ def make_scores(
     }
     return {
         "format": 1,
-        **({"analysis": analyse(scored)} if analysed else {}),
+        **({"analysis": analysis(scored)} if analysed else {}),
         "protocol": protocol,
         "digest": digest,
         "overall": {
@@ -109,7 +117,18 @@ def make_scores(
     }
 
 
+def make_result(*arguments: Any, **given: Any) -> Result:
+    """The result in what `make_scores` makes."""
+    return parse_result(make_scores(*arguments, **given), "scores")
+
+
 @pytest.fixture
 def scores() -> Make:
     """`make_scores`."""
     return make_scores
+
+
+@pytest.fixture
+def result() -> Callable[..., Result]:
+    """`make_result`."""
+    return make_result

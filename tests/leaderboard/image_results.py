@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from icvos.tasks.result import Result
+from icvos.tasks.task import parse_result
+
 IMAGE_DIGEST = "sha256:" + "fedcba9876543210" * 4
 CLASSES = {0: {"person": 1, "airplane": 5}, 1: {"bicycle": 2, "bus": 6}, 2: {"car": 3, "train": 7}, 3: {"boat": 8}}
 
@@ -79,3 +82,8 @@ def make_image_scores(
         "folds": found,
         "categories": categories,
     }
+
+
+def make_image_result(*arguments: Any, **given: Any) -> Result:
+    """The result in what `make_image_scores` makes."""
+    return parse_result(make_image_scores(*arguments, **given), "scores")

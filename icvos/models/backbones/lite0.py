@@ -122,7 +122,7 @@ def lite0(device: torch.device | str = "cpu", weights: Path | None = None) -> Ef
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True), strict=True)
     network.eval().requires_grad_(False)
     fold_norms(network)
-    return network.to(device, memory_format=torch.channels_last)
+    return network.to(device).to(memory_format=torch.channels_last)
 
 
 def fold_norms(network: EfficientNetLite0) -> None:

@@ -1,7 +1,7 @@
 """One way to the feature maps of every image backbone, and the five stages that few-shot networks are built on."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -62,11 +62,11 @@ class Staged(nn.Module):
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
-    layer0: Any
-    layer1: Any
-    layer2: Any
-    layer3: Any
-    layer4: Any
+    layer0: nn.Module
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
 
     def take_stages(self, body: "Staged") -> None:
         """Make the stages of ``body`` this network's own."""

@@ -194,7 +194,7 @@ class Sam2Propagator:
     def describe(self) -> dict[str, Any]:
         """How frames are carried on, for the record of a run."""
         return {
-            "propagation": self.loaded.name,
+            "sam2": self.loaded.name,
             "resize": self.resize,
             "hole_area": self.hole_area,
             "stability_fallback": bool(self.network.sam_mask_decoder_extra_args),

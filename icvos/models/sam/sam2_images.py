@@ -1,5 +1,7 @@
 """SAM 2 on single pictures, in the place of SAM 1."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,7 +17,7 @@ from icvos.models.weights.load import Loaded
 class Sam2Images:
     """SAM 2 as an `icvos.models.sam.sam1.SamOnImages`: pictures become squares, their aspect ratio is not kept."""
 
-    def __init__(self, network: torch.nn.Module, loaded: Loaded) -> None:
+    def __init__(self, network: Any, loaded: Loaded) -> None:
         self.network = network
         self.loaded = loaded
         self.device = next(network.parameters()).device

@@ -4,11 +4,12 @@ A checkpoint is a state dictionary in safetensors or in torch's own format; the 
 that a file holding any other object is refused.
 """
 
+import contextlib
 import hashlib
 import pickle
 import struct
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.models.weights import registry
 from icvos.models.weights.integrity import changed, published_fault, what_else
-from icvos.models.weights.registry import random_weights_allowed as random_weights_allowed
 
 State = dict[str, Tensor]
 _DAMAGE = (  # what torch's restricted unpickler raises on a damaged file, beside UnpicklingError
@@ -215,3 +215,11 @@ def fill_randomly(network: nn.Module) -> None:
         else:
             normal /= tensor[0].numel() ** 0.5
         tensor.copy_(normal)
+
+
+@contextlib.contextmanager
+def fresh_layers(seed: int = 321) -> Iterator[None]:
+    """Inside, new layers get the same values every time, and the program's own random numbers are left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -4,7 +4,6 @@ A checkpoint is found by, in this order: the environment variable `variable` nam
 (``ICVOS_WEIGHTS``, else ``icvos/weights`` in the user's cache folder), or the Python package that brings it.
 """
 
-import difflib
 import functools
 import importlib.util
 import os
@@ -18,6 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from icvos.errors import IcvosError
+from icvos.suggestions import nearest
 
 FOLDER_VARIABLE = "ICVOS_WEIGHTS"
 _RANDOM: ContextVar[bool] = ContextVar("random weights", default=False)
@@ -89,8 +89,8 @@ def checkpoint(name: str) -> Checkpoint:
 
 def hint(name: str) -> str:
     """What to try in place of an unknown name."""
-    near = difflib.get_close_matches(name, checkpoints(), n=1)
-    return f"did you mean {near[0]}?" if near else "icvos weights list shows those known"
+    near = nearest(name, checkpoints())
+    return f"did you mean {near}?" if near else "icvos weights list shows those known"
 
 
 def variable(name: str) -> str:

@@ -5,49 +5,28 @@ COCO-20i, PASCAL-5i, COCO-to-PASCAL (classes that no COCO-20i fold was trained o
 (every class trains; for IC-VOS). On disk::
 
     <root>/
-      episodes.json   format, name, rule, digest, splits, images, classes, folds
+      episodes.json   name, rule of the masks, digests, where images lie, classes, folds with their episodes
       val.json        the pictures that are asked about and shown in evaluation
       train.json      the pictures to train on; absent where nothing trains
 
-``episodes.json``::
-
-    format    1
-    name      coco-20i, pascal-5i, coco-to-pascal or all-coco
-    rule      how masks were made, in words; part of the digest
-    digest    {"val": "sha256:...", "train": "sha256:..."}: over pictures, masks, folds and episodes; where images lie
-              is not part of it
-    splits    {"val": name, "train": name}: of the data set, as val2014
-    images    {"val": folder, "train": folder}: absolute, or relative to <root>
-    classes   {"1": "person", ...}: numbers from 1, the data set's own
-    folds     a list of {"test": classes, "train": classes, "episodes": [[class, query, [support, ...]], ...]}: the
-              supports are ranked, K shots take the first K
-
-``val.json`` and ``train.json``::
-
-    {"format": 1, "pictures": [{"name": file below the images folder, "size": [height, width],
-                                "outlines": {class: counts of COCO's compressed RLE}, "listed": classes,
-                                "ignored": counts, where something is ignored}, ...]}
-
-A picture is drawn only for a class in ``listed``: its mask has at least 2048 pixels, or a published list names it.
+`icvos.tasks.image.manifest` explains every key of the three files.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.rle import decode_rle
-from icvos.files.storage import read_json
+from icvos.files.schema import read_schema
 from icvos.method import Image, Mask, Support
+from icvos.tasks.image.manifest import MANIFEST, REMEDY, FoldEntry, Manifest, PictureEntry, read_pictures
 
-FORMAT = 1
-MANIFEST = "episodes.json"
 IGNORED = 255
 Split = Literal["train", "val"]
 
@@ -71,6 +50,18 @@ class Picture:
     outlines: Mapping[int, str] = field(hash=False)  # a picture is a key of what methods keep of their supports
     listed: tuple[int, ...]
     ignored: str = ""
+
+    @classmethod
+    def from_entry(cls, entry: PictureEntry, images: Path) -> "Picture":
+        """The picture that a file of pictures names; ``images`` is the folder of its image."""
+        outlines = {int(kind): counts for kind, counts in entry.outlines.items()}
+        return cls(entry.name, images / entry.name, entry.size, outlines, entry.listed, entry.ignored or "")
+
+    def entry(self) -> PictureEntry:
+        """The picture as its file has it."""
+        outlines = {str(kind): counts for kind, counts in self.outlines.items()}
+        entry = PictureEntry(name=self.name, size=self.size, outlines=outlines, listed=self.listed)
+        return entry if not self.ignored else entry.model_copy(update={"ignored": self.ignored})
 
     def image(self) -> Image:
         """(H, W, 3) uint8 RGB; raises `IcvosError` for a file of another size than the annotations have."""
@@ -126,9 +117,9 @@ class Episode:
     """One question: where is class ``kind`` in ``query``, shown by ``supports``?
 
     Args:
-        fold: Of the class.
+        fold: The number of its fold.
         index: Its place among the fold's episodes.
-        kind: Class number.
+        kind: The class number.
         query: The picture that is asked about.
         supports: K pictures of the class, none of them the query.
         source: The file that holds the masks, for messages.
@@ -150,64 +141,52 @@ class Episode:
         return PictureSupport(picture.name, picture.path, self.source, picture, self.kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """Class numbers that are tested and that may be trained on, and the frozen episodes as the manifest has them."""
-
-    test: tuple[int, ...]
-    train: tuple[int, ...]
-    episodes: tuple[tuple[int, str, tuple[str, ...]], ...]
-
-
 @dataclass(frozen=True)
 class ImageBenchmark:
     """A built image benchmark; make one with `ImageBenchmark.open`. Pictures are read when they are asked for.
 
     Args:
         root: Its folder.
-        name: coco-20i, pascal-5i, coco-to-pascal or all-coco.
-        classes: Class number -> name.
-        folds: In order.
-        manifest: ``episodes.json`` as read.
+        manifest: ``episodes.json``.
     """
 
     root: Path
-    name: str
-    classes: Mapping[int, str]
-    folds: tuple[Fold, ...]
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @classmethod
     def open(cls, root: Path | str) -> "ImageBenchmark":
         """Open a built image benchmark; raises `IcvosError` for anything else."""
         root = Path(root)
-        path = root / MANIFEST
-        manifest = read_json(path, "the manifest of an image benchmark, which icvos episodes writes")
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise IcvosError(f"{path}: not a manifest of format {FORMAT}; build the episodes again with this icvos")
-        classes = {int(number): name for number, name in manifest["classes"].items()}
-        folds = tuple(
-            Fold(
-                tuple(fold["test"]),
-                tuple(fold["train"]),
-                tuple((kind, query, tuple(supports)) for kind, query, supports in fold["episodes"]),
-            )
-            for fold in manifest["folds"]
-        )
-        return cls(root, manifest["name"], classes, folds, manifest)
+        what = "the manifest of an image benchmark, which icvos episodes writes"
+        return cls(root, read_schema(root / MANIFEST, Manifest, what, REMEDY))
+
+    @property
+    def name(self) -> str:
+        """``coco-20i``, ``pascal-5i``, ``coco-to-pascal`` or ``all-coco``."""
+        return self.manifest.name
+
+    @cached_property
+    def classes(self) -> dict[int, str]:
+        """Class number -> name."""
+        return {int(number): name for number, name in self.manifest.classes.items()}
+
+    @property
+    def folds(self) -> tuple[FoldEntry, ...]:
+        """The folds in order, with their classes and frozen episodes."""
+        return self.manifest.folds
 
     @property
     def digest(self) -> str:
         """``sha256:...`` over everything that evaluation depends on."""
-        return str(self.manifest["digest"]["val"])
+        return self.manifest.digest.val
 
     @property
     def training_digest(self) -> str:
         """``sha256:...`` over the pictures to train on; "" where there are none."""
-        return str(self.manifest["digest"].get("train", ""))
+        return self.manifest.digest.train or ""
 
-    def fold(self, number: int) -> Fold:
-        """Fold 0, 1, ...; raises `IcvosError` for a number that there is none of."""
+    def fold(self, number: int) -> FoldEntry:
+        """Fold 0, 1, ...; raises `IcvosError` for a number that no fold has."""
         if not 0 <= number < len(self.folds):
             raise IcvosError(f"{self.root}: {self.name} has no fold {number}; folds are 0..{len(self.folds) - 1}")
         return self.folds[number]
@@ -243,63 +222,18 @@ class ImageBenchmark:
         return self._pictures("train")
 
     def _pictures(self, split: Split) -> dict[str, Picture]:
-        path = self.root / f"{split}.json"
-        if split not in self.manifest["images"]:
+        folder: str | None = getattr(self.manifest.images, split)
+        if folder is None:
             raise IcvosError(
                 f"{self.root}: {self.name} was built without pictures to train on; build it again with them"
             )
-        images = self.root / self.manifest["images"][split]
+        images = self.root / folder
         if not images.is_dir():
             raise IcvosError(
                 f"{images}: no such folder; put the images there, or write where they are into {self.root / MANIFEST}"
             )
-        value = read_json(path, "the pictures of an image benchmark")
-        if not isinstance(value, dict) or value.get("format") != FORMAT:
-            raise IcvosError(f"{path}: not of format {FORMAT}; build the episodes again with this icvos")
-        return {entry["name"]: _picture(entry, images) for entry in value["pictures"]}
-
-
-def _picture(entry: dict[str, Any], images: Path) -> Picture:
-    height, width = entry["size"]
-    outlines = {int(kind): counts for kind, counts in entry["outlines"].items()}
-    return Picture(
-        entry["name"],
-        images / entry["name"],
-        (height, width),
-        outlines,
-        tuple(entry["listed"]),
-        entry.get("ignored", ""),
-    )
-
-
-def picture_json(picture: Picture) -> dict[str, Any]:
-    """A picture as its file has it."""
-    entry: dict[str, Any] = {
-        "name": picture.name,
-        "size": list(picture.size),
-        "outlines": {str(kind): counts for kind, counts in picture.outlines.items()},
-        "listed": list(picture.listed),
-    }
-    return entry | ({"ignored": picture.ignored} if picture.ignored else {})
-
-
-def pictures_text(pictures: Iterable[Picture]) -> str:
-    """The text of ``val.json`` or ``train.json``: one line a picture."""
-    lines = ",\n".join(json.dumps(picture_json(picture), ensure_ascii=False) for picture in pictures)
-    return f'{{"format": {FORMAT}, "pictures": [\n{lines}\n]}}\n'
-
-
-def manifest_text(manifest: Mapping[str, Any]) -> str:
-    """The text of ``episodes.json``: one line an episode."""
-    head = json.dumps({key: value for key, value in manifest.items() if key != "folds"}, indent=2, ensure_ascii=False)
-    folds = ",\n".join(_fold_text(fold) for fold in manifest["folds"])
-    return f'{head[:-2]},\n  "folds": [\n{folds}\n  ]\n}}\n'
-
-
-def _fold_text(fold: Mapping[str, Any]) -> str:
-    episodes = ",\n".join(json.dumps(episode, ensure_ascii=False) for episode in fold["episodes"])
-    test, train = json.dumps(fold["test"]), json.dumps(fold["train"])
-    return f'{{"test": {test}, "train": {train}, "episodes": [\n{episodes}\n]}}'
+        found = read_pictures(self.root / f"{split}.json", lambda entry: Picture.from_entry(entry, images))
+        return {picture.name: picture for picture in found}
 
 
 def is_image_benchmark(root: Path) -> bool:

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from icvos.errors import Fault, PredictionError
-from icvos.files.untrusted import read_record
-from icvos.tasks.archive import ArchiveError, relocate, submission_folder
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, fault_of, read_answers
 from icvos.tasks.image.score import fold_shots
-from icvos.tasks.runs import RECORD, fold_folders
+from icvos.tasks.record import RECORD, read_record
+from icvos.tasks.runs import fold_folders
 
 MAX_LISTED = 1000  # faults of one kind of one fold
 
@@ -52,18 +51,6 @@ def check_images(
         what = f"folds of {' and '.join(map(str, sorted(shots)))} shots; submit each number of shots by itself"
         found.append(Fault("record", str(folder), what))
     return found
-
-
-def validate_images(
-    benchmark: ImageBenchmark, path: Path | str, *, progress: Callable[[int], None] | None = None
-) -> list[Fault]:
-    """`check_images` of a folder or of a zip file; where the archive itself is at fault, its faults alone."""
-    path = Path(path)
-    try:
-        with submission_folder(path, fold_names(benchmark)) as folder:
-            return [relocate(fault, folder, path) for fault in check_images(benchmark, folder, progress=progress)]
-    except ArchiveError as error:
-        return list(error.faults)
 
 
 def _check_fold(episodes: tuple[Episode, ...], place: Path) -> Iterator[Fault]:

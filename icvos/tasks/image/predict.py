@@ -5,8 +5,7 @@ Every fold is a run of its own, since a few-shot network is trained for each: ``
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,49 +14,39 @@ import numpy as np
 
 from icvos.errors import IcvosError
 from icvos.files.rle import encode_rle
-from icvos.files.storage import read_json, write_json
-from icvos.method import Mask, Method, Segmenter, load_method, sees_truth, segment_image
+from icvos.files.schema import read_schema, write_schema
+from icvos.method import AnyMethod, Mask, load_method, sees_truth, segment_image
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, cut_off, right_answers
-from icvos.tasks.runs import RECORD, RunOptions, claim, identity, now, open_record
+from icvos.tasks.record import RECORD, RunBenchmark, RunRecord
+from icvos.tasks.runs import RunOptions, claim, identity, now, open_record, refuse_other
 
 FOLD = "{fold}"
 SAME = ("method", "sees_truth", "benchmark", "shots")  # of all folds that one folder holds
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRunOptions(RunOptions):
-    """What is run on an image benchmark; the rest as `RunOptions`. ``{fold}`` in a setting is the fold's number.
-
-    Args:
-        folds: Which folds.
-        limit: Only so many episodes of each, from its first; None: all.
-    """
-
-    folds: tuple[int, ...] = (0, 1, 2, 3)
-    limit: int | None = None
-
-
 def run_images(
     benchmark: ImageBenchmark,
     out: Path,
-    options: ImageRunOptions,
+    options: RunOptions,
     *,
+    limit: int | None = None,
     start: Callable[[int], None] = lambda episodes: None,
     advance: Callable[[int, int], None] = lambda fold, episodes: None,
 ) -> None:
     """Predict the episodes of the chosen folds into the run folder ``out``.
 
-    A method that sees the truth is given the query with its true mask as its support. ``start`` is told the number of
-    episodes in all, ``advance`` the fold and the number of episodes that are there already or were made.
+    Only the first ``limit`` episodes of each are made; None: all. A method that sees the truth is given the query with
+    its true mask as its support. ``start`` is told the number of episodes in all, ``advance`` the fold and the number
+    of episodes that are there already or were made.
     """
-    folds = tuple(dict.fromkeys(options.folds))
+    folds = tuple(range(len(benchmark.folds)) if options.parts is None else dict.fromkeys(options.parts))
     episodes = {fold: benchmark.episodes(fold, options.shots) for fold in folds}
     for fold in folds:
         if not episodes[fold]:
             raise IcvosError(f"{benchmark.root}: fold {fold} has no episodes to evaluate; build them, or leave it out")
     claim(out, "fold", options.overwrite, folds)
-    start(sum(len(episodes[fold][: options.limit]) for fold in folds))
+    start(sum(len(episodes[fold][:limit]) for fold in folds))
     method = None
     for fold in folds:
         settings, own = _settings(options.settings, fold)
@@ -66,10 +55,10 @@ def run_images(
             method = load_method(options.method, settings)
         wanted = identity(method, options, _about(benchmark, fold))
         _refuse_other(out, wanted, fold)
-        _predict_fold(method, episodes[fold], out / f"fold{fold}", wanted, options, partial(advance, fold))
+        _predict_fold(method, episodes[fold], out / f"fold{fold}", wanted, options, limit, partial(advance, fold))
 
 
-def _settings(settings: dict[str, Any], fold: int) -> tuple[dict[str, Any], bool]:
+def _settings(settings: Mapping[str, Any], fold: int) -> tuple[dict[str, Any], bool]:
     """The settings for one fold, and whether they are its own."""
     found = {
         name: value.replace(FOLD, str(fold)) if isinstance(value, str) else value for name, value in settings.items()
@@ -77,42 +66,40 @@ def _settings(settings: dict[str, Any], fold: int) -> tuple[dict[str, Any], bool
     return found, found != settings
 
 
-def _about(benchmark: ImageBenchmark, fold: int) -> dict[str, Any]:
+def _about(benchmark: ImageBenchmark, fold: int) -> RunRecord:
     """What a fold is run on, as its record says it."""
-    return {"benchmark": {"name": benchmark.name, "digest": benchmark.digest}, "fold": fold}
+    return RunRecord(benchmark=RunBenchmark(name=benchmark.name, digest=benchmark.digest), fold=fold)
 
 
-def _refuse_other(out: Path, wanted: dict[str, Any], fold: int) -> None:
+def _refuse_other(out: Path, wanted: RunRecord, fold: int) -> None:
     """Refuse a folder whose other folds are another method's, or are not answers to the same questions."""
     for path in sorted(out.glob(f"fold*/{RECORD}")):
-        found = read_json(path, "the record of a run") if path.parent.name != f"fold{fold}" else wanted
-        for key in SAME:
-            if found.get(key) != wanted[key]:
-                raise IcvosError(
-                    f"{path}: holds a fold with {key} {found.get(key)!r}, not {wanted[key]!r}; choose another --out"
-                )
+        if path.parent.name != f"fold{fold}":
+            found = read_schema(path, RunRecord, "the record of a run", "choose another --out")
+            refuse_other(path, found, wanted, SAME, "fold")
 
 
 def _predict_fold(
-    method: Method | Segmenter,
+    method: AnyMethod,
     episodes: tuple[Episode, ...],
     folder: Path,
-    wanted: dict[str, Any],
-    options: ImageRunOptions,
+    wanted: RunRecord,
+    options: RunOptions,
+    limit: int | None,
     advance: Callable[[int], None],
 ) -> None:
     """Make the episodes that are missing, each written as soon as it is made, then the record's figures."""
-    asked = episodes[: options.limit]
-    new = {"asked": len(asked), "episodes": 0, "seconds_per_image": None}
+    asked = episodes[:limit]
+    new = RunRecord(asked=len(asked), episodes=0, seconds_per_image=None)
     record = open_record(folder / RECORD, wanted, new, options.overwrite)
     path = folder / EPISODES
     if options.overwrite == "always":
         path.unlink(missing_ok=True)
     cut_off(path)
     seconds = {answer.episode: answer.seconds for answer in right_answers(path, episodes)}
-    if len(asked) > record["asked"]:
-        record["asked"] = len(asked)
-        write_json(folder / RECORD, record)
+    if len(asked) > (record.asked or 0):
+        record = record.model_copy(update={"asked": len(asked)})
+        write_schema(folder / RECORD, record)
     missing = [episode for episode in asked if episode.index not in seconds]
     advance(len(asked) - len(missing))
     with path.open("ab") as file:
@@ -123,14 +110,14 @@ def _predict_fold(
             file.flush()
             seconds[episode.index] = answer.seconds
             advance(1)
-    if record["episodes"] != len(seconds):
+    if record.episodes != len(seconds):
         known = [taken for taken in seconds.values() if taken is not None]
-        record |= {"finished": now(), "episodes": len(seconds)}
-        record["seconds_per_image"] = round(sum(known) / len(known), 4) if known else None
-        write_json(folder / RECORD, record)
+        mean = round(sum(known) / len(known), 4) if known else None
+        update = {"finished": now(), "episodes": len(seconds), "seconds_per_image": mean}
+        write_schema(folder / RECORD, record.model_copy(update=update))
 
 
-def _predict(method: Method | Segmenter, episode: Episode, name: str) -> tuple[Mask, float]:
+def _predict(method: AnyMethod, episode: Episode, name: str) -> tuple[Mask, float]:
     """The mask of an episode's query, and the seconds that it took, the reading of supports included."""
     image = episode.query.image()
     supports = (episode.as_support(episode.query),) if sees_truth(method) else episode.shown()

@@ -13,22 +13,34 @@ A file may come from elsewhere: lines are bounded, and a mask's size is compared
 
 import errno
 import json
-import math
 import os
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from pydantic import ConfigDict, Field, ValidationError
 
 from icvos.errors import Fault, PredictionError
-from icvos.files.rle import decode_rle
+from icvos.files.rle import Rle, decode_rle
+from icvos.files.schema import Schema, Seconds, misfit
 from icvos.tasks.image.benchmark import Episode
 
 EPISODES = "episodes.jsonl"
 MAX_LINE_BYTES = 1 << 22  # of a mask of noise at 1920 x 1080; an honest one takes a few thousand
 MAX_LINES = 200_000
+
+
+class AnswerLine(Schema):
+    """A line of ``episodes.jsonl``. Keys that are not known here are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    episode: Annotated[int, Field(ge=0)] = Field(description="The episode, from 0 in the fold.")
+    kind: Annotated[int, Field(ge=0)] = Field(alias="class", description="The class that was asked for.")
+    mask: Rle = Field(description="The mask at the picture's own size.")
+    seconds: Seconds | None = Field(None, description="What the method took.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,7 @@ class Answer:
 
     episode: int
     kind: int
-    rle: dict[str, Any]
+    rle: Rle
     seconds: float | None
     where: str
 
@@ -85,25 +97,11 @@ def read_answers(path: Path) -> Iterator[Answer | Fault]:
 
 def _parse(line: bytes, where: str) -> Answer | Fault:
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return Fault("unreadable", where, f"not JSON ({error}); remove the line and predict its episode again")
-    numbers = [value.get(key) for key in ("episode", "class")] if isinstance(value, dict) else []
-    whole = [number for number in numbers if isinstance(number, int) and not isinstance(number, bool) and number >= 0]
-    if len(whole) != 2 or not isinstance(value.get("mask"), dict):
-        what = 'not of the form {"episode": 0, "class": 1, "mask": {"size": [h, w], "counts": ...}}; write it again'
+        found = AnswerLine.model_validate_json(line, strict=True)
+    except ValidationError as error:
+        what = f"{misfit(error, 'the answer to an episode')}; remove the line and predict its episode again"
         return Fault("unreadable", where, what)
-    return Answer(whole[0], whole[1], value["mask"], _seconds(value.get("seconds")), where)
-
-
-def _seconds(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        seconds = float(value)
-    except OverflowError:
-        return None
-    return seconds if 0 <= seconds < math.inf else None
+    return Answer(found.episode, found.kind, found.mask, found.seconds, where)
 
 
 def fault_of(answer: Answer, episodes: Sequence[Episode], before: Container[int]) -> Fault | None:

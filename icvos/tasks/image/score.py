@@ -3,48 +3,29 @@
 Both divide sums of pixels over a fold's episodes; ignored pixels (the borders of PASCAL's objects) are in none of them.
 Only folds that have all episodes that they were asked for are scored. All figures are fractions.
 
-The result, ``scores.json``::
-
-    format      1
-    task        "image"
-    protocol    the protocol's id: at "paper@1" masks are compared at 512 x 512, at "native@1" at the picture's own size
-    digest      of the benchmark that was scored against
-    benchmark   {name, folds, episodes}: what the benchmark has, scored or not
-    shots       supports for every episode
-    overall     miou, fb_iou (plain means over the folds), folds, episodes, classes: how many were scored;
-                seconds_per_image, null where not every episode says it
-                interval: {level, samples, miou, fb_iou}, the last two [low, high]: percentile bootstrap over episodes,
-                drawn again within each fold
-    folds       per fold "0", "1", ...: miou, fb_iou, foreground_iou, background_iou,
-                episodes, classes: how many were scored; of: how many episodes the fold has;
-                without: names of its classes that no scored episode asks for, which count nowhere;
-                interval: {miou, fb_iou}, seconds_per_image, run: the fold's run.json
-    categories  per class name: class, fold, iou, episodes
+`icvos.tasks.image.result` says what the result, ``scores.json``, holds.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.masks import resize_nearest
-from icvos.files.untrusted import read_record
 from icvos.metrics.fewshot import EpisodeCounts, count_episode, few_shot_scores, resampled_scores
 from icvos.metrics.summary import BOOTSTRAP_SAMPLES
 from icvos.protocol import Protocol
+from icvos.tasks.image import result
 from icvos.tasks.image.benchmark import IGNORED, Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, right_answers
-from icvos.tasks.runs import RECORD, fold_folders
+from icvos.tasks.image.result import ImageResult
+from icvos.tasks.record import RECORD, RunRecord, read_record
+from icvos.tasks.result import INTERVAL_LEVEL
+from icvos.tasks.runs import fold_folders
 from icvos.workers import run_jobs
-
-FORMAT = 1
-TASK = "image"
-INTERVAL_LEVEL = 0.95
-MAX_SHOTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +37,14 @@ class FoldScores:
         episodes: (class, counts) of every scored episode, in the order of the fold's.
         of: How many episodes the fold has.
         seconds: Of every scored episode, None where it does not say.
-        run: The fold's ``run.json``.
+        run: The fold's record.
     """
 
     fold: int
     episodes: tuple[tuple[int, EpisodeCounts], ...]
     of: int
     seconds: tuple[float | None, ...]
-    run: dict[str, Any]
+    run: RunRecord
 
     @property
     def seconds_per_image(self) -> float | None:
@@ -79,83 +60,80 @@ class ImageScores:
     Args:
         benchmark: What was scored against.
         protocol: The protocol's id.
+        shots: Supports for every episode.
         folds: Those that were scored, in order.
         left_out: Of every fold that is not finished: how many episodes it has and is to have.
     """
 
     benchmark: ImageBenchmark
     protocol: str
+    shots: int
     folds: tuple[FoldScores, ...]
     left_out: dict[int, tuple[int, int]]
 
-    def to_json(self) -> dict[str, Any]:
-        """The result as the module's docstring lays it out."""
+    def to_result(self) -> ImageResult:
+        """Every figure that is reported."""
         names, folds, categories = self.benchmark.classes, {}, {}
         resampled = np.array([resampled_scores(fold.episodes, stream=fold.fold) for fold in self.folds])
         for fold, samples in zip(self.folds, resampled, strict=True):
             kinds = [kind for kind, _ in fold.episodes]
             scores = few_shot_scores(fold.episodes, sorted(set(kinds)))
             test = self.benchmark.fold(fold.fold).test
-            folds[str(fold.fold)] = {
-                "miou": scores.miou,
-                "fb_iou": scores.fb_iou,
-                "foreground_iou": scores.foreground_iou,
-                "background_iou": scores.background_iou,
-                "episodes": len(kinds),
-                "of": fold.of,
-                "classes": len(scores.class_iou),
-                "without": [names[kind] for kind in test if kind not in scores.class_iou],
-                "interval": _interval(samples),
-                "seconds_per_image": fold.seconds_per_image,
-                "run": fold.run,
-            }
+            miou, fb_iou = _bounds(samples)
+            folds[str(fold.fold)] = result.Fold(
+                miou=scores.miou,
+                fb_iou=scores.fb_iou,
+                foreground_iou=scores.foreground_iou,
+                background_iou=scores.background_iou,
+                episodes=len(kinds),
+                of=fold.of,
+                classes=len(scores.class_iou),
+                without=tuple(names[kind] for kind in test if kind not in scores.class_iou),
+                interval=result.FoldInterval(miou=miou, fb_iou=fb_iou),
+                seconds_per_image=fold.seconds_per_image,
+                run=fold.run,
+            )
             for kind, iou in scores.class_iou.items():
-                categories[names[kind]] = {
-                    "class": kind,
-                    "fold": fold.fold,
-                    "iou": iou,
-                    "episodes": kinds.count(kind),
-                }
-        return {
-            "format": FORMAT,
-            "task": TASK,
-            "protocol": self.protocol,
-            "digest": self.benchmark.digest,
-            "benchmark": {
-                "name": self.benchmark.name,
-                "folds": len(self.benchmark.folds),
-                "episodes": sum(len(fold.episodes) for fold in self.benchmark.folds),
-            },
-            "shots": self.folds[0].run["shots"],
-            "overall": self._overall(list(folds.values()), resampled),
-            "folds": folds,
-            "categories": categories,
-        }
+                categories[names[kind]] = result.Category(
+                    index=kind, fold=fold.fold, iou=iou, episodes=kinds.count(kind)
+                )
+        return ImageResult(
+            format=1,
+            task="image",
+            protocol=self.protocol,
+            digest=self.benchmark.digest,
+            benchmark=result.BenchmarkCounts(
+                name=self.benchmark.name,
+                folds=len(self.benchmark.folds),
+                episodes=sum(len(fold.episodes) for fold in self.benchmark.folds),
+            ),
+            shots=self.shots,
+            overall=self._overall(list(folds.values()), resampled),
+            folds=folds,
+            categories=categories,
+        )
 
-    def _overall(self, folds: Sequence[dict[str, Any]], resampled: np.ndarray) -> dict[str, Any]:
-        counts = [fold["episodes"] for fold in folds]
+    def _overall(self, folds: Sequence[result.Fold], resampled: np.ndarray) -> result.Overall:
+        counts = [fold.episodes for fold in folds]
         seconds = [fold.seconds_per_image for fold in self.folds]
         taken = [one * count for one, count in zip(seconds, counts, strict=True) if one is not None]
-        return {
-            "miou": sum(fold["miou"] for fold in folds) / len(folds),
-            "fb_iou": sum(fold["fb_iou"] for fold in folds) / len(folds),
-            "folds": len(folds),
-            "episodes": sum(counts),
-            "classes": sum(fold["classes"] for fold in folds),
-            "interval": {
-                "level": INTERVAL_LEVEL,
-                "samples": BOOTSTRAP_SAMPLES,
-                **_interval(resampled.mean(axis=0)),
-            },
-            "seconds_per_image": sum(taken) / sum(counts) if len(taken) == len(folds) else None,
-        }
+        miou, fb_iou = _bounds(resampled.mean(axis=0))
+        return result.Overall(
+            miou=sum(fold.miou for fold in folds) / len(folds),
+            fb_iou=sum(fold.fb_iou for fold in folds) / len(folds),
+            folds=len(folds),
+            episodes=sum(counts),
+            classes=sum(fold.classes for fold in folds),
+            interval=result.Interval(level=INTERVAL_LEVEL, samples=BOOTSTRAP_SAMPLES, miou=miou, fb_iou=fb_iou),
+            seconds_per_image=sum(taken) / sum(counts) if len(taken) == len(folds) else None,
+        )
 
 
-def _interval(samples: np.ndarray) -> dict[str, list[float]]:
-    """Of (samples, 2) resampled mIoU and FB-IoU."""
+def _bounds(samples: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The intervals of mIoU and of FB-IoU, from (samples, 2) of both."""
     tail = (1 - INTERVAL_LEVEL) / 2
     low, high = np.quantile(samples, [tail, 1 - tail], axis=0).tolist()
-    return {"miou": [low[0], high[0]], "fb_iou": [low[1], high[1]]}
+    return (low[0], high[0]), (low[1], high[1])
 
 
 def score_images(
@@ -163,10 +141,11 @@ def score_images(
     path: Path | str,
     protocol: Protocol,
     *,
+    folds: Sequence[int] | None = None,
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> ImageScores:
-    """Score every finished fold of a run.
+    """Score every finished fold of a run, or of the ``folds`` of it.
 
     Raises `IcvosError` where no fold is finished, where folds are of other questions than the benchmark's or of
     different shots, and for a mask that is broken, of another size or class, or there twice.
@@ -178,7 +157,7 @@ def score_images(
         workers: Processes, each with a fold at a time; the result is the same for any number.
         progress: Called in this process with a fold's number when it is done.
     """
-    folders = fold_folders(Path(path))
+    folders = {fold: folder for fold, folder in fold_folders(Path(path)).items() if folds is None or fold in folds}
     shots = {fold_shots(benchmark, fold, read_record(folder / RECORD), folder) for fold, folder in folders.items()}
     if len(shots) > 1:
         raise IcvosError(f"{path}: folds of {sorted(shots)} shots; score them in folders of their own")
@@ -194,23 +173,20 @@ def score_images(
     if not scored:
         words = ", ".join(f"fold {fold} has {have} of {asked} episodes" for fold, (have, asked) in left_out.items())
         raise IcvosError(f"{path}: no fold is finished ({words}); run icvos eval again to finish it")
-    return ImageScores(benchmark, protocol.id, scored, left_out)
+    return ImageScores(benchmark, protocol.id, shots.pop(), scored, left_out)
 
 
-def fold_shots(benchmark: ImageBenchmark, fold: int, run: dict[str, Any], folder: Path) -> int:
+def fold_shots(benchmark: ImageBenchmark, fold: int, run: RunRecord, folder: Path) -> int:
     """How many supports the masks of a fold were made with; `PredictionError` for a fold of other questions."""
     if fold >= len(benchmark.folds) or not benchmark.folds[fold].episodes:
         raise PredictionError(Fault("extra-fold", str(folder), f"{benchmark.name} has no such fold; remove the folder"))
-    made_for = run.get("benchmark")
-    digest = made_for.get("digest") if isinstance(made_for, dict) else None
-    if digest is not None and digest != benchmark.digest:
-        what = f"made for other episodes ({digest}, not {benchmark.digest}); predict again for this benchmark"
+    if run.digest is not None and run.digest != benchmark.digest:
+        what = f"made for other episodes ({run.digest}, not {benchmark.digest}); predict again for this benchmark"
         raise PredictionError(Fault("digest", str(folder / RECORD), what))
-    shots = run.get("shots")
-    if not isinstance(shots, int) or isinstance(shots, bool) or not 1 <= shots <= MAX_SHOTS:
+    if run.shots is None:
         what = 'does not say how many supports were shown; write {"shots": 1} into it, or what it was'
         raise PredictionError(Fault("record", str(folder / RECORD), what))
-    return shots
+    return run.shots
 
 
 def _score_fold(fold: int, root: Path, run: Path, protocol: Protocol) -> FoldScores | tuple[int, int]:
@@ -218,9 +194,7 @@ def _score_fold(fold: int, root: Path, run: Path, protocol: Protocol) -> FoldSco
     benchmark, folder = ImageBenchmark.open(root), run / f"fold{fold}"
     record = read_record(folder / RECORD)
     episodes = benchmark.episodes(fold)
-    asked = record.get("asked")
-    if not isinstance(asked, int) or not 1 <= asked < len(episodes):
-        asked = len(episodes)
+    asked = min(record.asked or len(episodes), len(episodes))
     counts: dict[int, EpisodeCounts] = {}
     seconds: dict[int, float | None] = {}
     for answer in right_answers(folder / EPISODES, episodes):

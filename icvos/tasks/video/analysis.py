@@ -17,48 +17,60 @@ plain mean over its clips; a clip's are the mean over support draws.
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
+
+from icvos.tasks.video.result import (
+    AbsenceGroup,
+    Absences,
+    Analysis,
+    Bin,
+    Ceiling,
+    Clip,
+    Drop,
+    Pair,
+    Propagation,
+    Share,
+)
 
 LENGTH_EDGES = (50, 100, 200, 400)  # frames; a bin begins at an edge
 AREA_EDGES_PERCENT = (0.25, 1, 4, 16)  # of the frame: from one to the next an object doubles in width and height
 MANY_INSTANCES = 3
-FACTS = ("area", "instances", "first", "after", "disappearance", "reappearance")  # of a clip, as `clip_facts` has them
-
-Figures = dict[str, float]
-Clips = Mapping[str, Mapping[str, Any]]
+Clips = Mapping[str, Clip]
 
 
-def figures(pair: np.ndarray) -> Figures:
-    """J, F and their mean, of a pair of J and F."""
-    j, f = float(pair[0]), float(pair[1])
-    return {"j": j, "f": f, "jf": (j + f) / 2}
+class Facts(TypedDict):
+    """What an analysis needs of one clip beside its figures and the number of its objects; None where there is none."""
+
+    area: float | None
+    first: Pair | None
+    after: Pair | None
+    disappearance: Absences | None
+    reappearance: Absences | None
 
 
-def clip_facts(areas: np.ndarray, values: np.ndarray, instances: int | None) -> dict[str, Any]:
+def clip_facts(areas: np.ndarray, values: np.ndarray) -> Facts:
     """What `analyse` needs of one clip.
 
     Args:
         areas: (T,) float64: share of every frame that the true mask takes, 0 where the category is absent.
         values: (2, draws, T) float64: J and F of every frame.
-        instances: Annotated objects, None where unknown.
-
-    Returns:
-        ``area`` in the first frame that shows the category, ``instances``, ``first`` and ``after`` as figures,
-        ``disappearance`` and ``reappearance`` as figures with ``runs`` and ``frames``; each None where there is none.
     """
     per_frame = values.mean(axis=1)
     shown = np.flatnonzero(areas > 0)
-    facts: dict[str, Any] = dict.fromkeys(FACTS) | {"instances": instances}
     if not len(shown):
-        return facts
+        return {"area": None, "first": None, "after": None, "disappearance": None, "reappearance": None}
     first = int(shown[0])
-    facts |= {"area": float(areas[first]), "first": figures(per_frame[:, first])}
-    if first + 1 < len(areas):
-        facts["after"] = figures(per_frame[:, first + 1 :].mean(axis=1))
+    behind = per_frame[:, first + 1 :]
     absent, again = absences(areas > 0)
-    return facts | {"disappearance": _over_runs(per_frame, absent), "reappearance": _over_runs(per_frame, again)}
+    return {
+        "area": float(areas[first]),
+        "first": Pair.of(*per_frame[:, first]),
+        "after": Pair.of(*behind.mean(axis=1)) if behind.shape[1] else None,
+        "disappearance": _over_runs(per_frame, absent),
+        "reappearance": _over_runs(per_frame, again),
+    }
 
 
 def absences(visible: np.ndarray) -> tuple[list[slice], list[slice]]:
@@ -75,40 +87,35 @@ def absences(visible: np.ndarray) -> tuple[list[slice], list[slice]]:
     return later[::2], later[1::2]
 
 
-def _over_runs(per_frame: np.ndarray, runs: list[slice]) -> dict[str, Any] | None:
-    """Figures of (2, T) J and F over runs of frames, each run with the same weight; None without runs."""
+def _over_runs(per_frame: np.ndarray, runs: list[slice]) -> Absences | None:
+    """Figures over runs of frames of (2, T) J and F, each run with the same weight; None without runs."""
     if not runs:
         return None
-    over_runs = np.mean([per_frame[:, run].mean(axis=1) for run in runs], axis=0)
-    return {**figures(over_runs), "runs": len(runs), "frames": sum(run.stop - run.start for run in runs)}
+    j, f = (float(value) for value in np.mean([per_frame[:, run].mean(axis=1) for run in runs], axis=0))
+    frames = sum(run.stop - run.start for run in runs)
+    return Absences(j=j, f=f, jf=(j + f) / 2, runs=len(runs), frames=frames)
 
 
-def analyse(clips: Clips, ceiling: Clips | None = None) -> dict[str, Any]:
-    """The analysis of a result.
+def analyse(clips: Clips, ceiling: Clips | None = None) -> Analysis:
+    """The analysis of a result, bins in a fixed order and without empty ones.
 
     Args:
-        clips: Its ``clips``, each with ``j``, ``f``, ``frames`` and what `clip_facts` gives.
-        ceiling: The ``clips`` of a run of the same benchmark and protocol that was given the true first mask.
-
-    Returns:
-        Under ``length``, ``area`` and ``instances`` per bin ``j, f, jf, clips, frames``, in a fixed order and without
-        empty bins; under ``disappearance`` and ``reappearance`` ``j, f, jf, clips, runs, frames`` or None; under
-        ``propagation`` ``clips`` and the figures ``first``, ``after`` and ``drop``, or None.
-        With a ceiling, under ``ceiling`` ``clips``, how many are in both, its figures ``j, f, jf`` on them, and
-        ``share``, the result's divided by them; and every bin has ``of_ceiling``, the share of J&F, None where the two
-        have no clip of it in common or the ceiling is 0.
+        clips: The result's; each must be `Clip.analysable`.
+        ceiling: The clips of a run on the same benchmark and protocol that was given the true first mask. With it the
+            analysis has a ``ceiling``, and every bin its share of the ceiling's J&F.
     """
-    found: dict[str, Any] = {
-        "length": _bins(clips, ceiling, LENGTH_NAMES, _length_name),
-        "area": _bins(clips, ceiling, AREA_NAMES, _area_name),
-        "instances": _bins(clips, ceiling, INSTANCE_NAMES, _instances_name),
-        "disappearance": _absence(clip["disappearance"] for clip in clips.values()),
-        "reappearance": _absence(clip["reappearance"] for clip in clips.values()),
-        "propagation": _propagation(clips),
-    }
-    if ceiling is not None:
-        found["ceiling"] = _ceiling(clips, ceiling)
-    return found
+    lengths = _bins(clips, ceiling, LENGTH_NAMES, _length_name)
+    areas = _bins(clips, ceiling, AREA_NAMES, _area_name)
+    instances = _bins(clips, ceiling, INSTANCE_NAMES, _instances_name)
+    found = Analysis(
+        length=lengths,
+        area=areas,
+        instances=instances,
+        disappearance=_absence(clip.disappearance for clip in clips.values()),
+        reappearance=_absence(clip.reappearance for clip in clips.values()),
+        propagation=_propagation(clips),
+    )
+    return found if ceiling is None else found.model_copy(update={"ceiling": _ceiling(clips, ceiling)})
 
 
 def _names(edges: tuple[float, ...], unit: str, step: int) -> tuple[str, ...]:
@@ -122,60 +129,67 @@ AREA_NAMES = (*_names(AREA_EDGES_PERCENT, "%", 0), "never shown")
 INSTANCE_NAMES = (*map(str, range(1, MANY_INSTANCES)), f"{MANY_INSTANCES} and more", "unknown")
 
 
-def _length_name(clip: Mapping[str, Any]) -> str:
-    return LENGTH_NAMES[sum(clip["frames"] >= edge for edge in LENGTH_EDGES)]
+def _length_name(clip: Clip) -> str:
+    return LENGTH_NAMES[sum((clip.frames or 0) >= edge for edge in LENGTH_EDGES)]
 
 
-def _area_name(clip: Mapping[str, Any]) -> str:
-    if clip["area"] is None:
+def _area_name(clip: Clip) -> str:
+    if clip.area is None:
         return AREA_NAMES[-1]
-    return AREA_NAMES[sum(100 * clip["area"] >= edge for edge in AREA_EDGES_PERCENT)]
+    return AREA_NAMES[sum(100 * clip.area >= edge for edge in AREA_EDGES_PERCENT)]
 
 
-def _instances_name(clip: Mapping[str, Any]) -> str:
-    if clip["instances"] is None:
+def _instances_name(clip: Clip) -> str:
+    if clip.instances is None:
         return INSTANCE_NAMES[-1]
-    return INSTANCE_NAMES[min(clip["instances"], MANY_INSTANCES) - 1]
+    return INSTANCE_NAMES[min(clip.instances, MANY_INSTANCES) - 1]
 
 
-def _mean(members: Iterable[Mapping[str, Any]]) -> Figures:
-    return figures(np.mean([(member["j"], member["f"]) for member in members], axis=0))
+def _mean(members: Iterable[Pair]) -> Pair:
+    return Pair.of(*np.mean([(member.j, member.f) for member in members], axis=0))
 
 
 def _bins(
-    clips: Clips, ceiling: Clips | None, names: tuple[str, ...], name_of: Callable[[Mapping[str, Any]], str]
-) -> dict[str, Any]:
-    members: dict[str, dict[str, Mapping[str, Any]]] = {name: {} for name in names}
+    clips: Clips, ceiling: Clips | None, names: tuple[str, ...], name_of: Callable[[Clip], str]
+) -> dict[str, Bin]:
+    members: dict[str, dict[str, Clip]] = {name: {} for name in names}
     for key, clip in clips.items():
         members[name_of(clip)][key] = clip
     found = {}
     for name, own in members.items():
         if own:
-            group = {**_mean(own.values()), "clips": len(own), "frames": sum(clip["frames"] for clip in own.values())}
-            found[name] = group if ceiling is None else group | {"of_ceiling": _ceiling(own, ceiling)["share"]["jf"]}
+            pair, frames = _mean(own.values()), sum(clip.frames or 0 for clip in own.values())
+            group = Bin(j=pair.j, f=pair.f, jf=pair.jf, clips=len(own), frames=frames)
+            share = {} if ceiling is None else {"of_ceiling": _ceiling(own, ceiling).share.jf}
+            found[name] = group.model_copy(update=share)
     return found
 
 
-def _absence(members: Iterable[Mapping[str, Any] | None]) -> dict[str, Any] | None:
+def _absence(members: Iterable[Absences | None]) -> AbsenceGroup | None:
     own = [member for member in members if member is not None]
     if not own:
         return None
-    counts = {key: sum(member[key] for member in own) for key in ("runs", "frames")}
-    return {**_mean(own), "clips": len(own), **counts}
+    pair, runs, frames = _mean(own), sum(one.runs for one in own), sum(one.frames for one in own)
+    return AbsenceGroup(j=pair.j, f=pair.f, jf=pair.jf, clips=len(own), runs=runs, frames=frames)
 
 
-def _propagation(clips: Clips) -> dict[str, Any] | None:
-    own = [clip for clip in clips.values() if clip["first"] is not None and clip["after"] is not None]
-    if not own:
+def _propagation(clips: Clips) -> Propagation | None:
+    pairs = [(clip.first, clip.after) for clip in clips.values() if clip.first is not None and clip.after is not None]
+    if not pairs:
         return None
-    first, after = _mean(clip["first"] for clip in own), _mean(clip["after"] for clip in own)
-    return {"clips": len(own), "first": first, "after": after, "drop": {key: first[key] - after[key] for key in first}}
+    first, after = (_mean(side) for side in zip(*pairs, strict=True))
+    drop = Drop(j=first.j - after.j, f=first.f - after.f, jf=first.jf - after.jf)
+    return Propagation(clips=len(pairs), first=first, after=after, drop=drop)
 
 
-def _ceiling(clips: Clips, ceiling: Clips) -> dict[str, Any]:
+def _ceiling(clips: Clips, ceiling: Clips) -> Ceiling:
     common = [key for key in clips if key in ceiling]
     if not common:
-        return {"clips": 0, **dict.fromkeys(("j", "f", "jf")), "share": dict.fromkeys(("j", "f", "jf"))}
+        return Ceiling(clips=0, j=None, f=None, jf=None, share=Share(j=None, f=None, jf=None))
     own, highest = _mean(clips[key] for key in common), _mean(ceiling[key] for key in common)
-    share = {key: own[key] / highest[key] if highest[key] > 0 else None for key in own}
-    return {"clips": len(common), **highest, "share": share}
+    j, f, jf = (
+        mine / most if most > 0 else None
+        for mine, most in ((own.j, highest.j), (own.f, highest.f), (own.jf, highest.jf))
+    )
+    share = Share(j=j, f=f, jf=jf)
+    return Ceiling(clips=len(common), j=highest.j, f=highest.f, jf=highest.jf, share=share)

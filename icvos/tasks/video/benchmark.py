@@ -1,30 +1,29 @@
 """What a built IC-VOS benchmark is: videos, clips and supports, read lazily from its folder.
 
-    <root>/icvos.json                                        version, sources, videos, digest
+    <root>/icvos.json                                        what it holds, with a digest
            supports.json                                     per class a ranked list; per draw the choice of each clip
            videos/<video>/JPEGImages/<frame>.jpg
            videos/<video>/Annotations/<class>/<frame>.png    one bit, 1 = the category; class is 1..80 in COCO order
            supports/<class>/<image>.{jpg,png}
 
-A folder in the layout of the published release (``<video>/{JPEGImages,Annotations/<class>}``, no ``icvos.json``) opens
-too; it has no supports.
+`icvos.tasks.video.manifest` explains every key of the two files. A folder in the layout of the published release
+(``<video>/{JPEGImages,Annotations/<class>}``, no ``icvos.json``) opens too; it has no supports.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from icvos.categories import Category, category
 from icvos.errors import IcvosError
 from icvos.files.images import image_size
 from icvos.files.listing import sorted_frames, visible_folders
-from icvos.files.storage import read_json
+from icvos.files.schema import read_schema
 from icvos.method import Support
+from icvos.tasks.video.manifest import MANIFEST, REMEDY, SUPPORTS, Manifest, Supports
 
-FORMAT = 1  # of icvos.json and supports.json
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG")
 
 
@@ -56,7 +55,7 @@ class Video:
 class Clip:
     """One (video, category) pair: what a method segments and what is scored.
 
-    ``instances`` is how many annotated objects its masks are made of; None where nobody knows.
+    ``instances`` is how many annotated objects its masks unite; None where nobody knows.
     """
 
     video: Video
@@ -87,14 +86,14 @@ class Benchmark:
         videos: In order of their names.
         clips: In order of video name and class index.
         digest: ``sha256:...`` over masks, frame names and supports; None in the published layout.
-        manifest: ``icvos.json`` as read; empty in the published layout.
+        manifest: ``icvos.json``; None in the published layout.
     """
 
     root: Path
     videos: tuple[Video, ...]
     clips: tuple[Clip, ...]
     digest: str | None = None
-    manifest: dict[str, Any] = field(default_factory=dict)
+    manifest: Manifest | None = None
 
     @classmethod
     def open(cls, root: Path | str) -> "Benchmark":
@@ -104,28 +103,23 @@ class Benchmark:
             raise IcvosError(
                 f"{root}: no such folder; build a benchmark with: icvos build --out {root} --coco ... --davis ..."
             )
-        if (root / "icvos.json").is_file():
+        if (root / MANIFEST).is_file():
             return cls._open_built(root)
         return cls._open_published(root)
 
     @classmethod
     def _open_built(cls, root: Path) -> "Benchmark":
-        manifest = read_json(root / "icvos.json", "the manifest of a built benchmark")
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or "videos" not in manifest:
-            raise IcvosError(
-                f"{root / 'icvos.json'}: not a manifest of format {FORMAT}; build the benchmark again with this icvos"
-            )
+        manifest = read_schema(root / MANIFEST, Manifest, "the manifest of a built benchmark", REMEDY)
         videos, clips = [], []
-        for name, entry in sorted(manifest["videos"].items()):
-            video = Video(name, entry["source"], root / "videos" / name)
+        for name, entry in sorted(manifest.videos.items()):
+            video = Video(name, entry.source, root / "videos" / name)
             if not video.folder.is_dir():
                 raise IcvosError(f"{video.folder}: missing from the benchmark; run the build again to restore it")
             videos.append(video)
             clips += [
-                Clip(video, category(index), entry["clips"][index].get("instances"))
-                for index in sorted(entry["clips"], key=int)
+                Clip(video, category(index), entry.clips[index].instances) for index in sorted(entry.clips, key=int)
             ]
-        return cls(root, tuple(videos), tuple(clips), manifest["digest"], manifest)
+        return cls(root, tuple(videos), tuple(clips), manifest.digest, manifest)
 
     @classmethod
     def _open_published(cls, root: Path) -> "Benchmark":
@@ -147,6 +141,11 @@ class Benchmark:
             )
         return cls(root, tuple(videos), tuple(clips))
 
+    @property
+    def name(self) -> str:
+        """What records and tables call it."""
+        return self.manifest.name if self.manifest else self.root.name
+
     def clip(self, clip_id: str) -> Clip:
         """The clip called ``<video>/<class index>``."""
         found = self._clips_by_id.get(clip_id)
@@ -161,9 +160,14 @@ class Benchmark:
         return {clip.id: clip for clip in self.clips}
 
     def select(
-        self, videos: Sequence[str] = (), categories: Sequence[str] = (), limit: int | None = None
+        self,
+        videos: Sequence[str] = (),
+        categories: Sequence[str] = (),
+        limit: int | None = None,
+        clips: Sequence[str] = (),
     ) -> tuple[Clip, ...]:
-        """The clips of these videos and categories (empty: all), at most ``limit``; raises where nothing matches."""
+        """The clips of these names, videos and categories (empty: all), at most ``limit``; raises where none is."""
+        named = {self.clip(name) for name in clips}
         wanted = {category(key).index for key in categories}
         known = {name for video in self.videos for name in (video.name, video.name.partition("_")[2])}
         unknown = [name for name in videos if name not in known]
@@ -173,7 +177,8 @@ class Benchmark:
         chosen = [
             clip
             for clip in self.clips
-            if (not wanted or clip.category.index in wanted)
+            if (not named or clip in named)
+            and (not wanted or clip.category.index in wanted)
             and (not names or {clip.video.name, clip.video.name.partition("_")[2]} & names)
         ]
         if not chosen:
@@ -185,22 +190,22 @@ class Benchmark:
     @cached_property
     def draws(self) -> int:
         """How many frozen support draws there are; 0 in the published layout."""
-        return len(self._supports["draws"]) if self._supports else 0
+        return len(self._supports.draws) if self._supports else 0
 
     def supports(self, clip: Clip, draw: int, shots: int) -> tuple[Support, ...]:
         """The first ``shots`` supports of ``clip`` in draw 0, 1, ...; fewer where the class has fewer images."""
-        if not self._supports:
+        if self._supports is None:
             raise IcvosError(f"{self.root}: has no supports.json; build the benchmark with --coco to give it supports")
         if not 0 <= draw < self.draws:
             raise IcvosError(f"{self.root}: no draw {draw}; draws are 0..{self.draws - 1}")
-        names = self._supports["draws"][draw].get(clip.id, [])
+        names = self._supports.draws[draw].get(clip.id)
         if not names:
             raise IcvosError(
                 f"{self.root}: clip {clip.id} has no support image; build again with COCO images of that class"
             )
-        if shots > self._supports["shots"]:
+        if shots > self._supports.shots:
             raise IcvosError(
-                f"{self.root}: draws hold {self._supports['shots']} supports; build again with --shots {shots}"
+                f"{self.root}: draws hold {self._supports.shots} supports; build again with --shots {shots}"
             )
         return tuple(self._support(clip.category, name) for name in names[:shots])
 
@@ -209,14 +214,9 @@ class Benchmark:
         return Support(name, folder / f"{name}.jpg", folder / f"{name}.png")
 
     @cached_property
-    def _supports(self) -> dict[str, Any]:
-        path = self.root / "supports.json"
-        if not path.is_file():
-            return {}
-        found: dict[str, Any] = read_json(path, "the frozen support draws")
-        if found.get("format") != FORMAT:
-            raise IcvosError(f"{path}: not of format {FORMAT}; build the benchmark again with this icvos")
-        return found
+    def _supports(self) -> Supports | None:
+        path = self.root / SUPPORTS
+        return read_schema(path, Supports, "the frozen support draws", REMEDY) if path.is_file() else None
 
 
 def guess_source(name: str) -> str:

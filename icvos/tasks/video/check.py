@@ -4,16 +4,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from icvos.categories import category
 from icvos.errors import Fault, IcvosError, PredictionError, Severity
 from icvos.files.masks import read_binary
-from icvos.files.untrusted import read_record, visible
+from icvos.files.untrusted import visible
 from icvos.protocol import Protocol
-from icvos.tasks.archive import ArchiveError, relocate, submission_folder
+from icvos.tasks.record import RECORD, RunRecord, read_record
 from icvos.tasks.runs import draw_folders
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.predictions import Predictions, counted_frames
@@ -48,23 +47,6 @@ def check(
     ]
 
 
-def validate(
-    benchmark: Benchmark,
-    path: Path | str,
-    protocol: Protocol,
-    *,
-    progress: Callable[[Clip], None] | None = None,
-) -> list[Fault]:
-    """`check` of a folder or of a zip file; where the archive itself is at fault, its faults and nothing else."""
-    path = Path(path)
-    try:
-        with submission_folder(path, {video.name for video in benchmark.videos}) as folder:
-            found = check(benchmark, folder, protocol, progress=progress)
-            return [relocate(fault, folder, path) for fault in found]
-    except ArchiveError as error:
-        return list(error.faults)
-
-
 def _check_folder(
     benchmark: Benchmark,
     root: Path,
@@ -77,16 +59,14 @@ def _check_folder(
     except PredictionError as error:
         yield error.fault
         return
-    run = {}
+    run = RunRecord()
     try:
-        run = read_record(root / "run.json")
+        run = read_record(root / RECORD)
     except PredictionError as error:
         yield error.fault
-    made_for = run.get("benchmark")
-    digest = made_for.get("digest") if isinstance(made_for, dict) else None
-    if digest and benchmark.digest and digest != benchmark.digest:
-        what = f"made for another build of the benchmark ({digest}, not {benchmark.digest}); predict again for this one"
-        yield Fault("digest", str(root / "run.json"), what, "warning")
+    if run.digest and benchmark.digest and run.digest != benchmark.digest:
+        what = f"made for another build of the benchmark ({run.digest}, not {benchmark.digest}); predict again for it"
+        yield Fault("digest", str(root / RECORD), what, "warning")
     for entry in entries:
         if not entry.is_dir() and not OWN_FILES.fullmatch(entry.name):
             yield Fault("extra-file", str(entry), "not part of a prediction folder; remove it", "warning")
@@ -105,7 +85,7 @@ def _check_video(
     folder: Path,
     wanted: dict[str, Clip],
     known: set[str],
-    run: dict[str, Any],
+    run: RunRecord,
     protocol: Protocol,
     progress: Callable[[Clip], None] | None,
 ) -> Iterator[Fault]:

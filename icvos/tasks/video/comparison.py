@@ -1,75 +1,120 @@
 """Two results side by side: how far apart they are, how sure that is, and where they part most.
 
 The clips that both have are compared, clip by clip, so that what is hard for both cancels out. A clip's value is its
-mean over support draws. The comparison::
-
-    protocol    of both
-    digest      of the benchmark that both were scored against; null in the published layout
-    clips, videos: how many both have; only_a, only_b: the clips that one alone has
-    bootstrap   {level, samples}: paired bootstrap over videos, each drawn with all its clips
-    overall     j, f and jf, each {a, b, difference, interval, probability, verdict}:
-                difference is a - b, interval its [low, high], probability that of a being better than b, which is the
-                share of the resamples in which it is (half of those in which they are equal); verdict "a is better",
-                "b is better", or "tied" where the interval contains 0;
-                with a single video nothing is known: interval and probability are null, the verdict is "unknown"
-    categories  per category name: class, clips, and the J&F of a, of b, and their difference
-    by_clip     per "<video>/<class>" J&F of a, of b, and their difference, the clip where they part most first
+mean over support draws.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from icvos.categories import category
 from icvos.errors import IcvosError
+from icvos.files.schema import Schema
 from icvos.metrics.summary import PAIRED_SAMPLES, paired_bootstrap
+from icvos.tasks.result import Bootstrap
+from icvos.tasks.video.result import VideoResult
 
 LEVEL = 0.95
 KEYS = ("j", "f", "jf")
 
+Verdict = Literal["a is better", "b is better", "tied", "unknown"]
 
-def compare(a: Mapping[str, Any], b: Mapping[str, Any], a_name: str, b_name: str) -> dict[str, Any]:
+
+class Compared(Schema):
+    """A figure of a, of b, and their difference."""
+
+    a: float = Field(description="Of a.")
+    b: float = Field(description="Of b.")
+    difference: float = Field(description="a - b.")
+
+
+class OverallCompared(Compared):
+    """A figure over all clips, with how sure the difference is; with a single video nothing is known."""
+
+    interval: tuple[float, float] | None = Field(description="[low, high] of the difference; null when unknown.")
+    probability: float | None = Field(
+        description="Share of the resamples in which a is better, and half of those in which they are equal."
+    )
+    verdict: Verdict = Field(description="tied where the interval contains 0.")
+
+
+class CategoryCompared(Schema):
+    """J&F of one category."""
+
+    index: int = Field(alias="class", description="The class index, 1 to 80 in COCO's order.")
+    clips: int = Field(description="Clips that both have.")
+    a: float = Field(description="Of a.")
+    b: float = Field(description="Of b.")
+    difference: float = Field(description="a - b.")
+
+
+class OverallComparison(Schema):
+    """J, F and J&F over all clips."""
+
+    j: OverallCompared = Field(description="Region similarity.")
+    f: OverallCompared = Field(description="Contour accuracy.")
+    jf: OverallCompared = Field(description="The mean of both.")
+
+
+class Comparison(Schema):
+    """What lies between two results."""
+
+    protocol: str = Field(description="Of both.")
+    digest: str | None = Field(description="Of the benchmark that both were scored against.")
+    clips: int = Field(description="How many clips both have.")
+    videos: int = Field(description="Of how many videos.")
+    only_a: tuple[str, ...] = Field(description="Clips that a alone has.")
+    only_b: tuple[str, ...] = Field(description="Clips that b alone has.")
+    bootstrap: Bootstrap = Field(description="Paired bootstrap over videos, each drawn with all its clips.")
+    overall: OverallComparison = Field(description="Over all clips.")
+    categories: dict[str, CategoryCompared] = Field(description="J&F by category.")
+    by_clip: dict[str, Compared] = Field(description="J&F by clip, the one where they part most first.")
+
+
+def compare(a: VideoResult, b: VideoResult, a_name: str, b_name: str) -> Comparison:
     """The comparison of two results on videos; the names are for errors, which `require_comparable` raises."""
     require_comparable(a, b, a_name, b_name)
     common = sorted(_common_clips(a, b, a_name, b_name), key=_clip_order)
     # (2, clips, 3): J, F and J&F of every clip in a and in b
-    values = np.array([[[result["clips"][clip][key] for key in KEYS] for clip in common] for result in (a, b)])
+    values = np.array([[[result.clips[clip].figure(key) for key in KEYS] for clip in common] for result in (a, b)])
     videos = [_parts(clip)[0] for clip in common]
-    return {
-        "protocol": a["protocol"],
-        "digest": a["digest"],
-        "clips": len(common),
-        "videos": len(set(videos)),
-        "only_a": sorted(a["clips"].keys() - b["clips"].keys(), key=_clip_order),
-        "only_b": sorted(b["clips"].keys() - a["clips"].keys(), key=_clip_order),
-        "bootstrap": {"level": LEVEL, "samples": PAIRED_SAMPLES},
-        "overall": _overall(values, videos),
-        "categories": _categories(values[:, :, 2], common),
-        "by_clip": _by_clip(values[:, :, 2], common),
-    }
+    return Comparison(
+        protocol=a.protocol,
+        digest=a.digest,
+        clips=len(common),
+        videos=len(set(videos)),
+        only_a=tuple(sorted(a.clips.keys() - b.clips.keys(), key=_clip_order)),
+        only_b=tuple(sorted(b.clips.keys() - a.clips.keys(), key=_clip_order)),
+        bootstrap=Bootstrap(level=LEVEL, samples=PAIRED_SAMPLES),
+        overall=_overall(values, videos),
+        categories=_categories(values[:, :, 2], common),
+        by_clip=_by_clip(values[:, :, 2], common),
+    )
 
 
-def require_comparable(a: Mapping[str, Any], b: Mapping[str, Any], a_name: str, b_name: str) -> None:
+def require_comparable(a: VideoResult, b: VideoResult, a_name: str, b_name: str) -> None:
     """Raise `IcvosError` for results of different protocols or of different builds of the benchmark."""
-    if a["protocol"] != b["protocol"]:
+    if a.protocol != b.protocol:
         raise IcvosError(
-            f"{b_name}: scored under {b['protocol']}, {a_name} under {a['protocol']}; score both under one protocol: "
-            f"icvos score ... --protocol {a['protocol']}"
+            f"{b_name}: scored under {b.protocol}, {a_name} under {a.protocol}; score both under one protocol: "
+            f"icvos score ... --protocol {a.protocol}"
         )
-    if a.get("digest") != b.get("digest"):
+    if a.digest != b.digest:
         raise IcvosError(
             f"{b_name}: scored against another build of the benchmark ({_digest(b)}) than {a_name} ({_digest(a)}); "
             "score both against one build: icvos score ... --benchmark ..."
         )
 
 
-def _digest(result: Mapping[str, Any]) -> str:
-    return str(result.get("digest") or "without a digest")[:19]
+def _digest(result: VideoResult) -> str:
+    return str(result.digest or "without a digest")[:19]
 
 
-def _common_clips(a: Mapping[str, Any], b: Mapping[str, Any], a_name: str, b_name: str) -> set[str]:
-    common = a.get("clips", {}).keys() & b.get("clips", {}).keys()
+def _common_clips(a: VideoResult, b: VideoResult, a_name: str, b_name: str) -> set[str]:
+    common = a.clips.keys() & b.clips.keys()
     if not common:
         raise IcvosError(f"{b_name}: has no clip in common with {a_name}; score both on the same clips")
     for clip in sorted(common):
@@ -77,12 +122,12 @@ def _common_clips(a: Mapping[str, Any], b: Mapping[str, Any], a_name: str, b_nam
             category(_parts(clip)[1])
         except IcvosError as error:
             raise IcvosError(f"{a_name}: clip {clip}: {error}; score the predictions again") from error
-        lengths = [result["clips"][clip].get("frames") for result in (a, b)]
+        lengths = [result.clips[clip].frames for result in (a, b)]
         if None not in lengths and lengths[0] != lengths[1]:
             raise IcvosError(
                 f"{b_name}: {lengths[1]} frames of {clip}, {a_name} has {lengths[0]}; score both against one benchmark"
             )
-    return set(common)
+    return common
 
 
 def _parts(clip: str) -> tuple[str, str]:
@@ -96,48 +141,51 @@ def _clip_order(clip: str) -> tuple[str, str, str]:
     return video, index.zfill(2), clip
 
 
-def _overall(values: np.ndarray, videos: list[str]) -> dict[str, Any]:
+def _overall(values: np.ndarray, videos: Sequence[str]) -> OverallComparison:
     known = len(set(videos)) > 1
     low, high, probability = paired_bootstrap(values[0] - values[1], videos, level=LEVEL)
     means = values.mean(axis=1)
     difference = (values[0] - values[1]).mean(axis=0)
-    return {
-        key: {
-            **_pair(means[0, k], means[1, k], difference[k]),
-            "interval": [float(low[k]), float(high[k])] if known else None,
-            "probability": float(probability[k]) if known else None,
-            "verdict": _verdict(low[k], high[k]) if known else "unknown",
-        }
-        for k, key in enumerate(KEYS)
-    }
+    j, f, jf = (
+        OverallCompared(
+            a=float(means[0, k]),
+            b=float(means[1, k]),
+            difference=float(difference[k]),
+            interval=(float(low[k]), float(high[k])) if known else None,
+            probability=float(probability[k]) if known else None,
+            verdict=_verdict(low[k], high[k]) if known else "unknown",
+        )
+        for k in range(len(KEYS))
+    )
+    return OverallComparison(j=j, f=f, jf=jf)
 
 
-def _verdict(low: float, high: float) -> str:
+def _verdict(low: float, high: float) -> Verdict:
     if low <= 0 <= high:
         return "tied"
     return "a is better" if low > 0 else "b is better"
 
 
-def _pair(a: float, b: float, difference: float) -> dict[str, float]:
-    return {"a": float(a), "b": float(b), "difference": float(difference)}
-
-
-def _categories(values: np.ndarray, clips: list[str]) -> dict[str, Any]:
-    """By class, from (2, clips) J&F."""
+def _categories(values: np.ndarray, clips: Sequence[str]) -> dict[str, CategoryCompared]:
+    """By category, from (2, clips) J&F."""
     kinds = [category(_parts(clip)[1]) for clip in clips]
     found = {}
     for kind in sorted(set(kinds), key=lambda kind: kind.index):
         own = values[:, [other == kind for other in kinds]]
-        difference = (own[0] - own[1]).mean()
-        found[kind.name] = {
-            "class": kind.index,
-            "clips": own.shape[1],
-            **_pair(own[0].mean(), own[1].mean(), difference),
-        }
+        found[kind.name] = CategoryCompared(
+            index=kind.index,
+            clips=own.shape[1],
+            a=float(own[0].mean()),
+            b=float(own[1].mean()),
+            difference=float((own[0] - own[1]).mean()),
+        )
     return found
 
 
-def _by_clip(values: np.ndarray, clips: list[str]) -> dict[str, Any]:
+def _by_clip(values: np.ndarray, clips: Sequence[str]) -> dict[str, Compared]:
     """By clip, the largest difference first, from (2, clips) J&F."""
     order = np.argsort(-np.abs(values[0] - values[1]), kind="stable")
-    return {clips[k]: _pair(values[0, k], values[1, k], values[0, k] - values[1, k]) for k in order}
+    return {
+        clips[k]: Compared(a=float(values[0, k]), b=float(values[1, k]), difference=float(values[0, k] - values[1, k]))
+        for k in order
+    }

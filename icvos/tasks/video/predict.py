@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,26 +16,14 @@ from icvos.errors import IcvosError
 from icvos.files.frames import read_ahead
 from icvos.files.images import image_size
 from icvos.files.masks import encode_binary, read_binary
-from icvos.files.storage import atomic_folder, write_json
-from icvos.method import Method, Remarks, Segmenter, Support, load_method, sees_truth, segment
-from icvos.protocol import Protocol
-from icvos.tasks.runs import RECORD, RunOptions, claim, identity, now, open_record
+from icvos.files.schema import write_schema
+from icvos.files.storage import atomic_folder
+from icvos.method import AnyMethod, Remarks, Segmenter, Support, load_method, sees_truth, segment
+from icvos.tasks.record import RECORD, ClipRun, RunBenchmark, RunRecord
+from icvos.tasks.runs import RunOptions, claim, identity, now, open_record
 from icvos.tasks.video.benchmark import Benchmark, Clip
 
 Masks = Iterator[np.ndarray]
-
-
-@dataclass(frozen=True, slots=True)
-class VideoRunOptions(RunOptions):
-    """What is run on a benchmark of videos; the rest as `RunOptions`.
-
-    Args:
-        draws: Which frozen support draws.
-        protocols: The run predicts every frame that one of them scores.
-    """
-
-    draws: tuple[int, ...] = (0, 1, 2, 3, 4)
-    protocols: tuple[Protocol, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +37,7 @@ class Work:
     done: bool
 
 
-def plan(clips: Sequence[Clip], out: Path, options: VideoRunOptions, draws: Sequence[int]) -> list[Work]:
+def plan(clips: Sequence[Clip], out: Path, options: RunOptions, draws: Sequence[int]) -> list[Work]:
     """All clips of all draws in order, with what is there already."""
     work = []
     for draw in draws:
@@ -68,7 +55,7 @@ def run(
     benchmark: Benchmark,
     clips: Sequence[Clip],
     out: Path,
-    options: VideoRunOptions,
+    options: RunOptions,
     *,
     start: Callable[[int, int], None] = lambda done, total: None,
     advance: Callable[[Clip, int], None] = lambda clip, frames: None,
@@ -81,38 +68,37 @@ def run(
     method = load_method(options.method, options.settings)
     if not isinstance(method, Segmenter):
         method.propagator()  # loaded now, so that the record of the run names it
-    draws = (0,) if sees_truth(method) else tuple(dict.fromkeys(options.draws))
+    draws = (0,) if sees_truth(method) else _draws(benchmark, options)
     if not sees_truth(method):
         for clip in clips:
             for draw in draws:
                 benchmark.supports(clip, draw, options.shots)
     claim(out, "draw", options.overwrite)
     shutil.rmtree(out / ".partial", ignore_errors=True)
-    new: dict[str, Any] = {"frames": 0, "seconds_per_frame": None}
+    new = RunRecord(frames=0, seconds_per_frame=None, clips={})
     records = {}
     for draw in draws:
         wanted = identity(method, options, _about(benchmark, draw))
-        records[draw] = open_record(out / f"draw{draw}" / RECORD, wanted, {**new, "clips": {}}, options.overwrite)
+        records[draw] = open_record(out / f"draw{draw}" / RECORD, wanted, new, options.overwrite)
     work = plan(clips, out, options, draws)
     start(sum(item.frames for item in work if item.done), sum(item.frames for item in work))
     for item in work:
         if item.done:
             continue
-        record = records[item.draw]
-        seconds = _predict_clip(benchmark, method, item, options, out, advance)
-        record["clips"][item.clip.id] = {"frames": item.frames, "seconds": round(seconds, 3)}
+        seconds = round(_predict_clip(benchmark, method, item, options, out, advance), 3)
+        made = ClipRun(frames=item.frames, seconds=seconds)
         if isinstance(method, Remarks) and (said := method.remarks()):
-            record["clips"][item.clip.id]["remarks"] = said
-        _summarise(record)
-        write_json(out / f"draw{item.draw}" / RECORD, record)
+            made = made.model_copy(update={"remarks": tuple(said)})
+        records[item.draw] = _with_clip(records[item.draw], item.clip.id, made)
+        write_schema(out / f"draw{item.draw}" / RECORD, records[item.draw])
     return draws
 
 
 def _predict_clip(
     benchmark: Benchmark,
-    method: Method | Segmenter,
+    method: AnyMethod,
     item: Work,
-    options: VideoRunOptions,
+    options: RunOptions,
     out: Path,
     advance: Callable[[Clip, int], None],
 ) -> float:
@@ -136,7 +122,7 @@ def _predict_clip(
     return seconds
 
 
-def _with_truth(method: Method | Segmenter, clip: Clip, names: Sequence[str], paths: Sequence[Path]) -> Masks:
+def _with_truth(method: AnyMethod, clip: Clip, names: Sequence[str], paths: Sequence[Path]) -> Masks:
     """The masks of a method that is given the first frame showing the category, with its true mask, as its support."""
     first = next((i for i, name in enumerate(names) if read_binary(clip.mask_path(name)).any()), len(names))
     for path in paths[:first]:
@@ -154,20 +140,22 @@ def _check_mask(mask: np.ndarray, clip: Clip, method: str) -> None:
         )
 
 
-def _about(benchmark: Benchmark, draw: int) -> dict[str, Any]:
+def _draws(benchmark: Benchmark, options: RunOptions) -> tuple[int, ...]:
+    """The draws that are asked for, else all; 0 where there is none, for the error that names what is missing."""
+    if options.parts is not None:
+        return tuple(dict.fromkeys(options.parts))
+    return tuple(range(benchmark.draws)) or (0,)
+
+
+def _about(benchmark: Benchmark, draw: int) -> RunRecord:
     """What a draw is run on, as its record says it."""
-    return {
-        "benchmark": {
-            "name": benchmark.manifest.get("name", benchmark.root.name),
-            "digest": benchmark.digest,
-            "clips": len(benchmark.clips),
-        },
-        "draw": draw,
-    }
+    about = RunBenchmark(name=benchmark.name, digest=benchmark.digest, clips=len(benchmark.clips))
+    return RunRecord(benchmark=about, draw=draw)
 
 
-def _summarise(record: dict[str, Any]) -> None:
-    clips = record["clips"].values()
-    record["finished"] = now()
-    record["frames"] = sum(clip["frames"] for clip in clips)
-    record["seconds_per_frame"] = round(sum(clip["seconds"] for clip in clips) / record["frames"], 4)
+def _with_clip(record: RunRecord, clip: str, made: ClipRun) -> RunRecord:
+    """The record with one clip more, and its figures over all clips."""
+    clips = {**record.clips, clip: made}
+    frames = sum(one.frames for one in clips.values())
+    seconds = round(sum(one.seconds for one in clips.values()) / frames, 4)
+    return record.model_copy(update={"clips": clips, "finished": now(), "frames": frames, "seconds_per_frame": seconds})

@@ -12,15 +12,15 @@ Pillow would open any of its formats by content, and starts another program for 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from icvos.bitmasks.mask import PackedMask, pack
 from icvos.errors import Fault, IcvosError, PredictionError
-from icvos.files.rle import decode_rle, pack_rle
-from icvos.files.untrusted import decode_frame, load_rles, odd_values, open_png, read_plain, read_record, visible
+from icvos.files.rle import Rle, decode_rle, pack_rle
+from icvos.files.untrusted import decode_frame, load_rles, odd_values, open_png, read_plain, visible
 from icvos.protocol import Protocol
+from icvos.tasks.record import RECORD, RunRecord, read_record
 from icvos.tasks.video.benchmark import Clip
 
 
@@ -38,15 +38,15 @@ class Predictions:
 
     Args:
         folder: The prediction folder.
-        run: What its ``run.json`` says.
+        run: Its record.
         places: By clip id, the folder of PNGs (or the JSON beside it, without suffix) of clips that have other names.
     """
 
-    def __init__(self, folder: Path, run: dict[str, Any], places: Mapping[str, Path] | None = None) -> None:
+    def __init__(self, folder: Path, run: RunRecord, places: Mapping[str, Path] | None = None) -> None:
         self.folder = folder
         self.run = run
         self.places = places or {}
-        self._rles: tuple[Path, dict[str, Any]] | None = None  # of the clip read last
+        self._rles: tuple[Path, dict[str, Rle]] | None = None  # of the clip read last
 
     @classmethod
     def open(cls, folder: Path | str) -> "Predictions":
@@ -54,7 +54,7 @@ class Predictions:
         folder = Path(folder)
         if not folder.is_dir():
             raise IcvosError(f"{folder}: no such folder; expected predictions as <video>/<class>/<frame>.png")
-        return cls(folder, read_record(folder / "run.json"))
+        return cls(folder, read_record(folder / RECORD))
 
     @property
     def clip_ids(self) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ class Predictions:
         place = self.place(clip)
         return f"{place}: {frame}" if place.suffix == ".json" else str(place / f"{frame}.png")
 
-    def _read_rles(self, path: Path) -> dict[str, Any]:
+    def _read_rles(self, path: Path) -> dict[str, Rle]:
         if self._rles is None or self._rles[0] != path:
             self._rles = path, load_rles(path)
         return self._rles[1]

@@ -7,47 +7,25 @@ do not belong there, which are left out. A mask is never resized, and none is ma
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from icvos.errors import Fault, IcvosError, PredictionError, printable
+from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.masks import write_binary
 from icvos.files.storage import atomic_folder, write_bytes, write_text
-from icvos.files.untrusted import BROKEN_PNG, MODES, load_rles, odd_values, open_png, png_header, read_record, visible
+from icvos.files.untrusted import BROKEN_PNG, MODES, load_rles, odd_values, open_png, png_header, visible
 from icvos.protocol import Protocol
 from icvos.tasks.archive import relocate, submission_folder
+from icvos.tasks.record import RECORD, read_record
+from icvos.tasks.repairs import Repair, RepairReport
 from icvos.tasks.runs import draw_folders
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.check import Names, check, class_names, frame_names, video_names
 
 COLOURS = ("RGB", "RGBA", "LA")
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """One thing that was mended: the file or folder in the old predictions, and what was done."""
-
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return printable(f"{self.where}: {self.what}")
-
-    def to_json(self) -> dict[str, str]:
-        """Both texts by name."""
-        return {"where": printable(self.where), "what": printable(self.what)}
-
-
-@dataclass(frozen=True, slots=True)
-class RepairReport:
-    """What was mended, and the faults that the new folder still has."""
-
-    repairs: tuple[Repair, ...]
-    left: tuple[Fault, ...]
 
 
 def repair(benchmark: Benchmark, path: Path | str, out: Path | str, protocol: Protocol) -> RepairReport:
@@ -76,12 +54,12 @@ def repair(benchmark: Benchmark, path: Path | str, out: Path | str, protocol: Pr
 def _repair_folder(benchmark: Benchmark, root: Path, target: Path) -> Iterator[Repair]:
     entries = visible(root)
     try:
-        if read_record(root / "run.json"):
-            shutil.copyfile(root / "run.json", target / "run.json")
+        if read_record(root / RECORD).given:
+            shutil.copyfile(root / RECORD, target / RECORD)
     except PredictionError:
-        yield Repair(str(root / "run.json"), "left out: not the record of a run")
+        yield Repair(str(root / RECORD), "left out: not the record of a run")
     for entry in entries:
-        if not entry.is_dir() and entry.name != "run.json":
+        if not entry.is_dir() and entry.name != RECORD:
             yield Repair(str(entry), "left out: not part of a prediction folder")
     clips: dict[str, list[Clip]] = {}
     for clip in benchmark.clips:

@@ -3,28 +3,7 @@
 A clip's value is the mean over support draws of its mean over frames; what stands for several clips is the plain mean
 of their values, so that a long video counts no more than a short one; ``jf = (j + f) / 2``. All are fractions.
 
-The result, ``scores.json``::
-
-    format      1
-    protocol    the protocol's id, for instance "paper@1"; figures of different protocols never share a table
-    digest      of the benchmark that was scored against; null in the published layout
-    overall     j, f, jf, j_recall, f_recall, j_decay, f_decay (the plain mean of the clips')
-                clips, videos, frames: how many were scored; a frame of a clip counts once whatever the draws
-                draws: a list of {draw, j, f, jf}, each over all clips
-                interval: {level, samples, j, f, jf}, the last three [low, high]: percentile bootstrap over videos, each
-                drawn with all its clips; with a single video it has no width
-    categories  per category name: class (1..80), j, f, jf, clips, frames, recall and decay as overall
-    sources     per source data set: the same without class
-    clips       per "<video>/<class>": j, f, jf, frames,
-                j_recall, f_recall: share of frames above 0.5; j_decay, f_decay: first quarter less last quarter
-                (all means over draws), draws: a list of {draw, j, f}, and what the analysis is made of:
-                area: share of the frame that the category takes in the first frame that shows it; instances: objects;
-                first: {j, f, jf} in that frame; after: {j, f, jf}, the mean of the frames behind it;
-                disappearance, reappearance: {j, f, jf, runs, frames}; null where there is none or nobody knows
-    analysis    length, area, instances: per bin j, f, jf, clips, frames; a bin's name says its edges
-                disappearance, reappearance: {j, f, jf, clips, runs, frames}, or null without such clips
-                propagation: {clips, first, after, drop}, the last three {j, f, jf}; see `analysis.py`
-    run         run.json of the first draw (or of one with random weights), or {}
+`icvos.tasks.video.result` says what the result, ``scores.json``, holds.
 """
 
 import csv
@@ -34,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,16 +22,18 @@ from icvos.files.images import image_size
 from icvos.files.masks import parse_png, read_binary
 from icvos.files.storage import write_text
 from icvos.metrics import count_packed, warm
-from icvos.metrics.summary import BOOTSTRAP_SAMPLES, bootstrap_interval, decay, mean, recall
+from icvos.metrics.summary import decay, mean, recall
 from icvos.protocol import Protocol
-from icvos.tasks.runs import draw_folders, made_with_random_weights
-from icvos.tasks.video.analysis import analyse, clip_facts, figures
+from icvos.tasks.record import RunRecord
+from icvos.tasks.runs import draw_folders
+from icvos.tasks.video import result
+from icvos.tasks.video.analysis import clip_facts
 from icvos.tasks.video.benchmark import Benchmark, Clip
+from icvos.tasks.video.means import figures, summarise
 from icvos.tasks.video.predictions import Predictions, counted_frames
+from icvos.tasks.video.result import VideoResult
 from icvos.workers import run_jobs
 
-FORMAT = 1
-INTERVAL_LEVEL = 0.95
 ROBUSTNESS = ("j_recall", "f_recall", "j_decay", "f_decay")
 
 
@@ -81,7 +61,7 @@ class Scores:
         clips: What was scored, in the benchmark's order.
         draws: The numbers of the support draws.
         values: For every clip one `ClipScores` per draw.
-        run: ``run.json`` of the first draw, or of the first with random weights, which make the whole meaningless.
+        run: The record of the first draw, or of the first with random weights, which make the whole meaningless.
     """
 
     protocol: str
@@ -89,78 +69,28 @@ class Scores:
     clips: tuple[Clip, ...]
     draws: tuple[int, ...]
     values: tuple[tuple[ClipScores, ...], ...]
-    run: dict[str, Any]
+    run: RunRecord
 
-    def to_json(self) -> dict[str, Any]:
-        """The result as the module's docstring lays it out."""
-        # (clips, draws, 2): J and F of every clip in every draw
-        means = np.array([[(mean(one.j), mean(one.f)) for one in per_draw] for per_draw in self.values])
-        clips = {
-            clip.id: self._clip(clip, per_draw, own)
-            for clip, per_draw, own in zip(self.clips, self.values, means, strict=True)
-        }
-        categories = sorted({clip.category for clip in self.clips}, key=lambda kind: kind.index)
-        sources = sorted({clip.video.source for clip in self.clips})
-        return {
-            "format": FORMAT,
-            "protocol": self.protocol,
-            "digest": self.digest,
-            "overall": self._overall(means, list(clips.values())),
-            "categories": {
-                kind.name: {
-                    "class": kind.index,
-                    **_group([clips[clip.id] for clip in self.clips if clip.category == kind]),
-                }
-                for kind in categories
-            },
-            "sources": {
-                source: _group([clips[clip.id] for clip in self.clips if clip.video.source == source])
-                for source in sources
-            },
-            "clips": clips,
-            "analysis": analyse(clips),
-            "run": self.run,
-        }
+    def to_result(self) -> VideoResult:
+        """Every figure that is reported."""
+        clips = {clip.id: self._clip(clip, per_draw) for clip, per_draw in zip(self.clips, self.values, strict=True)}
+        sources = {clip.id: clip.video.source for clip in self.clips}
+        return summarise(clips, sources, protocol=self.protocol, digest=self.digest, run=self.run)
 
-    def _clip(self, clip: Clip, per_draw: Sequence[ClipScores], means: np.ndarray) -> dict[str, Any]:
+    def _clip(self, clip: Clip, per_draw: Sequence[ClipScores]) -> result.Clip:
         values = np.array([[one.j for one in per_draw], [one.f for one in per_draw]])
-        return {
+        means = np.array([(mean(one.j), mean(one.f)) for one in per_draw])
+        return result.Clip(
             **figures(means.mean(axis=0)),
-            "frames": len(per_draw[0].frames),
+            frames=len(per_draw[0].frames),
             **_robustness(per_draw),
-            **clip_facts(per_draw[0].areas, values, clip.instances),
-            "draws": [
-                {"draw": draw, "j": float(j), "f": float(f)} for draw, (j, f) in zip(self.draws, means, strict=True)
-            ],
-        }
-
-    def _overall(self, means: np.ndarray, clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        by_clip = means.mean(axis=1)
-        videos = [clip.video.name for clip in self.clips]
-        columns = np.column_stack([by_clip, by_clip.mean(axis=1)])
-        low, high = bootstrap_interval(columns, videos, level=INTERVAL_LEVEL)
-        bounds = {key: [float(low[k]), float(high[k])] for k, key in enumerate(("j", "f", "jf"))}
-        group = _group(clips)
-        frames = group.pop("frames")
-        return {
-            **group,
-            "videos": len(set(videos)),
-            "frames": frames,
-            "draws": [
-                {"draw": draw, **figures(means[:, position].mean(axis=0))} for position, draw in enumerate(self.draws)
-            ],
-            "interval": {"level": INTERVAL_LEVEL, "samples": BOOTSTRAP_SAMPLES, **bounds},
-        }
-
-
-def _group(clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Plain means over some clips of a result, and how many there are."""
-    return {
-        **figures(np.mean([(clip["j"], clip["f"]) for clip in clips], axis=0)),
-        **{key: float(np.mean([clip[key] for clip in clips])) for key in ROBUSTNESS},
-        "clips": len(clips),
-        "frames": sum(clip["frames"] for clip in clips),
-    }
+            instances=clip.instances,
+            **clip_facts(per_draw[0].areas, values),
+            draws=tuple(
+                result.ClipDraw(draw=draw, j=float(j), f=float(f))
+                for draw, (j, f) in zip(self.draws, means, strict=True)
+            ),
+        )
 
 
 def _robustness(per_draw: Sequence[ClipScores]) -> dict[str, float]:
@@ -233,7 +163,7 @@ def score(
         cost=lambda clip: len(counted_frames(clip, protocol)),
         done=progress or (lambda clip: None),
     )
-    run = next((draw.run for draw in draws if made_with_random_weights(draw.run)), draws[0].run)
+    run = next((draw.run for draw in draws if draw.run.made_with_random_weights), draws[0].run)
     return Scores(protocol.id, benchmark.digest, chosen, _draw_numbers(folders), tuple(values), run)
 
 

@@ -1,6 +1,10 @@
-"""The clips of a benchmark as pictures: supports, truth and prediction side by side."""
+"""The clips of a benchmark as pictures: supports, the true mask and the prediction side by side."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
 
 from icvos.drawing.overlays import render_frames
 from icvos.drawing.panels import evenly
@@ -8,7 +12,35 @@ from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import read_binary
 from icvos.method import Image, Mask, Support
-from icvos.tasks.video.benchmark import Clip
+from icvos.tasks.runs import draw_folders
+from icvos.tasks.task import SHEET_FRAMES, Drawing, Sheet
+from icvos.tasks.video.benchmark import Benchmark, Clip
+from icvos.tasks.video.predictions import Predictions
+
+
+def sheets(benchmark: Benchmark, clips: Sequence[Clip], predictions: Path | None, drawing: Drawing) -> Iterator[Sheet]:
+    """An animation or a contact sheet for each of ``clips``, with its first support at the left.
+
+    Args:
+        benchmark: The truth.
+        clips: What is drawn.
+        predictions: A prediction folder or a run, whose first draw is shown beside the truth; None: the truth alone.
+        drawing: How they are drawn.
+    """
+    found = Predictions.open(draw_folders(predictions)[0]) if predictions else None
+    kind = drawing.kind or "gif"
+    for clip in clips:
+        supports = benchmark.supports(clip, 0, 1) if benchmark.draws else ()
+        images = render_clip(
+            clip,
+            partial(found.mask, clip) if found else None,
+            supports,
+            every=drawing.every,
+            count=SHEET_FRAMES if kind == "sheet" else None,
+            errors=drawing.errors,
+            height_px=drawing.height_px,
+        )
+        yield Sheet(f"{clip.video.name}-{clip.category.name.replace(' ', '-')}", kind, images)
 
 
 def render_clip(
@@ -34,11 +66,17 @@ def render_clip(
     if every < 1 or (count is not None and count < 1):
         raise IcvosError(f"{clip.id}: no frame is shown with every={every} and count={count}; give 1 or more")
     positions = range(0, len(clip.video.frames), every)
-    shown = positions if count is None else [positions[place] for place in evenly(len(positions), count)]
+    shown: Sequence[int] = positions
+    if count is not None:
+        shown = [positions[place] for place in evenly(len(positions), count)]
     frames = ((clip.video.frames[index], read_image(clip.video.frame_paths[index])) for index in shown)
+
+    def truth(name: str) -> np.ndarray:
+        return read_binary(clip.mask_path(name))
+
     return render_frames(
         frames,
-        truth=lambda name: read_binary(clip.mask_path(name)),
+        truth=truth,
         masks=masks,
         supports=supports,
         category=clip.category.name,

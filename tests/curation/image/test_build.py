@@ -13,13 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.image.build import build, draw
-from curation.image.check import check, fold_counts
-from curation.image.plan import EpisodeOptions, Plan, Splits, fold_classes, plan_coco, plan_pascal
+from curation.image.build import build_plan, draw
+from curation.image.check import check_benchmark
+from curation.image.plan import EpisodeOptions, Plan, Splits, plan_coco, plan_pascal
 from icvos.categories import COCO, PASCAL
 from icvos.errors import IcvosError
 from icvos.files.masks import write_binary
 from icvos.tasks.image.benchmark import ImageBenchmark
+from icvos.tasks.image.folds import fold_classes
+from icvos.tasks.image.summary import fold_counts
 from tests.curation.image.few_shot_folders import (
     LEFT,
     RIGHT,
@@ -32,6 +34,7 @@ from tests.curation.image.few_shot_folders import (
     write_sbd,
     write_voc,
 )
+from tests.curation.notes import Notes
 from tests.curation.sources.source_folders import write_frame, write_mask, write_text
 
 VAL2014, EVALUATION = Splits("val2014"), Splits(train="none")
@@ -50,8 +53,11 @@ PICTURES: dict[int, Objects] = {
 
 
 def built(plan: Plan, out: Path, workers: int = 1) -> tuple[ImageBenchmark, list[str]]:
-    warnings = build(plan, out, workers=workers)
-    return ImageBenchmark.open(out), warnings
+    watch = Notes()
+    manifest = build_plan(plan, out, workers=workers, watch=watch)
+    benchmark = ImageBenchmark.open(out)
+    assert benchmark.manifest == manifest
+    return benchmark, watch.notes
 
 
 @pytest.fixture
@@ -110,7 +116,7 @@ def test_pictures_masks_and_listed_classes(coco: Path, tmp_path: Path) -> None:
     assert third.outlines.keys() == {1, 16}
     assert third.image().shape == (64, 80, 3)
     assert [len(fold.episodes) for fold in benchmark.folds] == [40, 40, 0, 0]
-    assert (benchmark.training_digest, benchmark.manifest["splits"]) == ("", {"val": "val2014"})
+    assert (benchmark.training_digest, benchmark.manifest.splits.to_json()) == ("", {"val": "val2014"})
     with pytest.raises(IcvosError, match="coco-20i was built without pictures to train on"):
         _ = benchmark.training
     counts = list(fold_counts(benchmark))
@@ -272,10 +278,10 @@ def test_the_digest_is_over_masks_and_episodes_not_over_places(coco: Path, tmp_p
 def test_check_finds_what_has_changed(coco: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     benchmark, _ = built(plan_coco("coco-20i", coco, VAL2014, options=FEW), out)
-    assert check(benchmark) == []
+    assert check_benchmark(benchmark.root) == []
     (coco / "val2014" / "000000000001.jpg").unlink()
     write_frame(coco / "val2014" / "000000000002.jpg", (64, 70))
-    problems = check(ImageBenchmark.open(out))
+    problems = check_benchmark(out)
     assert [problem.rpartition("/")[2] for problem in problems] == [
         "000000000001.jpg: no such file",
         "000000000002.jpg: 70x64 pixels, annotated as 80x64",
@@ -284,7 +290,7 @@ def test_check_finds_what_has_changed(coco: Path, tmp_path: Path) -> None:
     value = json.loads((out / "episodes.json").read_text())
     value["folds"][0]["episodes"][3][2][1] = value["folds"][0]["episodes"][3][1]
     (out / "episodes.json").write_text(json.dumps(value))
-    assert check(ImageBenchmark.open(out)) == [
+    assert check_benchmark(out) == [
         f"{out / 'val.json'}: does not match the digest of evaluation",
         f"{out}: episode 3 of fold 0 is impossible",
     ]
@@ -296,17 +302,17 @@ def test_check_finds_what_has_changed(coco: Path, tmp_path: Path) -> None:
 def test_nothing_can_be_asked_of_single_pictures(tmp_path: Path) -> None:
     root = write_few_shot_coco(tmp_path / "coco", {1: [(1, WHOLE)], 2: [(2, WHOLE)]})
     with pytest.raises(IcvosError, match="no class has 2 pictures, so nothing can be asked"):
-        build(plan_coco("coco-20i", root, VAL2014), tmp_path / "out")
+        build_plan(plan_coco("coco-20i", root, VAL2014), tmp_path / "out")
 
 
 def test_an_image_of_another_size_or_cut_off_is_named(coco: Path, tmp_path: Path) -> None:
     path = coco / "val2014" / "000000000002.jpg"
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(IcvosError, match=r"000000000002\.jpg: cannot be decoded"):
-        build(plan_coco("coco-20i", coco, VAL2014), tmp_path / "out")
+        build_plan(plan_coco("coco-20i", coco, VAL2014), tmp_path / "out")
     write_frame(path, (80, 64))
     with pytest.raises(IcvosError, match=r"000000000002\.jpg: 64x80 pixels, but instances_val2014\.json has 80x64"):
-        build(plan_coco("coco-20i", coco, VAL2014), tmp_path / "out")
+        build_plan(plan_coco("coco-20i", coco, VAL2014), tmp_path / "out")
 
 
 def test_only_a_new_folder_or_an_image_benchmark_is_written_to(coco: Path, tmp_path: Path) -> None:
@@ -314,14 +320,14 @@ def test_only_a_new_folder_or_an_image_benchmark_is_written_to(coco: Path, tmp_p
     (tmp_path / "full").mkdir()
     write_text(tmp_path / "full" / "thesis.txt", "years")
     with pytest.raises(IcvosError, match="full: holds something that icvos episodes did not make"):
-        build(plan, tmp_path / "full")
+        build_plan(plan, tmp_path / "full")
     with pytest.raises(IcvosError, match=r"thesis\.txt: is a file"):
-        build(plan, tmp_path / "full" / "thesis.txt")
+        build_plan(plan, tmp_path / "full" / "thesis.txt")
     out = tmp_path / "out"
-    build(plan, out)
+    build_plan(plan, out)
     write_text(out / "train.json", "of an earlier build")
     write_text(out / ".val.json.x1y2z3", "of a build that was killed")
-    build(plan, out)
+    build_plan(plan, out)
     assert sorted(path.name for path in out.iterdir()) == ["episodes.json", "val.json"]
 
 
@@ -344,7 +350,7 @@ def test_lists_say_what_is_asked_whatever_the_area(coco: Path, tmp_path: Path) -
     assert listed_of(benchmark) == {1: (1,), 2: (1,), 3: (16,), 4: (16,), 8: (16,)}
     assert "val2014: 1 classes that the lists name are in no mask, not asked" in warnings
     assert f"{coco / 'val2014'}: 1 pictures of the lists are not there, left out: 000000000099" in warnings
-    assert benchmark.manifest["rule"].endswith("classes: as published lists name them")
+    assert benchmark.manifest.rule.endswith("classes: as published lists name them")
     assert {e.query.name for e in benchmark.episodes(3)} == {f"{number:012d}.jpg" for number in (3, 4, 8)}
     assert plan_coco("coco-20i", coco, VAL2014, lists=tmp_path).val.listing == plan.val.listing
 
@@ -361,7 +367,7 @@ def test_data_lists_alone_leave_the_classes_to_the_area(coco: Path, tmp_path: Pa
 def test_lists_of_other_numbers_are_refused(coco: Path, tmp_path: Path) -> None:
     lists = write_lists(tmp_path / "fss_list", "val", 0, {4: names(1, 2), 1: names(3)})
     with pytest.raises(IcvosError, match="2 classes that the lists name are in no mask, more than half"):
-        build(plan_coco("coco-20i", coco, VAL2014, lists=lists), tmp_path / "out")
+        build_plan(plan_coco("coco-20i", coco, VAL2014, lists=lists), tmp_path / "out")
 
 
 # PASCAL
@@ -404,7 +410,7 @@ def test_pascal_trains_on_sbd_without_val(tmp_path: Path) -> None:
         "2007_000005.jpg": (6,),
         "2008_000001.jpg": (6,),
     }
-    assert benchmark.manifest["splits"] == {"val": "val", "train": "train+sbd"}
+    assert benchmark.manifest.splits.to_json() == {"val": "val", "train": "train+sbd"}
     assert benchmark.validation["2007_000001.jpg"].listed == (1, 2)
     counts = list(fold_counts(benchmark))
     assert [(found.training, found.training_apart) for found in counts] == [(2, 2), (0, 0), (2, 2), (2, 2)]
@@ -426,7 +432,7 @@ def test_a_mask_of_no_class_or_another_size_is_refused(tmp_path: Path) -> None:
     plan = plan_pascal("pascal-5i", root, EVALUATION)
     write_mask(root / "SegmentationClass" / "2007_000003.png", numbers_of([(21, WHOLE)]))
     with pytest.raises(IcvosError, match=r"2007_000003\.jpg: its mask has the value 21; class numbers are 1\.\.20"):
-        build(plan, tmp_path / "out")
+        build_plan(plan, tmp_path / "out")
     write_binary(root / "SegmentationClass" / "2007_000003.png", np.ones((64, 70), dtype=bool))
     with pytest.raises(IcvosError, match=r"2007_000003\.jpg: 80x64 pixels, its mask has 70x64"):
-        build(plan, tmp_path / "out")
+        build_plan(plan, tmp_path / "out")

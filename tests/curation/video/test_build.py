@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curation.video.rows import Row, read_rows, write_rows
+from curation.video.rows import read_rows, write_rows
 from icvos.categories import category
 from icvos.files.masks import read_binary, read_ids
 from icvos.tasks.video.benchmark import Benchmark
@@ -49,11 +49,13 @@ def test_frames_are_hard_links(benchmark: Benchmark, world: World) -> None:
 
 
 def test_manifest_counts(benchmark: Benchmark) -> None:
-    counts = benchmark.manifest["counts"]
-    assert counts["videos"] == len(benchmark.videos) == sum(s["videos"] for s in benchmark.manifest["sources"].values())
-    assert counts["clips"] == len(benchmark.clips) == sum(c["clips"] for c in benchmark.manifest["categories"].values())
-    assert counts["frames"] == sum(len(video.frames) for video in benchmark.videos)
-    assert counts["paper"] == {"videos": 369, "clips": 437, "frames": 99549, "categories": 30}
+    manifest = benchmark.manifest
+    assert manifest is not None
+    counts = manifest.counts
+    assert counts.videos == len(benchmark.videos) == sum(source.videos for source in manifest.sources.values())
+    assert counts.clips == len(benchmark.clips) == sum(found.clips for found in manifest.categories.values())
+    assert counts.frames == sum(len(video.frames) for video in benchmark.videos)
+    assert counts.paper.model_dump() == {"videos": 369, "clips": 437, "frames": 99549, "categories": 30}
 
 
 def test_supports_follow_the_area_rule_and_are_frozen(benchmark: Benchmark) -> None:
@@ -151,13 +153,15 @@ def test_dry_run_writes_nothing(world: World, tmp_path: Path) -> None:
 def test_painted_supports_differ_only_in_supports(benchmark: Benchmark, world: World, tmp_path: Path) -> None:
     icvos("build", *world.build_arguments, "--support-masks", "painted", "--out", tmp_path / "b")
     painted = Benchmark.open(tmp_path / "b")
-    assert painted.manifest["supports"]["rule"] == "painted"
-    assert painted.manifest["videos"] == benchmark.manifest["videos"]
+    assert painted.manifest is not None
+    assert benchmark.manifest is not None
+    assert painted.manifest.supports.rule == "painted"
+    assert painted.manifest.videos == benchmark.manifest.videos
 
 
 def test_undecided_rows_are_built_on_request(world: World, tmp_path: Path) -> None:
     rows = [row for row in read_rows(world.root / "curation.csv") if row.source == "davis"]
-    undecided = [Row(r.source, r.video, r.category, r.objects, "undecided") for r in rows]
+    undecided = [row.model_copy(update={"decision": "undecided"}) for row in rows]
     write_rows(tmp_path / "rows.csv", undecided)
     arguments = ["--davis", world.root / "davis", "--curation", tmp_path / "rows.csv", "--out", tmp_path / "b"]
     assert "--accept undecided" in icvos("build", *arguments, status=2).output
@@ -169,7 +173,7 @@ def test_an_object_that_is_nowhere_is_left_out_with_a_reason(world: World, tmp_p
     rows = [
         row for row in read_rows(world.root / "curation.csv") if row.source == "davis" and row.decision == "accepted"
     ]
-    strange = Row("davis", rows[0].video, category("toaster"), (77,), "accepted")
+    strange = rows[0].model_copy(update={"category": category("toaster"), "objects": (77,)})
     write_rows(tmp_path / "rows.csv", [*rows, strange])
     arguments = ["--davis", world.root / "davis", "--curation", tmp_path / "rows.csv", "--out", tmp_path / "b"]
     output = icvos("build", *arguments).output

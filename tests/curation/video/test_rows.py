@@ -1,16 +1,33 @@
 """The curation file."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from curation.video.rows import Row, merge, read_rows, shipped_rows, write_rows
+from curation.video.rows import COLUMNS, CurationRow, merge, read_rows, shipped_rows, write_rows
 from icvos.categories import category
 from icvos.errors import IcvosError
 
 HEADER = "source,video,class,objects,decision,reason,who,when\n"
-DOG = Row("davis", "dogs-jump", category("dog"), (1, 2), "accepted", "all, in the first frame", "someone", "2026-01-31")
-SAIL = Row("davis", "surf", None, (3,), "rejected", "no COCO class: sail")
+DOG = CurationRow(
+    source="davis",
+    video="dogs-jump",
+    category=category("dog"),
+    objects=(1, 2),
+    decision="accepted",
+    reason="all, in the first frame",
+    who="someone",
+    when="2026-01-31",
+)
+SAIL = CurationRow(
+    source="davis",
+    video="surf",
+    category=None,
+    objects=(3,),
+    decision="rejected",
+    reason="no COCO class: sail",
+)
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -34,18 +51,26 @@ def test_shipped_rows_cover_the_90_davis_sequences() -> None:
 def test_spreadsheet_habits_are_taken(tmp_path: Path) -> None:
     text = "\ufeff" + HEADER + "mose, 0a43a414 ,17, 2; 1 ,undecided,,,\n"
     (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
-    assert read_rows(tmp_path / "rows.csv") == (Row("mose", "0a43a414", category("dog"), (1, 2), "undecided"),)
+    assert read_rows(tmp_path / "rows.csv") == (
+        CurationRow(source="mose", video="0a43a414", category=category("dog"), objects=(1, 2), decision="undecided"),
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a,b\n", "no column source, video, class, objects, decision"),
-        (HEADER + "voc,a,dog,1,accepted,,,\n", "line 2: source 'voc'"),
-        (HEADER + "davis,a,dgo,1,accepted,,,\n", "line 2: unknown category 'dgo'; did you mean dog"),
-        (HEADER + "davis,a,dog,one,accepted,,,\n", "line 2: objects 'one'"),
-        (HEADER + "davis,a,dog,0,accepted,,,\n", "line 2: objects '0'"),
-        (HEADER + "davis,a,dog,1,yes,,,\n", "line 2: decision 'yes'"),
+        (HEADER + "voc,a,dog,1,accepted,,,\n", "line 2: source is \"voc\", should be 'davis', 'mose' or 'lvos'"),
+        (HEADER + "davis,,dog,1,accepted,,,\n", "line 2: video is empty; fill in the name of the video"),
+        (
+            HEADER + "davis,a,dgo,1,accepted,,,\n",
+            "line 2: class cannot be read: unknown category 'dgo'; did you mean dog",
+        ),
+        (HEADER + "davis,a,dog,one,accepted,,,\n", "line 2: objects is 'one'; write object ids like 1;3"),
+        (HEADER + "davis,a,dog,0,accepted,,,\n", "line 2: objects is '0'; write at least one object id of 1 or more"),
+        (HEADER + "davis,a,dog,,accepted,,,\n", "line 2: objects is ''; write at least one object id of 1 or more"),
+        (HEADER + "davis,a,dog,1,yes,,,\n", "line 2: decision is \"yes\", should be 'accepted', 'rejected' or"),
+        (HEADER + "\n\ndavis,a,dog,1\n", 'line 4: decision is "", should be'),
         (HEADER + "davis,a,,1,accepted,,,\n", "line 2: accepted without a class"),
         (HEADER + "davis,a,dog,1,accepted,,,\ndavis,a,dog,2,accepted,,,\n", "line 3: same video and class as line 2"),
     ],
@@ -57,5 +82,20 @@ def test_bad_rows_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_a_later_table_replaces_whole_videos() -> None:
-    person = Row("davis", "dogs-jump", category("person"), (3,), "accepted")
+    person = DOG.model_copy(update={"category": category("person"), "objects": (3,)})
     assert merge([DOG, SAIL], [person]) == (person, SAIL)
+
+
+def test_a_spreadsheets_own_columns_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("colour,decision,objects,class,video,source\nred,accepted,1;2,dog,a,davis\n")
+    (row,) = read_rows(tmp_path / "rows.csv")
+    assert (row.key, row.objects, row.who) == (("davis", "a", 17), (1, 2), "")
+
+
+def test_the_schema_speaks_of_the_cells() -> None:
+    schema = CurationRow.model_json_schema()
+    assert tuple(schema["properties"]) == COLUMNS
+    assert schema["required"] == list(COLUMNS[:5])
+    assert {found["type"] for found in schema["properties"].values()} == {"string"}
+    assert all(found["description"] for found in schema["properties"].values())
+    assert re.search(schema["properties"]["objects"]["pattern"], "1; 3")

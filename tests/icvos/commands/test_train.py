@@ -152,7 +152,10 @@ def test_two_processes_equal_one_with_the_doubled_batch(data: Path, tmp_path: Pa
         (["pfenet-coco-20i", "data", *options(size=34)], "PFENet needs 8 n \\+ 1"),
         (["pfenet-coco-20i", "data", *options(**{"settings.size": 473})], "size = 641; set size alone"),
         (["pfenet-coco-20i", "data", *options(**{"settings.bin": 3})], "unknown setting 'bin'; did you mean bins"),
-        (["pfenet-coco-20i", "data", *options(method="lite", **{"settings.backbone": 1})], "did you mean"),
+        (
+            ["pfenet-coco-20i", "data", *options(method="lite", **{"settings.backbone": 1})],
+            "unknown setting 'backbone'",
+        ),
         (["pfenet-coco-20i", "data", *options(**{"settings.device": "cpu"})], "leave it out"),
         (["hdmnet-coco-20i", "data", *options()[:-1]], "the checkpoint is not on this machine"),
         (["hdmnet-coco-20i", "data", *options(size=65)], "base_classes=60, but there are 6 classes to train on"),

@@ -16,7 +16,8 @@ from tests.conftest import icvos
 
 torch = pytest.importorskip("torch", reason="networks need torch: pip install 'icvos[models]'")
 
-from icvos.inspection.cost import Part, find_networks, profile  # noqa: E402
+from icvos.inspection.cost import Part, find_encoders, find_networks, profile  # noqa: E402
+from icvos.models.backbones.lite0 import EfficientNetLite0  # noqa: E402
 from icvos.models.sam.sam2 import SAM2_MODELS  # noqa: E402
 
 SIZE = (48, 64)
@@ -88,6 +89,11 @@ def test_parts_of_a_method(tmp_path: Path) -> None:
         profile(Toy(), trial, shots=2)
 
 
+def test_backbones_are_encoders_whatever_their_names() -> None:
+    lite, plain = EfficientNetLite0(), torch.nn.Linear(1, 1)
+    assert find_encoders({"network": lite, "head": plain}) == {"network": lite}
+
+
 def test_a_network_that_two_share_counts_once() -> None:
     toy = Toy()
     toy.again = toy.network  # type: ignore[attr-defined]
@@ -98,7 +104,7 @@ def test_a_network_that_two_share_counts_once() -> None:
 def test_tuned_parts_of_sam2_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
     """Table X of the DC-SAM paper: 3.95 M of the decoder (its score heads left out) and 7.31 M of the memory."""
     monkeypatch.setitem(SAM2_MODELS, "sam2-hiera-t", replace(SAM2_MODELS["sam2-hiera-t"], image_size=128))
-    arguments = ("profile", "--method", "memory", "--set", "checkpoint=sam2-hiera-t", "--set", "device=cpu")
+    arguments = ("profile", "--method", "memory", "--set", "sam2=sam2-hiera-t", "--set", "device=cpu")
     size = ("--frames", 2, "--size", "64x48", "--allow-random-weights")
     found = json.loads(icvos(*arguments, *size, "--json").output)
     parts = {part["name"].removeprefix("propagator.network."): part for part in found["parts"]}

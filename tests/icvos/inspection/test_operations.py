@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from baselines.amnet import AMNetwork, adversarial_losses
-from baselines.hdmnet import HDMNetwork
+from baselines.amnet.network import AMNetwork
+from baselines.amnet.training import adversarial_losses
+from baselines.hdmnet.network import HDMNetwork
 from baselines.parts.mix_transformer import Attention, FeedForward
 from baselines.pfenet import COCO_BINS, PASCAL_BINS, PFENetwork
 from baselines.vrp_sam import PromptEncoder

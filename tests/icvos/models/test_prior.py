@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from icvos.models import prior as module
-from icvos.models.prior import prior, shown_cells, sine_positions
+from icvos.models.maps import sine_positions
+from icvos.models.prior import prior, shown_cells
 
 
 def plain(query: torch.Tensor, support: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

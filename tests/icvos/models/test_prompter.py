@@ -24,7 +24,7 @@ SAM2 = SimpleNamespace(loaded=Loaded("sam2", "ab"), dtype="bfloat16", describe=l
 
 @dataclass(frozen=True)
 class Settings:
-    propagation: str = "sam2"
+    sam2: str = "sam2"
     device: str = "cpu"
     dtype: str = "auto"
 
@@ -60,7 +60,7 @@ def test_pictures_do_without_sam2(loadings: list[tuple[Any, ...]]) -> None:
     assert loadings == []
     assert found["weights"] == [{"name": "own", "sha256": "cd"}]
     assert found["dtype"] == "float32"
-    assert found["settings"] == {"handover": "mask", "propagation": "sam2", "device": "cpu", "dtype": "auto"}
+    assert found["settings"] == {"handover": "mask", "sam2": "sam2", "device": "cpu", "dtype": "auto"}
 
 
 def test_videos_name_sam2(loadings: list[tuple[Any, ...]]) -> None:

@@ -16,7 +16,8 @@ from icvos.inspection.requirements import requirements
 from icvos.method import Image, Mask, Support
 from icvos.models.weights import registry
 from icvos.models.weights.registry import Checkpoint
-from icvos.tasks.runs import made_with_random_weights
+from icvos.tasks.record import record_of
+from icvos.tasks.task import parse_result
 from icvos.tasks.video.benchmark import Benchmark
 from leaderboard.store import Board, collect
 from tests.conftest import icvos
@@ -135,10 +136,10 @@ def test_a_random_run_is_marked_and_ranked_nowhere(built: Path, tmp_path: Path) 
     assert not board.exists()
     scores = json.loads((out / "scores.json").read_text())
     with pytest.raises(IcvosError, match="made with random weights"):
-        Board.open(board).add(scores, name="blink")
+        Board.open(board).add(parse_result(scores, "scores"), name="blink")
 
     scores["run"] = {}
-    path = Board.open(board).add(scores, name="blink")
+    path = Board.open(board).add(parse_result(scores, "scores"), name="blink")
     assert len(collect([board])) == 1
     planted = json.loads(path.read_text())
     planted["scores"]["run"] = {"weights": [{"name": "blink", "sha256": None, "random": True}]}
@@ -191,11 +192,16 @@ def test_predict_says_it_too(benchmark: Benchmark, tmp_path: Path) -> None:
         ({"weights": [{"name": "a"}, {"name": "b", "random": True}]}, True),
         ({"random_weights": True}, True),
         ({"weights": "anything", "random_weights": False}, False),
-        ({"weights": [None, 3, np.nan]}, False),
     ],
 )
 def test_what_a_record_says(given: dict[str, Any], random: bool) -> None:
-    assert made_with_random_weights(given) is random
+    assert record_of(given, "blink").made_with_random_weights is random
+
+
+@pytest.mark.parametrize("given", [{"weights": [None, 3]}, {"settings": {"size": np.int64(3)}}, {"device": 3}])
+def test_a_description_that_is_no_record_is_refused_by_name(given: dict[str, Any]) -> None:
+    with pytest.raises(IcvosError, match="method blink: describe\\(\\)"):
+        record_of(given, "blink")
 
 
 def test_methods_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

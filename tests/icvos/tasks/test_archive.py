@@ -16,8 +16,8 @@ import pytest
 from icvos.errors import IcvosError
 from icvos.protocol import PAPER
 from icvos.tasks.archive import LIMITS, ArchiveError, Limits, submission_folder, unpack
+from icvos.tasks.calls import validate
 from icvos.tasks.video.benchmark import Benchmark
-from icvos.tasks.video.check import validate
 from leaderboard.submission import SubmissionError, submit
 from tests.conftest import icvos
 from tests.icvos.handmade import write_benchmark, write_predictions
@@ -59,11 +59,10 @@ def test_a_zip_works_like_its_folder(
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("__MACOSX/._masks", b"\0")
         archive.writestr(f"{prefix}.DS_Store", b"\0")
-    assert validate(handmade, path, PAPER) == []
-    whole = submit(handmade, masks, PAPER, board=tmp_path / "one", name="whole").scores
-    zipped = submit(handmade, path, PAPER, board=tmp_path / "two", name="whole", workers=workers).scores
-    assert zipped["clips"].keys() == whole["clips"].keys()
-    assert zipped["overall"]["jf"] == whole["overall"]["jf"]
+    assert validate(path, handmade.root, PAPER.id) == []
+    whole = submit(handmade.root, masks, PAPER, board=tmp_path / "one", name="whole").result
+    zipped = submit(handmade.root, path, PAPER, board=tmp_path / "two", name="whole", workers=workers).result
+    assert zipped.to_json() == whole.to_json()
     assert not list(temporary.iterdir())
 
 
@@ -72,7 +71,7 @@ def test_faults_inside_name_the_archive(handmade: Benchmark, masks: Path, tmp_pa
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("submission/notes.txt", "hello")
         archive.writestr("submission/davis_dog/17/00009.png", "hello")
-    found = validate(handmade, path, PAPER)
+    found = validate(path, handmade.root, PAPER.id)
     assert [(fault.kind, fault.where) for fault in found] == [
         ("extra-file", f"{path}/notes.txt"),
         ("extra-frame", f"{path}/davis_dog/17/00009.png"),
@@ -203,12 +202,12 @@ def test_hostile_archives_are_refused(
 ) -> None:
     path = packed(tmp_path / "masks.zip", masks)
     spoil(path)
-    found = validate(handmade, path, PAPER)
+    found = validate(path, handmade.root, PAPER.id)
     assert kind in {fault.kind for fault in found}
     assert any(what in fault.what for fault in found)
     assert all(fault.severity == "error" and fault.where.startswith(str(path)) for fault in found)
     with pytest.raises(SubmissionError, match="nothing was scored"):
-        submit(handmade, path, PAPER, board=tmp_path / "board", name="hostile")
+        submit(handmade.root, path, PAPER, board=tmp_path / "board", name="hostile")
     assert not list(temporary.iterdir())
     assert {entry.name for entry in tmp_path.iterdir()} == {"masks.zip", "temporary"}
 
@@ -218,7 +217,13 @@ def test_all_that_is_wrong_is_listed(handmade: Benchmark, masks: Path, tmp_path:
     path = packed(tmp_path / "masks.zip", masks)
     for spoil in (add_absolute, add_parent, add_link, add_twice, add_archive):
         spoil(path)
-    assert [fault.kind for fault in validate(handmade, path, PAPER)] == ["path", "path", "link", "duplicate", "nested"]
+    assert [fault.kind for fault in validate(path, handmade.root, PAPER.id)] == [
+        "path",
+        "path",
+        "link",
+        "duplicate",
+        "nested",
+    ]
 
 
 @pytest.mark.parametrize("size", [0, 10, 100, 1000])
@@ -227,9 +232,9 @@ def test_cut_off_archives(handmade: Benchmark, masks: Path, tmp_path: Path, size
     path.write_bytes(path.read_bytes()[:size])
     if not size:
         with pytest.raises(IcvosError, match="neither a folder nor a zip file"):
-            validate(handmade, path, PAPER)
+            validate(path, handmade.root, PAPER.id)
         return
-    (fault,) = validate(handmade, path, PAPER)
+    (fault,) = validate(path, handmade.root, PAPER.id)
     assert (fault.kind, fault.where) == ("unreadable", str(path))
 
 
@@ -241,16 +246,16 @@ def test_a_broken_file_inside_is_named(handmade: Benchmark, masks: Path, tmp_pat
     start = spoiled.header_offset + 30 + len(spoiled.filename)
     data[start + 5 : start + 25] = b"\xff" * 20
     path.write_bytes(bytes(data))
-    (fault,) = validate(handmade, path, PAPER)
+    (fault,) = validate(path, handmade.root, PAPER.id)
     assert (fault.kind, fault.where) == ("unreadable", f"{path}/{spoiled.filename}")
 
 
 def test_other_files_are_no_submissions(handmade: Benchmark, tmp_path: Path) -> None:
     (tmp_path / "masks.tar.gz").write_bytes(b"\x1f\x8b" + bytes(100))
     with pytest.raises(IcvosError, match="neither a folder nor a zip file"):
-        validate(handmade, tmp_path / "masks.tar.gz", PAPER)
+        validate(tmp_path / "masks.tar.gz", handmade.root, PAPER.id)
     with pytest.raises(IcvosError, match="no such folder"):
-        validate(handmade, tmp_path / "absent", PAPER)
+        validate(tmp_path / "absent", handmade.root, PAPER.id)
 
 
 def test_a_million_files_are_counted_before_they_are_listed(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from icvos.errors import IcvosError, printable
 from icvos.files.masks import encode_binary
 from icvos.files.untrusted import MAX_RLE_BYTES, png_header
 from icvos.protocol import NATIVE
+from icvos.tasks.calls import validate
 from icvos.tasks.video.benchmark import Benchmark
-from icvos.tasks.video.check import validate
 from icvos.tasks.video.repair import repair
 from tests import ROOT
 
@@ -115,7 +115,7 @@ def test_a_second_header_cannot_change_the_size(tiny: Benchmark, tmp_path: Path)
         path = tmp_path / str(size[0])
         data = b"\x89PNG\r\n\x1a\n" + header(*SIZE) + header(*size) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
         write_mask(path, data)
-        faults = [fault for fault in validate(tiny, path, NATIVE) if fault.kind == "unreadable"]
+        faults = [fault for fault in validate(path, tiny.root, NATIVE.id) if fault.kind == "unreadable"]
         assert len(faults) == 1
 
 
@@ -125,7 +125,7 @@ def test_other_formats_are_never_opened(tiny: Benchmark, tmp_path: Path, kind: s
     buffer = io.BytesIO()
     Image.new("L", SIZE[::-1]).save(buffer, kind)
     path = write_mask(tmp_path / "run", buffer.getvalue())
-    (fault,) = [fault for fault in validate(tiny, tmp_path / "run", NATIVE) if fault.kind == "unreadable"]
+    (fault,) = [fault for fault in validate(tmp_path / "run", tiny.root, NATIVE.id) if fault.kind == "unreadable"]
     assert "not a PNG" in fault.what
     with pytest.raises(IcvosError, match="not a PNG"):
         png_header(path)
@@ -137,18 +137,18 @@ def test_a_far_too_long_file_is_not_read(tiny: Benchmark, tmp_path: Path) -> Non
     path = write_mask(tmp_path, encode_binary(Image.new("1", SIZE[::-1])))  # type: ignore[arg-type]
     with path.open("r+b") as file:
         file.truncate(1 << 40)
-    (fault,) = [fault for fault in validate(tiny, tmp_path, NATIVE) if fault.kind == "unreadable"]
+    (fault,) = [fault for fault in validate(tmp_path, tiny.root, NATIVE.id) if fault.kind == "unreadable"]
     assert "1,099,511,627,776 bytes" in fault.what
 
 
 PEAK = """
 import resource, sys
 from pathlib import Path
-from icvos.protocol import NATIVE
 from icvos.tasks.video.benchmark import Benchmark
-from icvos.tasks.video.check import validate
+from icvos.protocol import NATIVE
+from icvos.tasks.calls import validate
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-faults = validate(Benchmark.open(Path(sys.argv[1])), Path(sys.argv[2]), NATIVE)
+faults = validate(Path(sys.argv[2]), Path(sys.argv[1]), NATIVE.id)
 print(len(faults), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
 """
 

@@ -12,12 +12,20 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 from icvos.errors import IcvosError  # noqa: E402
 from icvos.models.squares import squash, squash_mask  # noqa: E402
 from icvos.tasks.image.benchmark import ImageBenchmark  # noqa: E402
+from icvos.training.batches import load, training_batches  # noqa: E402
 from icvos.training.episodes import TrainingEpisodes  # noqa: E402
-from icvos.training.loop import load, training_batches  # noqa: E402
 from icvos.training.recipe import Recipe  # noqa: E402
 from icvos.training.squares import crop, training_square, validation_square, vary  # noqa: E402
 from icvos.training.trainable import EpisodeBatch  # noqa: E402
-from tests.icvos.tasks.image.image_benchmark import LEFT, RIGHT, SIZE, SMALL, write_image_benchmark, write_picture  # noqa: E402
+from tests.icvos.tasks.image.image_benchmark import (  # noqa: E402
+    FOLDS,
+    LEFT,
+    RIGHT,
+    SIZE,
+    SMALL,
+    write_image_benchmark,
+    write_picture,
+)
 
 PARTS = ("query", "query_label", "supports", "support_labels", "classes")
 
@@ -252,13 +260,18 @@ def test_squash_is_the_methods_own_preparation() -> None:
         ({"benchmark": "pascal-5i"}, "is coco-20i, the recipe is for pascal-5i"),
         ({"validation_episodes": 9}, "has 8 episodes to validate with, the recipe takes 9; add --set validation_epis"),
         ({"shots": 3}, "episodes hold 2 supports, not 3"),
-        ({"shots": 2, "drop_novel": "shown", "sampling": "image", "validation_episodes": 0, "fold": 9}, "no fold 9"),
         ({"shots": 20, "sampling": "image", "validation_episodes": 0}, "no class with 21 pictures to train on"),
     ],
 )
 def test_what_does_not_fit(benchmark: ImageBenchmark, changes: dict[str, object], message: str) -> None:
     with pytest.raises(IcvosError, match=message):
         TrainingEpisodes(benchmark, recipe(**changes))
+
+
+def test_a_fold_that_the_benchmark_lacks(tmp_path: Path) -> None:
+    small = write_image_benchmark(tmp_path, folds=FOLDS[:1])
+    with pytest.raises(IcvosError, match="no fold 3"):
+        TrainingEpisodes(small, recipe(fold=3))
 
 
 def test_unreadable_picture_is_named_by_a_worker_in_one_line(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from safetensors import safe_open
 
 from icvos.errors import IcvosError
 from icvos.models.weights.load import read_state
-from icvos.training.loop import make_optimisers, schedule, train
+from icvos.training.learner import make_optimisers, schedule
+from icvos.training.loop import train
 from icvos.training.recipe import Recipe, read_recipe, shipped_recipes
-from icvos.training.trainable import EpisodeBatch
+from icvos.training.report import Losses, Silent, ValidationScores
+from icvos.training.trainable import EpisodeBatch, ParameterGroup
 from tests import ROOT
 from tests.icvos.training.toy_training import Discs, Toy, recipe
 
@@ -29,7 +31,7 @@ def lines(out: Path, kind: str) -> list[dict]:
 
 def run(out: Path, dropout: float = 0.0, **changes: object) -> Toy:
     toy = Toy(dropout)
-    train(recipe(**changes), toy, Discs(), out, lambda *figures: None)
+    train(recipe(**changes), toy, Discs(), out)
     return toy
 
 
@@ -72,12 +74,13 @@ def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path, stop_after: int, 
     class StopError(Exception):
         """What ends the first part."""
 
-    def stop(kind: str, step: int, *rest: object) -> None:  # noqa: ARG001
-        if kind == "train" and step == stop_after:
-            raise StopError
+    class Stop(Silent):
+        def trained(self, step: int, total: int, losses: Losses) -> None:  # noqa: ARG002
+            if step == stop_after:
+                raise StopError
 
     with pytest.raises(StopError):
-        train(recipe(accumulate=accumulate), Toy(0.3), Discs(), tmp_path / "parts", stop)
+        train(recipe(accumulate=accumulate), Toy(0.3), Discs(), tmp_path / "parts", report=Stop())
     resumed = run(tmp_path / "parts", dropout=0.3, accumulate=accumulate)
     assert lines(tmp_path / "parts", "train") == lines(tmp_path / "whole", "train")
     assert lines(tmp_path / "parts", "validation") == lines(tmp_path / "whole", "validation")
@@ -137,9 +140,9 @@ class Turning(Toy):
     def turn(self, iteration: int) -> str:
         return "other" if iteration % 2 else "total"
 
-    def parameter_groups(self, learning_rate: float) -> list[dict]:
+    def parameter_groups(self, learning_rate: float) -> list[ParameterGroup]:
         scale, shift = super().parameter_groups(learning_rate)
-        return [scale, shift | {"turn": "other", "optimiser": "adam"}]
+        return [scale, {**shift, "turn": "other", "optimiser": "adam"}]
 
     def losses(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
         found = super().losses(batch)["total"]
@@ -151,11 +154,11 @@ def test_turns_of_whole_steps(tmp_path: Path, accumulate: int) -> None:
     toy = Turning()
     seen = [(toy.network.scale.item(), toy.network.shift.item())]
 
-    def watch(kind: str, *rest: object) -> None:  # noqa: ARG001
-        if kind == "train":
+    class Watch(Silent):
+        def trained(self, step: int, total: int, losses: Losses) -> None:  # noqa: ARG002
             seen.append((toy.network.scale.item(), toy.network.shift.item()))
 
-    train(recipe(epochs=1, accumulate=accumulate), toy, Discs(), tmp_path, watch)
+    train(recipe(epochs=1, accumulate=accumulate), toy, Discs(), tmp_path, report=Watch())
     assert len(seen) == 1 + 8 // accumulate
     for step, (before, after) in enumerate(pairwise(seen)):
         moved = [one != other for one, other in zip(before, after, strict=True)]
@@ -176,6 +179,73 @@ def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
         run(tmp_path, epochs=3)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("last/state.json", "{", r"last/state.json: cannot be read as the state of a training run .*; remove \S*last "),
+        ("last/state.json", "[]", "last/state.json: is not a JSON object; remove"),
+        ("last/state.json", '{"format": 2}', "last/state.json: format is 2, this icvos reads 1; remove"),
+        ("last/state.json", {"step": "8"}, "last/state.json: step is '8', not of type int; remove"),
+        ("last/state.json", {"best": None}, "last/state.json: best is None, not of type float; remove"),
+        ("last/state.json", {"episodes": "others"}, "holds a run with another episodes; choose another --out"),
+        ("last/state.json", {"processes": 3}, "holds a run with another processes; choose another --out"),
+        ("last/model.safetensors", "damaged", "last: cannot be resumed .*; remove it to train from the start, or"),
+        ("last/optimizer.bin", "damaged", "last: cannot be resumed .*; remove it to train from the start, or"),
+        ("log.jsonl", '{"kind": "train", "step": 1}\nnothing\n', "log.jsonl: line 2 is not a JSON object with a step"),
+        ("log.jsonl", '{"kind": "train"}\n', "log.jsonl: line 1 is not a JSON object with a step; remove the line"),
+    ],
+)
+def test_a_folder_that_does_not_fit_is_refused_in_one_line(
+    tmp_path: Path, name: str, text: str | dict[str, object], message: str
+) -> None:
+    run(tmp_path, epochs=1)
+    path = tmp_path / name
+    path.write_text(text if isinstance(text, str) else json.dumps(json.loads(path.read_text()) | text))
+    with pytest.raises(IcvosError, match=message) as caught:
+        run(tmp_path, epochs=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    run(tmp_path, epochs=1)
+    path = tmp_path / "last" / "state.json"
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "step"}))
+    with pytest.raises(IcvosError, match=r"last/state\.json: step is missing; remove"):
+        run(tmp_path, epochs=1)
+
+
+def test_one_process_trains_with_several_precisions(tmp_path: Path) -> None:
+    for precision in ("no", "bf16", "no"):
+        run(tmp_path / precision, epochs=1, precision=precision)
+
+
+def test_reports_what_it_does(tmp_path: Path) -> None:
+    class Heard(Silent):
+        def __init__(self) -> None:
+            self.calls: list[tuple[object, ...]] = []
+
+        def resumed(self, step: int, total: int) -> None:
+            self.calls.append(("resumed", step, total))
+
+        def trained(self, step: int, total: int, losses: Losses) -> None:
+            self.calls.append(("trained", step, total, *losses))
+
+        def validated(self, step: int, total: int, scores: ValidationScores) -> None:
+            self.calls.append(("validated", step, total, scores.to_json()))
+
+    heard = Heard()
+    chosen = recipe(epochs=1, batch=8)
+    result = train(chosen, Toy(), Discs(), tmp_path, report=heard)
+    (scores,) = lines(tmp_path, "validation")
+    figures = {name: scores[name] for name in ("miou", "fb_iou")}
+    assert heard.calls == [("trained", 1, 2, "total"), ("trained", 2, 2, "total"), ("validated", 2, 2, figures)]
+    assert (result.checkpoint, result.steps, result.miou) == (tmp_path / "best.safetensors", 2, scores["miou"])
+    heard.calls.clear()
+    assert train(chosen, Toy(), Discs(), tmp_path, report=heard) == result
+    assert heard.calls == [("resumed", 2, 2)]
+    assert train(recipe(epochs=1, validation_episodes=0), Toy(), Discs(), tmp_path / "unseen").miou is None
+
+
 def test_batch_larger_than_the_data(tmp_path: Path) -> None:
     with pytest.raises(IcvosError, match="fewer than the 40 of one step"):
         run(tmp_path, batch=40)
@@ -194,6 +264,11 @@ def test_recipe_file(tmp_path: Path) -> None:
     path.write_text('method = "vrp-sam"\nscale = [0.9, 1.1]\n[settings]\nqueries = 25\n')
     found = read_recipe(str(path), {"epochs": "3", "settings.backbone": "vgg16-bn"})
     assert found == Recipe("vrp-sam", {"queries": 25, "backbone": "vgg16-bn"}, scale=(0.9, 1.1), epochs=3)
+    again = found.changed({"settings.queries": 50, "scale": "0.5,2"})
+    assert again == Recipe("vrp-sam", {"queries": 50, "backbone": "vgg16-bn"}, scale=(0.5, 2.0), epochs=3)
+    for changes, message in (({"settings": "x"}, "settings.NAME=VALUE"), ({"epoch": 3}, "did you mean epochs")):
+        with pytest.raises(IcvosError, match=message):
+            found.changed(changes)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +278,8 @@ def test_recipe_file(tmp_path: Path) -> None:
         ('method = "x"\nepoch = 3', "unknown setting 'epoch'; did you mean epochs"),
         ('method = "x"\nepochs = 0', "must be 1 or more"),
         ('method = "x"\nschedule = "step"', "choose from cosine, poly, constant"),
+        ('method = "x"\nweight_decay = nan', "weight_decay = nan; it must be 0 or more"),
+        ('method = "x"\nsettings = 3', "write the method's settings in a table"),
         ("method = ", "is not TOML"),
     ],
 )
@@ -225,15 +302,18 @@ import cv2, numpy
 cv2.setNumThreads(4)
 cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (31, 31), 9)  # starts OpenCV's threads
 
-from icvos.training.loop import _Epoch, _Slice, load
-from tests.icvos.training.toy_training import Discs
+from icvos.training.batches import training_batches
+from tests.icvos.training.toy_training import Discs, recipe
 
 class Blurred(Discs):
     def training(self, epoch, index):
         cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (31, 31), 9)
         return super().training(epoch, index)
 
-print(len(list(load(_Slice(_Epoch(Blurred(), 0), [0, 1, 2, 3]), 2, workers=1))))
+class Alone:
+    process_index, num_processes = 0, 1
+
+print(len(list(training_batches(recipe(batch=2), Blurred(), 0, range(2), Alone(), workers=1))))
 """
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 from icvos.models.weights.load import Loaded
 from icvos.training.loop import train
 from icvos.training.recipe import Recipe
-from icvos.training.trainable import EpisodeBatch
+from icvos.training.trainable import EpisodeBatch, ParameterGroup
 
 COLOURS = torch.tensor([[2.0, 0, 0], [0, 2.0, 0], [0, 0, 2.0], [2.0, 2.0, 0]])
 
@@ -88,7 +88,7 @@ class Toy:
         self.network.train()
         self.network.frozen.train(self.drift)
 
-    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, learning_rate: float) -> list[ParameterGroup]:
         return [
             {"params": [self.network.scale], "lr": learning_rate},
             {"params": [self.network.shift], "lr": 10 * learning_rate},
@@ -110,4 +110,4 @@ def recipe(**changes: Any) -> Recipe:
 
 if __name__ == "__main__":
     toy = Toy(float(sys.argv[3]), "drift" in sys.argv)
-    train(recipe(batch=int(sys.argv[2])), toy, Discs(), Path(sys.argv[1]), lambda *figures: None)
+    train(recipe(batch=int(sys.argv[2])), toy, Discs(), Path(sys.argv[1]))

@@ -145,7 +145,7 @@ def check_against(peer: Any, prediction: Path, truth: Path, skip_ends: bool) -> 
             assert one.figures["f"] * 100 == float(peer_f.pop(one.id))
         assert not peer_j
         assert not peer_f
-    overall = found.overall
+    overall = found.to_result().overall.to_json()
     assert [100 * overall[key] for key in ("j", "f", "jf")] == pytest.approx([j, f, jf], abs=1e-11)
 
 
@@ -158,9 +158,11 @@ def square(x: int, value: int = 1, size: tuple[int, int] = SIZE) -> np.ndarray:
 def test_skip_ends_leaves_out_the_first_and_the_last_frame(tmp_path: Path) -> None:
     write_video(tmp_path / "gt/a", [square(2)] * 4)
     write_video(tmp_path / "pred/a", [square(2), square(7), square(2), square(20)])
-    assert score_folders(tmp_path / "pred", tmp_path / "gt").overall["j"] == pytest.approx((1 + 5 / 15 + 1 + 0) / 4)
+    assert score_folders(tmp_path / "pred", tmp_path / "gt").to_result().overall.to_json()["j"] == pytest.approx(
+        (1 + 5 / 15 + 1 + 0) / 4
+    )
     found = score_folders(tmp_path / "pred", tmp_path / "gt", skip_ends=True)
-    assert found.overall["j"] == pytest.approx((5 / 15 + 1) / 2)
+    assert found.to_result().overall.to_json()["j"] == pytest.approx((5 / 15 + 1) / 2)
     assert found.videos[0].frames == ("00001", "00002")
 
 
@@ -208,7 +210,10 @@ def test_a_0_255_prediction_of_two_objects_is_refused(tmp_path: Path) -> None:
     for objects in ("all", "first-frame"):
         with pytest.raises(IcvosError, match="masks of 0 and 255, but the truth has objects 1, 2; save object ids"):
             score_folders(tmp_path / "pred", tmp_path / "gt", objects=objects)  # type: ignore[arg-type]
-    assert score_folders(tmp_path / "pred", tmp_path / "gt", objects="binary").overall["objects"] == 1
+    assert (
+        score_folders(tmp_path / "pred", tmp_path / "gt", objects="binary").to_result().overall.to_json()["objects"]
+        == 1
+    )
 
 
 def test_one_video_alone(tmp_path: Path) -> None:
@@ -216,7 +221,7 @@ def test_one_video_alone(tmp_path: Path) -> None:
     write_video(tmp_path / "mine", [square(2), square(3), square(2)])
     found = score_folders(tmp_path / "mine", tmp_path / "gt")
     assert [video.video for video in found.videos] == ["gt"]
-    assert found.overall["j"] == pytest.approx((2 + 9 / 11) / 3)
+    assert found.to_result().overall.to_json()["j"] == pytest.approx((2 + 9 / 11) / 3)
 
 
 def test_missing_masks_are_one_error(tmp_path: Path) -> None:
@@ -278,7 +283,7 @@ def test_workers_do_not_change_a_bit(tmp_path: Path) -> None:
     seen: list[str] = []
     one = score_folders(tmp_path / "pred", tmp_path / "gt", progress=seen.append)
     two = score_folders(tmp_path / "pred", tmp_path / "gt", workers=2)
-    assert json.dumps(one.to_json()) == json.dumps(two.to_json())
+    assert json.dumps(one.to_result().to_json()) == json.dumps(two.to_result().to_json())
     assert list(frame_rows(one)) == list(frame_rows(two))
     assert seen == ["a", "b", "c"]
 

@@ -9,12 +9,15 @@ import pytest
 from PIL import Image
 
 from icvos.errors import IcvosError
+from icvos.tasks.result import Result
+from icvos.tasks.task import parse_result
 from leaderboard.site.build import build_site
 from leaderboard.store import Board
 from leaderboard.tables.build import build_tables
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4  # of the `scores` fixture
 Make = Callable[..., dict[str, Any]]
+Results = Callable[..., Result]
 
 HOSTILE = '<script>alert(1)</script>" onload="x'
 VOID = {"meta", "img", "br", "link", "input", "rect", "path", "use"}
@@ -46,14 +49,14 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def board(tmp_path: Path, scores: Make) -> Board:
+def board(tmp_path: Path, result: Results) -> Board:
     board = Board.open(tmp_path / "board")
-    board.add(scores(j=0.41, f=0.45), name="lite", notes="the first")
-    board.add(scores(j=0.45, f=0.49, shots=5), name="lite", revision="2")
-    board.add(scores(j=0.2, f=0.3, run=False), name=HOSTILE)
-    board.add(scores(j=0.7, f=0.8, sees_truth=True), name="oracle")
-    board.add(scores(j=0.8, f=0.8, clips=3), name="half")
-    board.add(scores(j=0.4, protocol="native@1"), name="lite")
+    board.add(result(j=0.41, f=0.45), name="lite", notes="the first")
+    board.add(result(j=0.45, f=0.49, shots=5), name="lite", revision="2")
+    board.add(result(j=0.2, f=0.3, run=False), name=HOSTILE)
+    board.add(result(j=0.7, f=0.8, sees_truth=True), name="oracle")
+    board.add(result(j=0.8, f=0.8, clips=3), name="half")
+    board.add(result(j=0.4, protocol="native@1"), name="lite")
     return board
 
 
@@ -90,13 +93,13 @@ def test_the_page_shows_every_row_and_where_it_comes_from(board: Board, tmp_path
     assert text.index("not run here") > text.index("lite")
 
 
-def test_conditions_are_shown_where_results_have_them(tmp_path: Path, scores: Make) -> None:
+def test_conditions_are_shown_where_results_have_them(tmp_path: Path, scores: Make, result: Results) -> None:
     board = Board.open(tmp_path / "board")
-    board.add(scores(), name="older")
+    board.add(result(), name="older")
     assert "By condition" not in build_site(board.entries, tmp_path / "site").read_text()
     hard = scores(j=0.4, f=0.4, analysed=True)
     hard["analysis"]["length"][HOSTILE] = hard["analysis"]["length"]["50-99 frames"]
-    board.add(hard, name="lite")
+    board.add(parse_result(hard, "hard"), name="lite")
     text = build_site(board.entries, tmp_path / "site").read_text()
     page = Page(text)
     assert len(page.all("caption")) == len(page.all("table")) == 4
@@ -118,13 +121,14 @@ def test_results_cannot_put_anything_into_the_page(board: Board, tmp_path: Path,
         j=0.35,
         method="<img src=x onerror=alert(1)>",
         settings={"</dd><script>": "<script>alert(2)</script>"},
-        weights=[{"name": "<b>", "sha256": "'\"><script>"}, "no object"],
-        versions=["</details>"],
+        weights=[{"name": "<b>", "sha256": "'\"><script>"}, "<q>"],
+        versions={"</details>": "<s>"},
+        seed="<p>",
         finished="<i>2026",
         device="<u>",
     )
     evil["categories"]["<script>alert(3)</script>"] = evil["categories"]["dog"]
-    board.add(evil, name="evil", notes="</section><script>alert(4)</script>")
+    board.add(parse_result(evil, "evil"), name="evil", notes="</section><script>alert(4)</script>")
     picture = tmp_path / "x.png"
     Image.new("RGB", (4, 3)).save(picture)
     text = build_site(
@@ -154,7 +158,7 @@ def test_the_data_file_has_the_whole_results(board: Board, tmp_path: Path) -> No
     assert [table["protocol"] for table in data["tables"]] == ["paper@1", "native@1"]
     rows = {row["label"]: row for row in data["tables"][0]["rows"]}
     lite = {entry.key: entry for entry in board.entries}["lite", "1", "paper@1", DIGEST]
-    assert rows["lite, 1 shot"]["scores"] == lite.scores
+    assert rows["lite, 1 shot"]["scores"] == lite.result.to_json()
     assert rows["DC-SAM"]["scores"] is None
     assert "contradicts" in rows["Matcher + SAM 2"]["notes"][1]
 
@@ -197,9 +201,19 @@ def test_an_empty_board_still_has_a_page(tmp_path: Path) -> None:
 
 
 def test_the_data_file_is_standard_json(tmp_path: Path, scores: Make) -> None:
+    odd = parse_result(scores(settings={"reach": float("inf"), "seed": float("nan")}), "odd")
     board = Board.open(tmp_path / "board")
-    board.add(scores(seconds_per_frame=float("nan")), name="lite")
+    board.add(odd, name="lite")
     index = build_site(board.entries, tmp_path / "site")
     text = (index.parent / "results.json").read_text()
     row = json.loads(text, parse_constant=pytest.fail)["tables"][0]["rows"][0]
-    assert row["scores"]["run"]["seconds_per_frame"] is None
+    assert row["scores"]["run"]["settings"] == {"reach": None, "seed": None}
+
+
+def test_deep_settings_are_shown(tmp_path: Path, scores: Make) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(150):
+        deep = {"x": deep}
+    board = Board.open(tmp_path / "board")
+    board.add(parse_result(scores(settings=deep), "deep"), name="lite")
+    assert "x x x x" in build_site(board.entries, tmp_path / "site").read_text()

@@ -10,21 +10,23 @@ from typing import Any
 import pytest
 
 from icvos.errors import IcvosError
+from icvos.tasks.result import Result
+from icvos.tasks.task import parse_result
 from leaderboard.entry import Entry, read_entry
 from leaderboard.site.build import build_site
 from leaderboard.store import Board, collect
-from leaderboard.tables import reported as paper
 from leaderboard.tables.build import build_tables, render
+from leaderboard.tables.reported import REPORTED_ON_IMAGES
 from leaderboard.tables.shape import Table
 from tests.conftest import icvos
-from tests.leaderboard.image_results import IMAGE_DIGEST, make_image_scores
+from tests.leaderboard.image_results import IMAGE_DIGEST, make_image_result, make_image_scores
 from tests.leaderboard.site.test_build import HOSTILE, Page
 
 Make = Callable[..., dict[str, Any]]
 
 
 def entry(scores: dict[str, Any], name: str = "lite", revision: str = "1") -> Entry:
-    return Entry(name, revision, scores, Path(f"/results/{name}/scores.json"))
+    return Entry(name, revision, parse_result(scores, name), Path(f"/results/{name}/scores.json"))
 
 
 def only(*entries: Entry, reported: bool = False) -> Table:
@@ -49,72 +51,71 @@ def test_a_right_result_is_believed(tmp_path: Path) -> None:
     for scores in (make_image_scores(), make_image_scores(folds=1, episodes=7), make_image_scores(shots=5)):
         (tmp_path / "scores.json").write_text(json.dumps(scores))
         found = read_entry(tmp_path / "scores.json")
-        assert (found.task, found.name, found.benchmark, found.shots) == ("image", "lite", "coco-20i", scores["shots"])
-        assert found.seconds == 0.2
+        result = found.result
+        assert (result.kind, result.benchmark_name, result.shots) == ("image", "coco-20i", scores["shots"])
+        assert (found.name, result.seconds) == ("lite", 0.2)
         assert found.date == "2026-01-31" if len(scores["folds"]) > 1 else "2026-01-30"
-        assert list(found.runs) == [f"fold {number}" for number in scores["folds"]]
+        assert list(found.records) == [f"fold {number}" for number in scores["folds"]]
 
 
 @pytest.mark.parametrize(
     ("where", "new", "message"),
     [
-        ("task", "images", "task is neither video nor image"),
-        ("task", ["image"], "task is neither video nor image"),
-        ("digest", None, "digest is neither"),
-        ("benchmark", None, "benchmark is not an object"),
-        ("benchmark.name", "<b>coco", "benchmark.name is not a short name"),
-        ("benchmark.folds", 0, "benchmark.folds is not a count"),
-        ("benchmark.folds", 2, "folds.2 is not one of the benchmark's 2"),
-        ("shots", None, "scores.shots is not a count"),
-        ("shots", 10**9, "scores.shots is above 1000"),
-        ("overall", [], "overall is not an object"),
+        ("digest", None, "digest is missing"),
+        ("digest", "sha1:12345678", 'digest is "sha1:12345678", should match'),
+        ("surprise", 1, "surprise is not a key of a result"),
+        ("benchmark", None, "benchmark is missing"),
+        ("benchmark.name", "<b>coco", 'benchmark.name is "<b>coco", should match'),
+        ("benchmark.folds", 0, "benchmark.folds is 0, should be greater than"),
+        ("benchmark.folds", 10**9, "benchmark.folds is 1000000000, should be less than"),
+        ("benchmark.folds", 2, "folds has one beyond the benchmark's 2"),
+        ("shots", None, "shots is missing"),
+        ("shots", 10**9, "shots is 1000000000, should be less than or equal to 1000"),
+        ("overall", [], "overall is not a JSON object"),
         ("overall.miou", 0.9, "overall.miou is not the mean of its folds"),
-        ("overall.fb_iou", float("nan"), "overall.fb_iou is not a fraction"),
+        ("overall.fb_iou", 1.1, "overall.fb_iou is 1.1, should be less than"),
         ("overall.folds", 3, "overall.folds is not the number of folds"),
         ("overall.episodes", 4001, "overall.episodes is not the sum of its folds"),
-        ("overall.classes", True, "overall.classes is not a count"),
-        ("overall.interval", None, "overall.interval is not an object"),
-        ("overall.interval.level", 95, "overall.interval has no level"),
-        ("overall.interval.miou", [0.9, 0.1], "overall.interval.miou is not an interval"),
-        ("overall.interval.miou", [0.9], "overall.interval.miou is not"),
-        ("overall.seconds_per_image", -1, "overall.seconds_per_image is not a time"),
-        ("folds", {}, "folds is empty"),
-        ("folds", [], "folds is not an object"),
-        ("folds.01", {}, "folds.01 is not one of"),
-        ("folds.0", "none", "folds.0 is not an object"),
-        ("folds.0.miou", 41.2, "folds.0.miou is not a fraction"),
+        ("overall.classes", True, "overall.classes is true, should be a valid integer"),
+        ("overall.interval", None, "overall.interval is missing"),
+        ("overall.interval.level", 95, "overall.interval.level is 95, should be less than 1"),
+        ("overall.interval.miou", [0.9, 0.1], "overall.interval.miou is not [low, high]"),
+        ("overall.interval.miou", [0.9], "overall.interval.miou[1] is missing"),
+        ("overall.seconds_per_image", -1, "overall.seconds_per_image is -1, should be greater than"),
+        ("folds", {}, "folds is {}, should have at least 1 item"),
+        ("folds", [], "folds is not a JSON object"),
+        ("folds.01", {}, 'folds.01 is "01", should match'),
+        ("folds.0", "none", "folds.0 is not a JSON object"),
+        ("folds.0.miou", 41.2, "folds.0.miou is 41.2, should be less than"),
         ("folds.0.miou", 0.41, "overall.miou is not the mean of its folds"),
-        ("folds.0.foreground_iou", 0.1, "folds.0.fb_iou is not the mean"),
-        ("folds.0.episodes", 1001, "more episodes than there are"),
-        ("folds.0.of", "many", "folds.0.of is not a count"),
-        ("folds.0.without", "toaster", "folds.0.without is not a list of names"),
-        ("folds.0.without", ["\x1b[31m"], "folds.0.without is not a list of names"),
-        ("folds.0.run", None, "folds.0.run is not an object"),
-        ("folds.0.interval.fb_iou", [0, 2], "folds.0.interval.fb_iou is not an interval"),
-        ("folds.0.seconds_per_image", "fast", "folds.0.seconds_per_image is not a time"),
-        ("categories", None, "categories is not an object"),
+        ("folds.0.foreground_iou", 0.1, "folds.0 has an fb_iou that is not the mean of its foreground_iou"),
+        ("folds.0.episodes", 1001, "folds.0 has more classes than episodes, or more episodes than there are"),
+        ("folds.0.of", "many", 'folds.0.of is "many", should be a valid integer'),
+        ("folds.0.without", "toaster", 'folds.0.without is "toaster", should be a valid array'),
+        ("folds.0.without", ["\x1b[31m"], "folds.0.without[0] is not printable"),
+        ("folds.0.run", None, "folds.0.run is missing"),
+        ("folds.0.interval.fb_iou", [0, 2], "folds.0.interval.fb_iou[1] is 2, should be less than"),
+        ("folds.0.seconds_per_image", "fast", 'folds.0.seconds_per_image is "fast"'),
+        ("categories", None, "categories is missing"),
         ("categories.person.iou", 0.6, "folds.0.miou is not the mean of its categories"),
-        ("categories.person.iou", True, "categories.person.iou is not a fraction"),
-        ("categories.person.class", 0, "categories.person.class is not a count"),
+        ("categories.person.iou", True, "categories.person.iou is true, should be a valid number"),
+        ("categories.person.class", 0, "categories.person.class is 0, should be greater than 0"),
         ("categories.person.fold", 9, "categories.person.fold is not one of the folds"),
-        ("categories.person.fold", False, "categories.person.fold is not one of the folds"),
-        ("categories.person.fold", [0], "categories.person.fold is not one of the folds"),
-        ("categories.person.fold", 1, "has other classes or episodes than its categories"),
-        ("categories.person.episodes", 3, "has other classes or episodes than its categories"),
-        ("categories.a\nb", {}, "categories has a name that is not printable"),
+        ("categories.person.fold", False, "categories.person.fold is false, should be a valid integer"),
+        ("categories.person.fold", [0], "categories.person.fold is [0], should be a valid integer"),
+        ("categories.person.fold", 1, "folds.0 has other classes or episodes than its categories"),
+        ("categories.person.episodes", 3, "folds.0 has other classes or episodes than its categories"),
+        ("categories.a\nb", {}, "categories.a?b is not printable"),
     ],
 )
 def test_what_no_table_should_show_is_refused(tmp_path: Path, where: str, new: Any, message: str) -> None:
     broken = change(make_image_scores(), where, new)
     path = tmp_path / "scores.json"
     path.write_text(json.dumps(broken))
-    with pytest.raises(IcvosError, match=message) as caught:
+    with pytest.raises(IcvosError) as caught:
         read_entry(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert "\n" not in str(caught.value)
-    with pytest.raises(IcvosError):
-        Board.open(tmp_path / "board").add(broken, name="lite")
-    assert not (tmp_path / "board").exists()
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("fold", ["0", "3"])
@@ -125,14 +126,7 @@ def test_random_weights_in_any_fold_are_refused(tmp_path: Path, fold: str) -> No
     with pytest.raises(IcvosError, match="made with random weights"):
         collect([tmp_path / "scores.json"])
     with pytest.raises(IcvosError, match="made with random weights"):
-        Board.open(tmp_path / "board").add(scores, name="lite")
-
-
-def test_random_weights_cannot_hide_behind_folds(tmp_path: Path, scores: Make) -> None:
-    sly = scores(random_weights=True) | {"folds": {"0": {"run": {}}}}
-    (tmp_path / "scores.json").write_text(json.dumps(sly))
-    with pytest.raises(IcvosError, match="made with random weights"):
-        collect([tmp_path / "scores.json"])
+        Board.open(tmp_path / "board").add(parse_result(scores, "lite"), name="lite")
 
 
 def test_one_table_for_each_benchmark_protocol_digest_and_number_of_shots(scores: Make) -> None:
@@ -160,9 +154,9 @@ def test_one_table_for_each_benchmark_protocol_digest_and_number_of_shots(scores
 def test_rows_are_ranked_by_the_mean_over_all_folds() -> None:
     table = only(
         entry(make_image_scores(miou=0.3), "b"),
-        entry(make_image_scores(miou=0.9, folds=1), "one fold"),
-        entry(make_image_scores(miou=0.8, episodes=10), "few"),
-        entry(make_image_scores(miou=0.7, sees_truth=True), "oracle"),
+        entry(make_image_scores(miou=0.59, folds=1), "one fold"),
+        entry(make_image_scores(miou=0.53, episodes=10), "few"),
+        entry(make_image_scores(miou=0.52, sees_truth=True), "oracle"),
         entry(make_image_scores(miou=0.5, device="cuda"), "a"),
     )
     assert [(row.label, row.kind, row.rank) for row in table.rows] == [
@@ -199,10 +193,10 @@ def test_what_papers_report_stands_beneath_the_protocol_it_is_nearest_to() -> No
 
 
 def test_every_reported_figure_has_its_source() -> None:
-    for found in paper.REPORTED_ON_IMAGES:
+    for found in REPORTED_ON_IMAGES:
         assert "arXiv" in found.source
         assert found.miou is None or 0 < found.miou < 100
-    keys = [(found.method, found.benchmark, found.shots) for found in paper.REPORTED_ON_IMAGES]
+    keys = [(found.method, found.benchmark, found.shots) for found in REPORTED_ON_IMAGES]
     assert len(keys) == len(set(keys))
 
 
@@ -239,37 +233,37 @@ def test_csv_has_folds_and_classes() -> None:
     assert (boat["miou"], boat["episodes"], boat["fb_iou"]) == ("46.00", "1000", "")
 
 
-def test_episodes_always_have_a_digest(tmp_path: Path) -> None:
-    with pytest.raises(IcvosError, match="digest is null"):
-        Board.open(tmp_path).add(make_image_scores() | {"digest": None}, name="lite")
+def test_episodes_always_have_a_digest() -> None:
+    with pytest.raises(IcvosError, match="digest is null, should be a valid string"):
+        parse_result(make_image_scores() | {"digest": None}, "x")
 
 
 def test_a_board_keeps_shots_and_benchmarks_apart(tmp_path: Path) -> None:
     board = Board.open(tmp_path)
-    paths = [board.add(make_image_scores(shots=shots), name="lite") for shots in (1, 5)]
-    paths.append(board.add(make_image_scores(benchmark="pascal-5i"), name="lite"))
+    paths = [board.add(make_image_result(shots=shots), name="lite") for shots in (1, 5)]
+    paths.append(board.add(make_image_result(benchmark="pascal-5i"), name="lite"))
     assert [path.name for path in paths] == [
         "lite--1.coco-20i.1-shot.paper@1.fedcba987.json",
         "lite--1.coco-20i.5-shot.paper@1.fedcba987.json",
         "lite--1.pascal-5i.1-shot.paper@1.fedcba987.json",
     ]
-    assert board.add(make_image_scores(), name="lite") == paths[0]
+    assert board.add(make_image_result(), name="lite") == paths[0]
     with pytest.raises(IcvosError, match="use another --revision"):
-        board.add(make_image_scores(miou=0.5), name="lite")
+        board.add(make_image_result(miou=0.5), name="lite")
     assert len(board.entries) == 3
 
 
-def test_the_page_has_both_and_says_what_they_are(tmp_path: Path, scores: Make) -> None:
+def test_the_page_has_both_and_says_what_they_are(tmp_path: Path, result: Callable[..., Result]) -> None:
     board = Board.open(tmp_path / "board")
-    board.add(scores(), name="lite")
+    board.add(result(), name="lite")
     video_only = build_site(board.entries, tmp_path / "videos").read_text()
     assert "FB-IoU" not in video_only
     mixed = make_image_scores()
     for number, fold in mixed["folds"].items():
         fold["run"]["weights"] = [{"name": f"fold{number}.pth", "sha256": number * 64}]
         fold["run"]["settings"] = {"checkpoint": HOSTILE}
-    board.add(mixed, name=HOSTILE, notes=HOSTILE)
-    board.add(make_image_scores(miou=0.3), name="second")
+    board.add(parse_result(mixed, "mixed"), name=HOSTILE, notes=HOSTILE)
+    board.add(make_image_result(miou=0.3), name="second")
     text = build_site(board.entries, tmp_path / "site").read_text()
     page = Page(text)
     assert len(page.all("script")) == 1
@@ -295,14 +289,14 @@ def test_a_page_of_images_alone(tmp_path: Path) -> None:
     assert len(Page(text).all("table")) == 2
 
 
-def test_the_command_writes_a_csv_for_each_task(tmp_path: Path, scores: Make) -> None:
+def test_the_command_writes_a_csv_for_each_task(tmp_path: Path, result: Callable[..., Result]) -> None:
     board = Board.open(tmp_path / "board")
-    board.add(make_image_scores(), name="lite")
+    board.add(make_image_result(), name="lite")
     out = tmp_path / "out"
     output = icvos("leaderboard", tmp_path / "board", "--out", out).output
     assert "coco-20i, 1 shot, protocol paper@1" in output
     assert sorted(path.name for path in out.glob("*.csv")) == ["leaderboard-images.csv"]
-    board.add(scores(), name="lite")
+    board.add(result(), name="lite")
     icvos("leaderboard", tmp_path / "board", "--out", out)
     assert sorted(path.name for path in out.glob("*.csv")) == ["leaderboard-images.csv", "leaderboard.csv"]
     assert "miou" not in (out / "leaderboard.csv").read_text()

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from icvos.errors import IcvosError
+from icvos.tasks.task import parse_result
 from leaderboard.entry import Entry
-from leaderboard.tables import reported as paper
 from leaderboard.tables.build import FORMATS, build_tables, render
+from leaderboard.tables.reported import REPORTED, contradiction
 from leaderboard.tables.shape import Breakdown, Table
 
 Make = Callable[..., dict[str, Any]]
@@ -18,7 +19,7 @@ HOSTILE = "<script>alert(1)</script> & 50%_|$x"
 
 
 def entry(scores: dict[str, Any], name: str = "lite", revision: str = "1", **more: Any) -> Entry:
-    return Entry(name, revision, scores, Path(f"/results/{name}/scores.json"), **more)
+    return Entry(name, revision, parse_result(scores, name), Path(f"/results/{name}/scores.json"), **more)
 
 
 def only(*entries: Entry, reported: bool = False) -> Table:
@@ -121,16 +122,16 @@ def test_labels_tell_rows_apart(scores: Make) -> None:
         "lite, 1 shot, revision 2",
         "other",
     ]
-    runs = [Entry("lite", "", scores(j=0.1 * n), Path(f"/runs/{n}/scores.json")) for n in (1, 2)]
+    runs = [Entry("lite", "", parse_result(scores(j=0.1 * n), "lite"), Path(f"/runs/{n}/scores.json")) for n in (1, 2)]
     assert {row.label for row in only(*runs).rows} == {"lite, 1", "lite, 2"}
-    same = [Entry("lite", "", scores(j=0.1 * n), Path("/runs/x/scores.json")) for n in (1, 2)]
+    same = [Entry("lite", "", parse_result(scores(j=0.1 * n), "lite"), Path("/runs/x/scores.json")) for n in (1, 2)]
     assert {row.label for row in only(*same).rows} == {"lite", "lite #2"}
 
 
 def test_the_papers_figures_stand_apart_and_only_beside_its_protocol(scores: Make) -> None:
     papers, native = build_tables([entry(scores()), entry(scores(protocol="native@1"))])
     reported = [row for row in papers.rows if row.kind == "reported"]
-    assert [row.label for row in reported] == [row.method for row in paper.REPORTED]
+    assert [row.label for row in reported] == [row.method for row in REPORTED]
     assert papers.rows[-len(reported) :] == tuple(reported)
     assert all(row.rank is None and not row.best for row in reported)
     assert tuple(reported[0].figures[key] for key in ("j", "f", "jf")) == pytest.approx((0.6838, 0.7465, 0.7152))
@@ -140,7 +141,7 @@ def test_the_papers_figures_stand_apart_and_only_beside_its_protocol(scores: Mak
 
 
 def test_a_row_that_contradicts_itself_is_flagged(scores: Make) -> None:
-    flagged = [row.method for row in paper.REPORTED if paper.contradiction(row)]
+    flagged = [row.method for row in REPORTED if contradiction(row)]
     assert flagged == ["Matcher + SAM 2"]
     table = only(entry(scores()), reported=True)
     notes = {row.label: " ".join(table.footnotes[mark] for mark in row.notes) for row in table.rows}

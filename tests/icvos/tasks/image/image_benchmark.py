@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from icvos.files.rle import encode_rle
-from icvos.tasks.image.benchmark import FORMAT, MANIFEST, ImageBenchmark, Picture, manifest_text, pictures_text
+from icvos.tasks.image.benchmark import ImageBenchmark, Picture
+from icvos.tasks.image.manifest import FORMAT, MANIFEST, Manifest, manifest_text, pictures_text
 
 SIZE = (60, 80)  # height, width
 LEFT, RIGHT, SMALL = (np.s_[10:50, 5:35], np.s_[15:45, 45:75], np.s_[2:6, 2:6])
@@ -60,7 +61,8 @@ def write_image_benchmark(
         "format": FORMAT,
         "name": name,
         "rule": "drawn",
-        "digest": {"val": "sha256:val", "train": "sha256:train"},
+        "digest": {"val": f"sha256:{1:064}", "train": f"sha256:{2:064}"},
+        "splits": {"val": "val", "train": "train"},
         "images": {"val": "images", "train": "images"},
         "classes": {str(kind): f"class {kind}" for kind in EVERY},
         "folds": [
@@ -75,9 +77,9 @@ def write_image_benchmark(
             for test, learned in folds
         ],
     }
-    (root / MANIFEST).write_text(manifest_text(manifest))
-    (root / "train.json").write_text(pictures_text(train))
-    (root / "val.json").write_text(pictures_text(picture for row in val.values() for picture in row))
+    (root / MANIFEST).write_text(manifest_text(Manifest.model_validate(manifest)))
+    (root / "train.json").write_text(pictures_text(picture.entry() for picture in train))
+    (root / "val.json").write_text(pictures_text(picture.entry() for row in val.values() for picture in row))
     return ImageBenchmark.open(root)
 
 

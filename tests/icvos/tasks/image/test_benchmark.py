@@ -9,14 +9,8 @@ from PIL import Image
 
 from icvos.errors import IcvosError
 from icvos.files.rle import encode_rle
-from icvos.tasks.image.benchmark import (
-    ImageBenchmark,
-    Picture,
-    is_image_benchmark,
-    manifest_text,
-    picture_json,
-    pictures_text,
-)
+from icvos.tasks.image.benchmark import ImageBenchmark, Picture, is_image_benchmark
+from icvos.tasks.image.manifest import Manifest, manifest_text, pictures_text
 from tests.conftest import World, icvos
 from tests.curation.image.few_shot_folders import LEFT, WHOLE, write_voc
 
@@ -44,19 +38,19 @@ def picture(folder: Path, name: str, listed: tuple[int, ...] = (2,), ignored: st
 def written(root: Path) -> ImageBenchmark:
     """Four pictures, one fold of two episodes; nothing trains."""
     pictures = [picture(root / "images", f"{name}.png") for name in "abcd"]
-    (root / "val.json").write_text(pictures_text(pictures))
+    (root / "val.json").write_text(pictures_text(found.entry() for found in pictures))
     episodes = [[2, "a.png", ["b.png", "c.png"]], [2, "d.png", ["a.png", "b.png"]]]
     manifest = {
         "format": 1,
         "name": "coco-20i",
         "rule": "by hand",
-        "digest": {"val": "sha256:0"},
+        "digest": {"val": f"sha256:{0:064}"},
         "splits": {"val": "val2014"},
         "images": {"val": "images"},
         "classes": {"2": "bicycle", "7": "train"},
         "folds": [{"test": [2], "train": [7], "episodes": episodes}],
     }
-    text = manifest_text(manifest)
+    text = manifest_text(Manifest.model_validate(manifest))
     assert json.loads(text) == manifest
     assert sum(line.startswith("[2, ") for line in text.splitlines()) == 2
     (root / "episodes.json").write_text(text)
@@ -93,8 +87,8 @@ def test_a_damaged_mask_is_named() -> None:
 
 def test_pictures_survive_their_file(tmp_path: Path) -> None:
     benchmark = written(tmp_path)
-    again = {name: picture_json(found) for name, found in benchmark.validation.items()}
-    assert again == {f"{name}.png": picture_json(picture(tmp_path / "images", f"{name}.png")) for name in "abcd"}
+    again = {name: found.entry() for name, found in benchmark.validation.items()}
+    assert again == {f"{name}.png": picture(tmp_path / "images", f"{name}.png").entry() for name in "abcd"}
     assert benchmark.validation["a.png"].path == tmp_path / "images" / "a.png"
 
 
@@ -123,14 +117,14 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     benchmark = written(tmp_path)
     with pytest.raises(IcvosError, match="was built without pictures to train on"):
         _ = benchmark.training
-    (tmp_path / "val.json").write_text(pictures_text([picture(tmp_path / "images", "a.png")]))
+    (tmp_path / "val.json").write_text(pictures_text([picture(tmp_path / "images", "a.png").entry()]))
     with pytest.raises(IcvosError, match=r"picture 'b\.png' of fold 0 is not in val\.json; build the episodes again"):
         benchmark.episodes(0)
     (tmp_path / "images").rename(tmp_path / "pictures")
     with pytest.raises(IcvosError, match="images: no such folder; put the images there, or write where they are into"):
         ImageBenchmark.open(tmp_path).episodes(0)
     (tmp_path / "episodes.json").write_text('{"format": 2}')
-    with pytest.raises(IcvosError, match="not a manifest of format 1"):
+    with pytest.raises(IcvosError, match=r"format is 2, this icvos reads 1 \(and \d more\); build the ep"):
         ImageBenchmark.open(tmp_path)
     with pytest.raises(IcvosError, match="expected the manifest of an image benchmark, which icvos episodes writes"):
         ImageBenchmark.open(tmp_path / "pictures")
@@ -194,10 +188,10 @@ def test_pascal_is_built_and_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["coco-20i"], "coco-20i is made of COCO; give --coco"),
-        (["pascal-5i", "--coco", "x"], "pascal-5i is not made of what --coco names; leave it out"),
-        (["all-coco", "--coco", "x", "--sbd", "y"], "all-coco is not made of what --sbd names; leave it out"),
-        (["coco-to-pascal"], "coco-to-pascal is made of PASCAL VOC 2012; give --voc"),
+        (["coco-20i"], "coco-20i is built from COCO; give --coco"),
+        (["pascal-5i", "--coco", "x"], "pascal-5i does not use --coco; leave it out"),
+        (["all-coco", "--coco", "x", "--sbd", "y"], "all-coco does not use --sbd; leave it out"),
+        (["coco-to-pascal"], "coco-to-pascal is built from PASCAL VOC 2012; give --voc"),
         (["coco-to-pascal", "--voc", "x", "--train-split", "train"], "coco-to-pascal is for evaluation only"),
         (["coco-20i", "--coco", "nowhere"], "nowhere: no such folder; --coco takes the folder of COCO"),
         (["all-coco", "--check"], "no such file; expected the manifest of an image benchmark"),

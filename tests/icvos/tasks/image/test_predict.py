@@ -204,7 +204,7 @@ def test_scoring_again_gives_the_same(run: Path, tiny: ImageBenchmark, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--draws", "0"], "--draws is for benchmarks of videos"),
+        (["--draws", "0"], "consists of folds; leave it out, or choose with --folds"),
         (["--videos", "dog"], "--videos is for benchmarks of videos"),
         (["--categories", "dog"], "--categories is for benchmarks of videos"),
         (["--fold", "2"], "tiny has no fold 2; folds are 0..1"),
@@ -223,7 +223,7 @@ def test_bad_options_are_one_line(tiny: ImageBenchmark, tmp_path: Path, argument
 
 def test_folds_are_for_images_alone(built: Path, tmp_path: Path) -> None:
     arguments = ("--method", "colour", "--benchmark", built, "--out", tmp_path / "run", "--fold", 0)
-    assert "--fold is for benchmarks of images" in icvos("eval", *arguments, status=2).stderr
+    assert "consists of draws; leave it out, or choose with --draws" in icvos("eval", *arguments, status=2).stderr
 
 
 def test_runs_on_videos_and_images_never_share_a_folder(tiny: ImageBenchmark, built: Path, run: Path) -> None:
@@ -283,8 +283,11 @@ def test_reports_show_folds_and_classes_and_diffs_refuse(run: Path) -> None:
     output = icvos("report", run).output
     for shown in ("all folds", "fold 1", "plum", NAMES[NEVER], f"{100 * scores(run)['overall']['miou']:.2f}"):
         assert shown in output
-    assert "has no --ceiling" in icvos("report", run, "--ceiling", run, status=2).stderr
-    assert f"show both with: icvos leaderboard {run} {run}" in icvos("diff", run, run, status=2).stderr
+    assert "its report has no ceiling" in icvos("report", run, "--ceiling", run, status=2).stderr
+    assert (
+        f"show both with: icvos leaderboard {run / 'scores.json'} {run / 'scores.json'}"
+        in icvos("diff", run, run, status=2).stderr
+    )
 
 
 def test_lite_and_oracle_run_on_images(tiny: ImageBenchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

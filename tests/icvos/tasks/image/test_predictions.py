@@ -64,32 +64,35 @@ def test_lines_are_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "kind", "message"),
     [
-        (b"{", "unreadable", "not JSON"),
-        (b"\xff\xfe", "unreadable", "not JSON"),
-        (b"[" * 100_000, "unreadable", "not JSON"),
-        (b"[]", "unreadable", "not of the form"),
-        (b'{"episode": -1, "class": 1, "mask": {}}', "unreadable", "not of the form"),
-        (b'{"episode": 0.0, "class": 1, "mask": {}}', "unreadable", "not of the form"),
-        (b'{"episode": true, "class": 1, "mask": {}}', "unreadable", "not of the form"),
-        (b'{"episode": 0, "class": 1, "mask": "all"}', "unreadable", "not of the form"),
-        (b'{"episode": 0, "class": 1, "mask": {}}', "unreadable", "no size"),
-        (b'{"episode": 0, "class": 1, "mask": {"size": [1e999, 2]}}', "unreadable", "no size"),
-        (b'{"episode": 0, "class": 2, "mask": {"size": [52, 80]}}', "class", "asks for class 1"),
+        (b"{", "unreadable", "cannot be read as the answer to an episode"),
+        (b"\xff\xfe", "unreadable", "cannot be read as the answer to an episode"),
+        (b"[" * 100_000, "unreadable", "recursion limit exceeded"),
+        (b"[]", "unreadable", "not a JSON object"),
+        (b'{"episode": -1, "class": 1, "mask": RIGHT}', "unreadable", "episode is -1"),
+        (b'{"episode": 0.0, "class": 1, "mask": RIGHT}', "unreadable", "episode is 0.0"),
+        (b'{"episode": true, "class": 1, "mask": RIGHT}', "unreadable", "episode is true"),
+        (b'{"episode": 0, "class": 1, "mask": RIGHT, "seconds": "soon"}', "unreadable", 'seconds is "soon"'),
+        (b'{"episode": 0, "class": 1, "mask": "all"}', "unreadable", "mask is not a JSON object"),
+        (b'{"episode": 0, "class": 1, "mask": {"counts": "0"}}', "unreadable", "mask.size is missing"),
+        (b'{"episode": 0, "class": 1, "mask": {"size": [1e999, 2], "counts": "0"}}', "unreadable", "mask.size[0]"),
+        (b'{"episode": 0, "class": 1, "mask": {"size": [52], "counts": "0"}}', "unreadable", "no size [height, width]"),
+        (b'{"episode": 0, "class": 2, "mask": RIGHT}', "class", "asks for class 1"),
         (b'{"episode": 0, "class": 1, "mask": {"size": [99999, 99999], "counts": "0"}}', "size", "99999 x 99999"),
-        (b'{"episode": 12345678901234567890, "class": 1, "mask": {}}', "extra-episode", "has episodes 0..9"),
-        (b'{"episode": 0, "class": 1, "mask": {"size": [52, 80]}}', "unreadable", "not a COCO RLE"),
+        (b'{"episode": 12345678901234567890, "class": 1, "mask": RIGHT}', "extra-episode", "has episodes 0..9"),
+        (b'{"episode": 0, "class": 1, "mask": {"size": [52, 80]}}', "unreadable", "mask.counts is missing"),
         (b'{"episode": 0, "class": 1, "mask": {"size": [52, 80], "counts": "11"}}', "unreadable", "not a COCO RLE"),
         (
             b'{"episode": 0, "class": 1, "mask": {"size": [52, 80], "counts": [-1, 4161]}}',
             "unreadable",
             "not a COCO RLE",
         ),
-        (b'{"episode": 0, "class": 1, "mask": {"size": [52, 80], "counts": [[1]]}}', "unreadable", "not a COCO RLE"),
+        (b'{"episode": 0, "class": 1, "mask": {"size": [52, 80], "counts": [[1]]}}', "unreadable", "mask.counts"),
     ],
 )
 def test_every_fault_of_a_line_is_named(
     tiny: ImageBenchmark, tmp_path: Path, line: bytes, kind: str, message: str
 ) -> None:
+    line = line.replace(b"RIGHT", b'{"size": [52, 80], "counts": [4160]}')
     run = write_fold(tmp_path / "run", right_line(tiny, 1) + line + b"\n")
     faults = [fault for fault in check_images(tiny, run) if not fault.kind.startswith("missing-")]
     assert [fault.kind for fault in faults] == [kind]

@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 from icvos import method as registry
 from icvos.files.rle import encode_rle
 from icvos.method import Image, Mask, Support
-from icvos.tasks.image.benchmark import MANIFEST, ImageBenchmark, Picture, pictures_text
+from icvos.tasks.image.benchmark import ImageBenchmark, Picture
+from icvos.tasks.image.manifest import MANIFEST, pictures_text
 from tests.golden.masks import build
 
 NAMES = {1: "plum", 2: "lime", 3: "teal", 4: "rust", 5: "gold", 6: "navy"}
@@ -51,9 +52,9 @@ def write_images(root: Path, *, ignored: bool = True) -> ImageBenchmark:
             outlines = {kind: str(encode_rle(mask & ~border)["counts"])}
             void = str(encode_rle(border)["counts"]) if border.any() else ""
             pictures.append(Picture(path.name, path, size, outlines, (kind,), void))
-    (root / "val.json").write_text(pictures_text(pictures))
+    (root / "val.json").write_text(pictures_text(picture.entry() for picture in pictures))
     folds: list[dict[str, Any]] = []
-    for fold, test in enumerate(FOLDS):
+    for test in FOLDS:
         asked = [kind for kind in test if kind != NEVER]
         episodes = []
         for index in range(EPISODES):
@@ -61,12 +62,13 @@ def write_images(root: Path, *, ignored: bool = True) -> ImageBenchmark:
             order = random.permutation(PICTURES)
             query, *supports = (f"{NAMES[kind]}{number}.png" for number in order)
             episodes.append([kind, query, supports])
-        folds.append({"test": test, "train": [k for k in NAMES if k not in test], "episodes": episodes, "fold": fold})
+        folds.append({"test": test, "train": [k for k in NAMES if k not in test], "episodes": episodes})
     value = {
         "format": 1,
         "name": "tiny",
         "rule": "ellipses",
         "digest": {"val": f"sha256:{hashlib.sha256(str(ignored).encode()).hexdigest()}"},
+        "splits": {"val": "val"},
         "images": {"val": "pictures"},
         "classes": {str(kind): name for kind, name in NAMES.items()},
         "folds": folds,

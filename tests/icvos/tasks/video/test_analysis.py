@@ -11,10 +11,28 @@ from hypothesis import strategies as st
 
 from icvos.files.masks import read_binary, resize_nearest
 from icvos.protocol import NATIVE, PAPER, Protocol
-from icvos.tasks.video.analysis import AREA_NAMES, INSTANCE_NAMES, LENGTH_NAMES, absences, analyse, clip_facts
+from icvos.tasks.video import analysis
+from icvos.tasks.video.analysis import AREA_NAMES, INSTANCE_NAMES, LENGTH_NAMES, absences
 from icvos.tasks.video.benchmark import Benchmark
+from icvos.tasks.video.result import Clip
 from icvos.tasks.video.score import score
 from tests.icvos.handmade import write_benchmark, write_predictions
+
+
+def analyse(clips: dict[str, Any], ceiling: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The analysis of clips given as the JSON of a result has them, as JSON."""
+    read, highest = (
+        None if given is None else {key: Clip.model_validate(clip) for key, clip in given.items()}
+        for given in (clips, ceiling)
+    )
+    assert read is not None
+    return analysis.analyse(read, highest).to_json()
+
+
+def clip_facts(areas: np.ndarray, values: np.ndarray) -> dict[str, Any]:
+    """The facts of a clip as JSON."""
+    found = analysis.clip_facts(areas, values)
+    return {key: value.to_json() if hasattr(value, "to_json") else value for key, value in found.items()}
 
 
 def near(j: float, f: float) -> Any:
@@ -32,8 +50,8 @@ F = np.array([0.8, 0.6, 1.0, 0.0, 0.4, 1.0, 0.5, 0.7])
 
 
 def test_facts_of_a_clip_by_hand() -> None:
-    facts = clip_facts(AREAS, np.array([[J], [F]]), 2)
-    assert (facts["area"], facts["instances"]) == (0.02, 2)
+    facts = clip_facts(AREAS, np.array([[J], [F]]))
+    assert facts["area"] == 0.02
     assert facts["first"] == near(0.9, 0.8)
     assert facts["after"] == near(4.3 / 7, 4.2 / 7)
     gone, back = facts["disappearance"], facts["reappearance"]
@@ -44,14 +62,14 @@ def test_facts_of_a_clip_by_hand() -> None:
 
 
 def test_facts_are_means_over_draws() -> None:
-    facts = clip_facts(AREAS, np.array([[J, np.zeros(8)], [F, np.ones(8)]]), None)
+    facts = clip_facts(AREAS, np.array([[J, np.zeros(8)], [F, np.ones(8)]]))
     assert facts["first"] == near(0.45, 0.9)
     assert facts["after"] == near(2.15 / 7, 5.6 / 7)
     assert figures_of(facts["reappearance"]) == near(0.225, 0.75)
 
 
 def test_a_late_category_is_neither_gone_nor_back_before_it_was_seen() -> None:
-    facts = clip_facts(np.array([0, 0, 0.5, 0.4]), np.array([[[1, 0, 0.5, 0.3]], [[1, 0, 0.7, 0.1]]]), 1)
+    facts = clip_facts(np.array([0, 0, 0.5, 0.4]), np.array([[[1, 0, 0.5, 0.3]], [[1, 0, 0.7, 0.1]]]))
     assert (facts["area"], facts["disappearance"], facts["reappearance"]) == (0.5, None, None)
     assert (facts["first"], facts["after"]) == (near(0.5, 0.7), near(0.3, 0.1))
 
@@ -66,7 +84,7 @@ def test_a_late_category_is_neither_gone_nor_back_before_it_was_seen() -> None:
     ],
 )
 def test_what_a_clip_does_not_have_is_none(areas: list[float], missing: set[str]) -> None:
-    facts = clip_facts(np.array(areas), np.full((2, 1, len(areas)), 0.5), 1)
+    facts = clip_facts(np.array(areas), np.full((2, 1, len(areas)), 0.5))
     assert {key for key, value in facts.items() if value is None} == missing
 
 
@@ -89,10 +107,14 @@ def test_absences_against_one_frame_at_a_time(visible: list[bool]) -> None:
         assert all(one.stop < other.start for one, other in pairwise(runs))
 
 
+def pair(j: float, f: float) -> dict[str, float]:
+    return {"j": j, "f": f, "jf": (j + f) / 2}
+
+
 def entry(j: float, f: float, **given: Any) -> dict[str, Any]:
     """A clip of a result in which nothing is missing for an analysis."""
     facts = {"frames": 10, "area": 0.02, "instances": 1, "disappearance": None, "reappearance": None}
-    figures = {"j": j, "f": f, "jf": (j + f) / 2}
+    figures = pair(j, f)
     return {**figures, **facts, "first": figures, "after": figures, **given}
 
 
@@ -128,9 +150,9 @@ def test_names_say_their_edges() -> None:
 def test_groups_are_plain_means_over_clips() -> None:
     gone = {"j": 0.2, "f": 0.4, "jf": 0.3, "runs": 3, "frames": 7}
     clips = {
-        "a/1": entry(0.2, 0.4, frames=300, first=entry(0.8, 0.9), after=entry(0.1, 0.3), disappearance=gone),
+        "a/1": entry(0.2, 0.4, frames=300, first=pair(0.8, 0.9), after=pair(0.1, 0.3), disappearance=gone),
         "b/1": entry(0.6, 0.8, frames=20, after=None),
-        "c/1": entry(0.4, 0.6, frames=30, disappearance={**gone, "j": 1.0, "f": 1.0, "runs": 1, "frames": 2}),
+        "c/1": entry(0.4, 0.6, frames=30, disappearance={**gone, **pair(1.0, 1.0), "runs": 1, "frames": 2}),
     }
     found = analyse(clips)
     assert list(found["length"]) == ["under 50 frames", "200-399 frames"]
@@ -174,7 +196,7 @@ def test_scores_carry_the_analysis(handmade: Benchmark, tmp_path: Path, protocol
     for draw in (0, 1):
         write_predictions(handmade, tmp_path / f"draw{draw}", draw)
     scores = score(handmade, tmp_path, protocol)
-    found = scores.to_json()
+    found = scores.to_result().to_json()
     assert found["analysis"] == analyse(found["clips"])
     for clip, per_draw in zip(scores.clips, scores.values, strict=True):
         masks = [read_binary(clip.mask_path(frame)) for frame in clip.video.frames]
@@ -189,7 +211,7 @@ def test_scores_carry_the_analysis(handmade: Benchmark, tmp_path: Path, protocol
 
 
 def test_recall_and_decay_are_means_of_the_clips(handmade: Benchmark, tmp_path: Path) -> None:
-    found = score(handmade, write_predictions(handmade, tmp_path), PAPER).to_json()
+    found = score(handmade, write_predictions(handmade, tmp_path), PAPER).to_result().to_json()
     groups = [
         (found["overall"], list(found["clips"])),
         (found["categories"]["dog"], ["davis_dog/17", "mose_dog/17"]),
@@ -202,8 +224,7 @@ def test_recall_and_decay_are_means_of_the_clips(handmade: Benchmark, tmp_path: 
 
 
 def test_instances_come_from_the_manifest(benchmark: Benchmark) -> None:
+    assert benchmark.manifest is not None
     for clip in benchmark.clips:
-        assert (
-            clip.instances
-            == benchmark.manifest["videos"][clip.video.name]["clips"][str(clip.category.index)]["instances"]
-        )
+        entry = benchmark.manifest.videos[clip.video.name].clips[str(clip.category.index)]
+        assert clip.instances == entry.instances

@@ -9,13 +9,23 @@ from hypothesis import strategies as st
 
 from icvos.errors import IcvosError
 from icvos.metrics.summary import bootstrap_interval, paired_bootstrap
-from icvos.tasks.video.comparison import compare
+from icvos.tasks.video import comparison
+from icvos.tasks.video.result import VideoResult
 
 
-def result(clips: dict[str, float], *, protocol: str = "paper@1", digest: str | None = "sha256:0a") -> dict[str, Any]:
+def result(
+    clips: dict[str, float], *, protocol: str = "paper@1", digest: str | None = "sha256:0a0a0a0a"
+) -> dict[str, Any]:
     """A result whose clips have these J, an F that is a tenth higher, and ten frames."""
     entries = {clip: {"j": j, "f": j + 0.1, "jf": j + 0.05, "frames": 10} for clip, j in clips.items()}
-    return {"protocol": protocol, "digest": digest, "clips": entries}
+    overall = {"j": 0, "f": 0, "jf": 0, "clips": 1, "videos": 1, "frames": 1}
+    return {"protocol": protocol, "digest": digest, "overall": overall, "clips": entries}
+
+
+def compare(a: dict[str, Any], b: dict[str, Any], a_name: str, b_name: str) -> dict[str, Any]:
+    """The comparison of two results given as JSON, as JSON."""
+    first, second = (VideoResult.model_validate(one) for one in (a, b))
+    return comparison.compare(first, second, a_name, b_name).to_json()
 
 
 A = {"davis_cows/20": 0.8, "davis_dog/1": 0.3, "davis_dog/17": 0.5, "mose_x/1": 0.6}
@@ -24,7 +34,7 @@ B = {"davis_cows/20": 0.7, "davis_dog/1": 0.6, "davis_dog/17": 0.4, "mose_x/1": 
 
 def test_figures_by_hand() -> None:
     found = compare(result(A), result(B), "A", "B")
-    assert (found["protocol"], found["digest"]) == ("paper@1", "sha256:0a")
+    assert (found["protocol"], found["digest"]) == ("paper@1", "sha256:0a0a0a0a")
     assert (found["clips"], found["videos"], found["only_a"], found["only_b"]) == (4, 3, [], [])
     for key, more in (("j", 0), ("f", 0.1), ("jf", 0.05)):
         pair = found["overall"][key]
@@ -123,7 +133,10 @@ def test_only_common_clips_are_compared() -> None:
     ("other", "message"),
     [
         (result(B, protocol="native@1"), r"^b\.json: scored under native@1, a\.json under paper@1; score both"),
-        (result(B, digest="sha256:0b"), r"^b\.json: scored against another build .*sha256:0b.*sha256:0a.*; score both"),
+        (
+            result(B, digest="sha256:0b0b0b0b"),
+            r"^b\.json: scored against another build .*sha256:0b0b0b0b.*sha256:0a0a0a0a.*; score both",
+        ),
         (result(B, digest=None), r"^b\.json: scored against another build .*without a digest"),
         (result({"z/1": 0.5}), r"^b\.json: has no clip in common with a\.json; score both on the same clips$"),
         ({**result(B), "clips": {}}, "no clip in common"),

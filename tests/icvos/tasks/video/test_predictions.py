@@ -17,7 +17,7 @@ from icvos.tasks.runs import draw_folders
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.check import check
 from icvos.tasks.video.predictions import Predictions
-from tests.icvos.handmade import predicted, write_benchmark, write_predictions
+from tests.icvos.handmade import DIGEST, predicted, write_benchmark, write_predictions
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_masks_of_both_kinds_are_read(handmade: Benchmark, folder: Path) -> None
     as_rle(handmade, folder, "lvos_cats/16")
     predictions = Predictions.open(folder)
     assert predictions.clip_ids == ("davis_dog/17", "lvos_cats/1", "lvos_cats/16", "mose_dog/17")
-    assert predictions.run == {}
+    assert not predictions.run.given
     for clip in handmade.clips:
         assert predictions.frames(clip) == set(clip.video.frames)
         for frame in clip.video.frames:
@@ -76,7 +76,7 @@ def test_draws_come_in_order_of_their_numbers(tmp_path: Path) -> None:
 
 def test_a_good_folder_has_no_fault(handmade: Benchmark, folder: Path) -> None:
     as_rle(handmade, folder, "mose_dog/17")
-    (folder / "run.json").write_text('{"method": "lite", "benchmark": {"digest": "sha256:handmade"}}')
+    (folder / "run.json").write_text(json.dumps({"method": "lite", "benchmark": {"digest": DIGEST}}))
     (folder / "scores.json").write_text("{}")
     (folder / ".DS_Store").write_bytes(b"\0")
     (folder / "__MACOSX").mkdir()
@@ -181,7 +181,7 @@ FAULTS: list[tuple[Callable[[Path], None], str, str, str, str]] = [
     (empty_file, "unreadable", "error", "davis_dog/17/00003.png", "write the file again"),
     (both_kinds, "ambiguous", "error", "davis_dog/17", "remove one of the two"),
     (file_for_folder, "unreadable", "error", "davis_dog/17", "cannot be listed"),
-    (other_digest, "digest", "warning", "run.json", "sha256:other, not sha256:handmade"),
+    (other_digest, "digest", "warning", "run.json", f"sha256:other, not {DIGEST}"),
 ]
 
 

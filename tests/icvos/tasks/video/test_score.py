@@ -20,7 +20,7 @@ from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.check import check
 from icvos.tasks.video.score import frame_rows, score, write_frames_csv
 from tests.golden import GOLDEN
-from tests.icvos.handmade import SIZES, predicted, sample_masks, write_benchmark, write_predictions
+from tests.icvos.handmade import DIGEST, SIZES, predicted, sample_masks, write_benchmark, write_predictions
 
 OSVOS_CLASSES = {
     "blackswan": 15,
@@ -62,7 +62,7 @@ def values(clip: Clip, protocol: Protocol, draw: int) -> tuple[list[float], list
 
 @pytest.mark.parametrize("protocol", [PAPER, NATIVE, Protocol("first", 1, 2, None)], ids=lambda p: p.name)
 def test_result_by_hand(handmade: Benchmark, run: Path, protocol: Protocol) -> None:
-    found = score(handmade, run, protocol).to_json()
+    found = score(handmade, run, protocol).to_result().to_json()
     per_clip = {}
     for clip in handmade.clips:
         by_draw = [values(clip, protocol, draw) for draw in (0, 1)]
@@ -90,12 +90,12 @@ def test_result_by_hand(handmade: Benchmark, run: Path, protocol: Protocol) -> N
     assert [found["categories"]["dog"][key] for key in "jf"] == pytest.approx(dogs, abs=1e-15)
     assert list(found["sources"]) == ["davis", "lvos", "mose"]
     assert found["sources"]["lvos"]["clips"] == 2
-    assert (found["format"], found["protocol"], found["digest"]) == (1, protocol.id, "sha256:handmade")
+    assert (found["format"], found["protocol"], found["digest"]) == (1, protocol.id, DIGEST)
     assert found["run"] == {"method": "by hand", "draw": 0}
 
 
 def test_interval_is_over_videos(handmade: Benchmark, run: Path) -> None:
-    found = score(handmade, run, PAPER).to_json()
+    found = score(handmade, run, PAPER).to_result().to_json()
     interval = found["overall"]["interval"]
     assert (interval["level"], interval["samples"]) == (0.95, 1000)
     by_video = {}
@@ -111,7 +111,7 @@ def test_workers_give_the_same_bits(handmade: Benchmark, run: Path) -> None:
     seen: list[Clip] = []
     one = score(handmade, run, PAPER)
     two = score(handmade, run, PAPER, workers=2, progress=seen.append)
-    assert one.to_json() == two.to_json()
+    assert one.to_result().to_json() == two.to_result().to_json()
     assert list(frame_rows(one)) == list(frame_rows(two))
     assert sorted(clip.id for clip in seen) == [clip.id for clip in handmade.clips]
 
@@ -120,17 +120,17 @@ def test_a_single_folder_is_draw_zero(handmade: Benchmark, run: Path, tmp_path: 
     folder = write_predictions(handmade, tmp_path / "2024")
     alone = score(handmade, folder, PAPER)
     assert alone.draws == (0,)
-    assert alone.run == {}
-    assert alone.to_json()["clips"]["davis_dog/17"]["j"] == np.mean(values(handmade.clips[0], PAPER, 0)[0])
+    assert not alone.run.given
+    assert alone.to_result().to_json()["clips"]["davis_dog/17"]["j"] == np.mean(values(handmade.clips[0], PAPER, 0)[0])
     second = score(handmade, run / "draw1", PAPER)
     assert second.draws == (1,)
     chosen = score(handmade, run, PAPER, folders=[run / "draw1"])
-    assert chosen.to_json() == second.to_json()
+    assert chosen.to_result().to_json() == second.to_result().to_json()
 
 
 def test_some_clips_only(handmade: Benchmark, run: Path) -> None:
     clips = [handmade.clip("lvos_cats/16")]
-    found = score(handmade, run, PAPER, clips=clips).to_json()
+    found = score(handmade, run, PAPER, clips=clips).to_result().to_json()
     assert list(found["clips"]) == ["lvos_cats/16"]
     assert found["overall"]["jf"] == found["clips"]["lvos_cats/16"]["jf"]
     assert found["overall"]["interval"]["jf"] == [found["overall"]["jf"]] * 2
@@ -178,7 +178,7 @@ def test_frames_csv_reads_back_exactly(handmade: Benchmark, run: Path, tmp_path:
             assert (row["frame"], float(row["J"]), float(row["F"])) == (one.frames[k], one.j[k], one.f[k])
         for clip in scores.clips:
             mine = [float(row["J"]) for row in rows if f"{row['video']}/{row['class']}" == clip.id]
-            wanted = scores.to_json()["clips"][clip.id]["j"]
+            wanted = scores.to_result().to_json()["clips"][clip.id]["j"]
             assert math.fsum(mine) / len(mine) == pytest.approx(wanted, abs=1e-12)
 
 
@@ -218,7 +218,7 @@ def recorded_sequences() -> dict[str, dict[str, str]]:
 
 
 def test_recorded_sequence_means_under_the_published_protocol(osvos: tuple[Benchmark, Path]) -> None:
-    found = score(*osvos, PAPER).to_json()
+    found = score(*osvos, PAPER).to_result().to_json()
     rows = recorded_sequences()
     for sequence, kind in OSVOS_CLASSES.items():
         entry, row = found["clips"][f"{sequence}/{kind}"], rows[sequence]
@@ -232,7 +232,7 @@ def test_recorded_sequence_means_under_the_published_protocol(osvos: tuple[Bench
 @pytest.mark.parametrize("prefix", ["all", "semi"])
 def test_recorded_sequence_statistics_at_native_size(osvos: tuple[Benchmark, Path], prefix: str) -> None:
     protocol = NATIVE if prefix == "all" else Protocol("davis", 1, None, None, skip_ends=True)
-    found = score(*osvos, protocol).to_json()
+    found = score(*osvos, protocol).to_result().to_json()
     names = {"j": "J_mean", "j_recall": "J_recall", "j_decay": "J_decay"}
     names |= {key.replace("j", "f"): name.replace("J", "F") for key, name in names.items()}
     rows = recorded_sequences()

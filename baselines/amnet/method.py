@@ -1,0 +1,22 @@
+"""The method ``amnet``."""
+
+from collections.abc import Sequence
+
+from baselines.amnet.network import AMNetwork
+from baselines.amnet.training import AMNetTrainable
+from baselines.parts.matching_method import MatchingMethod
+from icvos.models.backbones.stages import Staged
+
+
+class AMNet(MatchingMethod[AMNetwork]):
+    """The method ``amnet``: the network's mask of the first frame, which SAM 2 carries on; set like ``hdmnet``."""
+
+    def make(self, body: Staged) -> AMNetwork:
+        """The network on a backbone, its own layers fresh."""
+        return AMNetwork(body, self.settings.base_classes, self.settings.shots)
+
+    def trainable(self, classes: Sequence[int]) -> AMNetTrainable:
+        """The network, as it is trained on these classes; see `MatchingMethod.base_class_of`."""
+        return AMNetTrainable(
+            self.network, self.base_class_of(classes), self.settings.base_learner, self.starts_from(classes)
+        )

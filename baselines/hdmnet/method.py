@@ -1,0 +1,22 @@
+"""The method ``hdmnet``."""
+
+from collections.abc import Sequence
+
+from baselines.hdmnet.network import HDMNetwork
+from baselines.hdmnet.training import HDMNetTrainable
+from baselines.parts.matching_method import MatchingMethod
+from icvos.models.backbones.stages import Staged
+
+
+class HDMNet(MatchingMethod[HDMNetwork]):
+    """The method ``hdmnet``: the network's mask of the first frame, which SAM 2 carries on."""
+
+    def make(self, body: Staged) -> HDMNetwork:
+        """The network on a backbone, its own layers fresh."""
+        return HDMNetwork(body, self.settings.base_classes, self.settings.shots)
+
+    def trainable(self, classes: Sequence[int]) -> HDMNetTrainable:
+        """The network, as it is trained on these classes; see `MatchingMethod.base_class_of`."""
+        return HDMNetTrainable(
+            self.network, self.base_class_of(classes), self.settings.base_learner, self.starts_from(classes)
+        )

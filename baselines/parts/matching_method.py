@@ -1,0 +1,147 @@
+"""HDMNet and AMNet as methods: the network's mask of the first frame, which SAM 2 carries on."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+import torch
+
+from baselines.parts.base_network import BaseNetwork, known_classes, load_base
+from baselines.parts.matching_network import Answer
+from baselines.parts.matching_training import BaseLearner, MatchingTrainable, N
+from icvos.errors import IcvosError
+from icvos.method import Image, Mask, Support
+from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.stages import Staged
+from icvos.models.device import pick_device
+from icvos.models.maps import aligned
+from icvos.models.prompter import Prompter, require_size
+from icvos.models.sam.propagation import DType
+from icvos.models.squares import squash, squash_mask
+from icvos.models.weights.load import Loaded, fresh_layers, load_weights
+from icvos.models.weights.registry import random_weights
+from icvos.settings import renamed
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingSettings:
+    """What can be set of `hdmnet` and `amnet`.
+
+    Args:
+        checkpoint: Path of a trained network; "" starts from the base learner, to train.
+        base_checkpoint: Path of a trained base learner with its backbone, as `icvos train` or BAM writes it; a
+            ``checkpoint`` holds its own.
+        backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
+        base_learner: ``leave-out``: a base learner of all 80 classes, without the class that it sees most inside the
+            support masks; ``fold``: a fold's base learner, which does not know the target; ``none``: no base learner,
+            the meta logits alone.
+        base_classes: Classes of the base learner.
+        shots: Supports that the network was made for; a network for one takes any number, with equal trust.
+        size: Side of the network's square input: 473 for PASCAL, 633 for COCO.
+        sam2: SAM 2 for the video, by name or path.
+        device: Where the networks run: auto, cpu, cuda or mps.
+        dtype: The precision of SAM 2: auto, float32 or bfloat16.
+    """
+
+    checkpoint: str = ""
+    base_checkpoint: str = ""
+    backbone: str = "resnet50-v2"
+    base_learner: BaseLearner = "leave-out"
+    base_classes: int = 80
+    shots: int = 1
+    size: int = 633
+    sam2: str = renamed("sam2.1-hiera-l", "propagation")
+    device: str = "auto"
+    dtype: DType = "auto"
+
+
+class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
+    """A method around such a network."""
+
+    Settings = MatchingSettings
+    network: N
+
+    def __init__(self, settings: MatchingSettings | None = None) -> None:
+        self.settings = settings or MatchingSettings()
+        chosen = self.settings
+        require_size(chosen.size, 64)
+        self.device = pick_device(chosen.device)
+        body = build_backbone(chosen.backbone, "whole")
+        if not chosen.checkpoint and not chosen.base_checkpoint:
+            self.loaded = body.load_published(chosen.backbone)
+        with fresh_layers():
+            self.network = self.make(body)
+        if chosen.checkpoint:
+            self.loaded = load_weights(self.network, chosen.checkpoint)
+        elif chosen.base_checkpoint:
+            base = BaseNetwork(build_backbone(chosen.backbone, "whole"), chosen.base_classes)
+            self.loaded = load_base(base, chosen.base_checkpoint)
+            self.network.take(base)
+        self.network.eval().to(self.device)
+
+    @abstractmethod
+    def make(self, body: Staged) -> N:
+        """The network on a backbone, its own layers fresh."""
+
+    @abstractmethod
+    def trainable(self, classes: Sequence[int]) -> MatchingTrainable[N]:
+        """The network, as it is trained on these classes; see `base_class_of`."""
+
+    @staticmethod
+    def needs(settings: MatchingSettings) -> tuple[str, ...]:
+        """The checkpoints that the method loads."""
+        return (settings.checkpoint or settings.base_checkpoint or settings.backbone, settings.sam2)
+
+    def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
+        """(H, W) bool: arg-max of the network's two channels at the picture's size."""
+        if not supports:
+            raise IcvosError(f"{type(self).__name__} needs a support; give an image with its mask")
+        if self.settings.shots not in (1, len(supports)):
+            raise IcvosError(f"this network is for {self.settings.shots} supports, got {len(supports)}; set shots")
+        side = self.settings.size
+        pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
+        masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)
+        with torch.inference_mode():
+            left_out = self.network.voted(pictures, masks) if self.settings.base_learner == "leave-out" else None
+            found: Answer = self.network(squash(image, side)[None].to(self.device), pictures, masks, left_out)
+            channels = found.meta if self.settings.base_learner == "none" else found.final
+            full = aligned(channels, (image.shape[0], image.shape[1]))[0]
+        return (full[1] > full[0]).cpu().numpy()
+
+    def starts_from(self, classes: Sequence[int]) -> tuple[Loaded, ...]:
+        """What training starts from; raises `IcvosError` where no base learner was given, unless it may be random."""
+        given = self.settings.checkpoint or self.settings.base_checkpoint
+        if given or not classes:
+            return (self.loaded,)
+        if not random_weights():
+            raise IcvosError(
+                "this method learns on top of a base learner: run icvos train with the base-learner recipe of the same "
+                "benchmark and fold, then add --set settings.base_checkpoint=RUN/best.safetensors"
+            )
+        return (self.loaded, Loaded("base learner", None))
+
+    def base_class_of(self, classes: Sequence[int]) -> list[int]:
+        """For every class of the data set, from 0, the base learner's class, from 0; -1 where it does not know it.
+
+        A base learner that does not say what it knows was trained on ``classes``, in ascending order, as published.
+        Raises `IcvosError` where that cannot be, or where it knows a class that is not to be seen in training.
+        """
+        chosen = self.settings
+        if not classes:
+            return []
+        known = known_classes(chosen.base_checkpoint) if chosen.base_checkpoint and not chosen.checkpoint else ()
+        known = known or tuple(classes)
+        if len(known) != chosen.base_classes:
+            raise IcvosError(
+                f"base_classes={chosen.base_classes}, but there are {len(known)} classes to train on; "
+                f"add --set settings.base_classes={len(known)}"
+            )
+        unseen = set(known) - set(classes)
+        if unseen:
+            raise IcvosError(
+                f"{chosen.base_checkpoint}: was trained on class {min(unseen) + 1}, which is held out here; "
+                "give the base learner of this fold"
+            )
+        places = {kind: place for place, kind in enumerate(known)}
+        return [places.get(kind, -1) for kind in range(1 + max(classes))]

@@ -1,0 +1,113 @@
+"""One video of a benchmark: its frames, and the masks of its categories."""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from curation.video.manifest import Digest, update_digest
+from curation.video.records import RECORDS, SCRATCH, VideoRecord, invalidate, matching_record, stamp
+from curation.video.tubes import Tubes
+from icvos.files.images import open_image
+from icvos.files.masks import encode_binary
+from icvos.files.schema import write_schema
+from icvos.files.storage import atomic_folder, link_or_copy
+from icvos.tasks.video.manifest import FORMAT, ClipEntry
+
+
+def make_video(tubes: Tubes, out: Path, allow_late: bool) -> VideoRecord:
+    """Make one video below ``out``, unless it is there already and made from the same files."""
+    folder = out / "videos" / tubes.name
+    path = out / RECORDS / "videos" / f"{tubes.name}.json"
+    recipe = f"{FORMAT} {tubes.recipe} late={allow_late} {stamp((*tubes.frames, *tubes.inputs))}"
+    record = matching_record(path, VideoRecord, recipe)
+    if record is not None and (folder.is_dir() or not record.clips):
+        return record
+    with atomic_folder(folder, out / SCRATCH) as scratch:
+        record = _write_video(tubes, scratch, allow_late, recipe)
+        invalidate(out, path)
+    if not record.clips:
+        shutil.rmtree(folder)
+    write_schema(path, record)
+    return record
+
+
+@dataclass(slots=True)
+class _Masks:
+    """The masks of one category as they are written, a frame at a time.
+
+    Args:
+        folder: Their folder.
+        first: The position of the first frame that shows the category.
+        visible: How many frames show it.
+        digest: Over frame names, sizes and pixels.
+    """
+
+    folder: Path
+    first: int | None = None
+    visible: int = 0
+    digest: Digest = field(default_factory=hashlib.sha256)
+
+    def add(self, position: int, frame: str, mask: np.ndarray) -> None:
+        """Write the mask of the frame at ``position``."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / f"{frame}.png").write_bytes(encode_binary(mask))
+        update_digest(self.digest, frame, mask)
+        if mask.any():
+            self.first = position if self.first is None else self.first
+            self.visible += 1
+
+
+def _write_video(tubes: Tubes, folder: Path, allow_late: bool, recipe: str) -> VideoRecord:
+    """Frames and masks of one video into ``folder``, a frame at a time."""
+    height, width = tubes.size()
+    (folder / "JPEGImages").mkdir()
+    written = {index: _Masks(folder / "Annotations" / str(index)) for index in sorted(tubes.instances)}
+    for position, (frame, masks) in enumerate(zip(tubes.frames, tubes.iter_masks(), strict=True)):
+        _place_frame(frame, folder / "JPEGImages" / f"{frame.stem}.jpg")
+        for index, mask in masks.items():
+            written[index].add(position, frame.stem, mask)
+    clips: dict[str, ClipEntry] = {}
+    left_out = []
+    for index, found in written.items():
+        reason = _refusal(found.first, tubes.frames, allow_late)
+        if found.first is None or reason:
+            shutil.rmtree(found.folder)
+            left_out.append((str(index), reason))
+            continue
+        clips[str(index)] = ClipEntry(
+            first_frame=tubes.frames[found.first].stem,
+            visible=found.visible,
+            instances=tubes.instances[index],
+            masks=found.digest.hexdigest(),
+        )
+    return VideoRecord(
+        name=tubes.name,
+        source=tubes.source,
+        recipe=recipe,
+        frames=len(tubes.frames),
+        height=height,
+        width=width,
+        clips=clips,
+        left_out=tuple(left_out),
+    )
+
+
+def _refusal(first: int | None, frames: Sequence[Path], allow_late: bool) -> str:
+    """Why a category cannot be built, given the position of the first frame that shows it; empty if it can."""
+    if first is None:
+        return "its object ids are in no mask of the video"
+    if first > 0 and not allow_late:
+        return f"not in the first frame, appears at {frames[first].stem}; --allow-late builds it all the same"
+    return ""
+
+
+def _place_frame(source: Path, target: Path) -> None:
+    """Link a JPEG frame, or encode another kind as JPEG of quality 95."""
+    if source.suffix.lower() in (".jpg", ".jpeg"):
+        link_or_copy(source, target)
+    else:
+        open_image(source).convert("RGB").save(target, format="JPEG", quality=95, subsampling=0)

@@ -1,0 +1,102 @@
+"""What a benchmark of videos is built from: selected source videos, COCO for the supports, and what is left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Unpack
+
+from curation.sources.coco import Coco
+from curation.sources.datasets import SourceFolders, read_datasets
+from curation.sources.layout import some_of
+from curation.video.rows import merge, read_rows, shipped_rows
+from curation.video.select import Selection, how_to_get_rows, is_undecided, select
+from curation.video.supports import SupportOptions
+from curation.video.tubes import Tubes, republish
+from icvos.categories import category
+from icvos.errors import IcvosError
+from icvos.tasks.task import Silent, Watch
+from icvos.tasks.video.benchmark import Benchmark
+from icvos.tasks.video.manifest import LeftOutEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a build depends on.
+
+    Args:
+        tubes: The videos, in order of name.
+        left_out: What is not built, for the manifest.
+        versions: Source -> version of its release, for the manifest.
+        coco: Where supports come from; None: a benchmark without supports.
+        supports: How supports are chosen.
+        allow_late: Build categories that are absent from the first frame instead of leaving them out.
+    """
+
+    tubes: tuple[Tubes, ...]
+    left_out: tuple[LeftOutEntry, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+    coco: Coco | None = None
+    supports: SupportOptions = field(default_factory=SupportOptions)
+    allow_late: bool = False
+
+    def lines(self) -> list[str]:
+        """What would be built: a line for each video, and one for all."""
+        found = []
+        for video in self.tubes:
+            names = ", ".join(category(index).name for index in video.instances)
+            found.append(f"{video.name}: {len(video.frames)} frames, {names}")
+        clips = sum(len(video.instances) for video in self.tubes)
+        frames = sum(len(video.frames) for video in self.tubes)
+        return [*found, f"{len(self.tubes)} videos, {clips} clips, {frames} frames"]
+
+
+def make_plan(
+    *,
+    coco: Path | str | None = None,
+    coco_split: str | None = None,
+    curation: Path | str | Sequence[Path | str] = (),
+    published: Path | str | None = None,
+    accept_undecided: bool = False,
+    only_decided: bool = False,
+    allow_late: bool = False,
+    supports: SupportOptions | None = None,
+    watch: Watch | None = None,
+    **sources: Unpack[SourceFolders],
+) -> Plan:
+    """What `curation.video.build.build` would build; writes nothing. The arguments are those of `build`.
+
+    >>> plan = make_plan(davis="davis", coco="coco", curation="curation.csv")
+    >>> {video.source for video in plan.tubes}
+    {'davis'}
+    """
+    watch = watch or Silent()
+    datasets = read_datasets(watch=watch, **sources)
+    images = None if coco is None else Coco.open(coco, coco_split)
+    options = supports or SupportOptions()
+    if images is None:
+        watch.note("no --coco, so the benchmark has no supports; only oracle can run on it")
+    if published is not None:
+        if datasets:
+            raise IcvosError(f"{published}: --published replaces --davis, --mose and --lvos; give one or the other")
+        return Plan(republish(Benchmark.open(published)), coco=images, supports=options, allow_late=True)
+    if not datasets:
+        raise IcvosError("no source: give at least one of --davis, --mose, --lvos, or --published")
+    files = [curation] if isinstance(curation, Path | str) else curation
+    rows = merge(shipped_rows(), *(read_rows(Path(path)) for path in files))
+    selection = select(datasets, rows, accept_undecided=accept_undecided)
+    if not only_decided:
+        _note_undecided(selection, watch)
+    versions = tuple((dataset.source, dataset.version) for dataset in datasets)
+    return Plan(selection.candidates, selection.left_out, versions, images, options, allow_late)
+
+
+def _note_undecided(selection: Selection, watch: Watch) -> None:
+    """Say which clips wait for a decision, and which videos have no row."""
+    undecided = sum(map(is_undecided, selection.left_out))
+    if undecided:
+        watch.note(
+            f"{undecided} undecided clips are left out; --accept undecided builds them, --only-decided is silent"
+        )
+    for name, missing in selection.without_rows.items():
+        if missing:
+            watch.note(f"{name}: {len(missing)} videos have no curation row ({some_of(missing)}); {how_to_get_rows()}")

@@ -1,0 +1,26 @@
+"""`icvos leaderboard`: the tables and the page."""
+
+from pathlib import Path
+
+import click
+
+from icvos.commands.options import FOLDER, examples
+
+
+@click.command(epilog=examples("icvos leaderboard board --out site", "icvos leaderboard runs/*"))
+@click.argument("results", type=FOLDER, nargs=-1, required=True)
+@click.option(
+    "--out", type=FOLDER, default=None, help="Write index.html and leaderboard.md, .tex and .csv into this folder."
+)
+@click.option("--picture", "pictures", type=FOLDER, multiple=True, help="A picture for the page; repeatable.")
+def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Path, ...]) -> None:
+    """Rank results: run folders, scores files, or a leaderboard's folder."""
+    from rich.console import Console
+
+    from leaderboard.ranking import rank, write_site
+    from leaderboard.tables.formats import terminal
+
+    tables = rank(results)
+    Console().print(terminal(tables))
+    if out:
+        click.echo(f"{write_site(tables, out, pictures)}")

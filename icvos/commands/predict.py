@@ -1,0 +1,41 @@
+"""`icvos predict`: a video of your own."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, SETTINGS, examples, read_settings
+from icvos.commands.progress import watched
+
+
+@click.command(
+    epilog=examples(
+        "icvos predict --support dog.jpg --mask dog.png --video walk.mp4 --out masks --overlay walk.gif",
+        "icvos predict --method persam --support cup.jpg --mask cup.png --video frames/ --out masks",
+    )
+)
+@click.option("--support", "supports", type=FOLDER, multiple=True, required=True, help="A picture; repeatable.")
+@click.option("--mask", "masks", type=FOLDER, multiple=True, required=True, help="Its mask, non-zero = the object.")
+@click.option("--video", type=FOLDER, required=True, help="A folder of frames, or a video file.")
+@click.option("--out", type=FOLDER, required=True, help="A new folder for one mask PNG per frame.")
+@click.option("--method", default="lite", show_default=True, help="A method's name; icvos methods lists them.")
+@SETTINGS
+@click.option("--overlay", type=FOLDER, default=None, help="Also write the video with the masks: .gif, .webp or .mp4.")
+@RANDOM_WEIGHTS
+def predict(
+    supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, out: Path, pairs: tuple[str, ...], **given: Any
+) -> None:
+    """Segment your own video from your own picture and mask."""
+    from icvos.errors import IcvosError
+    from icvos.own_video import predict as run
+
+    if len(supports) != len(masks):
+        raise IcvosError(f"{len(supports)} --support and {len(masks)} --mask; give one mask for every picture")
+    with watched() as watch:
+        count = run(
+            list(zip(supports, masks, strict=True)), video, out, settings=read_settings(pairs), watch=watch, **given
+        )
+    click.echo(f"{out}: {count} masks")
+    if given["overlay"]:
+        click.echo(f"{given['overlay']}")

@@ -1,0 +1,20 @@
+"""`icvos schemas`: the JSON Schema of every file that crosses a border."""
+
+from pathlib import Path
+
+import click
+
+from icvos.commands.options import FOLDER, examples
+
+
+@click.command(epilog=examples("icvos schemas --out docs/schemas"))
+@click.option("--out", type=FOLDER, required=True, help="The folder for one file for each schema.")
+def schemas(out: Path) -> None:
+    """Write the JSON Schemas of the files that icvos reads and writes."""
+    from icvos.files.storage import write_text
+    from leaderboard.schemas import schema_texts
+
+    texts = schema_texts()
+    for name, text in texts.items():
+        write_text(out / name, text)
+    click.echo(f"{out}: {len(texts)} files")

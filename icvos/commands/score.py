@@ -1,0 +1,104 @@
+"""`icvos score`: figures of predictions."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from icvos.commands.options import FOLDER, PAPER, WORKERS, examples, names, read_selection, selection_options
+from icvos.commands.printing import put_json, show_result
+from icvos.commands.progress import watched
+
+
+@click.command(
+    epilog=examples(
+        "icvos score my-predictions --benchmark IC-VOS --frames-csv frames.csv",
+        "icvos score PREDICTIONS ANNOTATIONS --skip-ends --workers 8",
+    )
+)
+@click.argument("predictions", type=FOLDER)
+@click.argument("truth", metavar="[GT]", type=FOLDER, required=False)
+@click.option("--benchmark", type=FOLDER, default=None, help="The benchmark that was predicted, in place of GT.")
+@click.option("--protocol", default=None, help=f"With --benchmark: paper@1 or native@1.  [default: {PAPER}]")
+@click.option("--skip-ends", is_flag=True, help="With GT: leave out each video's first and last frame, as DAVIS does.")
+@click.option(
+    "--objects",
+    type=click.Choice(["all", "first-frame", "binary"]),
+    default=None,
+    help="With GT: every id of the truth (vos-benchmark), those of its first frame (DAVIS 2017), or one object of all "
+    "that is not 0 (DAVIS 2016).  [default: all]",
+)
+@click.option(
+    "--json",
+    "--out",
+    "json_path",
+    type=click.Path(path_type=Path, allow_dash=True),
+    default=None,
+    help="The scores file (- prints).  [default with --benchmark: in PREDICTIONS]",
+)
+@click.option("--frames-csv", type=FOLDER, default=None, help="Also a row per frame: video, class or object, J, F.")
+@selection_options
+@WORKERS
+def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given: Any) -> None:
+    """Score predictions against a benchmark, or one folder of masks against another.
+
+    With --benchmark: a run, a folder of predictions (<video>/<class>/<frame>.png), or a zip file of either. On a
+    benchmark of images, a run (fold<F>/episodes.jsonl); every finished fold is scored. With GT: <video>/<frame>.png
+    or the frames of one video, multi-object (ids) or binary.
+    """
+    from icvos.errors import IcvosError
+
+    if (truth is None) == (benchmark is None):
+        raise IcvosError("give exactly one of GT, a folder of true masks, and --benchmark")
+    for key in ("protocol", "categories", "clips") if truth else ("skip_ends", "objects"):
+        if given[key]:
+            place = "a --benchmark" if truth else "a folder GT"
+            raise IcvosError(f"--{key.replace('_', '-')} is for scoring against {place}")
+    if truth:
+        _against_folder(predictions, truth, given)
+    elif benchmark:
+        _against_benchmark(predictions, benchmark, given)
+
+
+def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]) -> None:
+    from icvos.tasks.calls import score as run
+    from icvos.tasks.calls import scores_path
+
+    selection, protocol = read_selection(given), given["protocol"] or PAPER
+    path = given["json_path"] or scores_path(predictions, protocol)
+    with watched() as watch:
+        result = run(
+            predictions,
+            benchmark,
+            protocol,
+            selection=selection,
+            workers=given["workers"],
+            frames_csv=given["frames_csv"],
+            watch=watch,
+        )
+    put_json(path, result.to_json())
+    show_result(result, path)
+
+
+def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> None:
+    from icvos.vos.folders import score_folders, write_frames_csv
+
+    with watched() as watch:
+        watch.stage("score")
+        scores = score_folders(
+            predictions,
+            truth,
+            skip_ends=given["skip_ends"],
+            objects=given["objects"] or "all",
+            videos=names(given["videos"]),
+            workers=given["workers"],
+            progress=lambda video: watch.advance(),
+        )
+    result = scores.to_result()
+    if given["json_path"]:
+        put_json(given["json_path"], result.to_json())
+    if given["frames_csv"]:
+        write_frames_csv(given["frames_csv"], scores)
+    for line in scores.warnings:
+        click.echo(f"warning: {line}", err=True)
+    click.echo(result.line())

@@ -1,0 +1,43 @@
+"""`icvos submit`: predictions onto a leaderboard."""
+
+from pathlib import Path
+
+import click
+
+from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOLS, WORKERS, examples
+from icvos.commands.printing import show_faults, show_result
+from icvos.commands.progress import watched
+
+
+@click.command(epilog=examples("icvos submit my-predictions.zip --benchmark IC-VOS --name 'My method' --board board"))
+@click.argument("predictions", type=FOLDER)
+@BENCHMARK
+@click.option("--name", required=True, help="The method's name on the leaderboard.")
+@click.option("--revision", default="1", show_default=True, help="New figures of a method are a new revision.")
+@PROTOCOLS
+@click.option("--board", type=FOLDER, required=True, help="The leaderboard's folder of results.")
+@WORKERS
+def submit(
+    predictions: Path, benchmark: Path, protocols: tuple[str, ...], board: Path, workers: int, name: str, revision: str
+) -> None:
+    """Check predictions whole, score them, and put the result on a leaderboard.
+
+    PREDICTIONS is a run, a folder of predictions or a zip file of either.
+    """
+    from icvos.protocol import protocol as find_protocol
+    from icvos.tasks.task import open_task
+    from leaderboard.submission import SubmissionError
+    from leaderboard.submission import submit as run
+
+    task = open_task(benchmark)
+    for protocol in map(find_protocol, protocols):
+        with watched() as watch:
+            try:
+                report = run(
+                    task, predictions, protocol, board=board, name=name, revision=revision, workers=workers, watch=watch
+                )
+            except SubmissionError as error:
+                show_faults(error.faults, err=True)
+                raise
+        show_faults(report.warnings, err=True)
+        show_result(report.result, report.path)

@@ -1,0 +1,58 @@
+"""`icvos validate`: every fault of predictions."""
+
+from pathlib import Path
+
+import click
+
+from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOL, examples, json_option
+from icvos.commands.printing import put_json, show_faults
+from icvos.commands.progress import watched
+
+
+@click.command(
+    epilog=examples(
+        "icvos validate my-predictions.zip --benchmark IC-VOS",
+        "icvos validate my-predictions --benchmark IC-VOS --repair repaired --json faults.json",
+    )
+)
+@click.argument("predictions", type=FOLDER)
+@BENCHMARK
+@PROTOCOL
+@json_option("Also write every fault to this file")
+@click.option(
+    "--repair", "repaired", type=FOLDER, default=None, help="A new folder for predictions without harmless faults."
+)
+def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path | None, repaired: Path | None) -> None:
+    """Find every fault of predictions in one pass.
+
+    PREDICTIONS is a run, a folder of predictions or a zip file of either. Exit status 1 where an error is found, which
+    keeps it from being scored; warnings do not. With --repair the status is that of the new folder.
+    """
+    from icvos.protocol import protocol as find_protocol
+    from icvos.tasks.calls import repair
+    from icvos.tasks.calls import validate as run
+    from icvos.tasks.task import open_task
+
+    task, chosen = open_task(benchmark), find_protocol(protocol).id
+    with watched() as watch:
+        faults = run(predictions, task, chosen, watch=watch)
+    show_faults(faults)
+    report: dict[str, object] = {"protocol": chosen, "faults": [fault.to_json() for fault in faults]}
+    if repaired:
+        done = repair(predictions, task, repaired, chosen)
+        faults = list(done.left)
+        report["repairs"] = [one.to_json() for one in done.repairs]
+        report["left"] = [fault.to_json() for fault in faults]
+        for one in done.repairs:
+            click.echo(f"repaired: {one}")
+        show_faults(faults, "left: ")
+    if json_path:
+        put_json(json_path, report)
+    errors = sum(fault.severity == "error" for fault in faults)
+    counts = (
+        f"{count} {noun}{'' if count == 1 else 's'}"
+        for count, noun in ((errors, "error"), (len(faults) - errors, "warning"))
+    )
+    click.echo(f"{repaired or predictions}: {', '.join(counts)} under {chosen}")
+    if errors:
+        raise SystemExit(1)

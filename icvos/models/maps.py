@@ -1,0 +1,50 @@
+"""Feature maps, (B, C, h, w): resized, averaged under a mask, given positions; and computed with in full precision."""
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+AREA_EPSILON = 0.0005  # added to the area of a mask
+
+
+def aligned(x: Tensor, size: tuple[int, int] | int) -> Tensor:
+    """(B, C, h, w) resized bilinearly with aligned corners to ``size``."""
+    wanted = (size, size) if isinstance(size, int) else size
+    if x.shape[2:] == wanted:
+        return x
+    return functional.interpolate(x, size=wanted, mode="bilinear", align_corners=True)
+
+
+def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function of tensors in float32 whatever the precision around it: small epsilons are 0 in half precision."""
+
+    @functools.wraps(function)
+    def run(*tensors: Tensor) -> Tensor:
+        if tensors[0].is_meta:  # shapes alone, for counting: autocast does not know them
+            return function(*tensors)
+        with torch.autocast(tensors[0].device.type, enabled=False):
+            return function(*(tensor.float() for tensor in tensors))
+
+    return run
+
+
+def masked_average(features: Tensor, mask: Tensor) -> Tensor:
+    """(B, C, 1, 1) mean of (B, C, h, w) features under a (B, 1, h, w) mask."""
+    return (features * mask).sum((2, 3), keepdim=True) / (mask.sum((2, 3), keepdim=True) + AREA_EPSILON)
+
+
+def sine_positions(height: int, width: int, channels: int = 256) -> Tensor:
+    """(1, channels, h, w): DETR's sine encoding, half of the channels for the row, half for the column."""
+    half = channels // 2
+    frequency = 10000 ** (2 * torch.arange(half).div(2, rounding_mode="floor") / half)
+
+    def along(length: int) -> Tensor:
+        place = torch.arange(1, length + 1, dtype=torch.float32) / (length + 1e-6) * 2 * torch.pi
+        angle = place / frequency[:, None]
+        return torch.stack([angle[0::2].sin(), angle[1::2].cos()], dim=1).flatten(0, 1)
+
+    rows, columns = along(height)[:, :, None], along(width)[:, None]
+    return torch.cat([rows.expand(half, height, width), columns.expand(half, height, width)])[None]

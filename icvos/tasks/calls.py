@@ -1,0 +1,239 @@
+"""What the commands on benchmarks do, one call each: evaluate, score, validate, render, report, compare.
+
+A benchmark is the path of its folder or an opened `Task`; predictions are a run, a prediction folder or a zip file of
+either.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from icvos.errors import Fault, IcvosError
+from icvos.files.storage import write_json
+from icvos.protocol import PAPER, protocol
+from icvos.tasks.repairs import RepairReport
+from icvos.tasks.result import Result, Selection, scores_name
+from icvos.tasks.task import SHEET_FRAMES, SILENT, Drawing, Sheet, Task, Watch, open_task
+
+if TYPE_CHECKING:
+    from icvos.tasks.runs import Overwrite
+
+
+def as_task(benchmark: Task | Path | str) -> Task:
+    """The benchmark, opened where it is a path."""
+    return open_task(benchmark) if isinstance(benchmark, str | Path) else benchmark
+
+
+def evaluate(
+    method: str,
+    benchmark: Task | Path | str,
+    out: Path | str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    shots: int = 1,
+    parts: Sequence[int] | None = None,
+    protocols: Sequence[str] = (PAPER.id,),
+    selection: Selection | None = None,
+    overwrite: "Overwrite" = "only-missing",
+    workers: int = 1,
+    random_weights: bool = False,
+    watch: Watch = SILENT,
+) -> tuple[Result, ...]:
+    """Run a method over a benchmark into the run folder ``out``, then score it; called again, it resumes.
+
+    Args:
+        method: Its name; `icvos.method.method_names` lists them.
+        benchmark: Of videos or of images.
+        out: The run folder: predictions, and scores for every protocol.
+        settings: The method's settings, over its defaults. On images ``{fold}`` in a text is the fold's number.
+        shots: Supports for every clip or episode.
+        parts: Support draws on videos, folds on images; None: all.
+        protocols: Names of protocols, as ``paper`` or ``native@1``.
+        selection: Only a part of the benchmark.
+        overwrite: What to do with predictions that are there: ``never``, ``only-missing`` or ``always``.
+        workers: Processes for scoring.
+        random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
+        watch: Is told how it goes on.
+
+    Returns:
+        The result under each protocol, in order.
+
+    Raises:
+        IcvosError: Bad input, a method that cannot be built, or an ``out`` that holds something else.
+    """
+    from icvos.models.weights.registry import random_weights_allowed
+    from icvos.tasks.runs import RunOptions
+
+    if shots < 1:
+        raise IcvosError("--shots must be 1 or more")
+    task, out = as_task(benchmark), Path(out)
+    chosen = tuple(protocol(name) for name in protocols)
+    options = RunOptions(method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen)
+    part = task.select(selection) if selection else task
+    watch.stage(method)
+    with random_weights_allowed(random_weights):
+        ran = part.predict(out, options, watch)
+    found = []
+    for one in chosen:
+        watch.stage(f"score {one.id}")
+        result = part.score(out, one, watch, workers=workers, parts=ran)
+        write_json(out / scores_name(one.id), result.to_json())
+        found.append(result)
+    return tuple(found)
+
+
+def score(
+    predictions: Path | str,
+    benchmark: Task | Path | str,
+    protocol_name: str = PAPER.id,
+    *,
+    selection: Selection | None = None,
+    workers: int = 1,
+    out: Path | str | None = None,
+    frames_csv: Path | str | None = None,
+    watch: Watch = SILENT,
+) -> Result:
+    """Score predictions against a benchmark.
+
+    Args:
+        predictions: A run, a prediction folder or a zip file of either.
+        benchmark: What was predicted.
+        protocol_name: Which frames count, and at which size masks are compared.
+        selection: Score only a part of the benchmark; what is missing outside of it is no fault.
+        workers: Processes; the result is the same to the last bit for any number.
+        out: Also write the result into this file; `icvos.tasks.calls.scores_path` says where a run keeps it.
+        frames_csv: On videos: also write J and F of every frame.
+        watch: Is told of every clip or fold.
+
+    Raises:
+        IcvosError: A mask is missing, broken or of another size, or an archive is not unpacked.
+    """
+    from icvos.tasks.archive import submission_folder
+
+    task, chosen = as_task(benchmark), protocol(protocol_name)
+    part = task.select(selection) if selection else task
+    watch.stage("score")
+    with submission_folder(predictions, task.folders) as folder:
+        rows = Path(frames_csv) if frames_csv else None
+        result = part.score(folder, chosen, watch, workers=workers, frames_csv=rows)
+    if out is not None:
+        write_json(Path(out), result.to_json())
+    return result
+
+
+def scores_path(predictions: Path, protocol_name: str) -> Path:
+    """Where the scores of predictions belong: in their folder, or beside their zip file."""
+    name = scores_name(protocol(protocol_name).id)
+    return predictions / name if predictions.is_dir() else predictions.with_name(f"{predictions.stem}-{name}")
+
+
+def validate(
+    predictions: Path | str,
+    benchmark: Task | Path | str,
+    protocol_name: str = PAPER.id,
+    *,
+    watch: Watch = SILENT,
+) -> list[Fault]:
+    """Every fault of predictions, in one pass that reads every mask once; none where they can be scored as they are.
+
+    An error keeps predictions from being scored, a warning does not. Where an archive itself is at fault, its faults
+    are all that is found.
+
+    Args:
+        predictions: A run, a prediction folder or a zip file of either.
+        benchmark: What was predicted.
+        protocol_name: Says which frames must be there.
+        watch: Is told of every clip or fold.
+    """
+    from icvos.tasks.archive import ArchiveError, relocate, submission_folder
+
+    task, path = as_task(benchmark), Path(predictions)
+    watch.stage("validate")
+    try:
+        with submission_folder(path, task.folders) as folder:
+            return [relocate(fault, folder, path) for fault in task.check(folder, protocol(protocol_name), watch)]
+    except ArchiveError as error:
+        return list(error.faults)
+
+
+def repair(
+    predictions: Path | str, benchmark: Task | Path | str, out: Path | str, protocol_name: str = PAPER.id
+) -> RepairReport:
+    """Write a copy of predictions without the harmless faults to the new folder ``out``; what was done, what is left.
+
+    Raises:
+        IcvosError: ``out`` exists, the archive is not unpacked, or the benchmark is of a kind that has no repair.
+    """
+    return as_task(benchmark).repair(Path(predictions), Path(out), protocol(protocol_name))
+
+
+def render(
+    benchmark: Task | Path | str,
+    out: Path | str,
+    *,
+    predictions: Path | str | None = None,
+    selection: Selection | None = None,
+    drawing: Drawing | None = None,
+    watch: Watch = SILENT,
+) -> tuple[Path, ...]:
+    """Draw the masks of a benchmark, and of predictions beside them, into one file for each clip or fold.
+
+    Args:
+        benchmark: What is drawn.
+        out: The folder of the files.
+        predictions: A run or a prediction folder; None: the truth alone.
+        selection: Only a part of the benchmark.
+        drawing: How it is drawn.
+        watch: Is told of every file.
+    """
+    task = as_task(benchmark)
+    part = task.select(selection) if selection else task
+    sheets = part.sheets(Path(predictions) if predictions else None, drawing or Drawing())
+    return write_sheets(sheets, Path(out), (drawing or Drawing()).height_px, watch)
+
+
+def write_sheets(sheets: Iterator[Sheet], out: Path, height_px: int, watch: Watch = SILENT) -> tuple[Path, ...]:
+    """Write each of ``sheets`` into ``out``; raises `IcvosError` where there is none."""
+    from icvos.drawing.animation import write_animation
+    from icvos.drawing.panels import contact_sheet, encode_png, stacked
+    from icvos.files.storage import write_bytes
+
+    watch.stage("render")
+    written = []
+    for sheet in sheets:
+        path = out / f"{sheet.name}.{'png' if sheet.kind == 'sheet' else sheet.kind}"
+        if sheet.kind != "sheet":
+            write_animation(path, sheet.images)
+        elif sheet.rows:
+            write_bytes(path, encode_png(stacked(list(sheet.images), gap_px=10)))
+        else:
+            picture = contact_sheet(sheet.images, columns=2, width_px=8 * height_px, count=SHEET_FRAMES)
+            write_bytes(path, encode_png(picture))
+        written.append(path)
+        watch.advance()
+    if not written:
+        raise IcvosError("nothing to render: nothing was selected")
+    return tuple(written)
+
+
+def find_scores(path: Path | str, protocol_name: str | None = None) -> Path:
+    """The scores file that ``path`` is, or that a run folder has for a protocol; None: ``paper``, or the only one.
+
+    Raises:
+        IcvosError: The run folder has none; the message says how to make it.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    chosen = protocol(protocol_name or PAPER.id).id
+    file = path / scores_name(chosen)
+    others = sorted(path.glob("scores-*.json"))
+    if protocol_name is None and not file.is_file() and len(others) == 1:
+        file = others[0]
+    if not file.is_file():
+        there = f"there is {', '.join(other.name for other in others)}; " if others else ""
+        raise IcvosError(
+            f"{file}: no such file; {there}score the run first with: "
+            f"icvos score {path} --protocol {chosen} --benchmark ..."
+        )
+    return file

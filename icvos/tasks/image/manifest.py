@@ -1,0 +1,127 @@
+"""``episodes.json``, ``val.json`` and ``train.json`` of a built benchmark of images."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import Field
+
+from icvos.files.schema import Count, Name, Schema, read_schema
+
+FORMAT: Final = 1
+MANIFEST = "episodes.json"
+REMEDY = "build the episodes again with this icvos"
+P = TypeVar("P")
+
+ClassNumber = Annotated[int, Field(ge=1)]
+ClassKey = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}$")]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class OfSplits(Schema):
+    """A text for the split that is evaluated on, and one for the split to train on where there is one."""
+
+    val: str = Field(description="Of the split to evaluate on.")
+    train: str | None = Field(default=None, description="Of the split to train on; absent where nothing trains.")
+
+
+class Digests(Schema):
+    """Digests over pictures, masks, folds and episodes; where images lie is not part of them."""
+
+    val: Digest = Field(description="Over everything that evaluation depends on.")
+    train: Digest | None = Field(
+        default=None, description="Over the pictures to train on; absent where there are none."
+    )
+
+
+class FoldEntry(Schema):
+    """One fold."""
+
+    test: tuple[ClassNumber, ...] = Field(description="The classes that its episodes ask for.")
+    train: tuple[ClassNumber, ...] = Field(description="The classes that may be trained on.")
+    episodes: tuple[tuple[ClassNumber, Name, tuple[Name, ...]], ...] = Field(
+        description="Each [class, query, [support, ...]]; supports are ranked, K shots take the first K."
+    )
+
+
+class Manifest(Schema):
+    """``episodes.json``: classes, folds, and the frozen episodes."""
+
+    format: Literal[1] = Field(description="Version of this layout.")
+    name: Name = Field(description="coco-20i, pascal-5i, coco-to-pascal or all-coco.")
+    rule: str = Field(description="How masks were made, in words; part of the digest.")
+    digest: Digests = Field(description="What tells this build from another.")
+    splits: OfSplits = Field(description="Names of the data set's splits, as val2014.")
+    images: OfSplits = Field(description="Folders of the images, absolute or relative to the benchmark's folder.")
+    classes: dict[ClassKey, Name] = Field(description="Numbers from 1, the data set's own, with their names.")
+    folds: tuple[FoldEntry, ...] = Field(description="The folds in order.")
+
+
+class PictureEntry(Schema):
+    """One annotated picture."""
+
+    name: Name = Field(description="Its file below the folder of images.")
+    size: tuple[Count, Count] = Field(description="[height, width] in pixels.")
+    outlines: dict[ClassKey, str] = Field(description="By class, the counts of COCO's compressed RLE of its mask.")
+    listed: tuple[ClassNumber, ...] = Field(
+        description="The classes that it may be drawn for: its mask has 2048 pixels, or a published list names it."
+    )
+    ignored: str | None = Field(
+        default=None, description="Counts of the pixels that are neither; absent where there are none."
+    )
+
+
+class Pictures(Schema):
+    """``val.json`` or ``train.json``: the pictures of a split."""
+
+    format: Literal[1] = Field(description="Version of this layout.")
+    pictures: tuple[PictureEntry, ...] = Field(description="One line each.")
+
+
+_HEAD, _TAIL = f'{{"format": {FORMAT}, "pictures": [', "]}"  # the first and the last line of a file of pictures
+
+
+def read_pictures(path: Path, make: Callable[[PictureEntry], P]) -> list[P]:
+    """What ``make`` gives for every picture in ``val.json`` or ``train.json``, in order.
+
+    Raises `IcvosError` for a file that is absent or does not fit.
+    """
+    try:
+        return [make(entry) for entry in _by_line(path)]
+    except (OSError, ValueError):  # laid out by another program, or faulty: the whole file says in which key
+        return [make(entry) for entry in read_schema(path, Pictures, "the pictures of a benchmark", REMEDY).pictures]
+
+
+def _by_line(path: Path) -> Iterator[PictureEntry]:
+    """The entries of a file with a line for each; so read, a large split is never in memory as text."""
+    with path.open("rb") as file:
+        line = next(file, b"").rstrip()
+        if line != _HEAD.encode():
+            raise ValueError("another first line")
+        for line in file:
+            line = line.rstrip()
+            if line == _TAIL.encode():
+                break
+            yield PictureEntry.model_validate_json(line.removesuffix(b","), strict=True)
+        if line != _TAIL.encode() or file.read().strip():
+            raise ValueError("another last line")
+
+
+def pictures_text(pictures: Iterable[PictureEntry]) -> str:
+    """The text of ``val.json`` or ``train.json``: one line a picture."""
+    lines = ",\n".join(json.dumps(picture.to_json(), ensure_ascii=False) for picture in pictures)
+    return f"{_HEAD}\n{lines}\n{_TAIL}\n"
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """The text of ``episodes.json``: one line an episode."""
+    value = manifest.to_json()
+    folds = ",\n".join(_fold_text(fold) for fold in value.pop("folds"))
+    return f'{json.dumps(value, indent=2, ensure_ascii=False)[:-2]},\n  "folds": [\n{folds}\n  ]\n}}\n'
+
+
+def _fold_text(fold: dict[str, list[object]]) -> str:
+    episodes = ",\n".join(json.dumps(episode, ensure_ascii=False) for episode in fold["episodes"])
+    test, train = json.dumps(fold["test"]), json.dumps(fold["train"])
+    return f'{{"test": {test}, "train": {train}, "episodes": [\n{episodes}\n]}}'

@@ -1,0 +1,121 @@
+"""``run.json``: how the masks of one part of a run were made."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from icvos.errors import Fault, IcvosError, PredictionError
+from icvos.files.schema import Count, Name, Schema, Seconds, misfit, read_bytes
+
+RECORD = "run.json"
+MAX_RECORD_BYTES = 1 << 24
+MAX_SHOTS = 1000
+Part = Literal["draw", "fold"]
+
+
+class _Open(Schema):
+    """A part of a record. Keys that are not known here are kept: a record may come from another program."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Weights(_Open):
+    """A checkpoint that a method loaded."""
+
+    name: str | None = Field(None, description="Its name in the registry, or its file.")
+    sha256: str | None = Field(None, description="Of the file; null for random weights.")
+    random: bool = Field(False, description="Whether it is random, or was trained on top of random weights.")
+
+
+class RunBenchmark(_Open):
+    """What the run was made on."""
+
+    name: str | None = Field(None, description="The benchmark's name.")
+    digest: str | None = Field(None, description="Its digest; null in the published layout.")
+    clips: Count | None = Field(None, description="On videos: how many clips the whole benchmark has.")
+
+
+class ClipRun(_Open):
+    """What one clip took."""
+
+    frames: Count = Field(description="Frames that were predicted.")
+    seconds: Seconds = Field(description="Without reading supports ahead and writing files.")
+    remarks: tuple[str, ...] = Field((), description="Where the method left its usual way.")
+
+
+class RunRecord(_Open):
+    """``run.json``: how the masks of one part of a run, a draw or a fold, were made. All keys may be absent."""
+
+    format: Literal[1] | None = Field(None, description="Version of this layout.")
+    method: str | None = Field(None, description="The method's name.")
+    settings: dict[str, Any] = Field({}, description="The method's settings, defaults included.")
+    random_weights: bool = Field(False, description="Present and true where weights were random: figures mean nothing.")
+    weights: tuple[Weights | str, ...] | str = Field((), description="The checkpoints that were loaded.")
+    sees_truth: bool = Field(False, description="Whether the method was given true masks of what it was asked about.")
+    benchmark: RunBenchmark | None = Field(None, description="What the run was made on.")
+    draw: Annotated[int, Field(ge=0)] | None = Field(None, description="On videos: the support draw.")
+    fold: Annotated[int, Field(ge=0)] | None = Field(None, description="On images: the fold.")
+    shots: Annotated[int, Field(ge=1, le=MAX_SHOTS)] | None = Field(None, description="Supports per clip or episode.")
+    device: str | None = Field(None, description="What it was computed on.")
+    dtype: str | None = Field(None, description="Floating-point type of the networks.")
+    versions: dict[str, str] = Field({}, description="Versions of the programs that took part.")
+    started: str | None = Field(None, description="When the run began, ISO 8601 in UTC.")
+    finished: str | None = Field(None, description="When the last mask so far was made.")
+    asked: Count | None = Field(None, description="On images: how many of the fold's episodes the run is to have.")
+    episodes: Annotated[int, Field(ge=0)] | None = Field(None, description="On images: how many there are so far.")
+    seconds_per_image: Seconds | None = Field(None, description="On images: mean time of an episode.")
+    frames: Annotated[int, Field(ge=0)] | None = Field(None, description="On videos: frames predicted so far.")
+    seconds_per_frame: Seconds | None = Field(None, description="On videos: mean time of a frame.")
+    clips: dict[Name, ClipRun] = Field({}, description="On videos: what each clip took.")
+
+    @property
+    def made_with_random_weights(self) -> bool:
+        """Whether random weights took part: the masks mean nothing."""
+        return self.random_weights or any(isinstance(one, Weights) and one.random for one in self.weights)
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the benchmark that it was made on, where it says."""
+        return self.benchmark.digest if self.benchmark else None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a record at all."""
+        return bool(self.model_fields_set or self.model_extra)
+
+
+def read_record(path: Path) -> RunRecord:
+    """The record in ``path``, an empty one where there is no such file; `PredictionError` for one that does not fit."""
+    what, remedy = "the record of a run", "write the record of the run again or remove the file"
+    if not path.is_file():
+        return RunRecord()
+    try:
+        return RunRecord.model_validate_json(read_bytes(path, what, remedy, MAX_RECORD_BYTES), strict=True)
+    except ValidationError as error:
+        raise PredictionError(Fault("record", str(path), f"{misfit(error, what)}; {remedy}")) from error
+    except IcvosError as error:
+        raise PredictionError(Fault("record", str(path), str(error).removeprefix(f"{path}: "))) from error
+
+
+def read_records(run: Path, part: Part) -> tuple[RunRecord, ...]:
+    """All records of a run, or of a prediction folder."""
+    return tuple(read_record(path) for path in (run / RECORD, *sorted(run.glob(f"{part}*/{RECORD}"))))
+
+
+def record_of(description: Mapping[str, Any], method: str) -> RunRecord:
+    """What a method says of itself, as a record; `IcvosError` for a description that does not fit into one.
+
+    Args:
+        description: What `icvos.method.Described.describe` gave, and what else is known.
+        method: Its name, for the error.
+    """
+    remedy = "see icvos.method.Described for what it may give"
+    try:
+        return RunRecord.model_validate_json(json.dumps(dict(description)))
+    except ValidationError as error:
+        raise IcvosError(f"method {method}: describe() does not fit, {misfit(error, 'a record')}; {remedy}") from error
+    except TypeError as error:
+        raise IcvosError(f"method {method}: describe() gives more than JSON values ({error}); {remedy}") from error

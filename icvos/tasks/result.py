@@ -1,0 +1,184 @@
+"""What results on videos and on images have in common: their head, their intervals, and what a table asks of both."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, Self
+
+from pydantic import AfterValidator, Field
+
+from icvos.errors import IcvosError
+from icvos.files.schema import Count, Fraction, Schema
+from icvos.protocol import PAPER
+from icvos.tasks.listing import Listing
+from icvos.tasks.record import RunRecord
+
+FORMAT = 1  # of scores.json
+MAX_BYTES = 64 * 2**20  # a result of all 437 clips over five draws takes less than one
+INTERVAL_LEVEL = 0.95
+REMEDY = "score the predictions again with icvos score"
+
+
+def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("is not [low, high] with low <= high")
+    return bounds
+
+
+Bounds = Annotated[tuple[Fraction, Fraction], AfterValidator(_in_order)]
+ProtocolId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}@[0-9]{1,4}$")]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{8,64}$")]
+Level = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Bootstrap(Schema):
+    """How an interval was made."""
+
+    level: Level = Field(description="Share of the resamples inside the interval, as 0.95.")
+    samples: Count | None = Field(None, description="Resamples that were drawn.")
+
+
+class Result(Protocol):
+    """A scored run, whatever its task: what the leaderboard and the commands ask of it."""
+
+    protocol: str
+    digest: str | None
+
+    @property
+    def kind(self) -> str:
+        """``video`` or ``image``: the kind of benchmark."""
+        ...
+
+    @property
+    def benchmark_name(self) -> str:
+        """What tables call the benchmark."""
+        ...
+
+    @property
+    def records(self) -> Mapping[str, RunRecord]:
+        """How the predictions were made: a record for each part that was made by itself; none where none is known."""
+        ...
+
+    @property
+    def shots(self) -> int | None:
+        """Supports per clip or episode, where the result says."""
+        ...
+
+    @property
+    def seconds(self) -> float | None:
+        """Mean prediction time of a frame or an image, where the result says."""
+        ...
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What tells this result from another of the same method, and one table from another.
+
+        The protocol, the digest ("" without one), and then, in words that can stand in the name of a file, whatever
+        else makes results of this kind incomparable.
+        """
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of its file."""
+        ...
+
+    def lines(self, where: str) -> Sequence[str]:
+        """The figures for a terminal, the whole run's last; ``where`` is the file that the last line points to."""
+        ...
+
+    def select(self, selection: "Selection", where: str) -> Self:
+        """The result on a part of the benchmark, its means made anew; `IcvosError` for what it does not have."""
+        ...
+
+    def report(self, named: "Named", ceiling: "Named | None" = None) -> "Report":
+        """Where the run is good and where it fails.
+
+        Args:
+            named: This result with its name.
+            ceiling: A result on the same benchmark whose method saw the truth.
+
+        Raises:
+            IcvosError: The result has too little in it, or the ceiling cannot be compared with it.
+        """
+        ...
+
+    def compare(self, named: "Named", other: "Named", most: int) -> "Report":
+        """How far this result and another are apart, and how sure that is; the ``most`` items where they part most.
+
+        Raises:
+            IcvosError: The two cannot be compared.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which part of a benchmark, or of a result, is meant; empty: all of it.
+
+    Args:
+        videos: Names of videos, with or without their source.
+        categories: Names or numbers of categories.
+        clips: ``<video>/<class>`` of videos, ``<fold>/<episode>`` of images.
+        limit: At most the first so many clips, or episodes of each fold.
+    """
+
+    videos: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
+    limit: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.videos or self.categories or self.clips or self.limit is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A result with what it is called and where it lies."""
+
+    name: str
+    where: str
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is said of one result or of two.
+
+    Args:
+        tables: To be shown in order.
+        lines: Shown after them.
+        notes: What a reader must know.
+        content: The same for programs; None where the result's own file holds all of it.
+    """
+
+    tables: Sequence[Listing]
+    lines: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    content: Schema | None = None
+
+
+def scores_name(protocol: str) -> str:
+    """The file for the scores of a run under a protocol, by its id.
+
+    >>> scores_name("paper@1"), scores_name("native@1")
+    ('scores.json', 'scores-native@1.json')
+    """
+    return "scores.json" if protocol == PAPER.id else f"scores-{protocol}.json"
+
+
+def random_weights(result: Result) -> bool:
+    """Whether a part of the run was made with random weights: its figures mean nothing."""
+    return any(record.made_with_random_weights for record in result.records.values())
+
+
+def refuse_random(result: Result, where: object) -> None:
+    """Raise `IcvosError` for a run with random weights, which no board takes."""
+    refuse_random_records(result.records.values(), where)
+
+
+def refuse_random_records(records: Iterable[RunRecord], where: object) -> None:
+    """`refuse_random` for the records of a run that is not scored yet."""
+    if any(record.made_with_random_weights for record in records):
+        raise IcvosError(
+            f"{where}: made with random weights, so its figures mean nothing and no leaderboard takes them; "
+            "run it again without --allow-random-weights"
+        )

@@ -1,0 +1,257 @@
+"""The one door to benchmarks: of videos, of images, or of a kind yet to come.
+
+A `Task` is an opened benchmark: it predicts, checks, scores and draws. What it writes and reads is the business of its
+wing, a folder beside this file; `WINGS` lists them, and nothing else here or above asks of which kind a benchmark is.
+"""
+
+import importlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from icvos.errors import Fault, IcvosError
+from icvos.files.schema import Schema, parse_schema, read_bytes
+from icvos.tasks.listing import Listing
+from icvos.tasks.record import Part
+from icvos.tasks.repairs import RepairReport
+from icvos.tasks.result import MAX_BYTES, REMEDY, Result, Selection
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from icvos.protocol import Protocol as ScoringProtocol
+    from icvos.tasks.runs import RunOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Wing:
+    """One kind of benchmark.
+
+    Args:
+        task: ``module:class`` of its `Task`, which has the static methods ``recognises`` and ``open``.
+        result: ``module:class`` of its `Result`, a model of ``scores.json``.
+    """
+
+    task: str
+    result: str
+
+
+# a folder is asked in this order; the last one also says what is wrong with a folder that is none
+WINGS: dict[str, Wing] = {
+    "image": Wing("icvos.tasks.image.task:ImageTask", "icvos.tasks.image.result:ImageResult"),
+    "video": Wing("icvos.tasks.video.task:VideoTask", "icvos.tasks.video.result:VideoResult"),
+}
+
+
+class Watch(Protocol):
+    """Is told how a long call goes on."""
+
+    def stage(self, name: str) -> None:
+        """What comes now is called so."""
+        ...
+
+    def total(self, units: int, done: int = 0) -> None:
+        """So much is to be done, frames or episodes or clips, ``done`` of it already."""
+        ...
+
+    def advance(self, units: int = 1, what: str = "") -> None:
+        """So much more is done; ``what`` names the part that it was of."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something that the caller should know, in one line."""
+        ...
+
+
+class Silent:
+    """Shows no progress; notes go to the logger ``icvos``."""
+
+    def stage(self, name: str) -> None:
+        """Nothing is shown."""
+
+    def total(self, units: int, done: int = 0) -> None:
+        """Nothing is shown."""
+
+    def advance(self, units: int = 1, what: str = "") -> None:
+        """Nothing is shown."""
+
+    def note(self, text: str) -> None:
+        """Logged as a warning."""
+        logging.getLogger("icvos").warning(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How masks are drawn.
+
+    Args:
+        kind: ``gif``, ``webp``, ``mp4`` or ``sheet``; None: what the task shows best.
+        every: Every so many frames.
+        errors: Colour predictions by what they hit, miss and add.
+        height_px: Height of a panel.
+    """
+
+    kind: str | None = None
+    every: int = 1
+    errors: bool = False
+    height_px: int = 240
+
+
+SHEET_FRAMES = 8  # on the contact sheet of a video
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Pictures that go into one file.
+
+    Args:
+        name: Of the file, without suffix.
+        kind: ``gif``, ``webp``, ``mp4`` or ``sheet``.
+        images: (H, W, 3) uint8 each, drawn when they are asked for.
+        rows: Whether each is a whole row of a contact sheet.
+    """
+
+    name: str
+    kind: str
+    images: "Iterator[np.ndarray]"
+    rows: bool = False
+
+
+class Task(Protocol):
+    """An opened benchmark, or the part of one that was selected."""
+
+    @property
+    def kind(self) -> str:
+        """Its key in `WINGS`."""
+        ...
+
+    @property
+    def part(self) -> Part:
+        """What a run consists of: ``draw`` or ``fold``."""
+        ...
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """The numbers of the draws or folds that there are."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The benchmark's name."""
+        ...
+
+    @property
+    def root(self) -> Path:
+        """Its folder."""
+        ...
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The names of the folders by which a run on it is known inside an archive."""
+        ...
+
+    @property
+    def clips(self) -> int | None:
+        """How many clips the whole benchmark has, where it consists of clips."""
+        ...
+
+    def select(self, selection: Selection) -> "Task":
+        """The task on a part of the benchmark; `IcvosError` for what is not there."""
+        ...
+
+    def predict(self, out: Path, options: "RunOptions", watch: Watch) -> tuple[int, ...]:
+        """Run a method into the run folder ``out``, keeping what is there; the draws or folds that can be scored."""
+        ...
+
+    def check(self, folder: Path, protocol: "ScoringProtocol", watch: Watch) -> list[Fault]:
+        """Every fault of a run or prediction folder, from one pass that reads every mask once."""
+        ...
+
+    def score(
+        self,
+        folder: Path,
+        protocol: "ScoringProtocol",
+        watch: Watch,
+        *,
+        workers: int = 1,
+        parts: Sequence[int] | None = None,
+        frames_csv: Path | None = None,
+    ) -> Result:
+        """Score a run or prediction folder.
+
+        Args:
+            folder: The run.
+            protocol: Which frames count, and at which size masks are compared.
+            watch: Is told of every clip or fold.
+            workers: Processes; the result is the same to the last bit for any number.
+            parts: Only these draws or folds of the run; None: all that it has.
+            frames_csv: Also write a row for every frame.
+        """
+        ...
+
+    def repair(self, predictions: Path, out: Path, protocol: "ScoringProtocol") -> RepairReport:
+        """A copy of ``predictions`` in ``out`` without the harmless faults; `IcvosError` where none can be repaired."""
+        ...
+
+    def sheets(self, predictions: Path | None, drawing: Drawing) -> Iterator[Sheet]:
+        """The pictures of every clip or fold, with the masks of ``predictions`` beside the truth."""
+        ...
+
+    def summary(self) -> Sequence[Listing | str]:
+        """What the benchmark has, as tables and lines."""
+        ...
+
+
+SILENT = Silent()
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def open_task(root: Path | str) -> Task:
+    """The benchmark in the folder ``root``, of whichever kind it is; raises `IcvosError` for anything else."""
+    root = Path(root)
+    wings = [_load(wing.task) for wing in WINGS.values()]
+    found = next((wing for wing in wings if wing.recognises(root)), wings[-1])
+    return cast(Task, found.open(root))
+
+
+def result_model(kind: object, where: str) -> type[Schema]:
+    """The model of ``scores.json`` for a kind of benchmark; `IcvosError` for a kind that is not known."""
+    wing = WINGS.get(kind) if isinstance(kind, str) else None
+    if wing is None:
+        raise IcvosError(f"{where}: task is not one of {', '.join(sorted(WINGS))}; {REMEDY}")
+    return cast(type[Schema], _load(wing.result))
+
+
+def parse_result(value: Mapping[str, Any], where: str) -> Result:
+    """The result in an object read from JSON, of whichever kind; ``where`` names its file in errors."""
+    model = result_model(value.get("task", "video"), where)
+    found = parse_schema(json.dumps(value), model, where, "a result", REMEDY)
+    return cast(Result, found)
+
+
+def read_object(path: Path, what: str, remedy: str) -> dict[str, Any]:
+    """The JSON object in a file that may come from anybody; `IcvosError` for anything else, or one far too large."""
+    from pydantic_core import from_json
+
+    try:
+        value = from_json(read_bytes(path, what, remedy, MAX_BYTES), allow_inf_nan=False)
+    except ValueError as error:
+        raise IcvosError(f"{path}: cannot be read as {what} ({error}); {remedy}") from error
+    if not isinstance(value, dict):
+        raise IcvosError(f"{path}: not {what}, which is a JSON object; {remedy}")
+    return value
+
+
+def read_result(path: Path) -> Result:
+    """The result in a ``scores.json``; `IcvosError` for anything else."""
+    value = read_object(path, "a result of icvos score", REMEDY)
+    if "overall" not in value:
+        raise IcvosError(f"{path}: not a result; results are written by icvos score and icvos submit")
+    return parse_result(value, str(path))

@@ -1,0 +1,274 @@
+"""``scores.json`` of a run on videos. All figures are fractions; ``jf = (j + f) / 2``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from icvos.files.schema import Count, Fraction, Name, Schema
+from icvos.tasks.record import RunRecord
+from icvos.tasks.result import Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
+
+MEAN_TOLERANCE = 1e-4  # between jf and the mean of j and f
+
+Difference = Annotated[float, Field(ge=-1, le=1)]
+
+
+class Pair(Schema):
+    """Region similarity and contour accuracy, and their mean."""
+
+    j: Fraction = Field(description="Region similarity J.")
+    f: Fraction = Field(description="Contour accuracy F.")
+    jf: Fraction = Field(description="J&F, the mean of both.")
+
+    @model_validator(mode="after")
+    def _mean(self) -> Self:
+        if abs(self.jf - (self.j + self.f) / 2) > MEAN_TOLERANCE:
+            raise ValueError("has a jf that is not the mean of its j and f")
+        return self
+
+    @classmethod
+    def of(cls, j: float, f: float) -> "Pair":
+        """The pair with its mean."""
+        return Pair(j=float(j), f=float(f), jf=(float(j) + float(f)) / 2)
+
+    def figure(self, key: str) -> float:
+        """``j``, ``f`` or ``jf``."""
+        return {"j": self.j, "f": self.f, "jf": self.jf}[key]
+
+
+class Figures(Pair):
+    """J and F with their recall and decay, which results of older programs lack."""
+
+    j_recall: Fraction | None = Field(None, description="Share of frames whose J is above 0.5.")
+    f_recall: Fraction | None = Field(None, description="Share of frames whose F is above 0.5.")
+    j_decay: Difference | None = Field(None, description="Mean J of the first quarter less that of the last.")
+    f_decay: Difference | None = Field(None, description="Mean F of the first quarter less that of the last.")
+
+
+class Absences(Pair):
+    """What a clip scores over runs of frames, each run with the same weight."""
+
+    runs: Count = Field(description="Runs of frames.")
+    frames: Count = Field(description="Frames in them.")
+
+
+class ClipDraw(Schema):
+    """A clip in one support draw."""
+
+    draw: int = Field(description="The number of the draw.")
+    j: Fraction = Field(description="Mean J over frames.")
+    f: Fraction = Field(description="Mean F over frames.")
+
+
+class Clip(Pair):
+    """One clip, a video and a category: means over support draws of means over frames.
+
+    What an analysis needs may be absent from results of older programs.
+    """
+
+    frames: Count | None = Field(None, description="Frames that count.")
+    j_recall: Fraction | None = Field(None, description="Share of frames whose J is above 0.5.")
+    f_recall: Fraction | None = Field(None, description="Share of frames whose F is above 0.5.")
+    j_decay: Difference | None = Field(None, description="Mean J of the first quarter less that of the last.")
+    f_decay: Difference | None = Field(None, description="Mean F of the first quarter less that of the last.")
+    area: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Share of the frame that the category takes in the first frame that shows it."
+    )
+    instances: Count | None = Field(None, description="Annotated objects; null where nobody knows.")
+    first: Pair | None = Field(None, description="In the first frame that shows the category.")
+    after: Pair | None = Field(None, description="The mean of the frames behind it.")
+    disappearance: Absences | None = Field(None, description="Over absences of the category after it was seen.")
+    reappearance: Absences | None = Field(None, description="Over the runs that show it again after an absence.")
+    draws: tuple[ClipDraw, ...] = Field((), description="Each support draw by itself.")
+
+    FACTS: ClassVar = ("frames", "area", "instances", "first", "after", "disappearance", "reappearance")
+
+    @property
+    def analysable(self) -> bool:
+        """Whether it has all that an analysis needs."""
+        return self.model_fields_set >= set(self.FACTS) and self.frames is not None
+
+
+class Group(Figures):
+    """Several clips: the plain means of theirs."""
+
+    clips: Count = Field(description="How many clips.")
+    frames: Count | None = Field(None, description="How many frames of clips.")
+
+
+class _Indexed(Schema):
+    index: int | None = Field(None, alias="class", description="The class index, 1 to 80 in COCO's order.")
+
+
+class Category(Group, _Indexed):
+    """The clips of one category."""
+
+
+class _Numbered(Schema):
+    draw: int | None = Field(None, description="The number of the draw.")
+
+
+class Draw(Pair, _Numbered):
+    """All clips in one support draw."""
+
+
+class Interval(Bootstrap):
+    """Percentile bootstrap over videos, each drawn with all its clips; with a single video it has no width."""
+
+    j: Bounds = Field(description="[low, high] of J.")
+    f: Bounds = Field(description="[low, high] of F.")
+    jf: Bounds = Field(description="[low, high] of J&F.")
+
+
+class Overall(Figures):
+    """All clips."""
+
+    clips: Count = Field(description="How many were scored.")
+    videos: Count = Field(description="Of how many videos.")
+    frames: Count = Field(description="How many frames; a frame of a clip counts once whatever the draws.")
+    draws: tuple[Draw, ...] = Field((), description="Each support draw by itself, over all clips.")
+    interval: Interval | None = Field(None, description="How sure the figures are.")
+
+
+class Bin(Pair):
+    """The clips of one bin of an analysis."""
+
+    clips: Count = Field(description="How many clips.")
+    frames: Count | None = Field(None, description="How many frames of clips.")
+    of_ceiling: float | None = Field(None, description="J&F as a share of the ceiling's; null where it has none.")
+
+
+class AbsenceGroup(Pair):
+    """The clips that have such runs of frames: the mean over clips of the mean over runs."""
+
+    clips: Count = Field(description="How many clips.")
+    runs: Count | None = Field(None, description="How many runs of frames.")
+    frames: Count | None = Field(None, description="How many frames in them.")
+
+
+class Drop(Schema):
+    """What is lost from the first frame to the frames after it."""
+
+    j: Difference = Field(description="Of J.")
+    f: Difference = Field(description="Of F.")
+    jf: Difference = Field(description="Of J&F.")
+
+
+class Propagation(Schema):
+    """The error of the prompt against what is lost after it, over the clips that have both."""
+
+    clips: Count = Field(description="How many clips.")
+    first: Pair = Field(description="In the first frame that shows the category.")
+    after: Pair = Field(description="In the frames behind it.")
+    drop: Drop | None = Field(None, description="first - after.")
+
+
+class Share(Schema):
+    """Figures as shares of a ceiling's; null where the ceiling is 0 or has no clip in common."""
+
+    j: float | None = Field(description="Of J.")
+    f: float | None = Field(description="Of F.")
+    jf: float | None = Field(description="Of J&F.")
+
+
+class Ceiling(Schema):
+    """A run whose method was given the true first mask, on the clips that both have."""
+
+    clips: int = Field(description="How many clips both have.")
+    j: float | None = Field(description="Its J on them.")
+    f: float | None = Field(description="Its F on them.")
+    jf: float | None = Field(description="Its J&F on them.")
+    share: Share = Field(description="This run's figures divided by them.")
+
+
+class Analysis(Schema):
+    """Where a run is good and where it fails; a bin's name says its edges. `icvos.tasks.video.analysis` defines all."""
+
+    length: dict[Name, Bin] = Field({}, description="By the number of frames that count.")
+    area: dict[Name, Bin] = Field({}, description="By the share of the frame that the category takes at first.")
+    instances: dict[Name, Bin] = Field({}, description="By the number of annotated objects.")
+    disappearance: AbsenceGroup | None = Field(
+        None, description="While the category is absent; null without such clips."
+    )
+    reappearance: AbsenceGroup | None = Field(None, description="When it is back; null without such clips.")
+    propagation: Propagation | None = Field(None, description="The prompt against what comes after it.")
+    ceiling: Ceiling | None = Field(None, description="In a report with a ceiling: what is the most.")
+
+
+class VideoResult(Schema):
+    """``scores.json`` of a run on videos. A clip's value is the mean over support draws of its mean over frames; the
+    figures of several clips are the plain means of theirs, so that a long video counts no more than a short one.
+    """
+
+    format: Literal[1] = Field(1, description="Version of this layout.")
+    task: Literal["video"] = Field("video", description="The kind of benchmark; absent means video.")
+    protocol: ProtocolId = Field(description="Figures of different protocols never share a table.")
+    digest: Digest | None = Field(description="Of the benchmark that was scored against; null in the published layout.")
+    overall: Overall = Field(description="All clips.")
+    categories: dict[Name, Category] = Field({}, description="By category, in order of the class index.")
+    sources: dict[Name, Group] = Field({}, description="By source data set.")
+    clips: dict[Name, Clip] = Field({}, description="By clip, <video>/<class>.")
+    analysis: Analysis = Field(Analysis(), description="Where the run is good and where it fails.")
+    run: RunRecord = Field(
+        RunRecord(), description="run.json of the first draw, or of the first one with random weights; {} without one."
+    )
+
+    @property
+    def kind(self) -> str:
+        """The kind of benchmark."""
+        return self.task
+
+    @property
+    def benchmark_name(self) -> str:
+        """What tables call the benchmark."""
+        return "IC-VOS"
+
+    @property
+    def records(self) -> Mapping[str, RunRecord]:
+        """The record of the run by "", where the predictions had one."""
+        return {"": self.run} if self.run.given else {}
+
+    @property
+    def shots(self) -> int | None:
+        """Supports of each clip, where the record says."""
+        return self.run.shots
+
+    @property
+    def seconds(self) -> float | None:
+        """Mean prediction time of a frame, where the record says."""
+        return self.run.seconds_per_frame
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What tells this result from another of the same method."""
+        return self.protocol, self.digest or ""
+
+    @property
+    def benchmark_clips(self) -> int | None:
+        """How many clips the whole benchmark has, where the record says."""
+        return self.run.benchmark.clips if self.run.benchmark else None
+
+    def lines(self, where: str) -> Sequence[str]:
+        """The figures for a terminal: a line for each draw where there are several, and one for all."""
+        from icvos.tasks.video.report import lines
+
+        return lines(self, where)
+
+    def select(self, selection: Selection, where: str) -> "VideoResult":
+        """The result on some of its clips, its means made anew; `IcvosError` where nothing matches."""
+        from icvos.tasks.video.report import restricted
+
+        return restricted(self, selection, where)
+
+    def report(self, named: Named, ceiling: Named | None = None) -> Report:
+        """By length, size and number of the objects, over absences, and the first frame against those after it."""
+        from icvos.tasks.video.report import report
+
+        return report(self, named, ceiling)
+
+    def compare(self, named: Named, other: Named, most: int) -> Report:
+        """Clip by clip, with a paired bootstrap over videos."""
+        from icvos.tasks.video.report import compared
+
+        return compared(named, other, most)

@@ -1,0 +1,140 @@
+"""In-context video object segmentation as a task."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from icvos.errors import Fault
+from icvos.protocol import Protocol
+from icvos.tasks.listing import Listing
+from icvos.tasks.record import Part
+from icvos.tasks.repairs import RepairReport
+from icvos.tasks.result import Selection
+from icvos.tasks.runs import RunOptions
+from icvos.tasks.task import Drawing, Sheet, Watch
+from icvos.tasks.video.benchmark import Benchmark, Clip
+from icvos.tasks.video.result import VideoResult
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTask:
+    """A benchmark of videos.
+
+    Args:
+        benchmark: What is asked.
+        chosen: The clips that are meant.
+    """
+
+    benchmark: Benchmark
+    chosen: tuple[Clip, ...]
+    kind: ClassVar[str] = "video"
+    part: ClassVar[Part] = "draw"
+
+    @staticmethod
+    def recognises(root: Path) -> bool:
+        """Whether ``root`` looks like such a benchmark."""
+        return (root / "icvos.json").is_file()
+
+    @staticmethod
+    def open(root: Path) -> "VideoTask":
+        """The benchmark in ``root``, built or in the published layout; `IcvosError` for anything else."""
+        benchmark = Benchmark.open(root)
+        return VideoTask(benchmark, benchmark.clips)
+
+    @property
+    def root(self) -> Path:
+        """Its folder."""
+        return self.benchmark.root
+
+    @property
+    def name(self) -> str:
+        """The benchmark's name."""
+        return self.benchmark.name
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """The frozen support draws."""
+        return range(self.benchmark.draws)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The names of the videos."""
+        return frozenset(video.name for video in self.benchmark.videos)
+
+    @property
+    def clips(self) -> int:
+        """How many clips the whole benchmark has."""
+        return len(self.benchmark.clips)
+
+    def select(self, selection: Selection) -> "VideoTask":
+        """The task on some of its clips; `IcvosError` where nothing matches."""
+        return VideoTask(
+            self.benchmark,
+            self.benchmark.select(selection.videos, selection.categories, selection.limit, selection.clips),
+        )
+
+    def predict(self, out: Path, options: RunOptions, watch: Watch) -> tuple[int, ...]:
+        """Predict the chosen clips of every draw; the draws."""
+        from icvos.tasks.video.predict import run
+
+        return run(
+            self.benchmark,
+            self.chosen,
+            out,
+            options,
+            start=lambda done, total: watch.total(total, done),
+            advance=lambda clip, frames: watch.advance(frames, clip.id),
+        )
+
+    def check(self, folder: Path, protocol: Protocol, watch: Watch) -> list[Fault]:
+        """Every fault of a prediction folder, or of all draws of a run."""
+        from icvos.tasks.video.check import check
+
+        watch.total(len(self.chosen))
+        return check(self.benchmark, folder, protocol, self.chosen, progress=lambda clip: watch.advance())
+
+    def score(
+        self,
+        folder: Path,
+        protocol: Protocol,
+        watch: Watch,
+        *,
+        workers: int = 1,
+        parts: Sequence[int] | None = None,
+        frames_csv: Path | None = None,
+    ) -> VideoResult:
+        """Score the chosen clips."""
+        from icvos.tasks.video.score import score, write_frames_csv
+
+        watch.total(len(self.chosen))
+        scores = score(
+            self.benchmark,
+            folder,
+            protocol,
+            clips=self.chosen,
+            folders=None if parts is None else [folder / f"draw{part}" for part in parts],
+            workers=workers,
+            progress=lambda clip: watch.advance(),
+        )
+        if frames_csv:
+            write_frames_csv(frames_csv, scores)
+        return scores.to_result()
+
+    def repair(self, predictions: Path, out: Path, protocol: Protocol) -> RepairReport:
+        """A copy of ``predictions`` in ``out`` without the harmless faults."""
+        from icvos.tasks.video.repair import repair
+
+        return repair(self.benchmark, predictions, out, protocol)
+
+    def sheets(self, predictions: Path | None, drawing: Drawing) -> Iterator[Sheet]:
+        """An animation or a contact sheet for each of the chosen clips."""
+        from icvos.tasks.video.sheet import sheets
+
+        return sheets(self.benchmark, self.chosen, predictions, drawing)
+
+    def summary(self) -> Sequence[Listing | str]:
+        """Sources, categories and what was left out."""
+        from icvos.tasks.video.summary import summary
+
+        return summary(self.benchmark)

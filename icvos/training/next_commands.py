@@ -1,0 +1,89 @@
+"""What to run with a trained checkpoint: the command lines that fit it, settings included."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from icvos.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class NextCommand:
+    """A command to run next; its text is two lines to print.
+
+    Args:
+        purpose: What it does with the checkpoint.
+        arguments: The command line, from ``icvos`` on.
+    """
+
+    purpose: str
+    arguments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.purpose}:\n  {shlex.join(self.arguments)}"
+
+
+def next_commands(recipe: Recipe, settings: Mapping[str, Any], data: Path, checkpoint: Path) -> list[NextCommand]:
+    """How to evaluate a checkpoint, and how to train on top of it where it is a base learner's.
+
+    Args:
+        recipe: What it was trained by.
+        settings: What the method was built with.
+        data: The folder of the image benchmark that it was trained on.
+        checkpoint: Its file.
+    """
+    chosen = _not_default(recipe.method, settings)
+    evaluation = _evaluation(recipe, {"checkpoint": checkpoint, **chosen}, data)
+    if recipe.labels == "episode":
+        return [evaluation]
+    training = _training_on_top(recipe, chosen, data, checkpoint)
+    return [training, evaluation] if recipe.benchmark == "all-coco" else [training]
+
+
+def _evaluation(recipe: Recipe, settings: Mapping[str, Any], data: Path) -> NextCommand:
+    if recipe.benchmark == "all-coco":
+        where, out = ["--benchmark", "IC-VOS"], f"runs/{recipe.method}"
+    else:
+        where = ["--benchmark", str(data), "--fold", str(recipe.fold), "--shots", str(recipe.shots)]
+        out = f"runs/{recipe.method}-fold{recipe.fold}"
+    method = ["icvos", "eval", "--method", recipe.method, *_options("", settings)]
+    return NextCommand("evaluate it with", (*method, *where, "--out", out))
+
+
+def _training_on_top(recipe: Recipe, settings: Mapping[str, Any], data: Path, checkpoint: Path) -> NextCommand:
+    everything = recipe.benchmark == "all-coco"
+    above = "hdmnet-ic-vos" if everything else f"hdmnet-{recipe.benchmark}"
+    fold = [] if everything else _options("", {"fold": recipe.fold})
+    base: dict[str, Any] = {"base_checkpoint": checkpoint}
+    if "backbone" in settings:
+        base["backbone"] = settings["backbone"]
+    command = ["icvos", "train", above, *fold, *_options("settings.", base), "--data", str(data)]
+    return NextCommand("train hdmnet, or amnet, on top of it with", (*command, "--out", f"runs/{above}"))
+
+
+def _not_default(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that differ from the method's defaults; checkpoints that training started from are left out."""
+    from icvos.training.trainable import default_settings
+
+    defaults = default_settings(method)
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in ("checkpoint", "base_checkpoint") and _text(value) != _text(defaults[name])
+    }
+
+
+def _options(prefix: str, values: Mapping[str, Any]) -> list[str]:
+    return [part for name, value in values.items() for part in ("--set", f"{prefix}{name}={_text(value)}")]
+
+
+def _text(value: Any) -> str:
+    """A setting as the command line takes it, to the last digit."""
+    if isinstance(value, list | tuple):
+        return ",".join(_text(part) for part in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

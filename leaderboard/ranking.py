@@ -1,0 +1,33 @@
+"""Results side by side: from files to tables, and from tables to a folder that shows them."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from icvos.files.storage import write_text
+from leaderboard.site.build import build_site
+from leaderboard.store import collect
+from leaderboard.tables.build import BUILDERS, build_tables, render
+from leaderboard.tables.shape import Table
+
+
+def rank(paths: Iterable[Path | str]) -> list[Table]:
+    """The tables of all results in ``paths``: run folders, scores files, boards and files of boards.
+
+    `leaderboard.tables.build.render` writes them as text. Raises `IcvosError` for a file that is no result.
+    """
+    return build_tables(collect(paths))
+
+
+def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = ()) -> Path:
+    """Write the page, and the tables as Markdown, LaTeX and CSV, into the folder ``out``; the page's path.
+
+    Raises `IcvosError` where ``out`` holds something other than an earlier page.
+    """
+    page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures])
+    for suffix, format in (("md", "markdown"), ("tex", "latex")):
+        write_text(out / f"leaderboard.{suffix}", render(tables, format))
+    kinds = {table.task for table in tables} or set(list(BUILDERS)[:1])  # where nothing is, an empty file says so
+    for kind, builder in BUILDERS.items():
+        if kind in kinds:
+            write_text(out / builder.csv, render([table for table in tables if table.task == kind], "csv"))
+    return page

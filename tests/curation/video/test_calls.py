@@ -1,0 +1,131 @@
+"""The calls behind `icvos build` and `icvos curate`: what they return, what they tell their watch, what they refuse."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from curation.video.build import build
+from curation.video.candidates import write_candidates
+from curation.video.check import check_benchmark
+from curation.video.plan import make_plan
+from curation.video.recover import recover_rows
+from curation.video.rows import read_rows, shipped_rows, write_rows
+from curation.video.supports import SupportOptions
+from icvos.errors import IcvosError
+from icvos.files.schema import read_schema
+from icvos.tasks.video.benchmark import Benchmark
+from icvos.tasks.video.manifest import MANIFEST, SUPPORTS, Manifest, Supports
+from tests.conftest import World
+from tests.curation.notes import Notes
+from tests.curation.sources.source_folders import ONE, write_davis, write_mask
+
+
+def test_one_call_builds_what_the_command_builds(world: World, benchmark: Benchmark, tmp_path: Path) -> None:
+    sources = {name: world.root / name for name in ("davis", "mose", "lvos")}
+    watch, out = Notes(), tmp_path / "b"
+    manifest = build(str(out), coco=world.root / "coco", curation=[world.root / "curation.csv"], watch=watch, **sources)
+    assert manifest == benchmark.manifest == read_schema(out / MANIFEST, Manifest, "", "")
+    classes = {clip.category.index for clip in benchmark.clips}
+    assert watch.counted["videos"] == len(benchmark.videos)
+    assert watch.counted["supports"] >= len(classes)
+    assert watch.totals == [watch.counted["supports"], watch.counted["videos"]]
+    assert (out / SUPPORTS).read_bytes() == (benchmark.root / SUPPORTS).read_bytes()
+    assert check_benchmark(out, watch=watch) == []
+    assert watch.counted["clips"] == len(benchmark.clips)
+
+
+def test_what_the_caller_should_know_is_noted(world: World, tmp_path: Path) -> None:
+    rows = [row for row in read_rows(world.root / "curation.csv") if row.source == "davis"]
+    undecided = [row.model_copy(update={"decision": "undecided"}) for row in rows[1:]]
+    write_rows(tmp_path / "rows.csv", [rows[0], *undecided])
+    watch = Notes()
+    make_plan(davis=world.root / "davis", mose=world.root / "mose", curation=tmp_path / "rows.csv", watch=watch)
+    assert watch.notes[0] == "no --coco, so the benchmark has no supports; only oracle can run on it"
+    assert watch.notes[1].startswith(f"{sum(row.category is not None for row in undecided)} undecided clips are left")
+    assert watch.notes[2].startswith("mose: ")
+    assert "videos have no curation row" in watch.notes[2]
+    quiet = Notes()
+    choice = {"davis": world.root / "davis", "curation": tmp_path / "rows.csv", "only_decided": True}
+    make_plan(watch=quiet, **choice)  # type: ignore[arg-type]
+    assert len(quiet.notes) == 1
+
+
+def test_few_supports_are_noted(world: World, tmp_path: Path) -> None:
+    watch = Notes()
+    arguments = {"davis": world.root / "davis", "coco": world.root / "coco", "curation": world.root / "curation.csv"}
+    build(tmp_path / "b", supports=SupportOptions(per_class=2, shots=7), watch=watch, **arguments)
+    supports = read_schema(tmp_path / "b" / SUPPORTS, Supports, "", "")
+    assert supports.shots == 7
+    assert watch.notes[-1].startswith("fewer support images than the 7 of a draw: ")
+
+
+@pytest.mark.parametrize("name", ["per_class", "draws", "shots"])
+def test_options_that_choose_nothing_are_refused(name: str) -> None:
+    with pytest.raises(IcvosError, match=f"{name} is 0; it must be 1 or more"):
+        SupportOptions(**{name: 0})
+
+
+def test_records_of_another_recipe_are_made_again_and_broken_ones_are_named(world: World, tmp_path: Path) -> None:
+    arguments = {"davis": world.root / "davis", "coco": world.root / "coco", "curation": world.root / "curation.csv"}
+    out = tmp_path / "b"
+    build(out, **arguments)
+    path = next((out / ".build" / "videos").iterdir())
+    before = path.read_text()
+    video = out / "videos" / path.stem
+    inode = video.stat().st_ino
+    build(out, **arguments)
+    assert video.stat().st_ino == inode
+    path.write_text(before.replace('"recipe": "1 ', '"recipe": "0 '))
+    build(out, **arguments)
+    assert path.read_text() == before
+    assert video.stat().st_ino != inode
+    for text in ("", "[]", "{}", before.replace('"frames"', '"pictures"')):
+        path.write_text(text)
+        with pytest.raises(IcvosError, match=rf"{path.name}: .*; remove it and build again"):
+            build(out, **arguments)
+    path.unlink()
+    build(out, **arguments)
+    assert path.read_text() == before
+
+
+def test_candidates_are_the_videos_without_a_row(tmp_path: Path) -> None:
+    root, watch = write_davis(tmp_path / "davis", ("bear", "hen", "wind")), Notes()
+    for path in (root / "Annotations" / "480p" / "wind").iterdir():
+        write_mask(path, 0 * ONE)
+    rows = write_candidates(tmp_path / "rows.csv", davis=root, watch=watch)
+    assert "bear" in {row.video for row in shipped_rows()}
+    assert [(row.video, row.category, row.objects, row.decision) for row in rows] == [("hen", None, (1,), "undecided")]
+    assert read_rows(tmp_path / "rows.csv") == rows
+    assert watch.notes == ["davis: wind has no object in any mask, so no row"]
+    with pytest.raises(IcvosError, match=r"rows\.csv: exists; choose another --out"):
+        write_candidates(tmp_path / "rows.csv", davis=root)
+    with pytest.raises(IcvosError, match="no source: give at least one"):
+        write_candidates(tmp_path / "other.csv")
+
+
+def test_recovery_tells_what_does_not_match(benchmark: Benchmark, world: World, tmp_path: Path) -> None:
+    for video in benchmark.videos:
+        shutil.copytree(video.folder, tmp_path / "published" / video.name.partition("_")[2])
+    watch = Notes()
+    findings = recover_rows(tmp_path / "rows.csv", tmp_path / "published", davis=world.root / "davis", watch=watch)
+    missed = [finding for finding in findings if finding.row is None]
+    assert watch.notes == [f"no match: {finding.clip}: {finding.reason}" for finding in missed]
+    assert watch.counted == {"videos": len(benchmark.videos)}
+    assert set(read_rows(tmp_path / "rows.csv")) == {finding.row for finding in findings} - {None}
+    other = write_davis(tmp_path / "other", ("hen",))
+    with pytest.raises(
+        IcvosError, match=rf"none of {len(findings)} clips match the sources; .*none\.csv was not written"
+    ):
+        recover_rows(tmp_path / "none.csv", tmp_path / "published", davis=other)
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_a_name_that_no_manifest_takes_is_said(tmp_path: Path) -> None:
+    root = write_davis(tmp_path / "davis", ("do\u200bg",))
+    row = shipped_rows()[0].model_copy(update={"video": "do\u200bg", "decision": "accepted"})
+    write_rows(tmp_path / "rows.csv", [row])
+    with pytest.raises(IcvosError, match=r"icvos\.json: videos.* is not printable"):
+        build(tmp_path / "b", davis=root, curation=tmp_path / "rows.csv")
+    assert json.loads((tmp_path / "b" / ".build" / "videos" / "davis_do\u200bg.json").read_text())["frames"] == 3

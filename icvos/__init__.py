@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from icvos.drawing.overlays import overlay as overlay
     from icvos.errors import IcvosError as IcvosError
     from icvos.files.frames import open_frames as open_frames
+    from icvos.inspection.check import check_method as check_method
     from icvos.inspection.cost import profile as profile
-    from icvos.inspection.promises import check_method as check_method
     from icvos.method import Prompt as Prompt
     from icvos.method import Support as Support
     from icvos.method import load_method as load_method
@@ -51,7 +51,7 @@ _PLACES = {
     "Support": "icvos.method",
     "build": "curation.video.build",
     "build_episodes": "curation.image.build",
-    "check_method": "icvos.inspection.promises",
+    "check_method": "icvos.inspection.check",
     "compare": "leaderboard.reports",
     "evaluate": "icvos.tasks.calls",
     "load_method": "icvos.method",

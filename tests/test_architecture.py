@@ -5,6 +5,8 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -23,37 +25,98 @@ MAY_IMPORT = {
 }
 
 
-def imported_rooms(node: ast.AST) -> set[str]:
-    """The rooms imported by one import statement."""
-    if isinstance(node, ast.Import):
-        names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom):
-        names = [node.module or ""]
-    else:
-        return set()
-    return {name.partition(".")[0] for name in names} & {*ROOMS, "tests"}
+# the floors of icvos, from the top: a file imports from its own floor and from those below
+FLOORS = (
+    ("__main__", "cli"),
+    ("commands",),
+    ("inspection", "own_video"),
+    ("training",),
+    ("tasks",),
+    ("drawing", "models"),
+    ("vos", "smallworld"),
+    ("method",),
+    ("metrics", "files", "protocol", "categories", "settings"),
+    ("bitmasks", "errors", "suggestions", "workers"),
+)
+FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+SHARED_BY_COMMANDS = {"options", "printing", "progress"}
+FACE = ROOT / "icvos" / "__init__.py"  # names the calls of other rooms for type checkers, and imports none of them
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+    """Every import statement below ``tree`` with the modules that it may name, as ``package.module``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield node, f"{node.module or ''}.{alias.name}"
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def modules(room: str) -> list[Path]:
     return sorted((ROOT / room).rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", [p for room in ROOMS for p in modules(room)], ids=lambda p: str(p.relative_to(ROOT)))
-def test_import_directions(path: Path) -> None:
-    """Rooms import icvos alone; the commands of icvos may import a room inside a function, when a command runs."""
-    room = path.relative_to(ROOT).parts[0]
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside_functions = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef)
-        for node in ast.walk(function)
-        if node is not function
+def inside_functions(tree: ast.AST) -> set[int]:
+    return {
+        id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef) for node in ast.walk(function)
     }
-    for node in ast.walk(tree):
-        foreign = imported_rooms(node) - MAY_IMPORT[room]
-        by_command = path.parent == ROOT / "icvos" / "commands" and id(node) in inside_functions
-        assert not foreign or (by_command and "tests" not in foreign), f"line {node.lineno} imports {foreign}"
+
+
+@pytest.mark.parametrize("path", [p for room in ROOMS for p in modules(room)], ids=lambda p: str(p.relative_to(ROOT)))
+def test_rooms_import_icvos_alone(path: Path) -> None:
+    """The commands of icvos may import another room inside a function, when a command runs."""
+    room, tree = path.relative_to(ROOT).parts[0], parsed(path)
+    local = inside_functions(tree)
+    for node, name in imports(tree):
+        foreign = ({name.partition(".")[0]} & {*ROOMS, "tests"}) - MAY_IMPORT[room]
+        by_command = path.parent == ROOT / "icvos" / "commands" and id(node) in local
+        assert not foreign or (by_command and "tests" not in foreign) or path == FACE, f"line {node.lineno}: {name}"
+
+
+@pytest.mark.parametrize("path", modules("icvos"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_floors(path: Path) -> None:
+    own = path.relative_to(ROOT / "icvos").with_suffix("").parts[0]
+    if path == FACE:
+        return
+    for node, name in imports(parsed(path)):
+        room, _, rest = name.partition(".")
+        if room == "icvos":
+            other = rest.partition(".")[0]
+            assert FLOOR_OF[own] <= FLOOR_OF[other], f"line {node.lineno}: {own} imports {other}, a floor above it"
+
+
+@pytest.mark.parametrize("path", modules("icvos/commands"), ids=lambda p: p.stem)
+def test_commands_import_no_other_command(path: Path) -> None:
+    for node, name in imports(parsed(path)):
+        if name.startswith("icvos.commands."):
+            assert name.split(".")[2] in SHARED_BY_COMMANDS, f"line {node.lineno}: {name}"
+
+
+def test_no_import_circle() -> None:
+    """No file imports, at its top, one that imports it, by whatever way."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for room in ROOMS
+        for path in modules(room)
+    }
+    edges: dict[str, set[str]] = {}
+    for module, path in files.items():
+        tree = parsed(path)
+        later = inside_functions(tree) | {
+            id(node)
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+            for node in ast.walk(block)
+        }
+        named = [name for node, name in imports(tree) if id(node) not in later]
+        edges[module] = {name if name in files else name.rpartition(".")[0] for name in named} & files.keys()
+    assert list(TopologicalSorter(edges).static_order())  # raises CycleError, which names the circle
 
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -71,7 +134,7 @@ def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom icvos.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
-        "heavy = {'torch', 'numpy', 'cv2', 'pandas', 'numba', 'PIL', 'rich', 'jinja2'} & set(sys.modules)\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'pandas', 'numba', 'PIL', 'rich', 'jinja2', 'pydantic'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     result = run_python(code)

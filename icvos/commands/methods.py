@@ -18,17 +18,36 @@ def methods(context: click.Context) -> None:
 
     The list says what each method needs, and whether it is there.
     """
-    if context.invoked_subcommand is None:
-        _list()
-
-
-def _list() -> None:
-    from icvos.inspection.requirements import requirements
+    if context.invoked_subcommand is not None:
+        return
+    from icvos.inspection.requirements import list_methods
 
     table = listing("method", "where", "needs", "state")
-    for found in requirements():
+    for found in list_methods():
         table.add_row(found.method, found.where, ", ".join(found.needs) or "nothing", found.state)
     show(table)
+
+
+@methods.command("show", epilog=examples("icvos methods show persam", "icvos methods show lite --json -"))
+@click.argument("name")
+@json_option("Write it as JSON into this file instead")
+def show_one(name: str, json_path: Path | None) -> None:
+    """Show one method: what it does, what it needs, and its settings."""
+    from icvos.inspection.card import default_text, method_card
+
+    card = method_card(name)
+    if json_path:
+        return put_json(json_path, card.to_json())
+    needs = ", ".join(card.requirements.needs) or "no checkpoint"
+    click.echo(f"{name} ({card.requirements.where}): {card.requirements.state}; needs {needs}\n")
+    click.echo(card.about.partition("\n\n")[0])
+    if card.settings:
+        table = listing("--set", "type", "default", "meaning")
+        for setting in card.settings:
+            kind = " | ".join(setting.choices) or setting.type_text
+            table.add_row(setting.name, kind, default_text(setting), setting.meaning)
+        show(table)
+    return None
 
 
 @methods.command(
@@ -52,25 +71,19 @@ def check(
 
     Exit status 1 if one is broken.
     """
-    import dataclasses
-    import tempfile
+    from icvos.inspection.check import Check, check_method
 
-    from icvos.inspection.promises import Check, check_method
-    from icvos.method import find_method, load_method
-    from icvos.models.weights.registry import random_weights_allowed
+    quiet = str(json_path) == "-"
 
     def report(check: Check) -> None:
-        if str(json_path) != "-":
-            click.echo(f"{check.status:8}{check.name:14}{check.reason}  ({check.seconds:.1f} s)")
+        if not quiet:
+            click.echo(str(check))
 
-    settings = read_settings(pairs)
-    find_method(name)
-    with tempfile.TemporaryDirectory(prefix="icvos-check-") as folder, random_weights_allowed(random_weights):
-        checks = check_method(lambda: load_method(name, settings), Path(folder), frames=frames, report=report)
-    failed = sum(check.status == "FAILED" for check in checks)
+    found = check_method(
+        name, settings=read_settings(pairs), frames=frames, random_weights=random_weights, report=report
+    )
     if json_path:
-        found = {"method": name, "failed": failed, "checks": [dataclasses.asdict(check) for check in checks]}
-        put_json(json_path, found)
-    if str(json_path) != "-":
-        click.echo(f"{name}: {failed} of {len(checks)} checks failed" if failed else f"{name}: all checks passed")
-    context.exit(1 if failed else 0)
+        put_json(json_path, found.to_json())
+    if not quiet:
+        click.echo(found.summary())
+    context.exit(1 if found.failed else 0)

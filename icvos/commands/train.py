@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,7 +44,7 @@ def train(context: click.Context, name: str, listed: bool, workers: int, **given
     if listed:
         return show_recipes()
     try:
-        session = prepare(name, **given)
+        session = open_session(name, **given)
     except IcvosError:
         if os.environ.get("RANK", "0") != "0":  # every process meets it, and the main one tells
             context.exit(2)
@@ -57,7 +58,7 @@ def train(context: click.Context, name: str, listed: bool, workers: int, **given
     return say(result.summary())
 
 
-def prepare(name: str, data: Any, out: Any, pairs: tuple[str, ...], random: bool) -> "Session":
+def open_session(name: str, data: Path | None, out: Path | None, pairs: tuple[str, ...], random: bool) -> "Session":
     """The session that the options ask for."""
     from icvos.errors import IcvosError
     from icvos.training.recipe import read_recipe

@@ -1,29 +1,27 @@
 """What a method costs: its parameters, multiply-accumulates, seconds for a frame, and memory.
 
-The parts of a method are what its ``parts()`` gives, by name; without that, the networks among its attributes, those of
-its propagator, and those one level below in plain objects, each named by the way to it (``sam.network``). A method
-without torch has no parts, but takes time and memory.
+A method without torch has no parts (`icvos.inspection.networks`), but takes time and memory.
 """
 
-import re
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icvos.errors import IcvosError
 from icvos.inspection.memory import peak_resident_bytes
-from icvos.inspection.trial import Trial
-from icvos.method import AnyMethod, Image, Segmenter, Support, sees_truth, segment
+from icvos.inspection.networks import find_encoders, find_networks, learned_parameters
+from icvos.inspection.trial import Trial, make_trial
+from icvos.method import AnyMethod, Described, Image, Segmenter, Support, load_method, sees_truth, segment
+from icvos.models.weights.registry import random_weights_allowed
 
 if TYPE_CHECKING:
     from torch import nn
-
-ENCODER = re.compile(r"(image_encoder|backbone|encoder|vision\w*|trunk|dino\w*|resnet\w*|vgg\w*|swin\w*|layer[0-4])$")
-ENCODER_MODULES = {f"icvos.models.backbones.{name}" for name in ("lite0", "resnet", "vgg", "dinov2", "swin")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Wall-clock seconds of a video: all image encoders, and what prompting and propagating take beside them.
+    """Wall-clock seconds of a video: in image encoders, and what prompting and propagating take beside them.
 
     Args:
         frames: Frames of the video.
@@ -68,7 +66,7 @@ class Seconds:
     propagate: float
 
     def per_frame(self) -> dict[str, float]:
-        """Seconds for a frame of this video: encode, prompt, propagate and their total."""
+        """Seconds for a frame of this video: ``encode``, ``prompt``, ``propagate`` and their ``total``."""
         parts = (self.prompt_encode + self.propagate_encode, self.prompt, self.propagate)
         named = dict(zip(("encode", "prompt", "propagate"), (part / self.frames for part in parts), strict=True))
         return named | {"total": sum(named.values())}
@@ -76,17 +74,25 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a method costs.
+    """What a method costs, and on what that was measured.
 
     Args:
+        method: Its name.
+        frames: Frames of the video that it ran on.
+        size: Their (height, width).
+        shots: Supports.
         parts: Each network, followed by its children.
         total: All networks together, and operators outside of them; its name is ``all``.
-        seconds: None of it counts the reading of frames.
+        seconds: Without the reading of frames.
         peak_resident_bytes: The most memory that the process has had, libraries and weights included; 0 = unknown.
         peak_cuda_bytes: The most of a CUDA device's memory that tensors have taken; None without such a device.
         device: As the method describes it.
     """
 
+    method: str
+    frames: int
+    size: tuple[int, int]
+    shots: int
     parts: tuple[Part, ...]
     total: Part
     seconds: Seconds
@@ -94,11 +100,79 @@ class Profile:
     peak_cuda_bytes: int | None
     device: str
 
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values, ``size`` as [width, height], and ``seconds_per_frame``."""
+        height, width = self.size
+        return asdict(self) | {"size": [width, height], "seconds_per_frame": self.seconds.per_frame()}
 
-def profile(method: AnyMethod, trial: Trial, shots: int = 1) -> Profile:
-    """Run a method over a trial twice, first with a clock, then counting operations.
+    def lines(self) -> list[str]:
+        """A table of the parts, then seconds and memory."""
+        each = self.seconds.per_frame()
+        named = ", ".join(f"{key} {each[key]:.3f}" for key in ("encode", "prompt", "propagate"))
+        whole = self.seconds.prompt_encode + self.seconds.prompt
+        cuda = "" if self.peak_cuda_bytes is None else f", {self.peak_cuda_bytes / 2**20:,.0f} MiB on CUDA"
+        return [
+            *self._table(),
+            "operators: every matrix product and convolution; all: also those outside of the parts",
+            "modules: as thop 0.1.1 counts, which sees torch's own layers alone, not classes made from them",
+            f"seconds a frame: {each['total']:.3f} ({named}) over {self.seconds.frames} frames on {self.device}; "
+            f"the prompt takes {whole:.3f} once",
+            f"peak memory: {self.peak_resident_bytes / 2**20:,.0f} MiB resident{cuda}",
+        ]
 
-    Raises `IcvosError` for fewer than two frames or more shots than the trial has supports.
+    def _table(self) -> Iterator[str]:
+        width = max(len(part.name) for part in (self.total, *self.parts))
+        yield f"{'':{width}}  {'':>12} {'':>12} {'MACs to the first mask':>25} {'MACs of a frame':>25}"
+        yield f"{'part':{width}}  {'parameters':>12} {'learnable':>12}" + f" {'operators':>12} {'modules':>12}" * 2
+        for part in (*self.parts, self.total):
+            counts = (part.prompt_operators, part.prompt_modules, part.frame_operators, part.frame_modules)
+            shown = " ".join(f"{count / 1e9:>10.3f} G" for count in counts)
+            yield f"{part.name:{width}}  {part.parameters:>12,} {part.learnable:>12,} {shown}"
+
+
+def profile(
+    method: str | AnyMethod,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    frames: int = 10,
+    size: tuple[int, int] = (480, 854),
+    shots: int = 1,
+    random_weights: bool = False,
+) -> Profile:
+    """Measure what a method costs on a drawn video: it runs twice, first with a clock, then counting operations.
+
+    Args:
+        method: The name of an installed method, or one that is built.
+        settings: Over the method's defaults; they go with a name.
+        frames: Frames of the video, 2 or more.
+        size: (height, width) of its frames.
+        shots: Supports, 1 or more.
+        random_weights: Whether random weights may take the place of checkpoints that are not there.
+
+    Raises `IcvosError` for too few frames or shots, and for a method that cannot be built.
+
+    Example::
+
+        found = profile("persam", frames=20, size=(480, 854))
+        print(f"{found.total.parameters:,} parameters, {found.seconds.per_frame()['total']:.2f} s a frame")
+    """
+    if frames < 2:
+        raise IcvosError("a profile needs a first frame and one to propagate to; give --frames 2 or more")
+    if settings and not isinstance(method, str):
+        raise IcvosError("settings go with the name of a method; this one is built already")
+    with (
+        tempfile.TemporaryDirectory(prefix="icvos-profile-") as folder,
+        random_weights_allowed(random_weights),
+    ):
+        built = load_method(method, settings) if isinstance(method, str) else method
+        name = method if isinstance(method, str) else type(method).__name__
+        return measure(built, make_trial(Path(folder), size, frames, max(1, shots)), shots, name)
+
+
+def measure(method: AnyMethod, trial: Trial, shots: int = 1, name: str = "") -> Profile:
+    """`profile` of a method that is built, over a trial.
+
+    Raises `IcvosError` for fewer than two frames and for more shots than the trial has supports.
     """
     frames = list(trial.frames())
     if len(frames) < 2:
@@ -116,64 +190,19 @@ def profile(method: AnyMethod, trial: Trial, shots: int = 1) -> Profile:
     if cuda is not None:
         cuda.reset_peak_memory_stats()
     seconds = time_method(method, supports, frames, encoders)
-    memory = None if cuda is None else cuda.max_memory_allocated()
+    memory = None if cuda is None else int(cuda.max_memory_allocated())
     peak = peak_resident_bytes()
     parts, total = count_parts(method, supports, frames, networks)
-    describe = getattr(method, "describe", None)
-    device = str(describe().get("device", "cpu")) if describe else "cpu"
-    return Profile(parts, total, seconds, peak, memory, device)
-
-
-def find_networks(method: AnyMethod) -> dict[str, "nn.Module"]:
-    """The networks of a method by name; none is a part of another."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return {}
-    offered = getattr(method, "parts", None)
-    if offered is not None:
-        return dict(offered())
-    owners: dict[str, Any] = {"": method}
-    if not isinstance(method, Segmenter):
-        owners["propagator."] = method.propagator()
-    for prefix, owner in list(owners.items()):
-        for name, value in _attributes(owner).items():
-            plain = not isinstance(value, (torch.nn.Module, type)) and not callable(value)
-            if plain and hasattr(value, "__dict__") and all(value is not known for known in owners.values()):
-                owners[f"{prefix}{name.lstrip('_')}."] = value
-    found: dict[str, nn.Module] = {}
-    for prefix, owner in owners.items():
-        for name, value in _attributes(owner).items():
-            if isinstance(value, torch.nn.Module) and not any(value is known for known in found.values()):
-                found[f"{prefix}{name.lstrip('_')}"] = value
-    inner = {id(module) for network in found.values() for module in network.modules() if module is not network}
-    return {name: network for name, network in found.items() if id(network) not in inner}
-
-
-def _attributes(owner: Any) -> dict[str, Any]:
-    """Attributes of an object, by name; those of classes with slots too."""
-    slots = [name for kind in type(owner).__mro__ for name in getattr(kind, "__slots__", ())]
-    named = {name: getattr(owner, name) for name in slots if isinstance(name, str) and hasattr(owner, name)}
-    return named | dict(getattr(owner, "__dict__", {}))
-
-
-def find_encoders(networks: dict[str, "nn.Module"]) -> dict[str, "nn.Module"]:
-    """The outermost modules that encode images: backbones of `icvos.models`, and modules with such a name."""
-    found: dict[str, nn.Module] = {}
-
-    def look(name: str, module: "nn.Module") -> None:
-        if type(module).__module__ in ENCODER_MODULES or ENCODER.match(name.rpartition(".")[2]):
-            found[name] = module
-            return
-        for child, inner in module.named_children():
-            look(f"{name}.{child}", inner)
-
-    for name, network in networks.items():
-        look(name, network)
-    return found
+    device = str(method.describe().get("device", "cpu")) if isinstance(method, Described) else "cpu"
+    size = (frames[0].shape[0], frames[0].shape[1])
+    return Profile(name, len(frames), size, shots, parts, total, seconds, peak, memory, device)
 
 
 def time_method(
-    method: AnyMethod, supports: Sequence[Support], frames: Sequence[Image], encoders: dict[str, "nn.Module"]
+    method: AnyMethod,
+    supports: Sequence[Support],
+    frames: Sequence[Image],
+    encoders: Mapping[str, "nn.Module"],
 ) -> Seconds:
     """Seconds of each step over a whole video. For a method that segments in its own way all counts as propagating."""
     spent = dict.fromkeys(("prompt", "propagate"), 0.0)
@@ -216,7 +245,7 @@ def now() -> float:
     return time.perf_counter()
 
 
-def _watching(encoders: dict[str, "nn.Module"], add: Callable[[str, float], None]) -> Any:
+def _watching(encoders: Mapping[str, "nn.Module"], add: Callable[[str, float], None]) -> AbstractContextManager[None]:
     if not encoders:
         return nullcontext()
     from icvos.inspection.operations import watched
@@ -225,9 +254,12 @@ def _watching(encoders: dict[str, "nn.Module"], add: Callable[[str, float], None
 
 
 def count_parts(
-    method: AnyMethod, supports: Sequence[Support], frames: Sequence[Image], networks: dict[str, "nn.Module"]
+    method: AnyMethod,
+    supports: Sequence[Support],
+    frames: Sequence[Image],
+    networks: Mapping[str, "nn.Module"],
 ) -> tuple[tuple[Part, ...], Part]:
-    """Every network and its children with their operations up to the first mask and in the last frame, and all."""
+    """Operations up to the first mask and in the last frame: of every network and its children, and of all together."""
     if not networks:
         return (), Part("all", 0, 0, 0, 0, 0, 0)
     from icvos.inspection.operations import ALL, count_operations
@@ -254,13 +286,3 @@ def count_parts(
     parts = [part(name, [groups[name]], name) for name in dict.fromkeys(order)]
     used = [found for found in parts if found.parameters or found.prompt_operators or found.frame_operators]
     return tuple(used), part("all", list(networks.values()), ALL)
-
-
-def learned_parameters(method: AnyMethod) -> dict[int, int]:
-    """Numbers in each parameter that training changes, by the parameter's identity; none for an untrained method."""
-    from icvos.training.trainable import Learns
-
-    if not isinstance(method, Learns):
-        return {}
-    groups = method.trainable(()).parameter_groups(1.0)
-    return {id(parameter): parameter.numel() for group in groups for parameter in group["params"]}

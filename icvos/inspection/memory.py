@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 
+Memory = tuple[int, int]  # address and bytes
 _CODE = (types.ModuleType, type, types.CodeType, types.BuiltinFunctionType, types.FrameType)
 
 
-def held_bytes(*roots: Any) -> int:
-    """Bytes of all that can be reached from ``roots``: tensors and arrays by their memory, each once, and objects.
+def held_bytes(*roots: object) -> int:
+    """Bytes of all that can be reached from ``roots``: objects, and the memory behind tensors and arrays, each once.
 
-    Modules, classes and the global names of functions are not followed. A generator that waits is followed to its local
+    Modules, classes and the global names of functions are not followed. A waiting generator is followed to its local
     variables.
     """
     shared = {id(vars(module)) for module in list(sys.modules.values()) if isinstance(module, types.ModuleType)}
     seen: set[int] = set()
     storages: dict[int, int] = {}
     total = 0
-    waiting = list(roots)
+    waiting: list[object] = list(roots)
     while waiting:
         found = waiting.pop()
         if id(found) in seen or id(found) in shared or isinstance(found, _CODE):
@@ -38,23 +39,24 @@ def held_bytes(*roots: Any) -> int:
 
 
 def live_tensor_bytes() -> int:
-    """Bytes of all of torch's tensors that live in this process; 0 where torch has not been imported."""
+    """Bytes of all torch tensors that live in this process; 0 where torch has not been imported."""
     if "torch" not in sys.modules:
         return 0
     return storage_bytes(gc.get_objects())
 
 
-def storage_bytes(objects: Iterable[Any]) -> int:
-    """Bytes of the tensors and arrays among ``objects``, memory that several share once."""
+def storage_bytes(objects: Iterable[object]) -> int:
+    """Bytes of the tensors and arrays among ``objects``; memory that several share counts once."""
     return sum(dict(storage for found in objects if (storage := _storage(found)) is not None).values())
 
 
-def _storage(found: Any) -> tuple[int, int] | None:
-    """Address and bytes of the memory behind a tensor or array; None for other objects and tensors without memory."""
+def _storage(found: Any) -> Memory | None:
+    """The memory behind a tensor or array; None for other objects and tensors without memory."""
     if type(found) is np.ndarray:
-        while isinstance(found.base, np.ndarray):
-            found = found.base
-        return found.__array_interface__["data"][0], found.nbytes
+        owner = found
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        return owner.__array_interface__["data"][0], owner.nbytes
     torch = sys.modules.get("torch")
     if torch is None or not issubclass(type(found), torch.Tensor) or found.layout != torch.strided:
         return None

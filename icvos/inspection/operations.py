@@ -17,17 +17,18 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, sdpa_flop_count
+from torch.utils.hooks import RemovableHandle
 
 ALL = ""  # the name of the count of everything
 
 
 @dataclass(slots=True)
 class Operations:
-    """Multiply-accumulates by the names of the groups; `ALL` stands for everything, also outside of every group.
+    """Multiply-accumulates by the names of the groups; `ALL` names the count of everything, grouped or not.
 
     Args:
-        operators: Of every operator.
-        modules: In thop's way.
+        operators: Those of every operator.
+        modules: Those that thop counts.
     """
 
     operators: dict[str, int] = field(default_factory=dict)
@@ -36,7 +37,7 @@ class Operations:
 
 @contextlib.contextmanager
 def count_operations(groups: Mapping[str, nn.Module]) -> Iterator[Operations]:
-    """Count what runs inside the block; the result is complete when the block has ended. Works on the meta device too.
+    """Count what runs inside the block; complete when the block has ended. It works on the meta device, too.
 
     An operator belongs to a group while any module of the group's tree runs; groups may overlap. Attention is computed
     by plain matrix products meanwhile, since a CPU's fused kernels would count as nothing.
@@ -70,11 +71,16 @@ def count_operations(groups: Mapping[str, nn.Module]) -> Iterator[Operations]:
 def watched(
     groups: Mapping[str, nn.Module], now: Callable[[], float], add: Callable[[str, float], None]
 ) -> Iterator[None]:
-    """Tell ``add`` how far ``now`` went while modules of a group's tree ran; calls inside calls count once.
+    """Measure groups of modules by a clock or counter while the block runs; calls inside calls count once.
 
-    A group is so measured even where only parts of its root are called.
+    A group is measured even where only parts of its root are called.
+
+    Args:
+        groups: Names, each with the root of a tree of modules.
+        now: Reads the clock or counter.
+        add: Given a group's name, and how far ``now`` went on while modules of its tree ran; called again and again.
     """
-    handles: list[Any] = []
+    handles: list[RemovableHandle] = []
     try:
         for name, root in groups.items():
             watch = _Watch(name, now, add)
@@ -110,7 +116,7 @@ class _Watch:
 
 @contextlib.contextmanager
 def _modules_counted(groups: Mapping[str, nn.Module], counts: dict[str, int]) -> Iterator[None]:
-    """Add to ``counts`` what `module_operations` says of every call of a module."""
+    """Add to ``counts``, while the block runs, what `module_operations` says of every call of a module."""
     owners: dict[nn.Module, list[str]] = {}
     for name, root in groups.items():
         for module in root.modules():
@@ -132,15 +138,15 @@ def _modules_counted(groups: Mapping[str, nn.Module], counts: dict[str, int]) ->
 
 
 def module_operations(module: nn.Module, first: Tensor, output: Tensor) -> int:
-    """What one call of a module counts in thop's way: of exactly these types (classes made from them count as nothing).
+    """What thop counts for one call of a module, going by its exact type: classes derived from these count nothing.
 
     Convolutions (transposed ones too) count output elements x input channels / groups x kernel elements, without
     the bias; linear layers output elements x inputs; batch, instance and layer norms 4 for an input element, or 2
     without learned scale; poolings, softmax and upsampling a few for an element; activations nothing.
 
     Args:
-        module: Any module.
-        first: Its first input.
+        module: The module that is called.
+        first: Its first input, of any shape.
         output: What it gave.
     """
     rule = _RULES.get(type(module))

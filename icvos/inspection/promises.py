@@ -1,166 +1,48 @@
-"""Does a method keep its promises? Each check runs it on small-world videos and says what is wrong.
+"""The promises of a method, each a function that puts it to the test and says what it saw.
 
-Somebody who writes a method runs these before a benchmark: a run of hours is no place to find that memory grows.
+A broken promise raises `BrokenError`, one that the method does not make `SkippedError`, and whatever else the method
+raises is a finding, too. `PROMISES` holds them in the order in which `icvos.inspection.check` tries them.
 """
 
-import functools
 import gc
 import json
 import random
 import sys
-import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
 from icvos.errors import IcvosError
 from icvos.inspection.memory import held_bytes, live_tensor_bytes, resident_bytes
-from icvos.inspection.trial import Trial, make_trial, write_support
-from icvos.method import AnyMethod, Described, Image, Mask, Prompt, Segmenter, Support, sees_truth, segment
+from icvos.inspection.subject import (
+    ODD_SIZE,
+    SHOTS,
+    SIZE,
+    BrokenError,
+    SkippedError,
+    Subject,
+    require,
+    require_equal,
+    require_masks,
+)
+from icvos.inspection.trial import make_trial, write_support
+from icvos.method import Described, Image, ImageSegmenter, Prompt, Segmenter, sees_truth, segment
 
-SIZE, ODD_SIZE = (96, 128), (97, 131)
-FRAMES = 6
-SHOTS = 5
 STEADY = 20  # frames after which a method holds all that it will ever hold
-HELD_MARGIN = 64 << 10
+HELD_MARGIN = 64 << 10  # bytes
 RESIDENT_MARGIN = 256 << 20
-Status = Literal["ok", "FAILED", "skipped"]
-Build = Callable[[], AnyMethod]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One promise, and whether it is kept.
-
-    Args:
-        name: The promise, in a few words.
-        status: ok, FAILED or skipped.
-        reason: What is wrong, why it was skipped, or what was measured.
-        seconds: How long it took.
-    """
-
-    name: str
-    status: Status
-    reason: str
-    seconds: float
-
-
-class BrokenError(Exception):
-    """A promise that is not kept; the message says how."""
-
-
-class SkippedError(Exception):
-    """A promise that this method does not make; the message says why."""
-
-
-def check_method(
-    build: Build, folder: Path, *, frames: int = 120, report: Callable[[Check], None] = lambda check: None
-) -> list[Check]:
-    """Run every check and ``report`` each as it ends; those that need the method built are left out where it is not.
-
-    Args:
-        build: Makes the method, as fresh as a new run would.
-        folder: Where supports are written.
-        frames: Length of the video on which memory is measured; more than `STEADY`.
-    """
-    if frames <= STEADY:
-        raise IcvosError(f"memory is measured from frame {STEADY} on; give --frames more than {STEADY}")
-    subject = Subject(build, folder, frames)
-    done = []
-    for name, promise in PROMISES.items():
-        check = run_check(name, functools.partial(promise, subject))
-        report(check)
-        done.append(check)
-        if subject.method is None:
-            break
-    return done
-
-
-def run_check(name: str, promise: Callable[[], str]) -> Check:
-    """Run one check; whatever it raises becomes its result."""
-    began = time.perf_counter()
-    status: Status = "ok"
-    try:
-        reason = promise()
-    except SkippedError as error:
-        status, reason = "skipped", str(error)
-    except (BrokenError, IcvosError) as error:
-        status, reason = "FAILED", str(error)
-    except Exception as error:  # the method is anybody's code: any error it raises is the finding
-        status, reason = "FAILED", f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    return Check(name, status, reason, round(time.perf_counter() - began, 3))
-
-
-class Subject:
-    """The method that is checked, what it is run on, and its first masks."""
-
-    def __init__(self, build: Build, folder: Path, frames: int) -> None:
-        self.build = build
-        self.folder = folder
-        self.frames = frames
-        self.method: AnyMethod | None = None
-        self.first = make_trial(folder, SIZE, FRAMES, SHOTS, index=0)
-        self.second = make_trial(folder, ODD_SIZE, FRAMES, SHOTS, index=1)
-        self.masks: list[Mask] | None = None
-
-    def built(self) -> AnyMethod:
-        """The method, built once."""
-        if self.method is None:
-            self.method = self.build()
-        return self.method
-
-    def supports(self, trial: Trial, shots: int = 1) -> tuple[Support, ...]:
-        """The supports of a trial, or the truth for a method that sees it."""
-        return (trial.truth,) if sees_truth(self.built()) else trial.supports[:shots]
-
-    def run(self, trial: Trial, shots: int = 1, method: AnyMethod | None = None) -> list[Mask]:
-        """Valid masks of a whole trial, its frames given as a list."""
-        frames = list(trial.frames())
-        masks = list(segment(method or self.built(), self.supports(trial, shots), frames))
-        require_masks(masks, frames)
-        return masks
-
-    def first_masks(self) -> list[Mask]:
-        """The masks of the first trial, that others are compared with."""
-        if self.masks is None:
-            self.masks = [mask.copy() for mask in self.run(self.first)]
-        return self.masks
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `BrokenError` with ``message`` unless the condition holds."""
-    if not condition:
-        raise BrokenError(message)
-
-
-def require_masks(masks: Sequence[Any], frames: Sequence[Image]) -> None:
-    """One (H, W) bool mask for every frame."""
-    require(len(masks) == len(frames), f"{len(masks)} masks for {len(frames)} frames; give one for every frame")
-    for index, (mask, frame) in enumerate(zip(masks, frames, strict=True)):
-        require(
-            isinstance(mask, np.ndarray), f"the mask of frame {index} is a {type(mask).__name__}, not a numpy array"
-        )
-        size = frame.shape[:2]
-        right = mask.dtype == np.bool_ and mask.shape == size
-        require(
-            right, f"the mask of frame {index} is {mask.shape} {mask.dtype}; it must be {size} bool, as the frame is"
-        )
-
-
-def require_equal(found: Sequence[Mask], expected: Sequence[Mask], what: str) -> None:
-    """Equal masks frame by frame."""
-    for index, (one, other) in enumerate(zip(found, expected, strict=True)):
-        differ = int((one != other).sum())
-        require(differ == 0, f"{what}: {differ} pixels of frame {index} differ")
+MARGINS = {
+    "held by the method": HELD_MARGIN,
+    "traced by Python": HELD_MARGIN,
+    "tensors in the process": HELD_MARGIN,
+    "resident": RESIDENT_MARGIN,  # loose: the allocator keeps some of what was freed
+}
 
 
 def loads(subject: Subject) -> str:
-    """The method can be built and has the functions of a method."""
+    """The method can be built, and has the functions of a method."""
     method = subject.built()
     whole = isinstance(method, Segmenter)
     for name in () if whole else ("prompt", "propagator"):
@@ -182,40 +64,54 @@ def prompts(subject: Subject) -> str:
     return " and ".join(said)
 
 
-def require_prompt(prompt: Any, size: tuple[int, int]) -> list[str]:
-    """A `Prompt` for a frame of ``size`` (height, width), with finite parts of the right shapes; what it is made of."""
-    require(isinstance(prompt, Prompt), f"prompt() gave a {type(prompt).__name__}, not an icvos.method.Prompt")
+def require_prompt(prompt: object, size: tuple[int, int]) -> list[str]:
+    """The names of a prompt's parts; raises `BrokenError` where it is none, or a part is not finite or misshapen.
+
+    Args:
+        prompt: What a method gave.
+        size: (height, width) of the frame that it is for.
+    """
+    if not isinstance(prompt, Prompt):
+        raise BrokenError(f"prompt() gave a {type(prompt).__name__}, not an icvos.method.Prompt")
     parts = {name: getattr(prompt, name) for name in Prompt.__slots__ if getattr(prompt, name) is not None}
     require(bool(parts), "the prompt is empty; give a mask, points, a box or embeddings")
-    height, width = size
     for name, value in parts.items():
         require(isinstance(value, np.ndarray), f"prompt.{name} is a {type(value).__name__}, not a numpy array")
         require(bool(np.isfinite(value).all()), f"prompt.{name} holds values that are not finite")
     if prompt.mask is not None:
-        kind, found = prompt.mask.dtype, prompt.mask.shape
-        right = found == size and kind in (np.bool_, np.float32)
-        require(right, f"prompt.mask is {found} {kind}; it must be {size} bool or float32")
-        require(kind == np.bool_ or 0 <= prompt.mask.min() <= prompt.mask.max() <= 1, "prompt.mask is not in [0, 1]")
+        _require_mask(prompt.mask, size)
     require((prompt.points is None) == (prompt.labels is None), "points and labels of a prompt go together")
     if prompt.points is not None and prompt.labels is not None:
-        shapes = prompt.points.shape, prompt.labels.shape
-        require(
-            shapes == ((len(prompt.labels), 2), (len(prompt.labels),)),
-            f"points and labels are {shapes}, not (N, 2), (N,)",
-        )
-        inside = bool((prompt.points >= 0).all() and (prompt.points <= (width, height)).all())
-        require(inside, f"prompt.points leave the frame of {width}x{height}; a point is (x, y) in pixels of the frame")
-        require(set(np.unique(prompt.labels)) <= {0, 1}, "prompt.labels must be 1 (foreground) or 0")
+        _require_points(prompt.points, prompt.labels, size)
     if prompt.box is not None:
-        require(prompt.box.shape == (4,), f"prompt.box is {prompt.box.shape}; it must be (4,): x0, y0, x1, y1")
-        x0, y0, x1, y1 = prompt.box.tolist()
-        require(
-            0 <= x0 <= x1 <= width and 0 <= y0 <= y1 <= height,
-            f"prompt.box {prompt.box.tolist()} is no box of the frame",
-        )
+        _require_box(prompt.box, size)
     if prompt.embeddings is not None:
         require(prompt.embeddings.ndim == 2, f"prompt.embeddings is {prompt.embeddings.shape}; it must be (N, C)")
     return [name for name in parts if name != "labels"]
+
+
+def _require_mask(mask: np.ndarray, size: tuple[int, int]) -> None:
+    right = mask.shape == size and mask.dtype in (np.bool_, np.float32)
+    require(right, f"prompt.mask is {mask.shape} {mask.dtype}; it must be {size} bool or float32")
+    require(mask.dtype == np.bool_ or 0 <= mask.min() <= mask.max() <= 1, "prompt.mask is not in [0, 1]")
+
+
+def _require_points(points: np.ndarray, labels: np.ndarray, size: tuple[int, int]) -> None:
+    height, width = size
+    shapes = points.shape, labels.shape
+    right = shapes == ((len(labels), 2), (len(labels),))
+    require(right, f"points and labels are {shapes}, not (N, 2), (N,)")
+    inside = bool((points >= 0).all() and (points <= (width, height)).all())
+    require(inside, f"prompt.points leave the frame of {width}x{height}; a point is (x, y) in pixels of the frame")
+    require(set(np.unique(labels)) <= {0, 1}, "prompt.labels must be 1 (foreground) or 0")
+
+
+def _require_box(box: np.ndarray, size: tuple[int, int]) -> None:
+    height, width = size
+    require(box.shape == (4,), f"prompt.box is {box.shape}; it must be (4,): x0, y0, x1, y1")
+    x0, y0, x1, y1 = box.tolist()
+    right = 0 <= x0 <= x1 <= width and 0 <= y0 <= y1 <= height
+    require(right, f"prompt.box {box.tolist()} is no box of the frame")
 
 
 def right_masks(subject: Subject) -> str:
@@ -235,7 +131,7 @@ def deterministic(subject: Subject) -> str:
 
 
 def seed_everything(seed: int) -> None:
-    """Put the global generators of Python, numpy, torch and OpenCV, where they are imported, at ``seed``."""
+    """Seed the global generators of Python, numpy and, where they are imported, torch and OpenCV."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  # the very generator that a method must not depend on
     if "torch" in sys.modules:
@@ -253,7 +149,7 @@ def keeps_no_state(subject: Subject) -> str:
 
 
 def takes_shots(subject: Subject) -> str:
-    """Works with one support and with five."""
+    """One support is enough, and five are taken, too."""
     if sees_truth(subject.built()):
         raise SkippedError("is given the video's own first mask, not supports")
     subject.first_masks()
@@ -306,7 +202,7 @@ def takes_short_videos(subject: Subject) -> str:
 
 
 def takes_poor_supports(subject: Subject) -> str:
-    """A support mask that is empty, or of two pixels: masks, or an `IcvosError` that says what is wrong."""
+    """A support mask that is empty or has two pixels gives masks, or an `IcvosError` that says what is wrong."""
     size = SIZE if sees_truth(subject.built()) else (176, 208)
     picture = subject.first.truth.image() if sees_truth(subject.built()) else subject.first.supports[0].image()
     frames = list(islice(subject.first.frames(), 2))
@@ -326,7 +222,7 @@ def takes_poor_supports(subject: Subject) -> str:
 
 
 def bounded(subject: Subject) -> str:
-    """What the method holds, the process allocates and the system sees stays flat from frame `STEADY` on."""
+    """What the method holds, Python allocates and the system sees stays as large as it was at frame `STEADY`."""
     trial = make_trial(subject.folder, SIZE, subject.frames, 1, index=2)
     method = subject.built()
     masks = segment(method, subject.supports(trial), trial.frames())
@@ -343,6 +239,7 @@ def bounded(subject: Subject) -> str:
     finally:
         if not tracing:
             tracemalloc.stop()
+    require(count == subject.frames - 1, f"gave {count} masks for the first {subject.frames - 1} frames of a video")
     grown = {name: after[name] - before[name] for name in after}
     for name, margin in MARGINS.items():
         each = grown[name] / (count - STEADY)
@@ -355,16 +252,13 @@ def bounded(subject: Subject) -> str:
     return f"frame {STEADY} to {count}: {said}; margins {HELD_MARGIN >> 10} KiB, resident {RESIDENT_MARGIN >> 20} MiB"
 
 
-MARGINS = {
-    "held by the method": HELD_MARGIN,
-    "traced by Python": HELD_MARGIN,
-    "tensors in the process": HELD_MARGIN,
-    "resident": RESIDENT_MARGIN,  # loose: the allocator keeps some of what was freed
-}
-
-
 def measure(method: object, masks: object) -> dict[str, int]:
-    """Bytes, as `MARGINS` names them; the generator of masks holds the propagator."""
+    """Bytes in use, by the names of `MARGINS`.
+
+    Args:
+        method: The method that runs.
+        masks: The generator of its masks, which holds the propagator.
+    """
     gc.collect()
     counts = (held_bytes(method, masks), tracemalloc.get_traced_memory()[0], live_tensor_bytes(), resident_bytes())
     return dict(zip(MARGINS, counts, strict=True))
@@ -379,7 +273,7 @@ def describes_itself(subject: Subject) -> str:
     try:
         text = json.dumps(found)
     except (TypeError, ValueError) as error:
-        raise BrokenError(f"describe() is not made of JSON values ({error})") from None
+        raise BrokenError(f"describe() gave what is not JSON ({error})") from None
     require(isinstance(found, dict), f"describe() gave a {type(found).__name__}, not a dictionary")
     require(isinstance(found.get("settings", {}), dict), 'describe()["settings"] must be a dictionary')
     weights = found.get("weights", [])
@@ -393,12 +287,12 @@ def describes_itself(subject: Subject) -> str:
 
 def segments_images(subject: Subject) -> str:
     """``segment_image(supports, image)``, where there is one, gives a mask of the image's size, the same each time."""
-    one: Callable[[Sequence[Support], Image], Any] | None = getattr(subject.built(), "segment_image", None)
-    if one is None:
+    method = subject.built()
+    if not isinstance(method, ImageSegmenter):
         raise SkippedError("has no segment_image(); images are segmented as videos of one frame")
     for trial in (subject.first, subject.second):
         frame = next(trial.frames())
-        masks = [one(subject.supports(trial), frame) for _ in range(2)]
+        masks = [method.segment_image(subject.supports(trial), frame) for _ in range(2)]
         require_masks(masks, [frame, frame])
         require_equal(masks[1:], masks[:1], "segment_image called twice")
     return "a mask of the image's size, twice the same"

@@ -1,4 +1,4 @@
-"""What every installed method needs, and whether it is there: nothing is built, loaded or fetched."""
+"""The installed methods: what each needs, and whether it is there. Nothing is built, loaded or fetched."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Requirements:
     Args:
         method: Its name.
         where: Its entry point, ``module:Class``.
-        needs: Names of checkpoints, for its default settings.
+        needs: Names of the checkpoints that it loads with its default settings.
         state: ``ready``, or what is missing and how to get it.
     """
 
@@ -36,12 +36,13 @@ class Requirements:
         return self.state == READY
 
 
-def requirements() -> list[Requirements]:
-    """What every installed method needs, in order of the methods' names."""
-    return [_requirements(find_method(name)) for name in method_names()]
+def list_methods() -> list[Requirements]:
+    """Every installed method with what it needs, in order of the methods' names."""
+    return [requirements_of(find_method(name)) for name in method_names()]
 
 
-def _requirements(point: EntryPoint) -> Requirements:
+def requirements_of(point: EntryPoint) -> Requirements:
+    """What the method at an entry point needs, for its default settings."""
     try:
         factory = point.load()
     except ModuleNotFoundError as error:
@@ -81,7 +82,10 @@ def _way_to(name: str) -> str:
 
 
 def checkpoints_of(factory: Any) -> tuple[str, ...]:
-    """The checkpoints of a method's default settings: what its class says (`Needs`), else settings that name one."""
+    """The checkpoints that a method loads with its default settings.
+
+    They are what its class says (`Needs`), or else those settings that name a checkpoint.
+    """
     kind = getattr(factory, "Settings", None)
     settings = kind() if kind else None
     if isinstance(factory, Needs):

@@ -35,9 +35,14 @@ class Trial:
 
 
 def make_trial(folder: Path, size: tuple[int, int], frames: int, shots: int, index: int = 0) -> Trial:
-    """A video of ``frames`` frames of ``size`` (height, width), and ``shots`` supports; pictures are put in ``folder``.
+    """A drawn video, and supports for it; the same arguments always give the same ones.
 
-    The same arguments always give the same; another ``index`` gives another video and other supports.
+    Args:
+        folder: Where pictures and masks of the supports are written.
+        size: (height, width) of the frames.
+        frames: How many frames, 1 or more.
+        shots: How many supports.
+        index: Another number gives another video and other supports.
     """
     world = World(seed=0)
     clip = world.clip(index, frames, (CATEGORY,), size)
@@ -51,7 +56,13 @@ def make_trial(folder: Path, size: tuple[int, int], frames: int, shots: int, ind
 
 
 def write_support(path: Path, image: Image, mask: Mask) -> Support:
-    """A support of a (H, W, 3) uint8 picture and its (H, W) bool mask, in two PNG files named by ``path``."""
+    """Write a support as ``<path>.png`` and ``<path>-mask.png``.
+
+    Args:
+        path: What both names begin with; its last part is the support's name.
+        image: (H, W, 3) uint8 RGB.
+        mask: (H, W) bool.
+    """
     files = path.with_name(f"{path.name}.png"), path.with_name(f"{path.name}-mask.png")
     Picture.fromarray(image).save(files[0])
     write_binary(files[1], mask)

@@ -39,7 +39,7 @@ class Wing:
     result: str
 
 
-# a folder is asked in this order; the last one also says what is wrong with a folder that is none
+# a folder that none of them recognises is for videos, whose wing says what is wrong with it
 WINGS: dict[str, Wing] = {
     "image": Wing("icvos.tasks.image.task:ImageTask", "icvos.tasks.image.result:ImageResult"),
     "video": Wing("icvos.tasks.video.task:VideoTask", "icvos.tasks.video.result:VideoResult"),
@@ -217,7 +217,7 @@ def open_task(root: Path | str) -> Task:
     """The benchmark in the folder ``root``, of whichever kind it is; raises `IcvosError` for anything else."""
     root = Path(root)
     wings = [_load(wing.task) for wing in WINGS.values()]
-    found = next((wing for wing in wings if wing.recognises(root)), wings[-1])
+    found = next((wing for wing in wings if wing.recognises(root)), _load(WINGS["video"].task))
     return cast(Task, found.open(root))
 
 

@@ -145,7 +145,7 @@ class Log:
         writes: Whether this is the process that writes; in others nothing happens.
         done: Steps done. Lines of later ones, and half a line, are dropped.
 
-    Raises `IcvosError` where the folder cannot be made, or its log is none.
+    Raises `IcvosError` where the folder cannot be made, or its log has a line that is none.
     """
 
     def __init__(self, out: Path, writes: bool, done: int) -> None:

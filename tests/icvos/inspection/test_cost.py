@@ -1,8 +1,9 @@
 """What `icvos profile` says a method costs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from tests.conftest import icvos
 
 torch = pytest.importorskip("torch", reason="networks need torch: pip install 'icvos[models]'")
 
-from icvos.inspection.cost import Part, find_encoders, find_networks, profile  # noqa: E402
+from icvos.inspection.cost import Part, measure, profile  # noqa: E402
+from icvos.inspection.networks import find_encoders, find_networks  # noqa: E402
+from icvos.models.backbones.build import build_backbone  # noqa: E402
 from icvos.models.backbones.lite0 import EfficientNetLite0  # noqa: E402
 from icvos.models.sam.sam2 import SAM2_MODELS  # noqa: E402
 
@@ -67,7 +70,7 @@ class Toy:
 
 def test_parts_of_a_method(tmp_path: Path) -> None:
     trial = make_trial(tmp_path, SIZE, 4, 1)
-    found = profile(Toy(), trial)
+    found = measure(Toy(), trial)
     pixels = 176 * 208 + SIZE[0] * SIZE[1]  # of the support and the first frame
     assert found.parts == (
         Part("network", 17, 0, 16 * pixels, 16 * pixels, 0, 0),
@@ -84,14 +87,9 @@ def test_parts_of_a_method(tmp_path: Path) -> None:
     assert each["total"] == pytest.approx(each["encode"] + each["prompt"] + each["propagate"])
     assert found.peak_resident_bytes > 0
     with pytest.raises(IcvosError, match="give --frames 2 or more"):
-        profile(Toy(), make_trial(tmp_path, SIZE, 1, 1))
+        measure(Toy(), make_trial(tmp_path, SIZE, 1, 1))
     with pytest.raises(IcvosError, match="2 shots of 1 supports"):
-        profile(Toy(), trial, shots=2)
-
-
-def test_backbones_are_encoders_whatever_their_names() -> None:
-    lite, plain = EfficientNetLite0(), torch.nn.Linear(1, 1)
-    assert find_encoders({"network": lite, "head": plain}) == {"network": lite}
+        measure(Toy(), trial, shots=2)
 
 
 def test_a_network_that_two_share_counts_once() -> None:
@@ -101,10 +99,51 @@ def test_a_network_that_two_share_counts_once() -> None:
     assert list(find_networks(toy)) == ["network"]
 
 
+def test_a_method_may_name_its_parts() -> None:
+    class Named(Toy):
+        def parts(self) -> dict[str, torch.nn.Module]:
+            return {"body": self.network.backbone}
+
+    toy = Named()
+    assert find_networks(toy) == {"body": toy.network.backbone}
+
+
+@pytest.mark.parametrize("build", [EfficientNetLite0, partial(build_backbone, "resnet50-v2")])
+def test_a_backbone_is_an_image_encoder_by_any_name(build: Callable[[], torch.nn.Module]) -> None:
+    with torch.device("meta"):
+        body = build()
+    whole = torch.nn.ModuleDict({"eye": body, "head": torch.nn.Linear(1, 1)})
+    assert find_encoders({"all": whole}) == {"all.eye": body}
+
+
+def test_one_call_measures_a_method() -> None:
+    found = profile(Toy(), frames=2, size=(64, 96))
+    assert (found.method, found.frames, found.size, found.shots, found.device) == ("Toy", 2, (64, 96), 1, "cpu")
+    shown = found.to_json()
+    assert list(shown)[:5] == ["method", "frames", "size", "shots", "parts"]
+    assert (shown["size"], shown["seconds_per_frame"]) == ([96, 64], found.seconds.per_frame())
+    table = [line.split()[0] for line in found.lines() if line.endswith(" G")]
+    assert table == [part.name for part in (*found.parts, found.total)]
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("lite", {"frames": 0}, "give --frames 2 or more"),
+        (Toy(), {"shots": 0, "size": (64, 96)}, "0 shots of 1 supports"),
+        (Toy(), {"settings": {"a": 1}}, "settings go with the name"),
+        ("lite", {"settings": {"devise": "cpu"}}, "did you mean device"),
+    ],
+)
+def test_what_cannot_be_measured(method: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(IcvosError, match=message):
+        profile(method, **options)
+
+
 def test_tuned_parts_of_sam2_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
     """Table X of the DC-SAM paper: 3.95 M of the decoder (its score heads left out) and 7.31 M of the memory."""
     monkeypatch.setitem(SAM2_MODELS, "sam2-hiera-t", replace(SAM2_MODELS["sam2-hiera-t"], image_size=128))
-    arguments = ("profile", "--method", "memory", "--set", "sam2=sam2-hiera-t", "--set", "device=cpu")
+    arguments = ("profile", "--method", "memory", "--set", "checkpoint=sam2-hiera-t", "--set", "device=cpu")
     size = ("--frames", 2, "--size", "64x48", "--allow-random-weights")
     found = json.loads(icvos(*arguments, *size, "--json").output)
     parts = {part["name"].removeprefix("propagator.network."): part for part in found["parts"]}

@@ -2,13 +2,13 @@
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from icvos.inspection.promises import check_method
+from icvos.errors import IcvosError
+from icvos.inspection.check import Check, check_method
 from icvos.method import Image, Mask, Support
 
 
@@ -77,13 +77,18 @@ def only_what_the_method_makes() -> Iterator[None]:
     gc.unfreeze()
 
 
-def failures(build: Callable[[], Any], folder: Path) -> dict[str, str]:
-    checks = check_method(build, folder, frames=40, report=lambda check: None)
-    return {check.name: check.reason for check in checks if check.status == "FAILED"}
+def failures(build: Callable[[], Any]) -> dict[str, str]:
+    return {check.name: check.reason for check in check_method(build, frames=40).checks if check.status == "FAILED"}
 
 
-def test_a_good_method_passes(tmp_path: Path) -> None:
-    assert failures(Bright, tmp_path) == {}
+def test_a_good_method_passes() -> None:
+    heard: list[Check] = []
+    found = check_method(Bright, frames=40, report=heard.append)
+    assert found.failed == 0
+    assert found.checks == tuple(heard)
+    assert found.summary() == "Bright: all checks passed"
+    assert str(found.checks[0]).startswith("ok      loads         a method that segments in its own way  (")
+    assert found.to_json()["checks"][0].keys() == {"name", "status", "reason", "seconds"}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,24 @@ def test_a_good_method_passes(tmp_path: Path) -> None:
         (OneShot, "shots"),
     ],
 )
-def test_a_broken_promise_is_found(build: Callable[[], Any], promise: str, tmp_path: Path) -> None:
-    found = failures(build, tmp_path)
+def test_a_broken_promise_is_found(build: Callable[[], Any], promise: str) -> None:
+    found = failures(build)
     assert promise in found
     assert found[promise]
+
+
+def test_a_method_that_cannot_be_built_fails_at_once() -> None:
+    found = check_method("lite", settings={"distance": 3})
+    assert [(check.name, check.status) for check in found.checks] == [("loads", "FAILED")]
+    assert "unknown setting 'distance'" in found.checks[0].reason
+    assert found.summary() == "lite: 1 of 1 checks failed"
+
+
+def test_what_cannot_be_checked() -> None:
+    for arguments, message in (
+        ({"method": "unknown-method"}, "unknown method"),
+        ({"method": Bright, "frames": 21}, "give --frames 22 or more"),
+        ({"method": Bright, "settings": {"a": 1}}, "settings go with the name of a method"),
+    ):
+        with pytest.raises(IcvosError, match=message):
+            check_method(**arguments)  # type: ignore[arg-type]

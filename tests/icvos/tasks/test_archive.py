@@ -62,7 +62,8 @@ def test_a_zip_works_like_its_folder(
     assert validate(path, handmade.root, PAPER.id) == []
     whole = submit(handmade.root, masks, PAPER, board=tmp_path / "one", name="whole").result
     zipped = submit(handmade.root, path, PAPER, board=tmp_path / "two", name="whole", workers=workers).result
-    assert zipped.to_json() == whole.to_json()
+    assert zipped.clips.keys() == whole.clips.keys()
+    assert zipped.overall.jf == whole.overall.jf
     assert not list(temporary.iterdir())
 
 

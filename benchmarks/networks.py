@@ -232,9 +232,9 @@ def ensemble(network: Any, logits: Tensor, found: dict[str, Tensor]) -> Tensor:
 def join(y: Tensor | None, o: Tensor, parse: nn.Module) -> Tensor:
     """The next finer level's feature."""
     if y is None:
-        return parse(o)  # type: ignore[no-any-return]
+        return parse(o)
     y = functional.interpolate(y, size=o.shape[2:], mode="bilinear", align_corners=False)
-    return y + parse(o + y)  # type: ignore[no-any-return]
+    return y + parse(o + y)
 
 
 def plain_hdmnet(network: Any, query: Tensor, supports: Tensor, masks: Tensor) -> list[Tensor]:

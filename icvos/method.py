@@ -134,7 +134,14 @@ class Needs(Protocol):
 
 
 def segment(method: AnyMethod, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
-    """One (H, W) bool mask for every frame, in order, each made before the next frame is taken."""
+    """One (H, W) bool mask for every (H, W, 3) uint8 frame, in order, each made before the next frame is taken.
+
+    >>> dog = Support("dog", Path("dog.jpg"), Path("dog.png"))
+    >>> frames = (read_image(path) for path in sorted(Path("walk").iterdir()))
+    >>> masks = segment(load_method("lite", {"short_side": 96}), [dog], frames)
+    >>> next(masks).dtype  # of the first frame; the second has not been read yet
+    dtype('bool')
+    """
     if isinstance(method, Segmenter):
         yield from method.segment(supports, frames)
         return
@@ -177,7 +184,12 @@ def find_method(name: str) -> EntryPoint:
 
 
 def load_method(name: str, settings: Mapping[str, Any] | None = None) -> AnyMethod:
-    """Build the method called ``name``; ``settings`` go over the defaults of its ``Settings`` dataclass."""
+    """Build the method called ``name``; ``settings`` go over the defaults of its ``Settings`` dataclass.
+
+    >>> lite = load_method("lite", {"short_side": 96})
+    >>> lite.describe()["settings"]["short_side"]
+    96
+    """
     found = find_method(name)
     try:
         factory = found.load()

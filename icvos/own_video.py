@@ -47,6 +47,10 @@ def predict(
 
     Raises:
         IcvosError: A file is missing or does not fit, or ``out`` holds something.
+
+    >>> count = predict([("dog.jpg", "dog.png")], "walk", "found", settings={"short_side": 96})
+    >>> count == len(list(Path("found").iterdir()))
+    True
     """
     from icvos.drawing.animation import write_animation
     from icvos.drawing.overlays import overlay as drawn

@@ -14,6 +14,11 @@ def rank(paths: Iterable[Path | str]) -> list[Table]:
     """The tables of all results in ``paths``: run folders, scores files, boards and files of boards.
 
     `leaderboard.tables.build.render` writes them as text. Raises `IcvosError` for a file that is no result.
+
+    >>> from icvos.tasks.calls import score
+    >>> _ = score("masks", "IC-VOS", out="mine/scores.json")
+    >>> [row.label for row in rank(["mine/scores.json"])[0].rows if row.kind != "reported"]
+    ['mine']
     """
     return build_tables(collect(paths))
 
@@ -22,6 +27,11 @@ def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = ()
     """Write the page, and the tables as Markdown, LaTeX and CSV, into the folder ``out``; the page's path.
 
     Raises `IcvosError` where ``out`` holds something other than an earlier page.
+
+    >>> from icvos.tasks.calls import score
+    >>> _ = score("masks", "IC-VOS", out="mine/scores.json")
+    >>> write_site(rank(["mine/scores.json"]), Path("site")).name
+    'index.html'
     """
     page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures])
     for suffix, format in (("md", "markdown"), ("tex", "latex")):

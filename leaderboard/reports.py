@@ -35,6 +35,11 @@ def report(
 
     Raises:
         IcvosError: A file is no result, has too little in it, or the two cannot be compared.
+
+    >>> from icvos.tasks.calls import score
+    >>> _ = score("masks", "IC-VOS", out="scores.json")
+    >>> report("scores.json").tables[0].rows[0][:2]
+    ('all clips', '7')
     """
     own = named(scores, protocol)
     if selection:
@@ -53,6 +58,11 @@ def compare(a: Named | Path | str, b: Named | Path | str, *, protocol: str | Non
 
     Raises:
         IcvosError: A file is no result, or the two cannot be compared.
+
+    >>> from icvos.tasks.calls import score
+    >>> _ = score("masks", "IC-VOS", out="scores.json")
+    >>> compare("scores.json", "scores.json").lines[0][:4]
+    'tied'
     """
     first, second = (side if isinstance(side, Named) else named(side, protocol) for side in (a, b))
     return first.result.compare(first, second, most)

@@ -102,6 +102,11 @@ def submit(
         SubmissionError: The check finds an error; nothing was scored.
         IcvosError: The board already holds other figures under that name and revision, or the run was made with random
             weights.
+
+    >>> from icvos.protocol import PAPER
+    >>> report = submit("IC-VOS", Path("masks"), PAPER, board="board", name="a copy of the truth")
+    >>> report.path.parent.name, report.result.kind
+    ('board', 'video')
     """
     check_name(name, "name")
     check_name(revision, "revision")

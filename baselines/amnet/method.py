@@ -1,4 +1,4 @@
-"""The method ``amnet``."""
+"""AMNet: the adversarial mining transformer (Wang et al., NeurIPS 2023), and its join with SAM 2."""
 
 from collections.abc import Sequence
 

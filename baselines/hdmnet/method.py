@@ -1,4 +1,4 @@
-"""The method ``hdmnet``."""
+"""HDMNet: hierarchical dense correlation distillation (Peng et al., CVPR 2023), and its join with SAM 2."""
 
 from collections.abc import Sequence
 

@@ -26,7 +26,7 @@ class Merging:
         score_filter: Choose by the gap to the best score; else the best few.
         gap: Largest 1 - score that the gap's rule lets pass.
         relative_gap: Largest gap to the best, over the largest 1 - score.
-        least_share: Of the best score, that one of the best few must exceed; 0 = any above 0.
+        least_share: Share of the best score that each of the best few must exceed; 0 = any above 0.
         most: How many proposals are united at most.
     """
 

@@ -1,4 +1,4 @@
-"""The method ``matcher``, joined with SAM 2 for videos."""
+"""Matcher: features say where the target is, SAM proposes masks there, the best are merged (Liu et al., 2023)."""
 
 import dataclasses
 import hashlib
@@ -37,11 +37,11 @@ class Preset:
     """The published settings for one kind of benchmark.
 
     Args:
-        centres: K-means centres that prompts are made of; 0: the matched points themselves.
+        centres: K-means centres that prompts consist of; 0: they consist of the matched points.
         sizes: Least and largest number of points of a prompt.
         iterations: Random prompts of every size.
         box: Put the box around the matched points beside every prompt.
-        grid: Also propose masks for a grid of so many points on a side; 0: do not.
+        grid: Points on a side of a grid for which masks are proposed too; 0: no grid.
         grid_filter: What proposals of the grid must reach.
         multimask: Ask for three masks for every prompt; each is a proposal.
         filter: What the other proposals must reach.

@@ -111,7 +111,7 @@ class MatchingNetwork(Staged):
         Args:
             query: Standardised pictures.
             supports: Standardised pictures.
-            masks: Of the supports.
+            masks: Where the supports show the category.
             left_out: (B,) base class, from 0, that does not count as something else; -1 for none.
         """
         raise NotImplementedError

@@ -40,7 +40,7 @@ def fit_weights(shown: Sequence[tuple[Tensor, Tensor]], epochs: int, learning_ra
     again: the published program's numbers to rounding, without its decodings.
 
     Args:
-        shown: Of every support (3, H, W) logits at its size and its (H, W) mask of 0 and 1.
+        shown: For every support the (3, H, W) logits at its size, and its (H, W) mask of 0 and 1.
         epochs: Steps.
         learning_rate: At the start; it falls to 0 as a cosine.
     """

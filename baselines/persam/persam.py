@@ -1,4 +1,4 @@
-"""The method ``persam``: points by likeness, and a mask by a cascade of three decodings."""
+"""PerSAM: points by likeness, and a mask by a cascade of three decodings (Zhang et al., 2023)."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The method ``persam-f``: SAM's three masks, weighted by two numbers that are fitted to the supports."""
+"""PerSAM-F: SAM's three masks, weighted by two numbers that are fitted to the supports (Zhang et al., 2023)."""
 
 import dataclasses
 from collections import OrderedDict

@@ -30,7 +30,7 @@ from icvos.tasks.image.manifest import (
     manifest_text,
     pictures_text,
 )
-from icvos.tasks.task import Silent, Watch
+from icvos.tasks.task import SILENT, Watch
 
 Drawn = tuple[int, str, tuple[str, ...]]  # class, query, supports
 FILES = (MANIFEST, "val.json", "train.json")
@@ -50,7 +50,7 @@ def build_episodes(
     splits: Splits | None = None,
     options: EpisodeOptions | None = None,
     workers: int = 1,
-    watch: Watch | None = None,
+    watch: Watch = SILENT,
 ) -> Manifest:
     """Build a benchmark of images: annotated pictures, folds of classes, and frozen evaluation episodes.
 
@@ -86,9 +86,8 @@ def build_episodes(
     return build_plan(plan, Path(out), workers=workers, watch=watch)
 
 
-def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch | None = None) -> Manifest:
+def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch = SILENT) -> Manifest:
     """Build in ``out`` what was planned; the rest as `build_episodes`."""
-    watch = watch or Silent()
     _claim(out)
     said = {**dict.fromkeys(plan.notes), **dict.fromkeys(plan.val.warnings)}
     for note in said:

@@ -7,10 +7,10 @@ from curation.image.build import train_digest, val_digest
 from icvos.errors import IcvosError
 from icvos.files.images import image_size
 from icvos.tasks.image.benchmark import ImageBenchmark, Picture
-from icvos.tasks.task import Silent, Watch
+from icvos.tasks.task import SILENT, Watch
 
 
-def check_benchmark(root: Path | str, *, watch: Watch | None = None) -> list[str]:
+def check_benchmark(root: Path | str, *, watch: Watch = SILENT) -> list[str]:
     """Read a built image benchmark again, with the headers of all its images.
 
     Args:
@@ -27,11 +27,11 @@ def check_benchmark(root: Path | str, *, watch: Watch | None = None) -> list[str
     >>> check_benchmark("episodes")
     []
     """
-    watch = watch or Silent()
     benchmark = ImageBenchmark.open(root)
     head = (benchmark.name, benchmark.manifest.rule, benchmark.classes, benchmark.folds)
     validation = tuple(benchmark.validation.values())
     training = tuple(benchmark.training.values()) if benchmark.training_digest else ()
+    watch.stage("check")
     watch.total(len(validation) + len(training))
     problems = []
     if val_digest(*head, validation) != benchmark.digest:
@@ -61,4 +61,4 @@ def _image_faults(pictures: tuple[Picture, ...], watch: Watch) -> Iterator[str]:
         else:
             if size != picture.size:
                 yield f"{picture.path}: {size[1]}x{size[0]} pixels, annotated as {picture.size[1]}x{picture.size[0]}"
-        watch.advance(1, "pictures")
+        watch.advance()

@@ -20,7 +20,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
 from icvos.files.rle import encode_rle
 from icvos.tasks.image.benchmark import IGNORED, Picture
-from icvos.tasks.task import Silent, Watch
+from icvos.tasks.task import SILENT, Watch
 from icvos.workers import run_jobs
 
 BATCH = 64  # pictures
@@ -51,14 +51,14 @@ class Source:
         found = sum(len(picture.listed) for picture in pictures if listing.get(picture_key(picture.path)))
         return sum(map(len, listing.values())) - found
 
-    def pictures(self, workers: int = 1, watch: Watch | None = None) -> list[Picture]:
+    def pictures(self, workers: int = 1, watch: Watch = SILENT) -> list[Picture]:
         """The pictures in order of name, the same for any number of workers; ``watch`` is told of every batch.
 
         Raises `IcvosError` where the masks lack most of what lists say: the lists are then of other masks.
         """
-        watch = watch or Silent()
+        watch.stage(f"pictures of {self.split}")
         watch.total(len(self.batches))
-        found = run_jobs(_make, self.batches, workers, done=lambda batch: watch.advance(1, self.split))
+        found = run_jobs(_make, self.batches, workers, done=lambda batch: watch.advance())
         pictures = sorted((picture for batch in found for picture in batch), key=lambda picture: picture.name)
         if 2 * self.unseen(pictures) > sum(map(len, (self.listing or {}).values())):
             raise IcvosError(

@@ -7,7 +7,7 @@ from curation.sources import davis as davis_videos
 from curation.sources import lvos as lvos_videos
 from curation.sources import mose as mose_videos
 from curation.sources.video import MissingMasks, ReadOptions, SourceDataset
-from icvos.tasks.task import Silent, Watch
+from icvos.tasks.task import SILENT, Watch
 
 
 class SourceFolders(TypedDict, total=False):
@@ -31,7 +31,7 @@ def read_datasets(
     missing_masks: MissingMasks = "error",
     resize: bool = False,
     natural_sort: bool = False,
-    watch: Watch | None = None,
+    watch: Watch = SILENT,
 ) -> list[SourceDataset]:
     """The source data sets in these folders; those that are None are left out.
 
@@ -48,7 +48,6 @@ def read_datasets(
     Raises:
         IcvosError: A folder holds another data set, or one that is not whole.
     """
-    watch = watch or Silent()
     options = ReadOptions(missing_masks, resize, natural_sort)
     datasets = []
     if davis is not None:

@@ -1,36 +1,53 @@
 """Pictures of source videos: their frames with the objects of their masks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Unpack
 
-from curation.sources.video import SourceDataset, SourceVideo
+from curation.sources.datasets import SourceFolders, read_datasets
+from curation.sources.video import SourceVideo
 from icvos.drawing.overlays import render_frames
 from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.method import Image
-from icvos.tasks.task import Drawing, Sheet
+from icvos.tasks.result import Selection
+from icvos.tasks.task import SILENT, Drawing, Sheet, Watch
 
 
-def sheets(
-    datasets: Sequence[SourceDataset], drawing: Drawing | None = None, videos: Sequence[str] = ()
+def source_sheets(
+    selection: Selection | None = None,
+    drawing: Drawing | None = None,
+    *,
+    watch: Watch = SILENT,
+    **sources: Unpack[SourceFolders],
 ) -> Iterator[Sheet]:
     """The pictures of source videos.
 
     Args:
-        datasets: Where the videos are from.
+        selection: Names of videos, as the data sets call them, and how many at most; None: all.
         drawing: How they are drawn; None: an animation of every frame. There are no errors to be shown.
-        videos: Names of videos, as the data sets call them; empty: all.
+        watch: Is told what the readers found.
+        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``) and how strictly they are read,
+            as `curation.sources.datasets.read_datasets` explains.
 
     Raises:
-        IcvosError: A video is in none of the data sets.
+        IcvosError: No source is given, a video is in none of them, or clips or categories are selected.
+
+    >>> [sheet.kind for sheet in source_sheets(Selection(limit=1), davis="davis")]
+    ['gif']
     """
-    drawing = drawing or Drawing()
-    there = [video for dataset in datasets for video in dataset.videos]
-    unknown = set(videos) - {video.name for video in there}
+    selection, drawing = selection or Selection(), drawing or Drawing()
+    if selection.clips or selection.categories:
+        raise IcvosError("source videos have no clips or categories; choose them with --videos")
+    videos = [video for dataset in read_datasets(watch=watch, **sources) for video in dataset.videos]
+    if not videos:
+        raise IcvosError("nothing to render: give a benchmark, or source data sets by --davis, --mose, --lvos")
+    unknown = set(selection.videos) - {video.name for video in videos}
     if unknown:
-        like = f"there are {len(there)}, like {there[0].name}" if there else "no data set is given"
-        raise IcvosError(f"no source video {', '.join(sorted(unknown))}; {like}")
-    chosen = [video for video in there if not videos or video.name in videos]
-    return (_sheet(video, drawing) for video in chosen)
+        raise IcvosError(
+            f"no source video {', '.join(sorted(unknown))}; there are {len(videos)}, like {videos[0].name}"
+        )
+    chosen = [video for video in videos if not selection.videos or video.name in selection.videos]
+    return (_sheet(video, drawing) for video in chosen[: selection.limit])
 
 
 def _sheet(video: SourceVideo, drawing: Drawing) -> Sheet:

@@ -23,7 +23,7 @@ from curation.video.tubes import Tubes
 from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.schema import write_schema
-from icvos.tasks.task import Silent, Watch
+from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.manifest import FORMAT, MANIFEST, SUPPORTS, LeftOutEntry, Manifest, Supports
 from icvos.workers import run_jobs
 
@@ -40,7 +40,7 @@ def build(
     allow_late: bool = False,
     supports: SupportOptions | None = None,
     workers: int = 1,
-    watch: Watch | None = None,
+    watch: Watch = SILENT,
     **sources: Unpack[SourceFolders],
 ) -> Manifest:
     """Build a benchmark of videos. What a killed or an earlier build left in ``out`` is kept where it still holds.
@@ -85,19 +85,19 @@ def build(
     return build_plan(plan, Path(out), workers=workers, watch=watch)
 
 
-def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch | None = None) -> Manifest:
+def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch = SILENT) -> Manifest:
     """Build in ``out`` what was planned; the rest as `build`."""
-    watch = watch or Silent()
     claim(out)
     supports = _make_supports(plan, out, watch)
     tubes, without = _with_supports(plan, supports)
+    watch.stage("videos")
     watch.total(len(tubes))
     built = run_jobs(
         partial(make_video, out=out, allow_late=plan.allow_late),
         tubes,
         workers,
         cost=lambda video: len(video.frames),
-        done=lambda video: watch.advance(1, "videos"),
+        done=lambda video: watch.advance(),
     )
     kept = {record.name: record for record in built if record.clips}
     if not kept:
@@ -160,11 +160,12 @@ def _make_supports(plan: Plan, out: Path, watch: Watch) -> dict[int, SupportsRec
     if plan.coco is None:
         return {}
     classes = sorted({index for tubes in plan.tubes for index in tubes.instances})
+    watch.stage("supports")
     watch.total(len(classes))
     made = {}
     for index in classes:
         made[index] = make_class(plan.coco, index, plan.supports, out)
-        watch.advance(1, "supports")
+        watch.advance()
     return made
 
 

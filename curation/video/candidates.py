@@ -7,11 +7,11 @@ from curation.sources.datasets import SourceFolders, read_datasets
 from curation.sources.video import SourceVideo
 from curation.video.rows import CurationRow, refuse_existing, shipped_rows, write_rows
 from icvos.errors import IcvosError
-from icvos.tasks.task import Silent, Watch
+from icvos.tasks.task import SILENT, Watch
 
 
 def write_candidates(
-    out: Path | str, *, watch: Watch | None = None, **sources: Unpack[SourceFolders]
+    out: Path | str, *, watch: Watch = SILENT, **sources: Unpack[SourceFolders]
 ) -> tuple[CurationRow, ...]:
     """Write a row for every source video that has no shipped row: its object ids, and no class.
 
@@ -31,13 +31,14 @@ def write_candidates(
     >>> rows[0].source, rows[0].category, rows[0].decision
     ('mose', None, 'undecided')
     """
-    out, watch = Path(out), watch or Silent()
+    out = Path(out)
     refuse_existing(out)
     datasets = read_datasets(watch=watch, **sources)
     if not datasets:
         raise IcvosError("no source: give at least one of --davis, --mose, --lvos")
     known = {(row.source, row.video) for row in shipped_rows()}
     videos = [video for dataset in datasets for video in dataset.videos if (video.source, video.name) not in known]
+    watch.stage("candidates")
     watch.total(len(videos))
     rows = []
     for video in videos:
@@ -45,7 +46,7 @@ def write_candidates(
             rows.append(_row(video))
         else:
             watch.note(f"{video.source}: {video.name} has no object in any mask, so no row")
-        watch.advance(1, "videos")
+        watch.advance()
     write_rows(out, rows)
     return tuple(rows)
 

@@ -9,13 +9,13 @@ from icvos.errors import IcvosError
 from icvos.files.images import image_size
 from icvos.files.masks import read_binary
 from icvos.files.schema import read_schema
-from icvos.tasks.task import Silent, Watch
+from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.manifest import REMEDY, SUPPORTS, Supports
 from icvos.workers import run_jobs
 
 
-def check_benchmark(root: Path | str, *, workers: int = 1, watch: Watch | None = None) -> list[str]:
+def check_benchmark(root: Path | str, *, workers: int = 1, watch: Watch = SILENT) -> list[str]:
     """Read a built benchmark again, whole.
 
     Args:
@@ -32,18 +32,18 @@ def check_benchmark(root: Path | str, *, workers: int = 1, watch: Watch | None =
     >>> check_benchmark("benchmark")
     []
     """
-    watch = watch or Silent()
     benchmark = Benchmark.open(root)
     manifest = benchmark.manifest
     if manifest is None:
         raise IcvosError(f"{root}: has no icvos.json to check against; only benchmarks made by icvos build have one")
+    watch.stage("check")
     watch.total(len(benchmark.clips))
     results = run_jobs(
         _check_clip,
         benchmark.clips,
         workers,
         cost=lambda clip: len(clip.video.frames),
-        done=lambda clip: watch.advance(1, "clips"),
+        done=lambda clip: watch.advance(),
     )
     problems = []
     clip_masks: dict[str, dict[str, str]] = {}

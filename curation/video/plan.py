@@ -14,7 +14,7 @@ from curation.video.supports import SupportOptions
 from curation.video.tubes import Tubes, republish
 from icvos.categories import category
 from icvos.errors import IcvosError
-from icvos.tasks.task import Silent, Watch
+from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.manifest import LeftOutEntry
 
@@ -60,7 +60,7 @@ def make_plan(
     only_decided: bool = False,
     allow_late: bool = False,
     supports: SupportOptions | None = None,
-    watch: Watch | None = None,
+    watch: Watch = SILENT,
     **sources: Unpack[SourceFolders],
 ) -> Plan:
     """What `curation.video.build.build` would build; writes nothing. The arguments are those of `build`.
@@ -69,7 +69,6 @@ def make_plan(
     >>> {video.source for video in plan.tubes}
     {'davis'}
     """
-    watch = watch or Silent()
     datasets = read_datasets(watch=watch, **sources)
     images = None if coco is None else Coco.open(coco, coco_split)
     options = supports or SupportOptions()

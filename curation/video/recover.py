@@ -17,12 +17,12 @@ from curation.sources.video import SourceDataset, SourceVideo
 from curation.video.rows import CurationRow, refuse_existing, write_rows
 from icvos.errors import IcvosError
 from icvos.files.masks import read_binary
-from icvos.tasks.task import Silent, Watch
+from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.benchmark import Benchmark, Clip, Video
 
 
 def recover_rows(
-    out: Path | str, published: Path | str, *, watch: Watch | None = None, **sources: Unpack[SourceFolders]
+    out: Path | str, published: Path | str, *, watch: Watch = SILENT, **sources: Unpack[SourceFolders]
 ) -> list["Finding"]:
     """Recover the curation rows from a copy of the published benchmark, by matching its masks with sources' objects.
 
@@ -43,7 +43,7 @@ def recover_rows(
     >>> all(finding.row for finding in findings)
     True
     """
-    out, watch = Path(out), watch or Silent()
+    out = Path(out)
     refuse_existing(out)
     benchmark = Benchmark.open(published)
     datasets = read_datasets(watch=watch, **sources)
@@ -108,12 +108,13 @@ class Finding:
 
 def match_clips(benchmark: Benchmark, datasets: Sequence[SourceDataset], watch: Watch) -> list[Finding]:
     """Match every clip of a published copy with the sources, in order of clip."""
+    watch.stage("recover")
     watch.total(len(benchmark.videos))
     findings: list[Finding] = []
     for video in benchmark.videos:
         clips = [clip for clip in benchmark.clips if clip.video.name == video.name]
         findings += _match_video(video, clips, datasets)
-        watch.advance(1, "videos")
+        watch.advance()
     return findings
 
 

@@ -59,7 +59,7 @@ def build(
     from icvos.tasks.video.summary import left_out_lines, summary
 
     supports = SupportOptions(support_masks, supports_per_class, draws, shots)
-    with watched("build") as watch:
+    with watched() as watch:
         plan = make_plan(accept_undecided=accept is not None, supports=supports, watch=watch, **given)
         if not dry_run:
             build_plan(plan, out, workers=workers, watch=watch)
@@ -76,7 +76,7 @@ def _check(out: Path, workers: int) -> None:
     from icvos.errors import IcvosError
     from icvos.tasks.video.benchmark import Benchmark
 
-    with watched("check") as watch:
+    with watched() as watch:
         problems = check_benchmark(out, workers=workers, watch=watch)
     for problem in problems:
         click.echo(problem)

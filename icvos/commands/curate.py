@@ -21,7 +21,7 @@ def candidates(out: Path, **given: Any) -> None:
     from curation.video.candidates import write_candidates
     from icvos.commands.progress import watched
 
-    with watched("videos") as watch:
+    with watched() as watch:
         rows = write_candidates(out, watch=watch, **given)
     click.echo(
         f"{out}: {len(rows)} rows; split a row where its objects are of several classes, then pass it as --curation"
@@ -37,6 +37,6 @@ def recover(out: Path, published: Path, **given: Any) -> None:
     from curation.video.recover import recover_rows
     from icvos.commands.progress import watched
 
-    with watched("videos") as watch:
+    with watched() as watch:
         findings = recover_rows(out, published, watch=watch, **given)
     click.echo(f"{out}: {sum(bool(finding.row) for finding in findings)} of {len(findings)} clips recovered")

@@ -53,7 +53,7 @@ def episodes(name: Any, out: Path, workers: int, check: bool, **given: Any) -> N
     year = given.pop("year")
     splits = Splits(given.pop("val_split"), given.pop("train_split"), int(year) if year else None)
     options = EpisodeOptions(given.pop("episodes"), given.pop("max_shots"))
-    with watched("pictures") as watch:
+    with watched() as watch:
         build_episodes(name, out, splits=splits, options=options, workers=workers, watch=watch, **given)
     return show_listings(summary(ImageBenchmark.open(out)))
 
@@ -67,7 +67,7 @@ def _check(name: str, out: Path) -> None:
     benchmark = ImageBenchmark.open(out)
     if benchmark.name != name:
         raise IcvosError(f"{out}: this is {benchmark.name}, not {name}")
-    with watched("check") as watch:
+    with watched() as watch:
         problems = check_benchmark(out, watch=watch)
     for problem in problems:
         click.echo(problem)

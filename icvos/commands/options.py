@@ -64,7 +64,11 @@ _SELECTION = (
     click.option("--videos", default="", help="Only these videos, comma-separated, or a file with one per line."),
     click.option("--categories", default="", help="Only these categories, comma-separated names or class numbers."),
     click.option(
-        "--clips", default="", help="Only these clips, <video>/<class>, or of images episodes, <fold>/<number>."
+        "--clips",
+        "--clip",
+        "clips",
+        multiple=True,
+        help="Only these clips, <video>/<class>, or episodes of images, <fold>/<number>; comma-separated or repeated.",
     ),
 )
 
@@ -80,7 +84,8 @@ def read_selection(given: dict[str, Any], limit: int | None = None) -> "Selectio
     """Take what `selection_options` gave out of ``given``; None where nothing is selected."""
     from icvos.tasks.result import Selection
 
-    videos, categories, clips = (names(given.pop(key)) for key in ("videos", "categories", "clips"))
+    videos, categories = (names(given.pop(key)) for key in ("videos", "categories"))
+    clips = tuple(name for text in given.pop("clips") for name in names(text))
     found = Selection(videos, categories, clips, limit)
     return found if found else None
 

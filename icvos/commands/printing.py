@@ -40,31 +40,26 @@ def show(table: "Table") -> None:
 
 def show_listings(listings: "Iterable[Listing | str]") -> None:
     """Print tables of figures, and lines as they are."""
-    for item in listings:
-        if isinstance(item, str):
-            click.echo(item)
-        else:
-            show(_table(item))
-
-
-def _table(found: "Listing") -> "Table":
-    """A table of names at the left and figures at the right."""
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=found.title or None, title_justify="left")
-    for position, column in enumerate(found.columns):
-        table.add_column(column, justify="right" if position else "left", overflow="fold")
-    for row in found.rows:
-        if row is None:
-            table.add_section()
-        else:
-            table.add_row(*map(_cell, row))
-    return table
+    for item in listings:
+        if isinstance(item, str):
+            click.echo(item)
+            continue
+        table = Table(box=box.SIMPLE_HEAD, title=item.title or None, title_justify="left")
+        for position, column in enumerate(item.columns):
+            table.add_column(column, justify="right" if position else "left", overflow="fold")
+        for row in item.rows:
+            if row is None:
+                table.add_section()
+            else:
+                table.add_row(*map(_cell, row))
+        show(table)
 
 
 def _cell(text: str) -> "Text":
-    """A cell; what follows a stroke is a published figure, and dim."""
+    """A cell of a table of figures; what follows a stroke is a published figure, and dim."""
     from rich.text import Text
 
     own, stroke, published = text.partition(" / ")

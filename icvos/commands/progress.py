@@ -80,10 +80,7 @@ class Bars:
 
 
 @contextlib.contextmanager
-def watched(stage: str = "") -> Iterator[Bars]:
-    """Bars for one call, which begins with ``stage``."""
+def watched() -> Iterator[Bars]:
+    """Bars for one call."""
     with _progress() as progress:
-        bars = Bars(progress)
-        if stage:
-            bars.stage(stage)
-        yield bars
+        yield Bars(progress)

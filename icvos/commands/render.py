@@ -20,7 +20,6 @@ from icvos.commands.progress import watched
 @click.option("--predictions", type=FOLDER, default=None, help="Predictions, to be shown beside the truth.")
 @click.option("--errors", is_flag=True, help="Colour predictions by what they hit, miss and add.")
 @selection_options
-@click.option("--clip", "more", multiple=True, help="One of --clips, or a source video; repeatable.")
 @click.option("--out", type=FOLDER, required=True, help="A folder for one file per clip, video or fold.")
 @click.option(
     "--kind",
@@ -30,7 +29,7 @@ from icvos.commands.progress import watched
 )
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Every so many frames.")
 @click.option("--height", "height_px", default=240, show_default=True, help="Height of a panel in pixels.")
-def render(benchmark: Path | None, predictions: Path | None, out: Path, more: tuple[str, ...], **given: Any) -> None:
+def render(benchmark: Path | None, predictions: Path | None, out: Path, **given: Any) -> None:
     """Render masks over the frames of a benchmark's clips, or of source videos.
 
     With --predictions, predictions are shown beside the truth. A clip's first support is shown at its left. Of a
@@ -47,12 +46,10 @@ def render(benchmark: Path | None, predictions: Path | None, out: Path, more: tu
     selection = read_selection(given) or Selection()
     with watched() as watch:
         if benchmark:
-            selection = replace(selection, clips=(*selection.clips, *more))
             written = run(benchmark, out, predictions=predictions, selection=selection, drawing=drawing, watch=watch)
         else:
-            from curation.sources.datasets import read_datasets
-            from curation.sources.sheet import sheets
+            from curation.sources.sheet import source_sheets
 
-            found = sheets(read_datasets(watch=watch, **given), drawing, (*selection.videos, *more))
-            written = write_sheets(found, out, drawing.height_px, watch)
+            chosen = replace(selection, videos=(*selection.videos, *selection.clips), clips=())
+            written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing.height_px, watch)
     click.echo(f"{out}: {len(written)} files")

@@ -33,7 +33,7 @@ QUIET_SECONDS = 30.0  # between two lines of progress where there is no terminal
 @click.option("--list", "listed", is_flag=True, help="List the recipes that come with icvos.")
 @RANDOM_WEIGHTS
 @click.pass_context
-def train(context: click.Context, name: str, listed: bool, workers: int, **given: Any) -> None:
+def train(context: click.Context, /, name: str, listed: bool, workers: int, **given: Any) -> None:
     """Train a method by a recipe: one that comes with icvos, or a TOML file. Run it again to resume.
 
     Many processes: torchrun --nproc-per-node 4 -m icvos train ..., or accelerate launch -m icvos train ...

@@ -79,6 +79,12 @@ def overlay(
         colours: RGB; ``icvos.files.masks.DAVIS_PALETTE[1:]`` gives the colours of the DAVIS files.
         alpha: Share of the colour inside the object, 0..1.
         outline_px: Width of the contour in pixels, inside the object, with a rim of half of that outside; 0 draws none.
+
+    >>> image, mask = np.zeros((40, 60, 3), dtype=np.uint8), np.zeros((40, 60), dtype=bool)
+    >>> mask[10:30, 10:30] = True
+    >>> picture = overlay(image, mask)
+    >>> picture[20, 20].any(), picture[5, 5].any()
+    (np.True_, np.False_)
     """
     _check_sizes(image, mask)
     picture = image.astype(np.float32)

@@ -73,6 +73,11 @@ def open_frames(path: Path | str) -> Frames:
 
     Raises `IcvosError` for a missing path, a folder without pictures, a file that is no video, and a video file without
     the package ``av``.
+
+    >>> frames = open_frames("walk")
+    >>> name, image = next(iter(frames))
+    >>> name, image.dtype, image.shape[2]
+    ('00000', dtype('uint8'), 3)
     """
     path = Path(path)
     if path.is_dir():

@@ -27,8 +27,8 @@ class Operations:
     """Multiply-accumulates by the names of the groups; `ALL` names the count of everything, grouped or not.
 
     Args:
-        operators: Those of every operator.
-        modules: Those that thop counts.
+        operators: Every operator counts.
+        modules: Counted in thop's way.
     """
 
     operators: dict[str, int] = field(default_factory=dict)

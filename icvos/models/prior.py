@@ -11,10 +11,10 @@ LARGEST = 2**22  # similarities that are computed at a time
 
 @in_float32
 def prior(query: Tensor, supports: Tensor, masks: Tensor) -> Tensor:
-    """(B, K, h, w): of every query cell the greatest cosine similarity with any cell of each masked support.
+    """(B, K, h, w): the greatest cosine similarity of every query cell with any cell of each masked support.
 
     The cells off a mask are 0 and all give similarity 0, so that one of them is enough; all shots meet the query in one
-    matrix product, of so many query cells at a time that it stays small.
+    matrix product, which is split along the query cells to stay small.
 
     Args:
         query: (B, C, h, w).

@@ -60,6 +60,11 @@ def evaluate(
 
     Raises:
         IcvosError: Bad input, a method that cannot be built, or an ``out`` that holds something else.
+
+    >>> first = Selection(limit=1)
+    >>> found = evaluate("lite", "IC-VOS", "runs/lite", settings={"short_side": 96}, parts=[0], selection=first)
+    >>> found[0].protocol, found[0].records[""].method
+    ('paper@1', 'lite')
     """
     from icvos.models.weights.registry import random_weights_allowed
     from icvos.tasks.runs import RunOptions
@@ -107,6 +112,10 @@ def score(
 
     Raises:
         IcvosError: A mask is missing, broken or of another size, or an archive is not unpacked.
+
+    >>> result = score("masks", "IC-VOS", "native")  # a copy of the truth
+    >>> result.kind, result.to_json()["overall"]["jf"]
+    ('video', 1.0)
     """
     from icvos.tasks.archive import submission_folder
 
@@ -144,6 +153,9 @@ def validate(
         benchmark: What was predicted.
         protocol_name: Says which frames must be there.
         watch: Is told of every clip or fold.
+
+    >>> {fault.kind for fault in validate("masks", "IC-VOS")}  # a copy of the truth
+    {'truth'}
     """
     from icvos.tasks.archive import ArchiveError, relocate, submission_folder
 
@@ -163,6 +175,9 @@ def repair(
 
     Raises:
         IcvosError: ``out`` exists, the archive is not unpacked, or the benchmark is of a kind that has no repair.
+
+    >>> repair("masks", "IC-VOS", "repaired").repairs
+    ()
     """
     return as_task(benchmark).repair(Path(predictions), Path(out), protocol(protocol_name))
 
@@ -185,6 +200,10 @@ def render(
         selection: Only a part of the benchmark.
         drawing: How it is drawn.
         watch: Is told of every file.
+
+    >>> files = render("IC-VOS", "sheets", selection=Selection(limit=1), drawing=Drawing(kind="sheet"))
+    >>> [file.suffix for file in files]
+    ['.png']
     """
     task = as_task(benchmark)
     part = task.select(selection) if selection else task

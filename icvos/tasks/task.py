@@ -214,7 +214,14 @@ def _load(place: str) -> Any:
 
 
 def open_task(root: Path | str) -> Task:
-    """The benchmark in the folder ``root``, of whichever kind it is; raises `IcvosError` for anything else."""
+    """The benchmark in the folder ``root``, of whichever kind it is; raises `IcvosError` for anything else.
+
+    >>> task = open_task("IC-VOS")
+    >>> task.name, task.part, list(task.parts)
+    ('IC-VOS', 'draw', [0, 1, 2, 3, 4])
+    >>> task.select(Selection(categories=("dog",))).kind
+    'video'
+    """
     root = Path(root)
     wings = [_load(wing.task) for wing in WINGS.values()]
     found = next((wing for wing in wings if wing.recognises(root)), _load(WINGS["video"].task))

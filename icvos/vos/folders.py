@@ -89,6 +89,10 @@ def score_folders(
         videos: Only these; empty: all of the truth.
         workers: Processes; the result is the same to the last bit for any number.
         progress: Called in this process with a video's name when it is done, in the order in which they are.
+
+    >>> annotations = "davis/Annotations/480p"
+    >>> score_folders(annotations, annotations, skip_ends=True).to_result().overall.jf
+    1.0
     """
     if objects not in get_args(Objects):
         raise IcvosError(f"unknown choice of objects {objects!r}; choose from {', '.join(get_args(Objects))}")

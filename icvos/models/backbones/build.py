@@ -27,7 +27,7 @@ def build_backbone(name: str, dilations: Dilations = "whole") -> Staged:
 
     Args:
         name: As in the registry of checkpoints.
-        dilations: Of a ResNet; see `icvos.models.backbones.resnet.ResNet`.
+        dilations: How a ResNet is dilated; see `icvos.models.backbones.resnet.ResNet`.
 
     Raises `IcvosError` for another name.
     """
@@ -45,7 +45,7 @@ def load_backbone(
         name: As in the registry of checkpoints.
         device: Where it goes.
         checkpoint: The path of its file, in place of the registry's.
-        dilations: Of a ResNet; see `icvos.models.backbones.resnet.ResNet`.
+        dilations: How a ResNet is dilated; see `icvos.models.backbones.resnet.ResNet`.
 
     Raises `IcvosError` for another name, and where the weights are missing or do not fit.
     """

@@ -1,4 +1,4 @@
-"""Swin-B (Liu et al., 2021) in five stages, made of torchvision's ``swin_b``."""
+"""Swin-B (Liu et al., 2021) in five stages, taken from torchvision's ``swin_b``."""
 
 from torch import Tensor, nn
 
@@ -12,8 +12,10 @@ class ChannelsLast(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C', h', w')."""
-        mapped: Tensor = super().forward(x.permute(0, 2, 3, 1))
-        return mapped.permute(0, 3, 1, 2)
+        x = x.permute(0, 2, 3, 1)
+        for layer in self:
+            x = layer(x)
+        return x.permute(0, 3, 1, 2)
 
 
 class SwinB(Staged):

@@ -41,6 +41,9 @@ UNKNOWN_LENGTH = 1 << 30
 FILLED = 0.1  # logit that SAM 2 gives to the pixels of a filled hole
 Resize = Literal["pillow-bicubic", "512-bilinear"]
 DType = Literal["auto", "float32", "bfloat16"]
+# Three levels of image features, (h w, 1, C) each, their position encodings, and their (h, w).
+Features = tuple[list[Tensor], list[Tensor], list[tuple[int, int]]]
+Output = dict[str, Tensor]  # of a frame: pred_masks (1, 1, 4 s, 4 s), obj_ptr (1, 256), object_score_logits (1, 1)
 
 
 def pillow_bicubic(frame: Image, side: int) -> Tensor:
@@ -127,9 +130,7 @@ class Sam2Propagator:
         self.length = UNKNOWN_LENGTH
         self.frame_size: tuple[int, int] | None = None
         self.logits: np.ndarray | None = None  # (H, W) float32 of the last frame
-        self.output: dict[
-            str, Tensor
-        ] = {}  # of the last frame: pred_masks (1, 1, 4 s, 4 s), object_score_logits (1, 1)
+        self.output: Output = {}  # of the last frame
         self.position: list[Tensor] | None = None  # of the spatial memories; the same for all
 
     def start(self, frame: Image, prompt: Prompt, frames: int | None = None) -> Mask:
@@ -234,18 +235,17 @@ class Sam2Propagator:
         labels = torch.from_numpy(np.concatenate(marks).astype(np.int32))[None]
         return {"point_coords": points.to(self.device), "point_labels": labels.to(self.device)}, None
 
-    def _features(self, frame: Image) -> tuple[list[Tensor], list[Tensor], list[tuple[int, int]]]:
-        """Three levels of image features, (h w, 1, C) each, their position encodings, and their (h, w)."""
+    def _features(self, frame: Image) -> Features:
         image = RESIZES[self.resize](frame, self.network.image_size).to(self.device)
         _, features, positions, sizes = self.network._prepare_backbone_features(self.network.forward_image(image))
         return features, positions, sizes
 
     def _track(
-        self, features: Any, points: dict[str, Tensor] | None, mask: Tensor | None, *, prompted: bool
-    ) -> dict[str, Any]:
+        self, features: Features, points: dict[str, Tensor] | None, mask: Tensor | None, *, prompted: bool
+    ) -> Output:
         """One step of SAM 2 without its memory encoder: mask, object pointer and object score of a frame."""
         vision, positions, sizes = features
-        output: dict[str, Any] = self.network.track_step(
+        output: Output = self.network.track_step(
             frame_idx=self.memory.frames,
             is_init_cond_frame=prompted,
             current_vision_feats=vision,
@@ -264,7 +264,7 @@ class Sam2Propagator:
         output["pred_masks"] = fill_holes(output["pred_masks"], self.hole_area)
         return output
 
-    def _remember(self, features: Any, high: Tensor, output: dict[str, Any], *, prompted: bool) -> None:
+    def _remember(self, features: Features, high: Tensor, output: Output, *, prompted: bool) -> None:
         """Encode a frame's mask, (1, 1, S, S) logits, into its spatial memory, and forget what is never read again."""
         vision, _, sizes = features
         memory, position = self.network._encode_new_memory(

@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 30.0
 ATTEMPTS = 4  # of one address without a new byte
 PAUSE_SECONDS = 1.0  # before the second attempt; doubled before each further one
 PERMANENT = frozenset({400, 401, 403, 404, 405, 406, 410, 414, 451})  # no use in asking again
-FINAL = (socket.gaierror, ssl.SSLCertVerificationError)  # no such host, or somebody else in its place
+FINAL = (socket.gaierror, ssl.SSLCertVerificationError)  # no such host, or an impostor
 RANGE_NOT_SATISFIABLE = 416
 PARTIAL_CONTENT = 206
 

@@ -44,7 +44,7 @@ class Loaded:
 
     Args:
         name: The checkpoint's name in the registry, or its file name.
-        sha256: Of the file; None for random weights.
+        sha256: SHA-256 of the file; None for random weights.
         trained_from_random: Whether the file was trained on top of random weights.
     """
 

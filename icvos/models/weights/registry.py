@@ -32,9 +32,9 @@ class Checkpoint:
         file: Its name in the folder of weights; "" where icvos has no place for it.
         urls: Where to fetch it, the publisher's own address first, then mirrors.
         size: Bytes, where known.
-        sha256: Of the published file, where known.
+        sha256: SHA-256 of the published file, where known.
         sha256_prefix: The first digits of it, where the published file name carries them.
-        licence: Of the weights.
+        licence: Licence of the weights.
         trained_on: The data.
         by_hand: Who hands it out, where no stable address exists.
         unpublished: Why there is none to be had.

@@ -33,7 +33,7 @@ def test_one_call_builds_what_the_command_builds(world: World, benchmark: Benchm
     assert watch.totals == [watch.counted["supports"], watch.counted["videos"]]
     assert (out / SUPPORTS).read_bytes() == (benchmark.root / SUPPORTS).read_bytes()
     assert check_benchmark(out, watch=watch) == []
-    assert watch.counted["clips"] == len(benchmark.clips)
+    assert watch.counted["check"] == len(benchmark.clips)
 
 
 def test_what_the_caller_should_know_is_noted(world: World, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_recovery_tells_what_does_not_match(benchmark: Benchmark, world: World, 
     findings = recover_rows(tmp_path / "rows.csv", tmp_path / "published", davis=world.root / "davis", watch=watch)
     missed = [finding for finding in findings if finding.row is None]
     assert watch.notes == [f"no match: {finding.clip}: {finding.reason}" for finding in missed]
-    assert watch.counted == {"videos": len(benchmark.videos)}
+    assert watch.counted == {"recover": len(benchmark.videos)}
     assert set(read_rows(tmp_path / "rows.csv")) == {finding.row for finding in findings} - {None}
     other = write_davis(tmp_path / "other", ("hen",))
     with pytest.raises(

@@ -181,7 +181,13 @@ FAULTS: list[tuple[Callable[[Path], None], str, str, str, str]] = [
     (empty_file, "unreadable", "error", "davis_dog/17/00003.png", "write the file again"),
     (both_kinds, "ambiguous", "error", "davis_dog/17", "remove one of the two"),
     (file_for_folder, "unreadable", "error", "davis_dog/17", "cannot be listed"),
-    (other_digest, "digest", "warning", "run.json", f"sha256:other, not {DIGEST}"),
+    (
+        other_digest,
+        "digest",
+        "warning",
+        "run.json",
+        f"sha256:other, not {DIGEST}",
+    ),
 ]
 
 

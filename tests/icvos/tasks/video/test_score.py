@@ -90,7 +90,11 @@ def test_result_by_hand(handmade: Benchmark, run: Path, protocol: Protocol) -> N
     assert [found["categories"]["dog"][key] for key in "jf"] == pytest.approx(dogs, abs=1e-15)
     assert list(found["sources"]) == ["davis", "lvos", "mose"]
     assert found["sources"]["lvos"]["clips"] == 2
-    assert (found["format"], found["protocol"], found["digest"]) == (1, protocol.id, DIGEST)
+    assert (found["format"], found["protocol"], found["digest"]) == (
+        1,
+        protocol.id,
+        DIGEST,
+    )
     assert found["run"] == {"method": "by hand", "draw": 0}
 
 

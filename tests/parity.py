@@ -18,7 +18,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,15 +102,54 @@ def normalise(rgb: np.ndarray) -> np.ndarray:
     return ((scaled - IMAGENET_MEAN) / IMAGENET_STD).transpose(2, 0, 1).copy()
 
 
+def drawn(text: str) -> np.ndarray:
+    """The picture or mask that a case gives in words: ``reference.image(11, 84, 112), RGB uint8``."""
+    found = re.search(r"reference\.(image|mask)\((\d+), (\d+), (\d+)\)", text)
+    assert found, text
+    return {"image": image, "mask": mask}[found[1]](int(found[2]), int(found[3]), int(found[4]))
+
+
+def number(pattern: str, text: str) -> int:
+    """The number in a case's words, where ``pattern`` has ``#``."""
+    found = re.search(re.escape(pattern).replace(r"\#", r"(\d+)"), text)
+    assert found, f"no {pattern} in: {text}"
+    return int(found[1])
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("ICVOS_PARITY") or "no recorded outputs")
+
+
+def _read(name: str) -> dict:
+    found: dict = json.loads((_folder() / name / "case.json").read_text())
+    return found
+
+
+def _names(pattern: str) -> list[str]:
+    return sorted(path.parent.name for path in _folder().glob(f"{pattern}/case.json"))
+
+
+def cases(pattern: str, slow: str = "") -> list[Any]:
+    """The names of the cases that match ``pattern``, as parameters of a test; those that match ``slow`` are marked so.
+
+    Without any, the pattern itself, which ``load`` skips.
+    """
+    names = _names(pattern) or [pattern]
+    return [pytest.param(name, marks=[pytest.mark.slow] if fnmatch(name, slow) else []) for name in names]
+
+
+def runs(pattern: str) -> list[tuple[str, str]]:
+    """``(case, run)`` for every run of the cases that match; without any, a pair that ``load`` skips."""
+    found = [(name, run) for name in _names(pattern) for run in _read(name)["config"]["runs"]]
+    return found or [(pattern, "")]
+
+
 def load(name: str) -> tuple[dict, dict[str, np.ndarray]]:
     """``(case, expected)`` of one case; skips the test where the recorded outputs are not at hand."""
-    copied = Path(__file__).parent / "parity" / name
-    folder = copied if copied.is_dir() else Path(os.environ.get("ICVOS_PARITY", "")) / name
-    if not (folder / "case.json").is_file():
+    if name not in _names(name):
         pytest.skip(f"recorded outputs of {name} are not here; set ICVOS_PARITY to their folder")
-    case = json.loads((folder / "case.json").read_text())
-    with np.load(folder / "expected.npz") as archive:
-        return case, dict(archive)
+    with np.load(_folder() / name / "expected.npz") as archive:
+        return _read(name), dict(archive)
 
 
 def assert_close(found: np.ndarray, expected: np.ndarray, tolerance: dict, name: str = "") -> None:

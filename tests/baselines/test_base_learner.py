@@ -15,13 +15,13 @@ from baselines.hdmnet import HDMNet
 from baselines.parts.base_network import BaseNetwork, load_base, vote
 from baselines.parts.matching_method import MatchingSettings
 from icvos.errors import IcvosError
-from icvos.files.masks import encode_binary
-from icvos.method import Support
 from icvos.models.backbones.build import build_backbone
 from icvos.models.maps import aligned
 from icvos.models.weights.registry import random_weights_allowed
 from icvos.training.trainable import EpisodeBatch
 from tests import parity
+from tests.baselines import recorded
+from tests.baselines.drawn import drawn
 
 FOLD_ZERO = [kind for kind in range(80) if kind % 4]  # the classes that fold 0 of COCO-20i trains on
 
@@ -56,25 +56,22 @@ def published(case: dict) -> dict[str, torch.Tensor]:
     return found
 
 
-@pytest.mark.parametrize("name", ["hdmnet-vgg16-1shot", "hdmnet-resnet50-1shot"])
+@pytest.mark.parametrize("name", parity.cases("hdmnet-*-1shot*", slow="*resnet50*"))
 def test_published_file_gives_the_recorded_base_outputs(name: str, tmp_path: Path) -> None:
     case, expected = parity.load(name)
     path = tmp_path / "base.pth"
     torch.save({"epoch": 20, "state_dict": published(case), "optimizer": {}}, path)
-    backbone = "vgg16-bn" if "vgg" in name else "resnet50-v2"
-    method = HDMNet(settings(path, backbone=backbone, base_classes=60))
-    given = case["inputs"]["query_image"]
-    query = torch.from_numpy(parity.normalise(parity.image(given["seed"], *given["size"])))[None]
+    backbone, classes = recorded.BACKBONES[case["config"]["backbone"]], case["config"]["base_classes"] - 1
+    method = HDMNet(settings(path, backbone=backbone, base_classes=classes))
+    query = recorded.picture(case["inputs"]["query_image"])[None]
     with torch.inference_mode():
         feature = method.network._taps(query)[3]
         values = {
             "query_base_feature_mean": feature.mean(1, keepdim=True),
             "base_low_4": method.network.base_learnear(feature)[:, :4],
         }
-    for key, value in values.items():
-        bound = case["tolerance"]["relative_to_max_abs"] * np.abs(expected[key]).max()
-        assert np.abs(value.numpy() - expected[key]).max() <= bound, key
-    alone = BaseNetwork(build_backbone(backbone, "whole"), 60)
+    recorded.check(values, case, {key: expected[key] for key in values})
+    alone = BaseNetwork(build_backbone(backbone, "whole"), classes)
     assert load_base(alone, str(path)).name == "base.pth"
     with torch.inference_mode():
         assert torch.equal(alone.eval()(query)[:, :4], values["base_low_4"])
@@ -215,14 +212,8 @@ def test_trained_on_another_number_of_classes(learner: BaseLearner) -> None:
 
 @pytest.mark.parametrize("shots", [1, 2])
 def test_pictures_of_any_size(tmp_path: Path, learner: BaseLearner, shots: int) -> None:
-    from PIL import Image
-
-    supports = []
-    for seed, size in enumerate([(50, 30), (40, 60)][:shots]):
-        Image.fromarray(parity.image(seed, *size)).save(tmp_path / f"{seed}.png")
-        mask = parity.mask(seed, *size).astype(bool) if seed == 0 else np.zeros(size, dtype=bool)  # one shows nothing
-        (tmp_path / f"{seed}-mask.png").write_bytes(encode_binary(mask))
-        supports.append(Support(str(seed), tmp_path / f"{seed}.png", tmp_path / f"{seed}-mask.png"))
+    masks = [parity.mask(0, 50, 30), np.zeros((40, 60))]  # one shows nothing
+    supports = [drawn(tmp_path, seed, mask) for seed, mask in enumerate(masks[:shots])]
     mask = learner.prompt(supports, parity.image(9, 47, 61)).mask
     assert mask is not None
     assert mask.shape == (47, 61)

@@ -1,6 +1,7 @@
 """Matcher against the recorded outputs of the published program, stage by stage."""
 
 import dataclasses
+import re
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,20 +10,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 
-from baselines.matcher.matching import GRID, SIDE, match, square_mask, target_patches, unit_features
+from baselines.matcher.matching import GRID, PATCH, SIDE, match, square_mask, target_patches, unit_features
 from baselines.matcher.merging import Merging, choose, measure
 from baselines.matcher.method import PRESETS, Matcher, MatcherSettings, Preset
 from baselines.matcher.proposals import Filter, boxes_of
-from baselines.matcher.sampling import centres, prompts
+from baselines.matcher.sampling import ALL_COMBINATIONS, centres, prompts
 from icvos.errors import IcvosError
-from icvos.files.masks import encode_binary
 from icvos.method import Support
-from icvos.models.sam.sam2 import SAM2_MODELS
-from icvos.models.weights.registry import random_weights_allowed
 from tests import parity
+from tests.baselines.drawn import remembering, saved, small_sam2
 
 
 def check_match(found: Any, prefix: str, expected: dict, tolerance: dict) -> None:
@@ -45,51 +43,61 @@ def check_match(found: Any, prefix: str, expected: dict, tolerance: dict) -> Non
 
 def masks_of(text: str, shots: int) -> torch.Tensor:
     """The support masks that a matching run describes."""
-    if text.startswith("shot k"):
-        base = int(text.split("reference.mask(")[1].split(" ")[0])
-        found = [parity.mask(base + shot, SIDE, SIDE) for shot in range(shots)]
+    if text == "all zeros":
+        found = [np.zeros((SIDE, SIDE), dtype=np.uint8)]
+    elif ones := re.match(r"ones in rows (\d+):(\d+), columns (\d+):(\d+)", text):
+        top, bottom, left, right = map(int, ones.groups())
+        found = [np.zeros((SIDE, SIDE), dtype=np.uint8)]
+        found[0][top:bottom, left:right] = 1
+    elif text.startswith("shot k"):
+        base = parity.number("reference.mask(#", text)
+        found = [parity.drawn(text.replace(f"{base} + k", str(base + shot))) for shot in range(shots)]
         found = [1 - mask for mask in found] if "1 - " in text else found
-    elif text.startswith("ones"):
-        found = [np.zeros((SIDE, SIDE), dtype=np.uint8)]
-        found[0][210:275, 300:350] = 1
-    elif text == "all zeros":
-        found = [np.zeros((SIDE, SIDE), dtype=np.uint8)]
     else:
-        found = [parity.mask(61, SIDE, SIDE)]
+        found = [parity.drawn(text)]
     return torch.from_numpy(np.stack(found)).float()
 
 
-def test_matching() -> None:
-    case, expected = parity.load("matcher-matching")
-    count, width = GRID * GRID, 32
+@pytest.mark.parametrize("case_name", parity.cases("matcher-matching*"))
+def test_matching(case_name: str) -> None:
+    case, expected = parity.load(case_name)
+    text = case["inputs"]["features"]
+    count, width = parity.number("N = #", text), parity.number("D = #", text)
+    share, noise_share = (np.float32(value) for value in re.findall(r"float32\(([\d.]+)\)", text))
     for name, run in case["inputs"]["runs"].items():
         rng = np.random.RandomState(run["seed"])
         shots = run["shots"]
         supports = rng.standard_normal((shots * count, width)).astype(np.float32)
         noise = rng.standard_normal((count, width)).astype(np.float32)
         order = rng.permutation(shots * count)[:count]
-        query = noise if name == "fallback" else np.float32(0.6) * supports[order] + np.float32(0.8) * noise
+        unrelated = f"In the run '{name}', tar = noise" in text
+        query = noise if unrelated else share * supports[order] + noise_share * noise
         target = target_patches(masks_of(run["support masks"], shots))
         found = match(unit_features(torch.from_numpy(supports)), unit_features(torch.from_numpy(query)), target)
         check_match(found, name, expected, case["tolerance"])
 
 
-def test_sampling() -> None:
-    case, expected = parity.load("matcher-sampling")
+@pytest.mark.parametrize("case_name", parity.cases("matcher-sampling*"))
+def test_sampling(case_name: str) -> None:
+    case, expected = parity.load(case_name)
+    seeds, drawn = case["config"]["seed"], case["inputs"]["points"]
+    seed, first = parity.number("random.seed(#)", seeds), parity.number("RandomState(# + n)", drawn)
+    cells, middle = parity.number("permutation(#)", drawn), PATCH // 2
 
     def points(n: int) -> np.ndarray:
-        index = np.sort(np.random.RandomState(70 + n).permutation(1369)[:n])
-        return np.stack([index % 37 * 14 + 7, index // 37 * 14 + 7], axis=1)
+        index = np.sort(np.random.RandomState(first + n).permutation(cells)[:n])
+        return np.stack([index % GRID * PATCH + middle, index // GRID * PATCH + middle], axis=1)
 
     for name, run in case["config"]["runs"].items():
-        groups = prompts(points(run["n"]), tuple(run["sample_range"]), run.get("max_sample_iterations", 0), Random(70))
+        sizes, iterations = tuple(run["sample_range"]), run.get("max_sample_iterations", 0)
+        groups = prompts(points(run["n"]), sizes, iterations, Random(seed))
         np.testing.assert_array_equal([group.shape[1] for group in groups], expected[f"{name}_sizes"])
         np.testing.assert_array_equal([len(group) for group in groups], expected[f"{name}_counts"])
         recorded, start = expected[f"{name}_samples"], 0
         for group in groups:
             block = recorded[start : start + group.shape[0] * group.shape[1]].reshape(group.shape)
             start += len(block) * group.shape[1]
-            if run["n"] > 8:
+            if run["n"] > ALL_COMBINATIONS:
                 np.testing.assert_array_equal(group, block)
             else:  # all combinations, in any order
 
@@ -100,7 +108,8 @@ def test_sampling() -> None:
                 assert len(as_set(group)) == len(group)
         assert start == len(recorded)
     for n in case["config"]["clusterings"]:
-        found = centres(points(n), case["config"]["num_centers"], torch.Generator().manual_seed(70))
+        generator = torch.Generator().manual_seed(parity.number("torch.manual_seed(#)", seeds))
+        found = centres(points(n), case["config"]["num_centers"], generator)
         np.testing.assert_array_equal(found, expected[f"centers_{n}"])
 
 
@@ -121,33 +130,33 @@ def merging_of(run: dict[str, Any]) -> Merging:
     )
 
 
-def hand_made_proposals() -> np.ndarray:
-    y, x = np.mgrid[0:SIDE, 0:SIDE]
-    of = {seed: parity.mask(seed, SIDE, SIDE).astype(int) for seed in range(81, 86)}
-    target = of[81]
-    ring = (x - 200) ** 2 + (y - 300) ** 2 < 60**2
-    made = [target * (x < 259), target * (y < 230), of[82], of[83], of[84], np.ones_like(x), np.zeros_like(x)]
-    made += [1 - target, target * of[82], np.maximum(target * (x >= 259), of[83]), ring]
-    made += [target * ((x + y) % 3 == 0) * (y > 240), np.roll(target, 40, axis=1), of[85]]
-    made += [np.roll(target, -30, axis=0), target * (x < 259), np.roll(target, 15, axis=1) * (y < 300)]
+def proposals(inputs: dict[str, Any]) -> np.ndarray:
+    """The masks that a merging case writes as NumPy expressions of T, x and y."""
+    target = parity.drawn(inputs["target_region"])
+    y, x = np.mgrid[: len(target), : target.shape[1]]
+    given = {"T": target.astype(int), "x": x, "y": y, "maximum": np.maximum, "numpy": np, "reference": parity}
+    plain = {"all ones": np.ones_like(x), "all zeros": np.zeros_like(x)}
+    made = [plain[text] if text in plain else eval(text, given) for text in inputs["proposals"]]
     return np.stack(made).astype(bool)
 
 
-def test_metrics_choice_and_merging() -> None:
-    case, expected = parity.load("matcher-merging")
-    tolerance = case["tolerance"]
-    support, region = parity.mask(80, SIDE, SIDE), parity.mask(81, SIDE, SIDE)
-    rng = np.random.RandomState(80)
-    direction = rng.standard_normal(32).astype(np.float32)
-    first, second = (rng.standard_normal((1369, 32)).astype(np.float32) for _ in range(2))
+@pytest.mark.parametrize("case_name", parity.cases("matcher-merging*"))
+def test_metrics_choice_and_merging(case_name: str) -> None:
+    case, expected = parity.load(case_name)
+    tolerance, inputs = case["tolerance"], case["inputs"]
+    support, region = parity.drawn(inputs["support_mask"]), parity.drawn(inputs["target_region"])
+    rng = np.random.RandomState(parity.number("RandomState(#)", inputs["features"]))
+    cells, width = (parity.number(text, inputs["features"]) for text in ("standard_normal((#", "standard_normal(#)"))
+    direction = rng.standard_normal(width).astype(np.float32)
+    first, second = (rng.standard_normal((cells, width)).astype(np.float32) for _ in range(2))
     for features, mask in ((first, support), (second, region)):
-        small = cv2.resize(mask.astype(np.float32), (37, 37), interpolation=cv2.INTER_AREA) > 0
+        small = cv2.resize(mask.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA) > 0
         features[small.ravel()] += direction
     target = target_patches(torch.from_numpy(support)[None])
     matched = match(unit_features(torch.from_numpy(first)), unit_features(torch.from_numpy(second)), target)
     np.testing.assert_array_equal(matched.points, expected["points"])
     np.testing.assert_array_equal(matched.target, expected["support_patches"])
-    masks = hand_made_proposals()
+    masks = proposals(inputs)
     metrics = measure(masks, matched.points, matched.cost)
     everything = np.arange(len(masks))
     np.testing.assert_array_equal(metrics.pooled, expected["pooled_masks"])
@@ -177,9 +186,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Matcher:
     save_file({name: value for name, value in state.items() if name.startswith(parts)}, folder / "sam.safetensors")
     encoder = {name: value for name, value in state.items() if not name.startswith(parts)}
     save_file(encoder, folder / "dinov2.safetensors")
-    with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
-        patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
-        return Matcher(
+    with small_sam2():
+        matcher = Matcher(
             MatcherSettings(
                 sam=str(folder / "sam.safetensors"),
                 dinov2="dinov2-vits14",
@@ -188,23 +196,22 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Matcher:
                 device="cpu",
             )
         )
+    matcher.features = remembering(matcher.features)  # type: ignore[method-assign]
+    return matcher
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Support, np.ndarray]:
-    folder = tmp_path_factory.mktemp("pair")
-    return saved(folder, parity.image(54, SIDE, SIDE), parity.mask(54, SIDE, SIDE)), parity.image(55, SIDE, SIDE)
+def pair(case: dict[str, Any], folder: Path) -> tuple[Support, np.ndarray]:
+    """The support and the query of a case."""
+    support, mask, query = (
+        parity.drawn(case["inputs"][name]) for name in ("support_image", "support_mask", "query_image")
+    )
+    return saved(folder, support, mask), query
 
 
-def saved(folder: Path, image: np.ndarray, mask: np.ndarray) -> Support:
-    Image.fromarray(image).save(folder / "image.png")
-    (folder / "mask.png").write_bytes(encode_binary(mask.astype(bool)))
-    return Support("own", folder / "image.png", folder / "mask.png")
-
-
-def test_features(recorded: Matcher, pair: tuple[Support, np.ndarray]) -> None:
-    case, expected = parity.load("matcher-features")
-    support, query = pair
+@pytest.mark.parametrize("case_name", parity.cases("matcher-features*"))
+def test_features(case_name: str, recorded: Matcher, tmp_path: Path) -> None:
+    case, expected = parity.load(case_name)
+    support, query = pair(case, tmp_path)
     first, second = recorded.features(support.image()), recorded.features(query)
     similarity = first @ second.T
     found = {
@@ -236,25 +243,26 @@ def preset_of(run: dict[str, Any]) -> Preset:
     )
 
 
-@pytest.mark.parametrize("name", ["fss", "part", "coco"])
-def test_end_to_end(name: str, recorded: Matcher, pair: tuple[Support, np.ndarray]) -> None:
-    case, expected = parity.load("matcher-e2e")
+@pytest.mark.parametrize(("case_name", "name"), parity.runs("matcher-e2e*"))
+def test_end_to_end(case_name: str, name: str, recorded: Matcher, tmp_path: Path) -> None:
+    case, expected = parity.load(case_name)
     tolerance = case["tolerance"]
-    support, query = pair
+    support, query = pair(case, tmp_path)
     preset = preset_of(case["config"]["runs"][name])
     recorded.preset = preset
     matched = recorded.match([support], query)
     np.testing.assert_array_equal(matched.points, expected[f"{name}_points"])
     if preset.box:
         np.testing.assert_array_equal(matched.box, expected[f"{name}_box"])
-    random, generator = Random(0), torch.Generator().manual_seed(0)
+    seeds = [parity.number(text, case["config"]["seeds"]) for text in ("random.seed(#)", "torch.manual_seed(#)")]
+    random, generator = Random(seeds[0]), torch.Generator().manual_seed(seeds[1])
     found = recorded.propose(matched, query, random, generator)
-    random, generator = Random(0), torch.Generator().manual_seed(0)
+    random, generator = Random(seeds[0]), torch.Generator().manual_seed(seeds[1])
     pool = centres(matched.points, preset.centres, generator) if preset.centres else matched.points
     groups = prompts(pool, preset.sizes, preset.iterations, random)
     np.testing.assert_array_equal([group.shape[1] for group in groups], expected[f"{name}_prompt_sizes"])
     np.testing.assert_array_equal([len(group) for group in groups], expected[f"{name}_prompt_counts"])
-    if len(pool) > 8:
+    if len(pool) > ALL_COMBINATIONS:
         drawn = np.concatenate([group.reshape(-1, 2) for group in groups])
         np.testing.assert_array_equal(drawn, expected[f"{name}_prompts"])
     else:

@@ -1,12 +1,14 @@
 """PerSAM and PerSAM-F against the recorded outputs of the published programs."""
 
+import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 
 from baselines.persam import PerSAM, PerSAMF
@@ -16,39 +18,46 @@ from baselines.persam.persam import PerSAMSettings
 from baselines.persam.persam_f import PerSAMFSettings
 from baselines.persam.target import extreme_points, similarity, target_cells, target_vector, tight_box
 from icvos.errors import IcvosError
-from icvos.files.masks import encode_binary
 from icvos.method import Support
 from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of, load_sam
-from icvos.models.weights.load import Loaded, fill_randomly, read_state
+from icvos.models.weights.load import Loaded, fill_randomly
 from tests import parity
+from tests.baselines.drawn import remembering, saved
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recorded weights of a small SAM, as a checkpoint of published names."""
-    case, _ = parity.load("persam-e2e")
-    path = tmp_path_factory.mktemp("sam") / "small.safetensors"
-    save_file({name: torch.from_numpy(value) for name, value in parity.state_dict(case).items()}, path)
-    return path
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A recorded case: its weights as a checkpoint of published names, its support and its queries."""
+
+    case: dict
+    expected: dict[str, np.ndarray]
+    checkpoint: Path
+    support: Support
+    queries: list[np.ndarray]
+
+    @property
+    def sam(self) -> Sam1:
+        return load_sam(str(self.checkpoint))
 
 
-@pytest.fixture(scope="module")
-def sam(checkpoint: Path) -> Sam1:
-    return load_sam(str(checkpoint))
+def weights(case: dict) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(value) for name, value in parity.state_dict(case).items()}
 
 
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Support:
-    return saved(tmp_path_factory.mktemp("support"), parity.image(11, 84, 112), parity.mask(11, 84, 112))
+def encoder(case: dict) -> Encoder:
+    """The image encoder that a case names."""
+    config = case["config"]["sam"]["image_encoder"]
+    windowless = tuple(config["global_attn_indexes"])
+    return Encoder(config["embed_dim"], config["depth"], config["num_heads"], windowless, side=config["img_size"])
 
 
-def saved(folder: Path, image: np.ndarray, mask: np.ndarray) -> Support:
-    Image.fromarray(image).save(folder / "image.png")
-    (folder / "mask.png").write_bytes(encode_binary(mask.astype(bool)))
-    return Support("own", folder / "image.png", folder / "mask.png")
-
-
-QUERIES = (parity.image(12, 180, 128), parity.image(13, 120, 208))
+def given(name: str, folder: Path) -> Given:
+    case, expected = parity.load(name)
+    path, inputs = folder / "small.safetensors", case["inputs"]
+    save_file(weights(case), path)
+    shown = saved(folder, parity.drawn(inputs["support_image"]), parity.drawn(inputs["support_mask"]))
+    queries = [parity.drawn(inputs[key]) for key in sorted(inputs) if key.startswith("query_image_")]
+    return Given(case, expected, path, shown, queries)
 
 
 def tiny_sam() -> Sam1:
@@ -58,11 +67,12 @@ def tiny_sam() -> Sam1:
     return Sam1(network, Loaded("random", None))
 
 
-def test_features_and_points(sam: Sam1) -> None:
-    case, expected = parity.load("persam-features")
-    tolerance = case["tolerance"]
-    support, mask = sam.embed(parity.image(11, 84, 112)), parity.mask(11, 84, 112).astype(bool)
-    queries = [sam.embed(query) for query in QUERIES]
+@pytest.mark.parametrize("name", parity.cases("persam-features*"))
+def test_features_and_points(name: str, tmp_path: Path) -> None:
+    recorded = given(name, tmp_path)
+    sam, expected, tolerance = recorded.sam, recorded.expected, recorded.case["tolerance"]
+    support, mask = sam.embed(recorded.support.image()), recorded.support.mask()
+    queries = [sam.embed(query) for query in recorded.queries]
     seen = set()
 
     def check(name: str, value: Any) -> None:
@@ -70,10 +80,10 @@ def test_features_and_points(sam: Sam1) -> None:
         parity.assert_close(np.asarray(value), expected[name], tolerance, name)
 
     check("support_features_sample", support.features[:, ::16, ::16])
-    late = (support, queries[0])  # features and cosines were recorded one picture late, the rest was not
+    late = (support, *queries[:-1])  # features and cosines were recorded one picture late, the rest was not
     for number, picture in enumerate(late):
         check(f"query_{number}_features_sample", picture.features[:, ::16, ::16])
-    for value in case["config"]["mask_values"]:
+    for value in recorded.case["config"]["mask_values"]:
         cells = target_cells(sam.mask_cells(mask, value))
         check(f"support_patches_{value}", cells)
         inside = support.features[:, cells].T
@@ -86,35 +96,51 @@ def test_features_and_points(sam: Sam1) -> None:
             check(f"query_{number}_points_{value}", points)
             check(f"query_{number}_labels_{value}", labels)
             check(f"f_query_{number}_points_{value}", extreme_points(similarity(sam, query, mixed))[0])
-            if value == 128:
+            if f"query_{number}_cosine_{value}" in expected:
                 unit = late[number].features / late[number].features.norm(dim=0)
                 check(f"query_{number}_cosine_{value}", torch.einsum("c,chw->hw", mean / mean.norm(), unit))
                 check(f"query_{number}_similarity_{value}", similar)
         own = similarity(sam, support, mixed)
         check(f"f_self_points_{value}", extreme_points(own)[0])
-        if value == 128:
+        if f"f_self_similarity_{value}" in expected:
             check(f"f_self_similarity_{value}", own)
     assert seen == expected.keys()
 
 
-def test_guided_attention(sam: Sam1) -> None:
-    case, expected = parity.load("persam-attention")
-    rng = np.random.RandomState(90)
-    features = torch.from_numpy(rng.standard_normal((1, 256, 64, 64)).astype(np.float32))
-    target = torch.from_numpy(rng.standard_normal((1, 1, 256)).astype(np.float32) * np.float32(0.5))
-    grey = parity.image(91, 64, 64)[..., 0].astype(np.float32)
+def standard_normal(text: str, rng: np.random.RandomState) -> torch.Tensor:
+    """What a case calls ``rng.standard_normal((1, 1, 256)).astype(float32) * float32(0.5)``."""
+    shape = re.search(r"standard_normal\(\(([\d, ]+)\)\)", text)
+    scale = re.search(r"float32\(([\d.]+)\)", text)
+    assert shape, text
+    drawn = rng.standard_normal(tuple(map(int, shape[1].split(",")))).astype(np.float32)
+    return torch.from_numpy(drawn * np.float32(scale[1]) if scale else drawn)
+
+
+@pytest.mark.parametrize("name", parity.cases("persam-attention*"))
+def test_guided_attention(name: str) -> None:
+    case, expected = parity.load(name)
+    inputs = case["inputs"]
+    network = build_sam(encoder(case)).eval()
+    without, unknown = network.load_state_dict(weights(case), strict=False)
+    assert not unknown
+    assert all(key.startswith("image_encoder.") for key in without)  # which nothing here asks
+    rng = np.random.RandomState(parity.number("RandomState(#)", inputs["rng"]))
+    features = standard_normal(inputs["image_embeddings"], rng)
+    target = standard_normal(inputs["target_embedding"], rng)
+    grey = parity.drawn(inputs["attn_sim"])[..., 0].astype(np.float32)
     bias = torch.sigmoid(torch.from_numpy((grey - grey.mean()) / grey.std(ddof=1)))
     parity.assert_close(bias.numpy(), expected["attn_sim"], case["tolerance"], "attn_sim")
-    given = torch.from_numpy((parity.image(92, 256, 256)[..., 0].astype(np.float32) - 128) / 16)[None, None]
-    points = torch.tensor([[[512.0, 384.0], [900.0, 60.0]]]), torch.tensor([[1, 0]])
+    prompt = torch.from_numpy((parity.drawn(inputs["mask_input"])[..., 0].astype(np.float32) - 128) / 16)[None, None]
+    places, labels = re.findall(r"\[\[.*?\]\](?!\])", inputs["points"])
+    points = torch.tensor(json.loads(places)), torch.tensor(json.loads(labels))
     guides = {"plain": (False, False), "bias": (True, False), "target": (False, True), "both": (True, True)}
-    for prefix, mask in (("nomask", None), ("mask", given)):
+    for prefix, mask in (("nomask", None), ("mask", prompt)):
         with torch.inference_mode():
-            sparse, dense = sam.network.prompt_encoder(points=points, boxes=None, masks=mask)
-            place = sam.network.prompt_encoder.get_dense_pe()
+            sparse, dense = network.prompt_encoder(points=points, boxes=None, masks=mask)
+            place = network.prompt_encoder.get_dense_pe()
             for guide, (with_bias, with_target) in guides.items():
                 logits, ious = guided_masks(
-                    sam.network.mask_decoder,
+                    network.mask_decoder,
                     features,
                     place,
                     sparse,
@@ -124,8 +150,8 @@ def test_guided_attention(sam: Sam1) -> None:
                 )
                 found = {"logits": logits[0, :, ::4, ::4].numpy(), "iou": ious[0].numpy()}
                 for part, value in found.items():
-                    name = f"{prefix}_{guide}_{part}"
-                    parity.assert_close(value, expected[name], case["tolerance"], name)
+                    key = f"{prefix}_{guide}_{part}"
+                    parity.assert_close(value, expected[key], case["tolerance"], key)
 
 
 def steps_of(found: Any, number: int) -> dict[str, np.ndarray]:
@@ -148,62 +174,74 @@ def check_steps(found: dict[str, np.ndarray], case: dict, expected: dict, number
     assert (mask != expected[f"query_{number}_final_mask"]).mean() <= 0.0005
 
 
-def test_persam_end_to_end(checkpoint: Path, shown: Support) -> None:
-    case, expected = parity.load("persam-e2e")
-    method = PerSAM(PerSAMSettings(sam=str(checkpoint), mask_value=128, device="cpu"))
+@pytest.mark.parametrize("name", parity.cases("persam-e2e*"))
+def test_persam_end_to_end(name: str, tmp_path: Path) -> None:
+    recorded = given(name, tmp_path)
+    case, expected, support = recorded.case, recorded.expected, recorded.support
+    value = case["config"]["mask_value"]
+    method = PerSAM(PerSAMSettings(sam=str(recorded.checkpoint), mask_value=value, device="cpu"))
+    method.sam.embed = remembering(method.sam.embed)  # type: ignore[method-assign]
     covered = set()
-    for number, query in enumerate(QUERIES):
-        found = method.find([shown], query)
-        recorded = steps_of(found, number)
-        recorded[f"query_{number}_step3_box"] = np.asarray(found.steps[2].box)
-        check_steps(recorded, case, expected, number)
-        covered |= recorded.keys() | {f"query_{number}_final_mask", f"query_{number}_attn_sim"}
-        similar = similarity(method.sam, method.sam.embed(query), method.target([shown]))
-        bias = attention_bias(similar, 64).reshape(64, 64)
-        parity.assert_close(bias.numpy(), expected[f"query_{number}_attn_sim"], case["tolerance"])
+    for number, query in enumerate(recorded.queries):
+        found = method.find([support], query)
+        steps = steps_of(found, number)
+        steps[f"query_{number}_step3_box"] = np.asarray(found.steps[2].box)
+        check_steps(steps, case, expected, number)
+        covered |= steps.keys() | {f"query_{number}_final_mask", f"query_{number}_attn_sim"}
+        similar = similarity(method.sam, method.sam.embed(query), method.target([support]))
+        wanted = expected[f"query_{number}_attn_sim"]
+        bias = attention_bias(similar, len(wanted)).reshape(wanted.shape)
+        parity.assert_close(bias.numpy(), wanted, case["tolerance"])
     assert covered == expected.keys()
 
 
-def test_persam_f_training(checkpoint: Path, shown: Support) -> None:
-    case, expected = parity.load("persamf-train")
-    method = PerSAMF(PerSAMFSettings(sam=str(checkpoint), mask_value=128, device="cpu"))
-    logits, mask = method.own_masks(method.target([shown]), shown)
+@pytest.mark.parametrize("name", parity.cases("persamf-train*"))
+def test_persam_f_training(name: str, tmp_path: Path) -> None:
+    recorded = given(name, tmp_path)
+    case, expected, support = recorded.case, recorded.expected, recorded.support
+    value = case["config"]["mask_value"]
+    method = PerSAMF(PerSAMFSettings(sam=str(recorded.checkpoint), mask_value=value, device="cpu"))
+    method.sam.embed = remembering(method.sam.embed)  # type: ignore[method-assign]
+    logits, mask = method.own_masks(method.target([support]), support)
     parity.assert_close(logits.numpy(), expected["logits_high"], case["tolerance"])
-    embedded, _ = method._embedded(shown)
-    points, labels = extreme_points(similarity(method.sam, embedded, method.target([shown])))
+    embedded, _ = method._embedded(support)
+    points, labels = extreme_points(similarity(method.sam, embedded, method.target([support])))
     np.testing.assert_array_equal(points, expected["self_points"])
     low, _ = method.sam.decode(embedded, points[None], labels[None], multimask=True)
     parity.assert_close(low[0, :, ::8, ::8].numpy(), expected["logits_low"], case["tolerance"])
-    for name, run in case["config"]["runs"].items():
+    for run_name, run in case["config"]["runs"].items():
         fit = fit_weights([(logits, mask)], run["epochs"], run["lr"])
-        parity.assert_close(np.array(fit.dice, np.float32), expected[f"{name}_dice"], case["tolerance"])
-        parity.assert_close(np.array(fit.focal, np.float32), expected[f"{name}_focal"], case["tolerance"])
+        parity.assert_close(np.array(fit.dice, np.float32), expected[f"{run_name}_dice"], case["tolerance"])
+        parity.assert_close(np.array(fit.focal, np.float32), expected[f"{run_name}_focal"], case["tolerance"])
         path = torch.stack(fit.path).numpy()
-        parity.assert_close(path, expected[f"{name}_weights_before_step"], case["tolerance"])
-        parity.assert_close(fit.weights.numpy(), expected[f"{name}_final_weights"], case["tolerance"])
+        parity.assert_close(path, expected[f"{run_name}_weights_before_step"], case["tolerance"])
+        parity.assert_close(fit.weights.numpy(), expected[f"{run_name}_final_weights"], case["tolerance"])
 
 
-def test_persam_f_end_to_end(checkpoint: Path, shown: Support) -> None:
-    case, expected = parity.load("persamf-e2e")
+@pytest.mark.parametrize("name", parity.cases("persamf-e2e*"))
+def test_persam_f_end_to_end(name: str, tmp_path: Path) -> None:
+    recorded = given(name, tmp_path)
+    case, expected, config = recorded.case, recorded.expected, recorded.case["config"]
     settings = PerSAMFSettings(
-        sam=str(checkpoint),
-        mask_value=128,
-        epochs=case["config"]["epochs"],
-        learning_rate=case["config"]["lr"],
+        sam=str(recorded.checkpoint),
+        mask_value=config["mask_value"],
+        epochs=config["epochs"],
+        learning_rate=config["lr"],
         device="cpu",
     )
     method = PerSAMF(settings)
+    method.sam.embed = remembering(method.sam.embed)  # type: ignore[method-assign]
     covered = set()
-    for number, query in enumerate(QUERIES):
-        found = method.find([shown], query)
-        recorded = steps_of(found, number)
-        recorded[f"query_{number}_step2_box"] = np.asarray(found.steps[0].box)
-        recorded[f"query_{number}_step3_box"] = np.asarray(found.steps[2].box)
-        check_steps(recorded, case, expected, number)
-        covered |= recorded.keys() | {f"query_{number}_final_mask"}
-        prompt = method.prompt([shown], query)
-        np.testing.assert_array_equal(prompt.box, recorded[f"query_{number}_step2_box"])
-        np.testing.assert_array_equal(prompt.points, recorded[f"query_{number}_points"])
+    for number, query in enumerate(recorded.queries):
+        found = method.find([recorded.support], query)
+        steps = steps_of(found, number)
+        steps[f"query_{number}_step2_box"] = np.asarray(found.steps[0].box)
+        steps[f"query_{number}_step3_box"] = np.asarray(found.steps[2].box)
+        check_steps(steps, case, expected, number)
+        covered |= steps.keys() | {f"query_{number}_final_mask"}
+        prompt = method.prompt([recorded.support], query)
+        np.testing.assert_array_equal(prompt.box, steps[f"query_{number}_step2_box"])
+        np.testing.assert_array_equal(prompt.points, steps[f"query_{number}_points"])
     assert covered == expected.keys()
 
 
@@ -252,7 +290,9 @@ def test_any_number_of_supports_and_any_size(tmp_path: Path, method: type, shots
         made.prompt([], frame)
 
 
-def test_architecture_is_told_from_a_checkpoint(checkpoint: Path) -> None:
-    assert encoder_of(read_state(checkpoint), "") == Encoder(96, 4, 4, (3,))
+@pytest.mark.parametrize("name", parity.cases("persam-e2e*"))
+def test_architecture_is_told_from_a_checkpoint(name: str) -> None:
+    case, _ = parity.load(name)
+    assert encoder_of(weights(case), "") == encoder(case)
     with pytest.raises(IcvosError, match="is not a SAM checkpoint"):
         encoder_of({}, "here")

@@ -8,52 +8,45 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 
 from baselines.parts.annotation import annotate
 from baselines.vrp_sam import VRPSAM, PromptEncoder, VRPSettings, VRPTrainable, sam_embedding, sam_logits
 from icvos.errors import IcvosError
-from icvos.files.masks import encode_binary
-from icvos.method import Support
 from icvos.models.backbones.build import build_backbone
 from icvos.models.maps import aligned
 from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of
-from icvos.models.sam.sam2 import SAM2_MODELS
 from icvos.models.squares import squash_mask
-from icvos.models.weights.load import Loaded, fill_randomly, fit_state, load_weights
-from icvos.models.weights.registry import random_weights_allowed
+from icvos.models.weights.load import Loaded, fill_randomly, fit_state
 from icvos.training.trainable import EpisodeBatch
 from tests import parity
+from tests.baselines import recorded
+from tests.baselines.drawn import drawn, small_sam2, supports
 
-BACKBONES = {"resnet50": "resnet50-v2", "vgg16": "vgg16-bn"}
+SIDE = 96  # of the pictures that the method under test is shown
 SAM_PARTS = ("image_encoder.", "prompt_encoder.", "mask_decoder.")
 
 
-def recorded(name: str, tmp_path: Path) -> tuple[dict, dict, PromptEncoder, dict[str, torch.Tensor]]:
-    """A case, the network with its weights from a file of published names, and the weights of its SAM."""
-    case, expected = parity.load(name)
-    state = {key: torch.from_numpy(value) for key, value in parity.state_dict(case).items()}
-    network = PromptEncoder(build_backbone(BACKBONES[case["config"]["backbone"]], "torchvision"))
-    own = {f"module.{key}": value for key, value in state.items() if not key.startswith(SAM_PARTS)}
-    torch.save(own, tmp_path / "published.pth")
-    load_weights(network, str(tmp_path / "published.pth"))
-    return case, expected, network.eval(), {k: v for k, v in state.items() if k.startswith(SAM_PARTS)}
-
-
 def inputs(case: dict) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    given = {name: (spec["seed"], *spec["size"]) for name, spec in case["inputs"].items()}
-    images = [parity.normalise(parity.image(*given[name])) for name in ("query_img", "support_img")]
-    mask = parity.mask(*given["support_mask"]).astype(np.float32)
-    return torch.from_numpy(images[0])[None], torch.from_numpy(images[1])[None], torch.from_numpy(mask)[None]
+    """(1, 3, S, S) query, (1, K, 3, S, S) supports and (1, K, S, S) float masks."""
+    given = case["inputs"]
+    supports = torch.stack([recorded.picture(given[name]) for name in sorted(given) if name.startswith("support_img")])
+    masks = torch.stack([recorded.mask(given[name]) for name in sorted(given) if name.startswith("support_mask")])
+    return recorded.picture(given["query_img"])[None], supports[None], masks[None].float()
 
 
-@pytest.mark.parametrize("name", ["vrpsam-resnet50-1shot", "vrpsam-vgg16-1shot"])
+@pytest.mark.parametrize("name", parity.cases("vrpsam-*", slow="vrpsam-resnet50-*"))
 def test_recorded_outputs(name: str, tmp_path: Path) -> None:
-    case, expected, network, sam_state = recorded(name, tmp_path)
-    query, support, mask = inputs(case)
+    case, expected = parity.load(name)
+    config, state = case["config"], parity.state_dict(case)
+    body = build_backbone(recorded.BACKBONES[config["backbone"]], "torchvision")
+    network = PromptEncoder(body, config["num_query"])
+    own = {key: value for key, value in state.items() if not key.startswith(SAM_PARTS)}
+    recorded.load_published(network, own, tmp_path)
+    sam_state = {key: torch.from_numpy(value) for key, value in state.items() if key.startswith(SAM_PARTS)}
+    query, supports, masks = inputs(case)
     with torch.inference_mode():
-        encoded = network(query, support[None], mask[None])
+        encoded = network(query, supports, masks)
     found: dict[str, Any] = {
         "prompts": encoded.prompts,
         "prior_mask": encoded.prior,
@@ -70,14 +63,13 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
             low, iou = sam_logits(sam, image, encoded.prompts[0])
         found["image_embedding_sub"] = image.features[None, ::16, ::8, ::8]
         found["low_res_logits"] = low[None, None]
-        found["logits_sub"] = aligned(low[None, None], 512)[..., ::8, ::8]
+        found["logits_sub"] = aligned(low[None, None], config["image_size"])[..., ::8, ::8]
         found["iou_prediction"] = iou[None, None]
     assert found.keys() == expected.keys()
     for key, value in found.items():
         parity.assert_close(value.numpy(), expected[key], case["tolerance"], key)
-    learned = sum(p.numel() for group in VRPTrainable(network, sam=None).parameter_groups(1) for p in group["params"])  # type: ignore[arg-type]
-    assert learned == case["counts"]["learnable"]
-    assert sum(p.numel() for p in network.parameters()) == case["counts"]["total_prompt_encoder"]
+    assert recorded.learned(VRPTrainable(network, sam=None)) == case["counts"]["learnable"]  # type: ignore[arg-type]
+    assert recorded.parameters(network) == case["counts"]["total_prompt_encoder"]
 
 
 def small_sam() -> Sam1:
@@ -90,29 +82,22 @@ def small_sam() -> Sam1:
 def method(tmp_path_factory: pytest.TempPathFactory) -> VRPSAM:
     path = tmp_path_factory.mktemp("sam") / "sam.safetensors"
     save_file(small_sam().network.state_dict(), path)
-    with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
-        patch.setitem(SAM2_MODELS, "sam2-hiera-t", dataclasses.replace(SAM2_MODELS["sam2-hiera-t"], image_size=256))
-        made = VRPSAM(VRPSettings(backbone="vgg16-bn", sam=str(path), sam2="sam2-hiera-t", device="cpu"))
+    with small_sam2():
+        settings = VRPSettings(backbone="vgg16-bn", size=SIDE, sam=str(path), sam2="sam2-hiera-t", device="cpu")
+        made = VRPSAM(settings)
         made.propagator()
         return made
 
 
-def saved(folder: Path, seed: int, mask: np.ndarray) -> Support:
-    Image.fromarray(parity.image(seed, *mask.shape)).save(folder / f"{seed}.png")
-    (folder / f"{seed}-mask.png").write_bytes(encode_binary(mask.astype(bool)))
-    return Support(str(seed), folder / f"{seed}.png", folder / f"{seed}-mask.png")
-
-
 @pytest.mark.parametrize("shots", [1, 2])
 def test_images_and_videos(tmp_path: Path, method: VRPSAM, shots: int) -> None:
-    masks = [np.zeros((40, 60)), parity.mask(1, 50, 30)]  # the first support shows nothing
-    supports = [saved(tmp_path, seed, mask) for seed, mask in enumerate(masks[:shots])]
+    shown = supports(tmp_path, shots)
     frame = parity.image(9, 47, 61)
-    prompt = method.prompt(supports, frame)
+    prompt = method.prompt(shown, frame)
     assert prompt.embeddings is not None
     assert prompt.embeddings.shape == (50 * shots, 256)
     assert np.isfinite(prompt.embeddings).all()
-    assert method.segment_image(supports, frame).shape == (47, 61)
+    assert method.segment_image(shown, frame).shape == (47, 61)
     propagator = method.propagator()
     assert propagator.start(frame, prompt).shape == (47, 61)
     assert propagator.step(frame).shape == (47, 61)
@@ -186,7 +171,7 @@ def test_shots_are_encoded_on_their_own(method: VRPSAM) -> None:
 
 
 def test_pictures_of_the_size_that_is_set(tmp_path: Path, method: VRPSAM) -> None:
-    support, frame = saved(tmp_path, 1, parity.mask(1, 50, 30)), parity.image(9, 47, 61)
+    support, frame = drawn(tmp_path, 1, parity.mask(1, 50, 30)), parity.image(9, 47, 61)
     made = copy.copy(method)
     made.settings = dataclasses.replace(method.settings, size=64)
     seen = []
@@ -199,7 +184,7 @@ def test_pictures_of_the_size_that_is_set(tmp_path: Path, method: VRPSAM) -> Non
 
 @pytest.mark.parametrize("condition", ["box", "point", "scribble"])
 def test_supports_are_annotated_at_the_size_of_the_input(tmp_path: Path, method: VRPSAM, condition: str) -> None:
-    support, frame = saved(tmp_path, 1, parity.mask(1, 50, 30)), parity.image(9, 47, 61)
+    support, frame = drawn(tmp_path, 1, parity.mask(1, 50, 30)), parity.image(9, 47, 61)
     method.settings = dataclasses.replace(method.settings, condition=condition)
     seen = []
     handle = method.network.register_forward_pre_hook(lambda module, given: seen.append(given[2][0, 0]))
@@ -207,7 +192,7 @@ def test_supports_are_annotated_at_the_size_of_the_input(tmp_path: Path, method:
     handle.remove()
     method.settings = dataclasses.replace(method.settings, condition="mask")
     assert np.array_equal(first, second)
-    assert np.array_equal(seen[0].numpy() > 0, annotate(squash_mask(support.mask(), 512).numpy() > 0, condition))
+    assert np.array_equal(seen[0].numpy() > 0, annotate(squash_mask(support.mask(), SIDE).numpy() > 0, condition))
 
 
 def test_unknown_condition() -> None:

@@ -98,10 +98,12 @@ def test_killed_and_resumed_gives_the_same_log(data: Path, whole: tuple[Path, st
     assert 4 <= done < 8
     assert "resumed after step" in icvos(*PFENET, "--data", data, "--out", tmp_path).output
     assert (tmp_path / "log.jsonl").read_text() == (whole[0] / "log.jsonl").read_text()
+    assert not list(tmp_path.glob(".partial*"))
     one, other = (read_state(folder / "best.safetensors") for folder in (tmp_path, whole[0]))
     assert all(torch.equal(one[name], other[name]) for name in one)  # the statistics that drift, too
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_with_the_doubled_batch(data: Path, tmp_path: Path) -> None:
     changes = {"size": 65, "preparation": "squash", "settings.base_classes": 6, "epochs": 1, "validation_episodes": 2}
     changes |= {"optimiser": "sgd", "learning_rate": 0.01}  # of AdamW, nothing over nothing is a whole step

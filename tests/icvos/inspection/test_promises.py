@@ -1,5 +1,6 @@
 """`icvos methods check` catches methods that break their promises."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -65,6 +66,15 @@ class OneShot(Bright):
     def segment(self, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
         (support,) = supports
         yield from super().segment((support,), frames)
+
+
+@pytest.fixture(autouse=True)
+def only_what_the_method_makes() -> Iterator[None]:
+    """What this process holds already is none of the method's, and is not searched for what it holds."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def failures(build: Callable[[], Any]) -> dict[str, str]:

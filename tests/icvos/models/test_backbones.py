@@ -14,7 +14,6 @@ from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2, Variant
 from icvos.models.backbones.lite0 import EfficientNetLite0
 from icvos.models.backbones.resnet import ResNet
 from icvos.models.backbones.stages import Backbone, outputs_of
-from icvos.models.device import pick_device
 from icvos.models.weights.load import fill_randomly
 from icvos.models.weights.registry import random_weights_allowed
 
@@ -170,9 +169,3 @@ def test_every_backbone_loads_by_name() -> None:
     with pytest.raises(IcvosError, match="unknown backbone 'dinov2-vits14'; choose from resnet50-v2,"):
         build_backbone("dinov2-vits14")
     assert set(BACKBONES) == {*STAGED, *DINOV2_MODELS}
-
-
-def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(IcvosError, match="choose from auto, cpu, cuda, mps"):
-        pick_device("tpu")
-    assert pick_device("cpu") == torch.device("cpu")

@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,21 +27,10 @@ def lines(out: Path, kind: str) -> list[dict]:
     return [line for line in found if line["kind"] == kind]
 
 
-def run(out: Path, dropout: float = 0.0, **changes: object) -> Toy:
-    toy = Toy(dropout)
+def run(out: Path, dropout: float = 0.0, drift: bool = False, **changes: object) -> Toy:
+    toy = Toy(dropout, drift)
     train(recipe(**changes), toy, Discs(), out)
     return toy
-
-
-def script(*arguments: object, processes: int = 1) -> list[str]:
-    start = [sys.executable, "-m"]
-    if processes > 1:
-        start += ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"]
-    return [*start, "tests.icvos.training.toy_training", *map(str, arguments)]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
 
 
 def test_learns_and_writes_what_it_says(tmp_path: Path) -> None:
@@ -90,36 +77,29 @@ def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path, stop_after: int, 
     assert len(lines(tmp_path / "parts", "train")) == 16 // accumulate
 
 
-def test_killed_run_goes_on(tmp_path: Path) -> None:
-    command = script(tmp_path / "killed", 1, 0.3)
-    process = subprocess.Popen(command, cwd=ROOT, env=environment())
-    log = tmp_path / "killed" / "log.jsonl"
-    until = time.monotonic() + 60
-    while time.monotonic() < until and not (log.is_file() and log.read_text().count("\n") >= 5):
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    subprocess.run(command, cwd=ROOT, env=environment(), check=True)
-    subprocess.run(script(tmp_path / "whole", 1, 0.3), cwd=ROOT, env=environment(), check=True)
-    assert lines(tmp_path / "killed", "train") == lines(tmp_path / "whole", "train")
-    assert not list((tmp_path / "killed").glob(".partial*"))
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of two processes, ``steady`` and with statistics that ``drift``, by one launch of both."""
+    out = tmp_path_factory.mktemp("two")
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run([*start, "-m", "tests.icvos.training.toy_training", out], cwd=ROOT, env=environment, check=True)
+    return out
 
 
-def test_two_processes_equal_one_with_the_doubled_batch(tmp_path: Path) -> None:
-    subprocess.run(script(tmp_path / "two", 2, 0, processes=2), cwd=ROOT, env=environment(), check=True)
-    subprocess.run(script(tmp_path / "one", 4, 0), cwd=ROOT, env=environment(), check=True)
-    two, one = lines(tmp_path / "two", "train"), lines(tmp_path / "one", "train")
-    assert [line["total"] for line in two] == pytest.approx([line["total"] for line in one], rel=1e-5)
-    state, other = (read_state(tmp_path / name / "best.safetensors") for name in ("two", "one"))
+def test_two_processes_equal_one_with_the_doubled_batch(two: Path, tmp_path: Path) -> None:
+    run(tmp_path, batch=4)
+    steps, wanted = lines(two / "steady", "train"), lines(tmp_path, "train")
+    assert [line["total"] for line in steps] == pytest.approx([line["total"] for line in wanted], rel=1e-5)
+    state, other = (read_state(folder / "best.safetensors") for folder in (two / "steady", tmp_path))
     for name in other:
         assert torch.allclose(state[name], other[name], rtol=1e-5, atol=1e-6), name
-    assert lines(tmp_path / "two", "validation") == lines(tmp_path / "one", "validation")
+    assert lines(two / "steady", "validation") == lines(tmp_path, "validation")
 
 
-def test_drifting_statistics_are_those_of_all_processes(tmp_path: Path) -> None:
-    subprocess.run(script(tmp_path / "two", 2, 0, "drift", processes=2), cwd=ROOT, env=environment(), check=True)
-    subprocess.run(script(tmp_path / "one", 4, 0, "drift"), cwd=ROOT, env=environment(), check=True)
-    state, other = (read_state(tmp_path / name / "best.safetensors") for name in ("two", "one"))
+def test_drifting_statistics_are_those_of_all_processes(two: Path, tmp_path: Path) -> None:
+    run(tmp_path, drift=True, batch=4)
+    state, other = (read_state(folder / "best.safetensors") for folder in (two / "drift", tmp_path))
     assert not torch.allclose(other["frozen.1.running_mean"], torch.zeros(8))
     assert torch.allclose(state["frozen.1.running_mean"], other["frozen.1.running_mean"], rtol=1e-4, atol=1e-6)
 
@@ -320,7 +300,5 @@ print(len(list(training_batches(recipe(batch=2), Blurred(), 0, range(2), Alone()
 def test_workers_of_a_process_that_used_opencv() -> None:
     """A forked worker has none of its parent's threads; it waited for them for ever."""
     command = [sys.executable, "-c", FORKED]
-    found = subprocess.run(
-        command, cwd=ROOT, env=environment(), timeout=120, check=True, capture_output=True, text=True
-    )
+    found = subprocess.run(command, cwd=ROOT, timeout=120, check=True, capture_output=True, text=True)
     assert found.stdout.strip() == "2"

@@ -1,6 +1,6 @@
 """A trainable of a few parameters and episodes of coloured discs, for tests of the training loop; also a script.
 
-python -m tests.icvos.training.toy_training OUT BATCH DROPOUT [drift]        trains it, alone or under torchrun
+torchrun -m tests.icvos.training.toy_training OUT        trains it twice, with statistics that stay and that drift
 """
 
 import sys
@@ -109,5 +109,5 @@ def recipe(**changes: Any) -> Recipe:
 
 
 if __name__ == "__main__":
-    toy = Toy(float(sys.argv[3]), "drift" in sys.argv)
-    train(recipe(batch=int(sys.argv[2])), toy, Discs(), Path(sys.argv[1]))
+    for name in ("steady", "drift"):
+        train(recipe(batch=2), Toy(drift=name == "drift"), Discs(), Path(sys.argv[1]) / name)

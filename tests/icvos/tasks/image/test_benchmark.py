@@ -158,7 +158,7 @@ def test_coco_is_built_shown_and_checked(drawn: Path, tmp_path: Path) -> None:
     assert episode.query.label(episode.kind).sum() >= 2048
     icvos("episodes", "coco-20i", "--out", out, "--check")
     first = benchmark.digest, benchmark.training_digest
-    icvos("episodes", "coco-20i", "--coco", drawn, "--episodes", 20, "--max-shots", 2, "--workers", 2, "--out", out)
+    icvos("episodes", "coco-20i", "--coco", drawn, "--episodes", 20, "--max-shots", 2, "--out", out)
     benchmark = ImageBenchmark.open(out)
     assert (benchmark.digest, benchmark.training_digest) == first
     (out / "val.json").write_text((out / "val.json").read_text().replace('"listed": [1, ', '"listed": [1, 80, '))

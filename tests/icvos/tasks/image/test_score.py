@@ -123,14 +123,6 @@ def test_ignored_pixels_count_nowhere(tiny: ImageBenchmark) -> None:
     assert counts.union_background == (~truth & ~border).sum()
 
 
-def test_the_result_is_the_same_for_any_number_of_workers(tiny: ImageBenchmark, tmp_path: Path) -> None:
-    run = write_run(tiny, tmp_path / "run")
-    assert (
-        score_images(tiny, run, PAPER, workers=2).to_result().to_json()
-        == score_images(tiny, run, PAPER).to_result().to_json()
-    )
-
-
 def test_only_finished_folds_are_scored(tiny: ImageBenchmark, tmp_path: Path) -> None:
     run = write_run(tiny, tmp_path / "run", asked=6)
     path = run / "fold1" / EPISODES

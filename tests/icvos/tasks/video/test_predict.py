@@ -22,13 +22,15 @@ from tests.conftest import icvos
 
 torch = pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
+SMALL = ("--set", "short_side=96")  # the size of the drawn videos; 480, the default, takes a dozen times as long
+ORACLE = ("eval", "--method", "oracle", *SMALL)
+LITE = ("eval", "--method", "lite", *SMALL)
+
 
 @pytest.fixture(scope="module")
 def oracle_run(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "oracle"
-    icvos(
-        "eval", "--method", "oracle", "--benchmark", built, "--out", out, "--protocol", "paper", "--protocol", "native"
-    )
+    icvos(*ORACLE, "--benchmark", built, "--out", out, "--protocol", "paper", "--protocol", "native")
     return out
 
 
@@ -85,18 +87,18 @@ def test_missing_clips_are_made_again_and_the_rest_is_left(
     gone, kept = benchmark.clips[0], benchmark.clips[1]
     shutil.rmtree(run / "draw0" / gone.id)
     write_binary(run / "draw0" / kept.id / f"{kept.video.frames[0]}.png", np.zeros(kept.video.size, dtype=bool))
-    icvos("eval", "--method", "oracle", "--benchmark", built, "--out", run)
+    icvos(*ORACLE, "--benchmark", built, "--out", run)
     assert masks(run / "draw0" / gone.id) == masks(oracle_run / "draw0" / gone.id)
     assert not read_binary(run / "draw0" / kept.id / f"{kept.video.frames[0]}.png").any()
-    icvos("eval", "--method", "oracle", "--benchmark", built, "--out", run, "--overwrite", "always")
+    icvos(*ORACLE, "--benchmark", built, "--out", run, "--overwrite", "always")
     assert masks(run) == masks(oracle_run)
-    refusal = icvos("eval", "--method", "oracle", "--benchmark", built, "--out", run, "--overwrite", "never", status=2)
+    refusal = icvos(*ORACLE, "--benchmark", built, "--out", run, "--overwrite", "never", status=2)
     assert "holds predictions already" in refusal.stderr
 
 
 def test_a_killed_run_goes_on_to_the_same_scores(oracle_run: Path, built: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    arguments = ["eval", "--method", "oracle", "--benchmark", str(built), "--out", str(out)]
+    arguments = [*ORACLE, "--benchmark", str(built), "--out", str(out)]
     process = subprocess.Popen(
         [sys.executable, "-c", "from icvos.cli import main; main()", *arguments],
         stdout=subprocess.DEVNULL,
@@ -115,14 +117,14 @@ def test_a_killed_run_goes_on_to_the_same_scores(oracle_run: Path, built: Path, 
 def test_lite_with_draws_shots_and_a_choice_of_clips(built: Path, benchmark: Benchmark, tmp_path: Path) -> None:
     name = benchmark.clips[0].video.name
     arguments = ["--benchmark", built, "--out", tmp_path / "run", "--videos", name, "--shots", 2, "--limit", 1]
-    icvos("eval", "--method", "lite", "--draws", "1-2", *arguments)
+    icvos(*LITE, "--draws", "1-2", *arguments)
     record = json.loads((tmp_path / "run" / "draw1" / "run.json").read_text())
     assert (record["draw"], record["shots"]) == (1, 2)
     assert record["weights"][0]["sha256"]
     found = scores(tmp_path / "run")
     assert [draw["draw"] for draw in found["overall"]["draws"]] == [1, 2]  # type: ignore[index]
     assert list(found["clips"]) == [benchmark.clips[0].id]  # type: ignore[call-overload]
-    other = icvos("eval", "--method", "lite", "--draws", "1", "--benchmark", built, "--out", tmp_path / "run", status=2)
+    other = icvos(*LITE, "--draws", "1", "--benchmark", built, "--out", tmp_path / "run", status=2)
     assert "holds a run with shots 2, not 1" in other.stderr
 
 
@@ -130,16 +132,8 @@ def test_predict_on_ones_own_video(benchmark: Benchmark, tmp_path: Path) -> None
     clip = benchmark.clips[0]
     support = benchmark.supports(clip, 0, 1)[0]
     video = clip.video.folder / "JPEGImages"
-    arguments = [
-        "--support",
-        support.image_path,
-        "--mask",
-        support.mask_path,
-        "--video",
-        video,
-        "--out",
-        tmp_path / "m",
-    ]
+    arguments = ["--support", support.image_path, "--mask", support.mask_path, "--video", video, *SMALL]
+    arguments += ["--out", tmp_path / "m"]
     icvos("predict", *arguments, "--overlay", tmp_path / "overlay.gif")
     assert sorted(path.stem for path in (tmp_path / "m").iterdir()) == list(clip.video.frames)
     assert Image.open(tmp_path / "overlay.gif").n_frames == len(clip.video.frames)

@@ -1,0 +1,46 @@
+"""Jobs by one process and by several."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from icvos.errors import IcvosError
+from icvos.workers import run_jobs
+
+
+def doubled(job: int) -> tuple[int, int]:
+    return 2 * job, os.getpid()
+
+
+def refused(job: int) -> int:
+    if job == 3:
+        raise IcvosError(f"{Path('masks') / '3.png'}: cannot be decoded")
+    return job
+
+
+def killed(job: int) -> int:
+    if job == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return job
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_jobs(workers: int) -> None:
+    jobs, seen = [5, 1, 4, 2, 3], []
+    found = run_jobs(doubled, jobs, workers, cost=lambda job: job, done=seen.append)
+    assert [result for result, _ in found] == [10, 2, 8, 4, 6]
+    assert sorted(seen) == [1, 2, 3, 4, 5]
+    assert ({process for _, process in found} == {os.getpid()}) == (workers == 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_errors_come_out_of_workers_whole(workers: int) -> None:
+    with pytest.raises(IcvosError, match=r"^masks/3\.png: cannot be decoded$"):
+        run_jobs(refused, range(5), workers)
+
+
+def test_a_killed_worker_is_said_in_one_line() -> None:
+    with pytest.raises(IcvosError, match=r"^a worker process was killed, .*; use fewer --workers$"):
+        run_jobs(killed, range(4), 2)

@@ -1,13 +1,14 @@
 # Everything on a fresh machine with Python 3.11 or newer and make:
-#   make demo   sets up and runs the main job on the small world
-#   make test   sets up and passes the tests
+#   make demo        sets up and runs the main job on the small world
+#   make test        sets up and passes the tests, without those of full-size networks
+#   make test-slow   the rest of the tests
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 EVAL := $(BIN)/icvos eval --benchmark $(DEMO)/benchmark --set short_side=240
 
-.PHONY: demo test check setup clean
+.PHONY: demo test test-slow check setup clean
 
 setup: $(VENV)/.ready
 
@@ -31,7 +32,10 @@ demo: setup
 	  --picture $(DEMO)/pictures/mose_5c09d3e8-giraffe.png --picture $(DEMO)/pictures/davis_dogs-park-dog.png
 
 test: setup
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 -q -m "not slow" $(PYTEST)
+
+test-slow: setup
+	$(BIN)/python -m pytest -n 2 -q -m slow $(PYTEST)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -15,7 +15,7 @@ class Protocol:
     Args:
         name: Short name; with ``version`` it makes the ``id`` that results carry.
         version: Raised whenever the meaning of a number changes.
-        max_frames: At most so many frames of a video count, from the first; None: all.
+        max_frames: Only the first ``max_frames`` frames of a video count; None: all.
         size: (height, width) to which prediction and truth are resized by `files.masks.resize_nearest`; None: native.
         skip_ends: Leave out the first and the last frame, as the DAVIS benchmarks do, which give the first mask.
         about: One sentence for tables and ``--help``.

@@ -23,10 +23,10 @@ def run_jobs(
     """``function`` of every job, in the order of the jobs.
 
     Args:
-        function: Of the top level of a module, or a `functools.partial` of one: it is sent to the processes by name.
+        function: At the top level of a module, or a `functools.partial` of one: processes get it by name.
         jobs: What it is called with.
         workers: Processes; 1: this one.
-        cost: Of a job; the costliest are begun first, so that none is left for the end.
+        cost: Cost of a job; the costliest are begun first, so that none is left for the end.
         done: Called in this process with every job that is done, as it is done.
     """
     if min(workers, len(jobs)) <= 1:

@@ -60,7 +60,7 @@ def video_images(video: SourceVideo, every: int = 1, height_px: int = 240) -> It
 
     Args:
         video: The video.
-        every: Every so many frames, from the first.
+        every: Draw every Nth frame, from the first.
         height_px: Height of the frame in a picture; a margin is added.
     """
     for position, (path, ids) in enumerate(zip(video.frames, video.iter_ids(), strict=True)):

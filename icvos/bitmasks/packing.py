@@ -138,7 +138,7 @@ def pack_runs(words: np.ndarray, runs: np.ndarray, height: int) -> None:
     Args:
         words: (K + 1, at least ``height``), for K words a row.
         runs: (N,) int64; together the pixels of the image.
-        height: Of the image.
+        height: Height of the image.
     """
     clear(words)
     position = 0
@@ -188,7 +188,7 @@ def stretch(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray
         words: (K + 1, R) of a mask.
         plan: (N, 8) for every word of the result the column of pixels that its first bit repeats, then the bits that
             come from 32, 16, ... 1 bits further down in turn, then the bits that are inside the frame.
-        width: Of the result, at least that of the mask.
+        width: Width of the result, at least that of the mask.
     """
     wider = np.zeros(((width + 63) // 64 + 1, words.shape[1]), dtype=np.uint64)
     for k in range(len(plan)):

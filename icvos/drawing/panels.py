@@ -53,13 +53,13 @@ def contact_sheet(
     count: int | None = None,
     gap_px: int = 10,
 ) -> Image:
-    """A white sheet of ``images`` in rows, each scaled to its column; with ``count``, so many of them, evenly spaced.
+    """A white sheet of ``images`` in rows, each scaled to its column; with ``count``, that many, evenly spaced.
 
     The images may be a stream of any length: only thumbnails are kept, at most four times ``count`` of them.
 
     Args:
-        images: Of any sizes; the first is in the top left corner.
-        columns: Images in a row; fewer where there are not so many.
+        images: Pictures of any sizes; the first is in the top left corner.
+        columns: Images in a row; fewer where there are fewer images.
         width_px: Width of the sheet.
         labels: A text above each image, as many as ``images``; none: no text.
         count: How many to show; None: all.

@@ -1,4 +1,4 @@
-"""The frames of somebody's own video: a folder of pictures, one picture, or (extra ``[video]``) a video file."""
+"""The frames of a video of your own: a folder of pictures, one picture, or (extra ``[video]``) a video file."""
 
 import importlib
 from collections.abc import Iterable, Iterator
@@ -91,7 +91,7 @@ def open_frames(path: Path | str) -> Frames:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of somebody's own picture, turned upright as its EXIF data say."""
+    """(H, W, 3) uint8 RGB of a picture of your own, turned upright as its EXIF data say."""
     image = open_image(path)
     if image.mode.startswith(("I", "F")):
         raise IcvosError(f"{path}: a picture of mode {image.mode}; save it with 8 bits a channel")

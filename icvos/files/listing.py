@@ -34,7 +34,7 @@ def frames_by_number(folder: Path, suffixes: tuple[str, ...], natural_sort: bool
     """The files of ``folder`` with one of ``suffixes``, keyed by integer stem and in that order; may be empty.
 
     A stem that is no number raises `IcvosError`, as do two files with one number. With ``natural_sort`` such a stem is
-    its own key, and the order is that of the numbers and texts that the stems are made of.
+    its own key, and the order is that of the numbers and texts in the stems.
     """
     if not folder.is_dir():
         raise IcvosError(f"{folder}: no such folder")

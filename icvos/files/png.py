@@ -95,7 +95,7 @@ class Png:
         return lines[1:] if undo_filters(raw, length, lines) else None
 
     def _inflate(self) -> np.ndarray | None:
-        """(H * (1 + B),) uint8: every row with its filter before it. None unless there are exactly so many bytes."""
+        """(H * (1 + B),) uint8: every row with its filter before it. None unless the number of bytes is right."""
         wanted = self.height * (1 + (self.width * self.depth + 7) // 8)
         stream = zlib_ng.decompressobj()
         try:

@@ -23,7 +23,7 @@ def warm() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What J and F are made of, in pixels."""
+    """The counts of pixels from which J and F follow."""
 
     inter: int
     truth_area: int

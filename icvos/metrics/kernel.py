@@ -9,7 +9,7 @@ from icvos.bitmasks.packing import BYTES, EVERY, LAST, ONE, WINDOW, WORD, WORDS,
 
 MAPS = types.Array(types.uint64, 3, "C")
 SPACE = types.Array(types.uint64, 1, "C")
-FEW = 40  # a word on its own takes about so many times as long as a word among all
+FEW = 40  # a word on its own takes about 40 times as long as a word among all
 
 
 @compiled(types.void(WORDS, WORDS))
@@ -29,8 +29,8 @@ def _boundary(edges: np.ndarray, words: np.ndarray, height: int, width: int, win
     Args:
         edges: To fill, with one word of zeros beside the window and ``margin`` rows of zeros above and below it.
         words: (K, at least ``height + 1``) words of the mask.
-        height: Of the frame.
-        width: Of the frame.
+        height: Height of the frame.
+        width: Width of the frame.
         window: What to look at.
         margin: See above.
     """
@@ -207,8 +207,8 @@ def compare(
         truth: (K, at least ``height + 1``) words.
         prediction: Likewise.
         space: (N,) uint64 to work in, N >= ``5 * (K + 2) * (height + 2 * radius)``.
-        height: Of the frame.
-        width: Of the frame.
+        height: Height of the frame.
+        width: Width of the frame.
         window: What either boundary can touch.
         radius: How far boundaries reach, in pixels.
     """
@@ -248,8 +248,8 @@ def count_bytes(
         prediction: Likewise.
         words: (2, K + 1, at least ``height + 1``) to pack them into, for K words a row.
         space: As for `compare`.
-        height: Of the frame.
-        width: Of the frame.
+        height: Height of the frame.
+        width: Width of the frame.
         radius: How far boundaries reach, in pixels.
     """
     zero = np.uint8(0)

@@ -71,7 +71,7 @@ def bootstrap_interval(
         groups: The N clips' videos.
         level: Share of the resampled means that lie inside.
         samples: How many times all groups are drawn, with replacement.
-        seed: Of ``numpy.random.RandomState``, whose stream never changes.
+        seed: Seed of ``numpy.random.RandomState``, whose stream never changes.
 
     Returns:
         Lower and upper bounds, (K,) float64 each.

@@ -43,7 +43,7 @@ def evaluate(
 
     Args:
         method: Its name; `icvos.method.method_names` lists them.
-        benchmark: Of videos or of images.
+        benchmark: A benchmark of videos or of images.
         out: The run folder: predictions, and scores for every protocol.
         settings: The method's settings, over its defaults. On images ``{fold}`` in a text is the fold's number.
         shots: Supports for every clip or episode.

@@ -7,7 +7,7 @@ from icvos.errors import Fault, printable
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One thing that was mended: the file or folder in the old predictions, and what was done."""
+    """One repair: the file or folder in the old predictions, and what was done."""
 
     where: str
     what: str
@@ -22,7 +22,7 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class RepairReport:
-    """What was mended, and the faults that the new folder still has."""
+    """What was repaired, and the faults that the new folder still has."""
 
     repairs: tuple[Repair, ...]
     left: tuple[Fault, ...]

@@ -118,7 +118,7 @@ class Selection:
         videos: Names of videos, with or without their source.
         categories: Names or numbers of categories.
         clips: ``<video>/<class>`` of videos, ``<fold>/<episode>`` of images.
-        limit: At most the first so many clips, or episodes of each fold.
+        limit: Only the first N clips, or the first N episodes of each fold.
     """
 
     videos: tuple[str, ...] = ()

@@ -77,7 +77,7 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
 
 
 def described(method: AnyMethod) -> dict[str, Any]:
-    """What a method says that it is made of; {} where it says nothing."""
+    """How a method describes itself; {} where it does not."""
     return method.describe() if isinstance(method, Described) else {}
 
 

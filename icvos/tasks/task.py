@@ -89,7 +89,7 @@ class Drawing:
 
     Args:
         kind: ``gif``, ``webp``, ``mp4`` or ``sheet``; None: what the task shows best.
-        every: Every so many frames.
+        every: Draw every Nth frame.
         errors: Colour predictions by what they hit, miss and add.
         height_px: Height of a panel.
     """
@@ -108,7 +108,7 @@ class Sheet:
     """Pictures that go into one file.
 
     Args:
-        name: Of the file, without suffix.
+        name: The file name, without suffix.
         kind: ``gif``, ``webp``, ``mp4`` or ``sheet``.
         images: (H, W, 3) uint8 each, drawn when they are asked for.
         rows: Whether each is a whole row of a contact sheet.

@@ -71,8 +71,8 @@ class Learner:
         """Move the turn's optimiser by the next batches; the losses, averaged over them and over all processes.
 
         Args:
-            number: Of the step in the run, from 0; the dropout follows from it.
-            iteration: Of the step in its epoch, from 0; whose turn it is follows from it.
+            number: Number of the step in the run, from 0; the dropout follows from it.
+            iteration: Number of the step in its epoch, from 0; whose turn it is follows from it.
             factor: Scales every learning rate.
             batches: As many as the recipe's ``accumulate`` are taken from it.
 

@@ -86,7 +86,7 @@ def crop(
     Args:
         image: (H, W, 3) uint8 RGB.
         label: (H, W) uint8; 1 = the foreground, 255 is ignored.
-        side: Of the square, in pixels.
+        side: Side of the square, in pixels.
         random: Where the place comes from.
         redraws: How often it is drawn again while it shows less than 85 % of the foreground.
     """

@@ -101,7 +101,7 @@ def _result(entry: Entry) -> ImageResult:
 
 
 def _columns(folds: int) -> tuple[Column, ...]:
-    """Those of a table on a benchmark of so many folds."""
+    """The columns of a table on a benchmark with this many folds."""
     per_fold = (
         Column(f"fold_{fold}", f"Fold {fold}", "percent", "mIoU, per cent", "", "highest", wide=True)
         for fold in range(folds)

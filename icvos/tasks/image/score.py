@@ -36,7 +36,7 @@ class FoldScores:
         fold: Its number.
         episodes: (class, counts) of every scored episode, in the order of the fold's.
         of: How many episodes the fold has.
-        seconds: Of every scored episode, None where it does not say.
+        seconds: Time of every scored episode; None where its line has none.
         run: The fold's record.
     """
 
@@ -62,7 +62,7 @@ class ImageScores:
         protocol: The protocol's id.
         shots: Supports for every episode.
         folds: Those that were scored, in order.
-        left_out: Of every fold that is not finished: how many episodes it has and is to have.
+        left_out: Folds that are not finished, with how many episodes each has and should have.
     """
 
     benchmark: ImageBenchmark

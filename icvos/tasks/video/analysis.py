@@ -4,7 +4,7 @@ What a group is, by the names under which results carry it:
 
 * **length**: frames of the clip that count;
 * **area**: share of the frame that the category takes in the first frame that shows it;
-* **instances**: how many annotated objects the clip's masks are made of; "unknown" where the benchmark does not say;
+* **instances**: how many annotated objects the clip's masks show; "unknown" where the benchmark does not say;
 * **disappearance**: runs of frames whose truth is empty after the category was seen;
 * **reappearance**: runs of frames that show the category again after such an absence. As in MOSEv2, a clip's value is
   the mean over its runs of a run's mean, and clips without such runs are left out. J and F are the ordinary ones;

@@ -1,6 +1,6 @@
-"""A new prediction folder in which the harmless faults of another are mended, and nothing else.
+"""A new prediction folder in which the harmless faults of another are repaired, and nothing else.
 
-Mended are names with one certain meaning, masks of 0 and 255 or in two colours, palettes turned round, and files that
+Repaired are names with one certain meaning, masks of 0 and 255 or in two colours, palettes turned round, and files that
 do not belong there, which are left out. A mask is never resized, and none is made up.
 """
 
@@ -128,7 +128,7 @@ def _repair_frames(clip: Clip, folder: Path, target: Path) -> Iterator[Repair]:
 
 
 def _repair_mask(source: Path, target: Path, size: tuple[int, int]) -> str:
-    """Write a mask to ``target``, as it is or mended; returns what was done, empty for nothing."""
+    """Write a mask to ``target``, as it is or repaired; returns what was done, empty for nothing."""
     try:
         mode = png_header(source)[2]
         image = open_png(source, size, (*MODES, *COLOURS))

@@ -55,11 +55,11 @@ def render_clip(
     """One image for each shown frame of ``clip``, drawn when asked for: supports, the true mask and the prediction.
 
     Args:
-        clip: Of a benchmark.
+        clip: A clip of a benchmark.
         masks: The predicted (H, W) bool mask of the frame of this name; None shows the truth alone.
         supports: Shown at the left with their masks.
         every: 2 shows every second frame, and so on.
-        count: Show at most so many, evenly chosen from those.
+        count: Show at most this many, evenly chosen from those.
         errors: Colour the prediction by `compare`, with a legend, instead of by `overlay`.
         height_px: Height of the panels.
     """

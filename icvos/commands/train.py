@@ -72,7 +72,9 @@ def train(context: click.Context, /, name: str, listed: bool, workers: int, **gi
     return say(result.summary())
 
 
-def open_session(name: str, data: Path | None, out: Path | None, pairs: tuple[str, ...], random: bool) -> "Session":
+def open_session(
+    name: str, data: Path | None, out: Path | None, pairs: tuple[str, ...], random_weights: bool
+) -> "Session":
     """The session that the options ask for."""
     from icvos.errors import IcvosError
     from icvos.training.recipe import read_recipe
@@ -83,7 +85,7 @@ def open_session(name: str, data: Path | None, out: Path | None, pairs: tuple[st
     recipe = read_recipe(name, read_settings(pairs))
     if data is None or out is None:
         raise IcvosError("give --data, an image benchmark that icvos episodes made, and --out, the folder of the run")
-    return prepare(recipe, data, out, random_weights=random)
+    return prepare(recipe, data, out, random_weights=random_weights)
 
 
 def say(lines: list[str]) -> None:

@@ -143,9 +143,9 @@ def test_what_cannot_be_measured(method: Any, options: dict[str, Any], message: 
 def test_tuned_parts_of_sam2_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
     """Table X of the DC-SAM paper: 3.95 M of the decoder (its score heads left out) and 7.31 M of the memory."""
     monkeypatch.setitem(SAM2_MODELS, "sam2-hiera-t", replace(SAM2_MODELS["sam2-hiera-t"], image_size=128))
-    arguments = ("profile", "--method", "memory", "--set", "checkpoint=sam2-hiera-t", "--set", "device=cpu")
+    arguments = ("profile", "--method", "memory", "--set", "sam2=sam2-hiera-t", "--set", "device=cpu")
     size = ("--frames", 2, "--size", "64x48", "--allow-random-weights")
-    found = json.loads(icvos(*arguments, *size, "--json").output)
+    found = json.loads(icvos(*arguments, *size, "--json", "-").stdout)
     parts = {part["name"].removeprefix("propagator.network."): part for part in found["parts"]}
     assert found["total"]["parameters"] == 38_945_986
     assert parts["sam_mask_decoder"]["parameters"] == 3_950_656 + 131_841 + 132_612

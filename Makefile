@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
+# test processes share the cores, and training that is resumed repeats itself to the bit
+export OMP_NUM_THREADS ?= 1
 EVAL := $(BIN)/icvos eval --benchmark $(DEMO)/benchmark --set short_side=240
 
 .PHONY: demo test test-slow check setup clean

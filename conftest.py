@@ -1,6 +1,7 @@
 """Examples in docstrings run in a folder that has what they name; the rest of the tests is in ``tests``."""
 
 import importlib.util
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from icvos.cli import main
+
+# before anything imports torch: sums are the same in every run, and test processes do not fight for the cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _icvos(*arguments: object) -> None:

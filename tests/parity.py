@@ -130,12 +130,15 @@ def _names(pattern: str) -> list[str]:
 
 
 def cases(pattern: str, slow: str = "") -> list[Any]:
-    """The names of the cases that match ``pattern``, as parameters of a test; those that match ``slow`` are marked so.
+    """The names of the cases that match ``pattern``, as parameters of a test, slow ones marked: ``slow`` holds patterns.
 
     Without any, the pattern itself, which ``load`` skips.
     """
     names = _names(pattern) or [pattern]
-    return [pytest.param(name, marks=[pytest.mark.slow] if fnmatch(name, slow) else []) for name in names]
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if any(fnmatch(name, one) for one in slow.split()) else [])
+        for name in names
+    ]
 
 
 def runs(pattern: str) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from tests.baselines import recorded
 from tests.baselines.drawn import random_batch, small_sam2, supports
 
 
-@pytest.mark.parametrize("name", parity.cases("hdmnet-*", slow="*-5shot*"))
+@pytest.mark.parametrize("name", parity.cases("hdmnet-*", slow="*-5shot* *resnet50*"))
 def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     case, expected = parity.load(name)
     config, given = case["config"], recorded.episode(case)

@@ -174,7 +174,7 @@ def check_steps(found: dict[str, np.ndarray], case: dict, expected: dict, number
     assert (mask != expected[f"query_{number}_final_mask"]).mean() <= 0.0005
 
 
-@pytest.mark.parametrize("name", parity.cases("persam-e2e*"))
+@pytest.mark.parametrize("name", parity.cases("persam-e2e*", slow="*"))
 def test_persam_end_to_end(name: str, tmp_path: Path) -> None:
     recorded = given(name, tmp_path)
     case, expected, support = recorded.case, recorded.expected, recorded.support
@@ -218,7 +218,7 @@ def test_persam_f_training(name: str, tmp_path: Path) -> None:
         parity.assert_close(fit.weights.numpy(), expected[f"{run_name}_final_weights"], case["tolerance"])
 
 
-@pytest.mark.parametrize("name", parity.cases("persamf-e2e*"))
+@pytest.mark.parametrize("name", parity.cases("persamf-e2e*", slow="*"))
 def test_persam_f_end_to_end(name: str, tmp_path: Path) -> None:
     recorded = given(name, tmp_path)
     case, expected, config = recorded.case, recorded.expected, recorded.case["config"]
@@ -290,7 +290,7 @@ def test_any_number_of_supports_and_any_size(tmp_path: Path, method: type, shots
         made.prompt([], frame)
 
 
-@pytest.mark.parametrize("name", parity.cases("persam-e2e*"))
+@pytest.mark.parametrize("name", parity.cases("persam-e2e*", slow="*"))
 def test_architecture_is_told_from_a_checkpoint(name: str) -> None:
     case, _ = parity.load(name)
     assert encoder_of(weights(case), "") == encoder(case)

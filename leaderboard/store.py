@@ -150,5 +150,7 @@ def _entries_of(path: Path) -> list[Entry]:
         return [_ranked(found) for found in runs]
     entries = Board.open(path).entries
     if not entries:
-        raise IcvosError(f"{path}: holds no scores.json and no results; score the run first with: icvos score {path}")
+        raise IcvosError(
+            f"{path}: holds no scores.json and no results; score the run first with: icvos score {path} --benchmark ..."
+        )
     return list(entries)

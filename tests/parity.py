@@ -130,7 +130,7 @@ def _names(pattern: str) -> list[str]:
 
 
 def cases(pattern: str, slow: str = "") -> list[Any]:
-    """The names of the cases that match ``pattern``, as parameters of a test, slow ones marked: ``slow`` holds patterns.
+    """The names of the cases that match ``pattern``, as parameters of a test; ``slow`` holds patterns of slow ones.
 
     Without any, the pattern itself, which ``load`` skips.
     """

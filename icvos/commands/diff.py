@@ -19,7 +19,13 @@ from icvos.commands.printing import is_stdout, put_json, show_report
     default=None,
     help=f"Which scores of a run folder to use.  [default: {PAPER}, or the only ones there]",
 )
-@click.option("--most", default=10, show_default=True, help="How many clips to list, those that differ most.")
+@click.option(
+    "--most",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="How many clips to list, those that differ most.",
+)
 @json_option("Also write the whole comparison to this file")
 def diff(a: Path, b: Path, protocol: str | None, most: int, json_path: Path | None) -> None:
     """Compare two runs clip by clip and say how certain the difference is.

@@ -29,7 +29,14 @@ from icvos.commands.progress import watched
     help="Animation, video or contact sheet.  [default: gif; on images sheet]",
 )
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Draw every Nth frame.")
-@click.option("--height", "height_px", default=240, show_default=True, help="Height of a panel, in pixels.")
+@click.option(
+    "--height",
+    "height_px",
+    type=click.IntRange(min=32),
+    default=240,
+    show_default=True,
+    help="Height of a panel, in pixels.",
+)
 def render(benchmark: Path | None, predictions: Path | None, out: Path, **given: Any) -> None:
     """Draw masks over the frames of a benchmark or of source videos.
 
@@ -38,11 +45,17 @@ def render(benchmark: Path | None, predictions: Path | None, out: Path, **given:
     """
     from dataclasses import replace
 
+    from icvos.errors import IcvosError
     from icvos.tasks.calls import render as run
     from icvos.tasks.calls import write_sheets
     from icvos.tasks.result import Selection
     from icvos.tasks.task import Drawing
 
+    sources = [f"--{name}" for name in ("davis", "mose", "lvos") if given[name]]
+    if benchmark and sources:
+        raise IcvosError(f"{' and '.join(sources)} beside the benchmark {benchmark}; give one or the other")
+    if given["errors"] and not predictions:
+        raise IcvosError("--errors compares predictions with the truth; give --predictions too")
     drawing = Drawing(**{key: given.pop(key) for key in ("kind", "every", "errors", "height_px")})
     selection = read_selection(given) or Selection()
     with watched() as watch:

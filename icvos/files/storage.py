@@ -13,10 +13,25 @@ from typing import Any
 from icvos.errors import IcvosError
 
 
+def unwritable(path: Path, error: OSError) -> IcvosError:
+    """The error for a file or folder that cannot be written, with the remedy that its cause asks for."""
+    remedy = "free some space or choose another folder"
+    if isinstance(error, IsADirectoryError):
+        remedy = "it is a folder, give the name of a file"
+    elif isinstance(error, NotADirectoryError | FileExistsError):
+        remedy = "a file stands where a folder should be, choose another place"
+    elif isinstance(error, PermissionError):
+        remedy = "choose a folder that you may write to"
+    return IcvosError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` so that a killed process leaves the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise unwritable(path, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -24,9 +39,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         Path(temporary).replace(path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise IcvosError(
-            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
-        ) from error
+        raise unwritable(path, error) from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -61,10 +74,13 @@ def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
 
     ``scratch`` must lie on the same file system as ``path``. After an error ``path`` is as it was.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=scratch, prefix=f"{path.name}."))
-    temporary.chmod(0o755)
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=scratch, prefix=f"{path.name}."))
+        temporary.chmod(0o755)
+    except OSError as error:
+        raise unwritable(path, error) from error
     try:
         yield temporary
         if path.exists():
@@ -76,9 +92,7 @@ def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
             temporary.rename(path)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise IcvosError(
-            f"{path}: cannot be written ({error.strerror or error}); free some space or choose another folder"
-        ) from error
+        raise unwritable(path, error) from error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -94,7 +108,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     except OSError as error:
-        raise IcvosError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
+        raise unwritable(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -102,9 +116,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise IcvosError(
-            f"{path}: cannot be written ({error.strerror or error}); free some space or choose another folder"
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -160,6 +160,8 @@ def validate(
     from icvos.tasks.archive import ArchiveError, relocate, submission_folder
 
     task, path = as_task(benchmark), Path(predictions)
+    if path.is_dir() and path.resolve() == task.root.resolve():
+        raise IcvosError(f"{path}: is the benchmark itself; give the folder or zip file of the predictions")
     watch.stage("validate")
     try:
         with submission_folder(path, task.folders) as folder:
@@ -244,6 +246,8 @@ def find_scores(path: Path | str, protocol_name: str | None = None) -> Path:
     path = Path(path)
     if not path.is_dir():
         return path
+    if any((path / name).is_file() for name in ("icvos.json", "episodes.json")):
+        raise IcvosError(f"{path}: is a benchmark, not a run; give the folder of a run, which icvos eval makes")
     chosen = protocol(protocol_name or PAPER.id).id
     file = path / scores_name(chosen)
     others = sorted(path.glob("scores-*.json"))

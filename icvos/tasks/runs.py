@@ -126,11 +126,13 @@ def refuse_other(
     """Raise `IcvosError` where a record differs from the one that is wanted in one of ``keys``."""
     there, here = found.to_json(), wanted.to_json()
     for key in RunRecord.model_fields:
-        if key in keys and there.get(key) != here.get(key):
-            raise IcvosError(
-                f"{path}: holds a {what} with {key} {there.get(key)!r}, not {here.get(key)!r}; "
-                f"choose another --out{otherwise}"
-            )
+        old, new = there.get(key), here.get(key)
+        if key not in keys or old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):  # name what differs, not all of it
+            inner = next(name for name in (*new, *old) if old.get(name) != new.get(name))
+            key, old, new = f"{key}.{inner}", old.get(inner), new.get(inner)
+        raise IcvosError(f"{path}: holds a {what} with {key} {old!r}, not {new!r}; choose another --out{otherwise}")
 
 
 def now() -> str:

@@ -117,7 +117,7 @@ class Manifest(Schema):
     categories: dict[Name, CategoryEntry] = Field(description="By category, in order of the class index.")
     supports: SupportMasks = Field(description="How the supports were made.")
     left_out: tuple[LeftOutEntry, ...] = Field(description="What was not built, each with its reason.")
-    videos: dict[Name, VideoEntry] = Field(description="By name, <source>_<original name>.")
+    videos: dict[Name, VideoEntry] = Field(min_length=1, description="By name, <source>_<original name>.")
 
 
 class Supports(Schema):

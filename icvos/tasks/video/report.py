@@ -80,17 +80,27 @@ def restricted(result: VideoResult, selection: Selection, where: str) -> VideoRe
     """The result on the selected clips, its means made anew; `IcvosError` where nothing matches."""
     if not selection:
         return result
+    videos = {clip.rpartition("/")[0] for clip in result.clips}
+    short = {video.partition("_")[2] for video in videos}
     kinds = {category(key).index for key in selection.categories}
+    for option, unknown in (
+        ("videos", [name for name in selection.videos if name not in videos | short]),
+        ("clips", [name for name in selection.clips if name not in result.clips]),
+    ):
+        if unknown:
+            like = next(iter(videos if option == "videos" else result.clips), "none")
+            raise IcvosError(f"{where}: no {', '.join(unknown)} for --{option}; the result has names like {like}")
     chosen = {}
     for clip, found in result.clips.items():
         video, _, index = clip.rpartition("/")
-        names = {video, video.partition("_")[2]}
-        wanted = not selection.videos or names & set(selection.videos)
+        wanted = not selection.videos or {video, video.partition("_")[2]} & set(selection.videos)
         if wanted and (not kinds or int(index) in kinds) and (not selection.clips or clip in selection.clips):
             chosen[clip] = found
     chosen = dict(list(chosen.items())[: selection.limit])
-    if not chosen or not all(found.draws for found in chosen.values()):
-        raise IcvosError(f"{where}: has none of the selected clips, or not draw by draw; score the predictions again")
+    if not chosen:
+        raise IcvosError(f"{where}: no clip has all that --videos, --categories and --clips ask for; ask for less")
+    if not all(found.draws for found in chosen.values()):
+        raise IcvosError(f"{where}: has no figures of single draws; score the predictions again with: icvos score")
     return summarise(chosen, {}, protocol=result.protocol, digest=result.digest, run=result.run)
 
 

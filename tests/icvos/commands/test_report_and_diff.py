@@ -203,3 +203,19 @@ def test_what_cannot_be_shown_or_compared_is_one_line(runs: Path, built: Path, t
         assert re.search(message, line), line
         assert done.stdout == ""
     icvos("report", one, "--ceiling", tmp_path / "old.json")  # of a ceiling only the figures are needed
+
+
+def test_reports_of_a_part_name_what_is_not_there(built: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    for folder in sorted((built / "videos").glob("*/Annotations/*")):
+        shutil.copytree(folder, masks / folder.parent.parent.name / folder.name)
+    icvos("score", masks, "--benchmark", built)
+    clip = json.loads((masks / "scores.json").read_text())["clips"].popitem()[0]
+    assert "all clips" in icvos("report", masks, "--clips", clip).output
+    for option, value in (("--videos", "bus"), ("--clips", "dog/17")):
+        assert (
+            f"no {value} for {option}; the result has names like"
+            in icvos("report", masks, option, value, status=2).stderr
+        )
+    assert "is a benchmark, not a run" in icvos("report", built, status=2).stderr
+    assert "is the benchmark itself" in icvos("validate", built, "--benchmark", built, status=2).stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from icvos.errors import IcvosError
-from icvos.files.storage import atomic_folder, link_or_copy, read_json, write_bytes, write_json
+from icvos.files.storage import atomic_folder, link_or_copy, read_json, write_bytes, write_json, write_text
 
 
 def test_write_and_read_json(tmp_path: Path) -> None:
@@ -67,3 +67,25 @@ def test_link_falls_back_to_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     link_or_copy(tmp_path / "a", tmp_path / "c")
     assert (tmp_path / "c").read_text() == "x"
     assert (tmp_path / "a").stat().st_ino != (tmp_path / "c").stat().st_ino
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("afile/x.json", "a file stands where a folder should be"), ("folder", "give the name of a file")],
+)
+def test_places_that_cannot_be_written_are_one_line(tmp_path: Path, place: str, words: str) -> None:
+    (tmp_path / "afile").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IcvosError, match=words) as caught:
+        write_text(tmp_path / place, "text")
+    assert str(caught.value).startswith(f"{tmp_path / place}: cannot be written (")
+    assert (tmp_path / "afile").read_text() == "mine"
+
+
+def test_a_folder_below_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "afile").write_text("mine")
+    with (
+        pytest.raises(IcvosError, match="a file stands where a folder should be"),
+        atomic_folder(tmp_path / "afile" / "x", tmp_path / "afile"),
+    ):
+        raise AssertionError("nothing is to be done in a folder that cannot be made")

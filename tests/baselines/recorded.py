@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from icvos.models.weights.load import load_weights
-from tests import parity
+from tests import Json, parity
 
 BACKBONES = {"resnet50": "resnet50-v2", "resnet50_v2": "resnet50-v2", "vgg16": "vgg16-bn", "vgg16_bn": "vgg16-bn"}
 
@@ -31,17 +31,17 @@ class Episode:
     label: Tensor
 
 
-def picture(spec: dict[str, Any]) -> Tensor:
+def picture(spec: Json) -> Tensor:
     """(3, H, W), standardised."""
     return torch.from_numpy(parity.normalise(parity.image(spec["seed"], *spec["size"])))
 
 
-def mask(spec: dict[str, Any]) -> Tensor:
+def mask(spec: Json) -> Tensor:
     """(H, W) of 0 and 1."""
     return torch.from_numpy(parity.mask(spec["seed"], *spec["size"]))
 
 
-def episode(case: dict[str, Any]) -> Episode:
+def episode(case: Json) -> Episode:
     given, shots, asked = case["inputs"], range(case["config"]["shot"]), case["loss_inputs"]["query_mask"]
     label = mask(asked).long()[None]
     label[:, -parity.number("the last # rows are set to 255", asked["note"]) :] = 255
@@ -53,12 +53,12 @@ def episode(case: dict[str, Any]) -> Episode:
     )
 
 
-def class_index(case: dict[str, Any]) -> Tensor:
+def class_index(case: Json) -> Tensor:
     """(1,) int64: the class of the episode among the base classes without background."""
     return torch.tensor([parity.number("#:", case["loss_inputs"]["class_index"])])
 
 
-def base_label(case: dict[str, Any], label: Tensor) -> Tensor:
+def base_label(case: Json, label: Tensor) -> Tensor:
     """What the base learner's loss compares with: the label with the number of the class among the base classes."""
     return torch.where(label == 1, parity.number("1 replaced by #", case["loss_inputs"]["base_mask"]), label)
 
@@ -71,7 +71,7 @@ def load_published(network: nn.Module, state: dict[str, np.ndarray], folder: Pat
     network.eval()
 
 
-def check(values: dict[str, Tensor], case: dict[str, Any], expected: dict[str, np.ndarray]) -> None:
+def check(values: dict[str, Tensor], case: Json, expected: dict[str, np.ndarray]) -> None:
     """Each recorded output was found, within the case's tolerance of its largest absolute value."""
     assert values.keys() == expected.keys()
     for key, value in values.items():

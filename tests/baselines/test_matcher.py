@@ -19,7 +19,7 @@ from baselines.matcher.proposals import Filter, boxes_of
 from baselines.matcher.sampling import ALL_COMBINATIONS, centres, prompts
 from icvos.errors import IcvosError
 from icvos.method import Support
-from tests import parity
+from tests import Json, parity
 from tests.baselines.drawn import remembering, saved, small_sam2
 
 
@@ -113,7 +113,7 @@ def test_sampling(case_name: str) -> None:
         np.testing.assert_array_equal(found, expected[f"centers_{n}"])
 
 
-def merging_of(run: dict[str, Any]) -> Merging:
+def merging_of(run: Json) -> Merging:
     """A recorded run's settings under the names used here."""
     return Merging(
         alpha=run["alpha"],
@@ -130,7 +130,7 @@ def merging_of(run: dict[str, Any]) -> Merging:
     )
 
 
-def proposals(inputs: dict[str, Any]) -> np.ndarray:
+def proposals(inputs: Json) -> np.ndarray:
     """The masks that a merging case writes as NumPy expressions of T, x and y."""
     target = parity.drawn(inputs["target_region"])
     y, x = np.mgrid[: len(target), : target.shape[1]]
@@ -200,7 +200,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Matcher:
     return matcher
 
 
-def pair(case: dict[str, Any], folder: Path) -> tuple[Support, np.ndarray]:
+def pair(case: Json, folder: Path) -> tuple[Support, np.ndarray]:
     """The support and the query of a case."""
     support, mask, query = (
         parity.drawn(case["inputs"][name]) for name in ("support_image", "support_mask", "query_image")
@@ -227,7 +227,7 @@ def test_features(case_name: str, recorded: Matcher, tmp_path: Path) -> None:
     assert {name for name in expected if not name.startswith("match_")} == found.keys()
 
 
-def preset_of(run: dict[str, Any]) -> Preset:
+def preset_of(run: Json) -> Preset:
     return Preset(
         0 if run["use_points_or_centers"] else run["num_centers"],
         tuple(run["sample_range"]),

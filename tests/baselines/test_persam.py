@@ -21,7 +21,7 @@ from icvos.errors import IcvosError
 from icvos.method import Support
 from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of, load_sam
 from icvos.models.weights.load import Loaded, fill_randomly
-from tests import parity
+from tests import Json, parity
 from tests.baselines.drawn import remembering, saved
 
 
@@ -156,7 +156,7 @@ def test_guided_attention(name: str) -> None:
 
 def steps_of(found: Any, number: int) -> dict[str, np.ndarray]:
     """What the cases record of a picture."""
-    recorded: dict[str, Any] = {"points": found.points, "labels": found.labels}
+    recorded: Json = {"points": found.points, "labels": found.labels}
     for index, step in enumerate(found.steps, start=1):
         recorded[f"step{index}_scores"] = step.ious
         recorded[f"step{index}_logits"] = step.logits[:, ::8, ::8]

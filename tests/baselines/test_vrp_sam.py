@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of
 from icvos.models.squares import squash_mask
 from icvos.models.weights.load import Loaded, fill_randomly, fit_state
 from icvos.training.trainable import EpisodeBatch
-from tests import parity
+from tests import Json, parity
 from tests.baselines import recorded
 from tests.baselines.drawn import drawn, small_sam2, supports
 
@@ -47,7 +46,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     query, supports, masks = inputs(case)
     with torch.inference_mode():
         encoded = network(query, supports, masks)
-    found: dict[str, Any] = {
+    found: Json = {
         "prompts": encoded.prompts,
         "prior_mask": encoded.prior,
         "prototype": encoded.prototype[..., 0, 0],

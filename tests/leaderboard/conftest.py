@@ -9,9 +9,10 @@ from icvos.tasks.result import Result
 from icvos.tasks.task import parse_result
 from icvos.tasks.video.analysis import analyse
 from icvos.tasks.video.result import Clip
+from tests import Json
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
-Make = Callable[..., dict[str, Any]]
+Make = Callable[..., Json]
 
 # clip: (class, name, source, frames, how much easier than the mean)
 CLIPS = {
@@ -28,12 +29,12 @@ def figures(j: float, f: float) -> dict[str, float]:
     return {"j": j, "f": f, "jf": (j + f) / 2}
 
 
-def mean(members: list[dict[str, Any]]) -> dict[str, float]:
+def mean(members: list[Json]) -> dict[str, float]:
     """The mean of some figures."""
     return figures(sum(m["j"] for m in members) / len(members), sum(m["f"] for m in members) / len(members))
 
 
-def add_facts(clips: dict[str, Any]) -> None:
+def add_facts(clips: Json) -> None:
     """Give clips what an analysis is made of: a perfect first frame, and one clip with an absence."""
     for position, (name, clip) in enumerate(clips.items()):
         own = {key: clip[key] for key in ("j", "f", "jf")}
@@ -42,7 +43,7 @@ def add_facts(clips: dict[str, Any]) -> None:
         clip |= {"reappearance": None}
 
 
-def analysis(clips: dict[str, Any]) -> dict[str, Any]:
+def analysis(clips: Json) -> Json:
     """The analysis of clips that have what it is made of."""
     return analyse({name: Clip.model_validate(clip) for name, clip in clips.items()}).to_json()
 
@@ -60,7 +61,7 @@ def make_scores(
     run: bool = True,
     analysed: bool = False,
     **record: Any,
-) -> dict[str, Any]:
+) -> Json:
     """The scores of a method that gets about ``j`` and ``f`` on the first ``clips`` of `CLIPS`."""
     chosen = dict(list(CLIPS.items())[:clips])
     scored = {
@@ -70,11 +71,11 @@ def make_scores(
     if analysed:
         add_facts(scored)
     overall = mean(list(scored.values()))
-    categories: dict[str, Any] = {}
+    categories: Json = {}
     for index, category in sorted({(kind, category) for kind, category, *_ in chosen.values()}):
         own = [scored[name] for name, clip in chosen.items() if clip[0] == index]
         categories[category] = {"class": index, **mean(own), "clips": len(own), "frames": sum(c["frames"] for c in own)}
-    sources: dict[str, Any] = {}
+    sources: Json = {}
     for source in sorted({clip[2] for clip in chosen.values()}):
         own = [scored[name] for name, clip in chosen.items() if clip[2] == source]
         sources[source] = {**mean(own), "clips": len(own), "frames": sum(c["frames"] for c in own)}

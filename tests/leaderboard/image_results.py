@@ -4,6 +4,7 @@ from typing import Any
 
 from icvos.tasks.result import Result
 from icvos.tasks.task import parse_result
+from tests import Json
 
 IMAGE_DIGEST = "sha256:" + "fedcba9876543210" * 4
 CLASSES = {0: {"person": 1, "airplane": 5}, 1: {"bicycle": 2, "bus": 6}, 2: {"car": 3, "train": 7}, 3: {"boat": 8}}
@@ -20,7 +21,7 @@ def make_image_scores(
     benchmark: str = "coco-20i",
     episodes: int = 1000,
     **record: Any,
-) -> dict[str, Any]:
+) -> Json:
     """The scores of a method that gets about ``miou`` in the first ``folds`` folds, of ``episodes`` each of 1000."""
     found, categories = {}, {}
     for fold in range(folds):

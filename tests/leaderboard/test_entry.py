@@ -10,6 +10,7 @@ from icvos.errors import IcvosError
 from icvos.tasks.result import MAX_BYTES
 from leaderboard.entry import read_entry
 from leaderboard.tables.build import build_tables
+from tests import Json
 from tests.leaderboard.image_results import make_image_scores
 
 PAIR = {"j": 0.5, "f": 0.25, "jf": 0.375}
@@ -35,10 +36,10 @@ RECORD = {
 }
 
 
-def video_scores(facts: bool) -> dict[str, Any]:
+def video_scores(facts: bool) -> Json:
     """``scores.json`` of one clip as 0.1.0 wrote it, with or without what an analysis needs."""
-    clip: dict[str, Any] = {**PAIR, "frames": 7, **SPREAD}
-    more: dict[str, Any] = {}
+    clip: Json = {**PAIR, "frames": 7, **SPREAD}
+    more: Json = {}
     if facts:
         absence = {**PAIR, "runs": 2, "frames": 3}
         clip |= {"area": 0.002, "instances": None, "first": {"j": 1.0, "f": 1.0, "jf": 1.0}, "after": PAIR}
@@ -79,7 +80,7 @@ def video_scores(facts: bool) -> dict[str, Any]:
     }
 
 
-def on_board(scores: dict[str, Any], **more: Any) -> dict[str, Any]:
+def on_board(scores: Json, **more: Any) -> Json:
     """A board's file as 0.1.0 wrote it."""
     head = {"format": 1, "name": "lite", "revision": "2", "notes": "n", "added": "2026-02-01T00:00:00+00:00"}
     return {**head, "benchmark": {"clips": 2}, "scores": scores, **more}
@@ -95,7 +96,7 @@ OLD = {
 
 
 @pytest.mark.parametrize(("scores", "date"), OLD.values(), ids=OLD)
-def test_files_of_0_1_0_open_and_nothing_of_them_is_lost(tmp_path: Path, scores: dict[str, Any], date: str) -> None:
+def test_files_of_0_1_0_open_and_nothing_of_them_is_lost(tmp_path: Path, scores: Json, date: str) -> None:
     run, board = tmp_path / "run" / "scores.json", tmp_path / "board" / "x.json"
     for path, value in ((run, scores), (board, on_board(scores))):
         path.parent.mkdir()
@@ -121,7 +122,7 @@ def test_a_file_without_what_may_be_absent_opens(tmp_path: Path) -> None:
     assert (entry.notes, entry.added, entry.date, entry.device, entry.sees_truth) == ("", "", "", "", False)
 
 
-def changed(value: dict[str, Any], where: str, new: Any) -> dict[str, Any]:
+def changed(value: Json, where: str, new: Any) -> Json:
     """``value`` with the part at ``where`` replaced, or removed where ``new`` is None."""
     *parents, last = where.split(".")
     part = value

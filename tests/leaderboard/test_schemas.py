@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from leaderboard.schemas import SCHEMAS, schema_texts
-from tests import ROOT
+from tests import ROOT, Json
 from tests.conftest import icvos
 
 jsonschema = pytest.importorskip("jsonschema", reason="checking files against schemas needs jsonschema")
@@ -42,7 +41,7 @@ def test_built_files_fit(built: Path) -> None:
 
 
 def test_a_changed_file_does_not_fit(built: Path, tmp_path: Path) -> None:
-    content: dict[str, Any] = json.loads((built / "icvos.json").read_text(encoding="utf-8"))
+    content: Json = json.loads((built / "icvos.json").read_text(encoding="utf-8"))
     del next(iter(content["videos"].values()))["source"]
     (tmp_path / "icvos.json").write_text(json.dumps(content))
     with pytest.raises(jsonschema.ValidationError, match="'source' is a required property"):

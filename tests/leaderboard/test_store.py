@@ -2,7 +2,6 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,9 +9,10 @@ from icvos.errors import IcvosError
 from icvos.tasks.result import Result
 from icvos.tasks.task import parse_result
 from leaderboard.store import Board, collect
+from tests import Json
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4  # of the `scores` fixture
-Make = Callable[..., dict[str, Any]]
+Make = Callable[..., Json]
 Results = Callable[..., Result]
 
 

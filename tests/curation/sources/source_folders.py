@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from icvos.files.masks import DAVIS_PALETTE
+from tests import Json
 
 SIZE = (6, 8)  # height, width
 
@@ -85,7 +85,7 @@ def write_lvos(root: Path, videos: Sequence[str] = ("7K7WVzGG",), split: str = "
 
 def write_coco(
     root: Path,
-    annotations: Sequence[dict[str, Any]] = ({"image_id": 1, "category_id": 18, "segmentation": [[1, 1, 5, 1, 5, 4]]},),
+    annotations: Sequence[Json] = ({"image_id": 1, "category_id": 18, "segmentation": [[1, 1, 5, 1, 5, 4]]},),
     images: Sequence[int] = (1,),
     split: str = "val2017",
     prefix: str = "",

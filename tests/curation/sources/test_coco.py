@@ -16,6 +16,7 @@ from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.rle import compress_rle, decode_rle, encode_rle
+from tests import Json
 from tests.curation.sources.source_folders import (
     ONE,
     SIZE,
@@ -46,7 +47,7 @@ def run_lengths(mask: np.ndarray) -> list[int]:
     return [*counts, length]
 
 
-def instance(mask: np.ndarray, category_id: int = 18, image: int = 1, **more: Any) -> dict[str, Any]:
+def instance(mask: np.ndarray, category_id: int = 18, image: int = 1, **more: Any) -> Json:
     """An annotation whose outline is the uncompressed RLE of ``mask``."""
     rle = {"counts": run_lengths(mask), "size": list(mask.shape)}
     return {"image_id": image, "category_id": category_id, "segmentation": rle, "iscrowd": 0, **more}

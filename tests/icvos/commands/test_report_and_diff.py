@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from icvos.files.masks import read_binary, write_binary
 from icvos.files.storage import write_json
 from icvos.tasks.video.benchmark import Benchmark
+from tests import Json
 from tests.conftest import icvos
 
 
@@ -34,8 +34,8 @@ def runs(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())
+def read(path: Path) -> Json:
+    found: Json = json.loads(path.read_text())
     return found
 
 

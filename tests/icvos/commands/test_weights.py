@@ -17,6 +17,7 @@ from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.models.weights import download, registry
 from icvos.models.weights.registry import Checkpoint
+from tests import Json
 from tests.conftest import icvos
 from tests.test_architecture import BLOCK_TORCH
 
@@ -173,7 +174,7 @@ def test_a_dropped_download_is_resumed_where_it_ended(server: Server, digest: st
 
 
 @pytest.mark.parametrize("facts", [{}, {"sha256_prefix": "known"}, {"size": len(CONTENT)}])
-def test_without_a_published_hash_or_size(server: Server, digest: str, facts: dict[str, Any]) -> None:
+def test_without_a_published_hash_or_size(server: Server, digest: str, facts: Json) -> None:
     if facts.get("sha256_prefix"):
         facts = {"sha256_prefix": digest[:8]}
     assert fetch(net(server, "page", "drops", **facts)).read_bytes() == CONTENT

@@ -22,6 +22,7 @@ from icvos.inspection.networks import find_encoders, find_networks  # noqa: E402
 from icvos.models.backbones.build import build_backbone  # noqa: E402
 from icvos.models.backbones.lite0 import EfficientNetLite0  # noqa: E402
 from icvos.models.sam.sam2 import SAM2_MODELS  # noqa: E402
+from tests import Json  # noqa: E402
 
 SIZE = (48, 64)
 
@@ -135,7 +136,7 @@ def test_one_call_measures_a_method() -> None:
         ("lite", {"settings": {"devise": "cpu"}}, "did you mean device"),
     ],
 )
-def test_what_cannot_be_measured(method: Any, options: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_measured(method: Any, options: Json, message: str) -> None:
     with pytest.raises(IcvosError, match=message):
         profile(method, **options)
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from icvos.metrics import count
 from icvos.metrics.summary import bootstrap_interval, decay, mean, quarter_edges, recall, resampled_means
+from tests import Json
 from tests.golden import GOLDEN
 from tests.golden.masks import build
 
-SEQUENCES: list[dict[str, Any]] = json.loads((GOLDEN / "protocol.json").read_text())
+SEQUENCES: list[Json] = json.loads((GOLDEN / "protocol.json").read_text())
 # the published program refuses sequences with more objects predicted than the first frame has
 TAKEN_BY_DAVIS = [one for one in SEQUENCES if isinstance(one["results"]["davis2017 semi-supervised"], dict)]
 
@@ -99,7 +100,7 @@ def labels(frame: dict[str, str], height: int, width: int) -> np.ndarray:
     return out
 
 
-def label_maps(sequence: dict[str, Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def label_maps(sequence: Json) -> tuple[list[np.ndarray], list[np.ndarray]]:
     size = sequence["height"], sequence["width"]
     return [labels(frame, *size) for frame in sequence["gt"]], [labels(frame, *size) for frame in sequence["pred"]]
 
@@ -110,7 +111,7 @@ def object_values(truth: list[np.ndarray], prediction: list[np.ndarray], key: in
 
 
 @pytest.mark.parametrize("sequence", TAKEN_BY_DAVIS, ids=lambda sequence: sequence["name"])
-def test_recorded_davis_semi_supervised_results(sequence: dict[str, Any]) -> None:
+def test_recorded_davis_semi_supervised_results(sequence: Json) -> None:
     wanted = sequence["results"]["davis2017 semi-supervised"]
     truth, prediction = label_maps(sequence)
     truth = [np.where(frame == 255, 0, frame) for frame in truth]  # void becomes background
@@ -127,7 +128,7 @@ def test_recorded_davis_semi_supervised_results(sequence: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("skip_ends", [True, False], ids=["inner frames", "all frames"])
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: sequence["name"])
-def test_recorded_vos_benchmark_results(sequence: dict[str, Any], skip_ends: bool) -> None:
+def test_recorded_vos_benchmark_results(sequence: Json, skip_ends: bool) -> None:
     wanted = sequence["results"]["vos-benchmark and sa-v" + ("" if skip_ends else ", all frames")]
     truth, prediction = label_maps(sequence)
     if skip_ends:

@@ -20,6 +20,7 @@ from icvos.tasks.record import record_of
 from icvos.tasks.task import parse_result
 from icvos.tasks.video.benchmark import Benchmark
 from leaderboard.store import Board, collect
+from tests import Json
 from tests.conftest import icvos
 
 torch = pytest.importorskip("torch", reason="the method here needs torch: pip install 'icvos[models]'")
@@ -54,7 +55,7 @@ class Blink:
     def remarks(self) -> list[str]:
         return ["blinked"]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Json:
         return {"settings": {"checkpoint": self.settings.checkpoint}, "weights": [self.loaded.to_json()]}
 
 
@@ -107,8 +108,8 @@ def run(built: Path, out: Path, *arguments: object, status: int = 0) -> Any:
     return icvos("eval", *given, status=status)
 
 
-def record(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((out / "draw0" / "run.json").read_text())
+def record(out: Path) -> Json:
+    found: Json = json.loads((out / "draw0" / "run.json").read_text())
     return found
 
 
@@ -194,12 +195,12 @@ def test_predict_says_it_too(benchmark: Benchmark, tmp_path: Path) -> None:
         ({"weights": "anything", "random_weights": False}, False),
     ],
 )
-def test_what_a_record_says(given: dict[str, Any], random: bool) -> None:
+def test_what_a_record_says(given: Json, random: bool) -> None:
     assert record_of(given, "blink").made_with_random_weights is random
 
 
 @pytest.mark.parametrize("given", [{"weights": [None, 3]}, {"settings": {"size": np.int64(3)}}, {"device": 3}])
-def test_a_description_that_is_no_record_is_refused_by_name(given: dict[str, Any]) -> None:
+def test_a_description_that_is_no_record_is_refused_by_name(given: Json) -> None:
     with pytest.raises(IcvosError, match="method blink: describe\\(\\)"):
         record_of(given, "blink")
 

@@ -14,6 +14,7 @@ from icvos.files.masks import read_binary, write_binary
 from icvos.files.schema import Schema
 from icvos.method import load_method, segment_image
 from icvos.tasks.task import WINGS, Drawing, Sheet, Wing, read_result
+from tests import Json
 from tests.conftest import icvos
 from tests.icvos.inspection.test_promises import Bright
 
@@ -22,7 +23,7 @@ class SquaresResult(Schema):
     task: Literal["squares"]
     protocol: str
     overall: float
-    records: ClassVar[dict[str, Any]] = {}
+    records: ClassVar[Json] = {}
 
     def lines(self, where: str) -> Sequence[str]:
         return (f"{self.overall:.3f} of the pixels -> {where}",)

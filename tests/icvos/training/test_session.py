@@ -4,7 +4,6 @@ import inspect
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from icvos.tasks.image.benchmark import ImageBenchmark  # noqa: E402
 from icvos.training.next_commands import next_commands  # noqa: E402
 from icvos.training.recipe import Recipe, read_recipe  # noqa: E402
 from icvos.training.session import prepare, train  # noqa: E402
+from tests import Json  # noqa: E402
 from tests.icvos.tasks.image.image_benchmark import write_image_benchmark  # noqa: E402
 
 SMALL = {"size": 33, "epochs": 1, "episodes": 16, "validation_episodes": 4, "settings.backbone": "vgg16-bn"}
@@ -105,6 +105,6 @@ def test_what_is_wrong_is_said_before_the_folder_is_touched(
     ],
     ids=["fold", "all-coco", "base-learner", "base-learner-all-coco"],
 )  # fmt: skip
-def test_next_commands(recipe: Recipe, settings: dict[str, Any], expected: list[str]) -> None:
+def test_next_commands(recipe: Recipe, settings: Json, expected: list[str]) -> None:
     found = next_commands(recipe, settings, Path("D"), Path("B"))
     assert [" ".join(command.arguments) for command in found] == expected

@@ -12,12 +12,13 @@ from PIL import Image
 from icvos.errors import IcvosError
 from icvos.files.masks import DAVIS_PALETTE
 from icvos.vos.folders import FolderScores, frame_rows, score_folders, write_frames_csv
+from tests import Json
 from tests.conftest import icvos
 from tests.golden import GOLDEN
 from tests.golden.masks import build
 from tests.icvos.handmade import sample_masks
 
-SEQUENCES: list[dict[str, Any]] = json.loads((GOLDEN / "protocol.json").read_text())
+SEQUENCES: list[Json] = json.loads((GOLDEN / "protocol.json").read_text())
 SIZE = (24, 32)
 
 
@@ -43,7 +44,7 @@ def write_video(folder: Path, frames: list[np.ndarray], *, grey: bool = False) -
     return folder
 
 
-def write_sequence(root: Path, sequence: dict[str, Any]) -> tuple[Path, Path]:
+def write_sequence(root: Path, sequence: Json) -> tuple[Path, Path]:
     size = sequence["height"], sequence["width"]
     for side in ("pred", "gt"):
         write_video(root / side / sequence["name"], [label_map(frame, size) for frame in sequence[side]])
@@ -55,7 +56,7 @@ def means(scores: FolderScores, key: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: sequence["name"])
-def test_recorded_answers_of_the_davis_evaluator(tmp_path: Path, sequence: dict[str, Any]) -> None:
+def test_recorded_answers_of_the_davis_evaluator(tmp_path: Path, sequence: Json) -> None:
     recorded = sequence["results"]["davis2017 semi-supervised"]
     folders = write_sequence(tmp_path, sequence)
     if isinstance(recorded, str):
@@ -71,7 +72,7 @@ def test_recorded_answers_of_the_davis_evaluator(tmp_path: Path, sequence: dict[
 
 @pytest.mark.parametrize("skip_ends", [True, False])
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: sequence["name"])
-def test_recorded_answers_of_vos_benchmark_and_sa_v(tmp_path: Path, sequence: dict[str, Any], skip_ends: bool) -> None:
+def test_recorded_answers_of_vos_benchmark_and_sa_v(tmp_path: Path, sequence: Json, skip_ends: bool) -> None:
     recorded = sequence["results"]["vos-benchmark and sa-v" + ("" if skip_ends else ", all frames")]
     found = score_folders(*write_sequence(tmp_path, sequence), skip_ends=skip_ends)
     assert means(found, "j") == pytest.approx(recorded["J"], abs=1e-15)  # recorded as percentages over 100

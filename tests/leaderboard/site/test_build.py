@@ -3,7 +3,6 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,9 +13,10 @@ from icvos.tasks.task import parse_result
 from leaderboard.site.build import build_site
 from leaderboard.store import Board
 from leaderboard.tables.build import build_tables
+from tests import Json
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4  # of the `scores` fixture
-Make = Callable[..., dict[str, Any]]
+Make = Callable[..., Json]
 Results = Callable[..., Result]
 
 HOSTILE = '<script>alert(1)</script>" onload="x'
@@ -211,7 +211,7 @@ def test_the_data_file_is_standard_json(tmp_path: Path, scores: Make) -> None:
 
 
 def test_deep_settings_are_shown(tmp_path: Path, scores: Make) -> None:
-    deep: dict[str, Any] = {}
+    deep: Json = {}
     for _ in range(150):
         deep = {"x": deep}
     board = Board.open(tmp_path / "board")

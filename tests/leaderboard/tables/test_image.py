@@ -18,14 +18,15 @@ from leaderboard.store import Board, collect
 from leaderboard.tables.build import build_tables, render
 from leaderboard.tables.reported import REPORTED_ON_IMAGES
 from leaderboard.tables.shape import Table
+from tests import Json
 from tests.conftest import icvos
 from tests.leaderboard.image_results import IMAGE_DIGEST, make_image_result, make_image_scores
 from tests.leaderboard.site.test_build import HOSTILE, Page
 
-Make = Callable[..., dict[str, Any]]
+Make = Callable[..., Json]
 
 
-def entry(scores: dict[str, Any], name: str = "lite", revision: str = "1") -> Entry:
+def entry(scores: Json, name: str = "lite", revision: str = "1") -> Entry:
     return Entry(name, revision, parse_result(scores, name), Path(f"/results/{name}/scores.json"))
 
 
@@ -34,7 +35,7 @@ def only(*entries: Entry, reported: bool = False) -> Table:
     return table
 
 
-def change(value: dict[str, Any], where: str, new: Any) -> dict[str, Any]:
+def change(value: Json, where: str, new: Any) -> Json:
     """``value`` with the part at ``where`` replaced, or removed where ``new`` is None."""
     *parents, last = where.split(".")
     part = value
@@ -177,7 +178,7 @@ def test_rows_are_ranked_by_the_mean_over_all_folds() -> None:
 
 
 def test_what_papers_report_stands_beneath_the_protocol_it_is_nearest_to() -> None:
-    def reported(**how: Any) -> dict[str, Any]:
+    def reported(**how: Any) -> Json:
         rows = only(entry(make_image_scores(**how)), reported=True).rows
         return {row.label: row.figures["miou"] for row in rows if row.kind == "reported"}
 

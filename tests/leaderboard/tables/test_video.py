@@ -12,13 +12,14 @@ from leaderboard.entry import Entry
 from leaderboard.tables.build import FORMATS, build_tables, render
 from leaderboard.tables.reported import REPORTED, contradiction
 from leaderboard.tables.shape import Breakdown, Table
+from tests import Json
 
-Make = Callable[..., dict[str, Any]]
+Make = Callable[..., Json]
 
 HOSTILE = "<script>alert(1)</script> & 50%_|$x"
 
 
-def entry(scores: dict[str, Any], name: str = "lite", revision: str = "1", **more: Any) -> Entry:
+def entry(scores: Json, name: str = "lite", revision: str = "1", **more: Any) -> Entry:
     return Entry(name, revision, parse_result(scores, name), Path(f"/results/{name}/scores.json"), **more)
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from icvos.method import load_method, segment_image
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.image.predictions import right_answers
-from tests import ROOT
+from tests import ROOT, Json
 from tests.conftest import icvos
 from tests.icvos.tasks.image.tiny_episodes import EPISODES, NAMES, NEVER, POINTS, write_images
 
@@ -43,19 +43,19 @@ def evaluate(tiny: ImageBenchmark, out: Path, *arguments: object, method: str = 
     return icvos("eval", "--method", method, "--benchmark", tiny.root, "--out", out, *arguments, status=status)
 
 
-def lines(run: Path, fold: int = 0) -> list[dict[str, Any]]:
+def lines(run: Path, fold: int = 0) -> list[Json]:
     """The lines of a fold without what the clock says."""
     found = [json.loads(line) for line in (run / f"fold{fold}" / "episodes.jsonl").read_text().splitlines()]
     return [{key: value for key, value in line.items() if key != "seconds"} for line in found]
 
 
-def scores(run: Path, name: str = "scores.json") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((run / name).read_text())
+def scores(run: Path, name: str = "scores.json") -> Json:
+    found: Json = json.loads((run / name).read_text())
     return found
 
 
-def record(run: Path, fold: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((run / f"fold{fold}" / "run.json").read_text())
+def record(run: Path, fold: int = 0) -> Json:
+    found: Json = json.loads((run / f"fold{fold}" / "run.json").read_text())
     return found
 
 

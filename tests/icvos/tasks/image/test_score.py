@@ -18,6 +18,7 @@ from icvos.tasks.image.benchmark import Episode, ImageBenchmark, Picture
 from icvos.tasks.image.manifest import MANIFEST, pictures_text
 from icvos.tasks.image.predictions import EPISODES, Answer
 from icvos.tasks.image.score import compare, score_images
+from tests import Json
 from tests.golden import GOLDEN
 from tests.golden.masks import build
 from tests.icvos.tasks.image.tiny_episodes import FOLDS, NEVER, write_images
@@ -155,9 +156,7 @@ def test_times_are_a_mean_where_all_are_known(tiny: ImageBenchmark, tmp_path: Pa
         ({"shots": 10**9}, "shots is 1000000000, should be less than or equal to 1000"),
     ],
 )
-def test_folds_of_other_questions_are_refused(
-    tiny: ImageBenchmark, tmp_path: Path, record: dict[str, Any], message: str
-) -> None:
+def test_folds_of_other_questions_are_refused(tiny: ImageBenchmark, tmp_path: Path, record: Json, message: str) -> None:
     run = write_run(tiny, tmp_path / "run", **record)
     with pytest.raises(IcvosError, match=message) as caught:
         score_images(tiny, run, NATIVE)

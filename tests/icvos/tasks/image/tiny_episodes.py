@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -18,6 +17,7 @@ from icvos.files.rle import encode_rle
 from icvos.method import Image, Mask, Support
 from icvos.tasks.image.benchmark import ImageBenchmark, Picture
 from icvos.tasks.image.manifest import MANIFEST, pictures_text
+from tests import Json
 from tests.golden.masks import build
 
 NAMES = {1: "plum", 2: "lime", 3: "teal", 4: "rust", 5: "gold", 6: "navy"}
@@ -53,7 +53,7 @@ def write_images(root: Path, *, ignored: bool = True) -> ImageBenchmark:
             void = str(encode_rle(border)["counts"]) if border.any() else ""
             pictures.append(Picture(path.name, path, size, outlines, (kind,), void))
     (root / "val.json").write_text(pictures_text(picture.entry() for picture in pictures))
-    folds: list[dict[str, Any]] = []
+    folds: list[Json] = []
     for test in FOLDS:
         asked = [kind for kind in test if kind != NEVER]
         episodes = []
@@ -103,7 +103,7 @@ class Colour:
             time.sleep(self.settings.sleep)
             yield np.linalg.norm(frame - pixels.mean(axis=0), axis=2) < self.settings.distance
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Json:
         weights = [{"name": self.settings.checkpoint, "sha256": "ab" * 32}] if self.settings.checkpoint else []
         return {"settings": asdict(self.settings), "weights": weights}
 

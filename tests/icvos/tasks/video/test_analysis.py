@@ -16,10 +16,11 @@ from icvos.tasks.video.analysis import AREA_NAMES, INSTANCE_NAMES, LENGTH_NAMES,
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.result import Clip
 from icvos.tasks.video.score import score
+from tests import Json
 from tests.icvos.handmade import write_benchmark, write_predictions
 
 
-def analyse(clips: dict[str, Any], ceiling: dict[str, Any] | None = None) -> dict[str, Any]:
+def analyse(clips: Json, ceiling: Json | None = None) -> Json:
     """The analysis of clips given as the JSON of a result has them, as JSON."""
     read, highest = (
         None if given is None else {key: Clip.model_validate(clip) for key, clip in given.items()}
@@ -29,7 +30,7 @@ def analyse(clips: dict[str, Any], ceiling: dict[str, Any] | None = None) -> dic
     return analysis.analyse(read, highest).to_json()
 
 
-def clip_facts(areas: np.ndarray, values: np.ndarray) -> dict[str, Any]:
+def clip_facts(areas: np.ndarray, values: np.ndarray) -> Json:
     """The facts of a clip as JSON."""
     found = analysis.clip_facts(areas, values)
     return {key: value.to_json() if hasattr(value, "to_json") else value for key, value in found.items()}
@@ -39,7 +40,7 @@ def near(j: float, f: float) -> Any:
     return pytest.approx({"j": j, "f": f, "jf": (j + f) / 2}, rel=0, abs=1e-12)
 
 
-def figures_of(group: dict[str, Any]) -> dict[str, float]:
+def figures_of(group: Json) -> dict[str, float]:
     return {key: group[key] for key in ("j", "f", "jf")}
 
 
@@ -111,7 +112,7 @@ def pair(j: float, f: float) -> dict[str, float]:
     return {"j": j, "f": f, "jf": (j + f) / 2}
 
 
-def entry(j: float, f: float, **given: Any) -> dict[str, Any]:
+def entry(j: float, f: float, **given: Any) -> Json:
     """A clip of a result in which nothing is missing for an analysis."""
     facts = {"frames": 10, "area": 0.02, "instances": 1, "disappearance": None, "reappearance": None}
     figures = pair(j, f)

@@ -11,18 +11,17 @@ from icvos.errors import IcvosError
 from icvos.metrics.summary import bootstrap_interval, paired_bootstrap
 from icvos.tasks.video import comparison
 from icvos.tasks.video.result import VideoResult
+from tests import Json
 
 
-def result(
-    clips: dict[str, float], *, protocol: str = "paper@1", digest: str | None = "sha256:0a0a0a0a"
-) -> dict[str, Any]:
+def result(clips: dict[str, float], *, protocol: str = "paper@1", digest: str | None = "sha256:0a0a0a0a") -> Json:
     """A result whose clips have these J, an F that is a tenth higher, and ten frames."""
     entries = {clip: {"j": j, "f": j + 0.1, "jf": j + 0.05, "frames": 10} for clip, j in clips.items()}
     overall = {"j": 0, "f": 0, "jf": 0, "clips": 1, "videos": 1, "frames": 1}
     return {"protocol": protocol, "digest": digest, "overall": overall, "clips": entries}
 
 
-def compare(a: dict[str, Any], b: dict[str, Any], a_name: str, b_name: str) -> dict[str, Any]:
+def compare(a: Json, b: Json, a_name: str, b_name: str) -> Json:
     """The comparison of two results given as JSON, as JSON."""
     first, second = (VideoResult.model_validate(one) for one in (a, b))
     return comparison.compare(first, second, a_name, b_name).to_json()
@@ -146,7 +145,7 @@ def test_only_common_clips_are_compared() -> None:
         ),
     ],
 )
-def test_what_cannot_be_compared_is_refused(other: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_compared_is_refused(other: Json, message: str) -> None:
     with pytest.raises(IcvosError, match=message) as caught:
         compare(result(A), other, "a.json", "b.json")
     assert "\n" not in str(caught.value)

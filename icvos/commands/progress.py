@@ -31,7 +31,11 @@ def _progress() -> "Iterator[Progress]":
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    progress = Progress(*columns, console=console, disable=not console.is_terminal)
+    if not console.is_terminal:
+        yield progress  # never begun: some releases of rich print an empty line at its end
+        return
+    with progress:
         yield progress
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from icvos.tasks.calls import validate as validate
     from icvos.tasks.result import Selection as Selection
     from icvos.tasks.task import open_task as open_task
+    from icvos.tasks.task import read_result as read_result
     from icvos.training.session import train as train
     from icvos.vos.folders import score_folders as score_folders
     from leaderboard.ranking import rank as rank
@@ -61,6 +62,7 @@ _PLACES = {
     "predict": "icvos.own_video",
     "profile": "icvos.inspection.cost",
     "rank": "leaderboard.ranking",
+    "read_result": "icvos.tasks.task",
     "render": "icvos.tasks.calls",
     "repair": "icvos.tasks.calls",
     "report": "leaderboard.reports",

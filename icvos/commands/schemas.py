@@ -12,7 +12,7 @@ from icvos.commands.options import FOLDER, examples
 def schemas(out: Path) -> None:
     """Write the JSON Schemas of all files that icvos exchanges with other programs."""
     from icvos.files.storage import write_text
-    from leaderboard.schemas import schema_texts
+    from icvos.schemas import schema_texts
 
     texts = schema_texts()
     for name, text in texts.items():

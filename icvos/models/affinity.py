@@ -50,6 +50,10 @@ class Affinity:
     nearest: int = 40
     temperature: float = 0.1
 
+    def __post_init__(self) -> None:
+        if self.recent < 0:
+            raise IcvosError(f"setting recent={self.recent}: it must be 0 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class Remembered:

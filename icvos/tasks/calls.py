@@ -208,9 +208,9 @@ def render(
     ['.png']
     """
     task = as_task(benchmark)
-    part = task.select(selection) if selection else task
-    sheets = part.sheets(Path(predictions) if predictions else None, drawing or Drawing())
-    return write_sheets(sheets, Path(out), (drawing or Drawing()).height_px, watch)
+    part, drawing = task.select(selection) if selection else task, drawing or Drawing()
+    sheets = part.sheets(Path(predictions) if predictions else None, drawing)
+    return write_sheets(sheets, Path(out), drawing.height_px, watch)
 
 
 def write_sheets(sheets: Iterator[Sheet], out: Path, height_px: int, watch: Watch = SILENT) -> tuple[Path, ...]:

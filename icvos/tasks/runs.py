@@ -104,9 +104,10 @@ def identity(method: AnyMethod, options: RunOptions, about: RunRecord) -> RunRec
 def open_record(path: Path, wanted: RunRecord, new: RunRecord, overwrite: Overwrite) -> RunRecord:
     """The record so far of the run that is ``wanted``, an `identity`; or one with ``new`` beside it, written.
 
-    Another run's record is refused unless everything is made again.
+    Another run's record is refused unless everything is made again, or nothing was made under it: a method that refused
+    its settings at its first frame keeps no folder from a better try.
     """
-    if not path.is_file() or overwrite == "always":
+    if not path.is_file() or overwrite == "always" or _holds_nothing_else(path):
         begun = {"versions": versions(), "started": now(), "finished": None}
         record = RunRecord.model_validate(wanted.to_json() | begun | new.to_json())
         write_schema(path, record)
@@ -118,6 +119,12 @@ def open_record(path: Path, wanted: RunRecord, new: RunRecord, overwrite: Overwr
         raise IcvosError(f"{path}: holds a run with {there}, this one has {here}; choose another --out")
     refuse_other(path, found, wanted, tuple(wanted.model_fields_set), "run", ", or --overwrite always to replace it")
     return found
+
+
+def _holds_nothing_else(record: Path) -> bool:
+    """Whether no file with content lies beside a record or below."""
+    below = (entry for entry in record.parent.rglob("*") if entry != record)
+    return not any(entry.is_file() and entry.stat().st_size for entry in below)
 
 
 def refuse_other(

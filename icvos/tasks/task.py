@@ -256,8 +256,15 @@ def read_object(path: Path, what: str, remedy: str) -> dict[str, Any]:
     return value
 
 
-def read_result(path: Path) -> Result:
-    """The result in a ``scores.json``; `IcvosError` for anything else."""
+def read_result(path: Path | str) -> Result:
+    """The result in a ``scores.json``, of whichever kind; `IcvosError` for anything else.
+
+    >>> from icvos.tasks.calls import score
+    >>> written = score("masks", "IC-VOS", out="scores.json")
+    >>> read_result("scores.json") == written
+    True
+    """
+    path = Path(path)
     value = read_object(path, "a result of icvos score", REMEDY)
     if "overall" not in value:
         raise IcvosError(f"{path}: not a result; results are written by icvos score and icvos submit")

@@ -99,6 +99,8 @@ class Benchmark:
     def open(cls, root: Path | str) -> "Benchmark":
         """Open a built benchmark or a folder in the published layout; raises `IcvosError` for anything else."""
         root = Path(root)
+        if root.is_file():
+            raise IcvosError(f"{root}: is a file; give the folder of the benchmark, as {root.parent}")
         if not root.is_dir():
             raise IcvosError(
                 f"{root}: no such folder; build a benchmark with: icvos build --out {root} --coco ... --davis ..."

@@ -197,3 +197,13 @@ def test_frames_are_read_ahead_in_order_and_no_further(tmp_path: Path) -> None:
 def test_methods_lists_what_is_installed() -> None:
     assert "lite" in icvos("methods").output
     assert load_method("oracle")
+
+
+@pytest.mark.parametrize("setting", ["block=99", "recent=-2"])
+def test_a_refused_setting_does_not_bind_the_folder(built: Path, tmp_path: Path, setting: str) -> None:
+    pytest.importorskip("torch", reason="lite needs torch: pip install 'icvos[models]'")
+    run = ("eval", "--method", "lite", "--benchmark", built, "--out", tmp_path / "run", "--draws", 0, "--limit", 1)
+    refusal = icvos(*run, "--set", setting, status=2).stderr
+    assert len(refusal.splitlines()) == 1
+    icvos(*run, "--set", "short_side=96")
+    assert "settings.short_side 96, not 120" in icvos(*run, "--set", "short_side=120", status=2).stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from leaderboard.schemas import SCHEMAS, schema_texts
+from icvos.schemas import SCHEMAS, schema_texts
 from tests import ROOT, Json
 from tests.conftest import icvos
 

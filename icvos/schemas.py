@@ -1,4 +1,7 @@
-"""The JSON Schema of every file that crosses a border, from the pydantic models that read and write them."""
+"""The JSON Schema of every file that crosses a border, from the pydantic models that read and write them.
+
+The models of other rooms are named by texts, and imported when a schema is asked for.
+"""
 
 import importlib
 import json

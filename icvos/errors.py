@@ -1,5 +1,6 @@
 """The one exception that a user is meant to see."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,12 @@ class IcvosError(Exception):
 
 
 MAX_TEXT = 1000  # characters of a message
+# letters and marks that show nothing, so that two names look alike; `str.isprintable` takes them for printable
+UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "|(?<=[\u0300-\u036f]{4})[\u0300-\u036f]+"  # accents in a heap, which cover other lines
+)
 Severity = Literal["error", "warning"]
 
 
@@ -46,11 +53,19 @@ class Fault:
         }
 
 
-def printable(text: str) -> str:
-    """``text`` with ``?`` for what could steer a terminal or cannot be written as UTF-8, and cut where it is long."""
-    if len(text) > MAX_TEXT:
-        text = f"{text[: MAX_TEXT // 2]}...{text[-MAX_TEXT // 2 :]}"
-    return "".join(character if character.isprintable() else "?" for character in text)
+def printable(text: str, most: int = MAX_TEXT) -> str:
+    """``text`` with ``?`` for what could steer a terminal, hide, turn the reading direction or is no UTF-8.
+
+    Cut in its middle where it has more than ``most`` characters.
+
+    >>> printable("dog\\x1b[2J \\u202egod")
+    'dog?[2J ?god'
+    """
+    if len(text) > most:
+        text = f"{text[: most // 2]}...{text[-most // 2 :]}"
+    if text.isascii() and text.isprintable():
+        return text
+    return UNSEEN.sub("?", "".join(character if character.isprintable() else "?" for character in text))
 
 
 class PredictionError(IcvosError):

@@ -22,10 +22,13 @@ from curation.video.supports import SupportOptions, draw, make_class
 from curation.video.tubes import Tubes
 from icvos.categories import category
 from icvos.errors import IcvosError
+from icvos.files.names import name_fault, plain_name, require_inside
 from icvos.files.schema import write_schema
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.manifest import FORMAT, MANIFEST, SUPPORTS, LeftOutEntry, Manifest, Supports
 from icvos.workers import run_jobs
+
+KINDS = ("videos", "supports")  # the folders of a benchmark
 
 
 def build(
@@ -87,6 +90,8 @@ def build(
 
 def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch = SILENT) -> Manifest:
     """Build in ``out`` what was planned; the rest as `build`."""
+    for video in plan.tubes:  # before the work of the others
+        plain_name(video.name, f"a video of {video.source}")
     claim(out)
     supports = _make_supports(plan, out, watch)
     tubes, without = _with_supports(plan, supports)
@@ -148,6 +153,8 @@ def claim(out: Path) -> None:
         raise IcvosError(
             f"{out}: holds something that icvos build did not make; choose an empty or new folder for --out"
         )
+    for name in (RECORDS, SCRATCH, *(f"{top}{kind}" for top in ("", f"{RECORDS}/") for kind in KINDS)):
+        require_inside(out / name, out)
     try:
         (out / RECORDS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -189,11 +196,14 @@ def _with_supports(plan: Plan, supports: Mapping[int, SupportsRecord]) -> tuple[
 
 def _remove_strangers(out: Path, videos: set[str], classes: set[int]) -> None:
     """Remove what an earlier build with another choice left behind: only folders that have a record of ours."""
-    for kind, wanted in (("videos", videos), ("supports", {str(index) for index in classes})):
+    for kind, wanted in zip(KINDS, (videos, {str(index) for index in classes}), strict=True):
         for record in sorted((out / RECORDS / kind).glob("*.json")):
-            if record.stem not in wanted and (out / kind / record.stem).is_dir():
+            name = record.name.removesuffix(".json")
+            folder = out / kind / name
+            if name not in wanted and not name_fault(name) and folder.is_dir():
+                require_inside(folder, out)
                 invalidate(out, record)
-                shutil.rmtree(out / kind / record.stem)
+                shutil.rmtree(folder)
 
 
 def _note_few(supports: Supports, watch: Watch) -> None:

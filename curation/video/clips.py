@@ -13,6 +13,7 @@ from curation.video.records import RECORDS, SCRATCH, VideoRecord, invalidate, ma
 from curation.video.tubes import Tubes
 from icvos.files.images import open_image
 from icvos.files.masks import encode_binary
+from icvos.files.names import plain_name
 from icvos.files.schema import write_schema
 from icvos.files.storage import atomic_folder, link_or_copy
 from icvos.tasks.video.manifest import FORMAT, ClipEntry
@@ -20,13 +21,15 @@ from icvos.tasks.video.manifest import FORMAT, ClipEntry
 
 def make_video(tubes: Tubes, out: Path, allow_late: bool) -> VideoRecord:
     """Make one video below ``out``, unless it is there already and made from the same files."""
+    for frame in tubes.frames:
+        plain_name(frame.name, f"a frame of {tubes.name}")
     folder = out / "videos" / tubes.name
     path = out / RECORDS / "videos" / f"{tubes.name}.json"
     recipe = f"{FORMAT} {tubes.recipe} late={allow_late} {stamp((*tubes.frames, *tubes.inputs))}"
     record = matching_record(path, VideoRecord, recipe)
     if record is not None and (folder.is_dir() or not record.clips):
         return record
-    with atomic_folder(folder, out / SCRATCH) as scratch:
+    with atomic_folder(folder, out / SCRATCH, out) as scratch:
         record = _write_video(tubes, scratch, allow_late, recipe)
         invalidate(out, path)
     if not record.clips:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import Field
 
+from icvos.files.names import PlainName
 from icvos.files.schema import Count, Schema, read_schema
 from icvos.tasks.video.manifest import MANIFEST, ClassIndex, ClipEntry, Sha256, VideoEntry
 
@@ -22,8 +23,8 @@ SCRATCH = ".partial"
 class VideoRecord(Schema):
     """How a video was made."""
 
-    name: str = Field(description="<source>_<original name>.")
-    source: str = Field(description="The data set that it comes from: davis, mose or lvos.")
+    name: PlainName = Field(description="<source>_<original name>.")
+    source: PlainName = Field(description="The data set that it comes from: davis, mose or lvos.")
     recipe: str = Field(description="From what and how, in words; another text means that it must be made again.")
     frames: Count = Field(description="Its number of frames.")
     height: Count = Field(description="The frames' height in pixels.")
@@ -43,7 +44,7 @@ class SupportsRecord(Schema):
 
     index: int = Field(validation_alias="class", serialization_alias="class", description="1 to 80 in COCO's order.")
     recipe: str = Field(description="From what and how, in words; another text means that they must be made again.")
-    names: tuple[str, ...] = Field(description="The images in the order of their rank.")
+    names: tuple[PlainName, ...] = Field(description="The images in the order of their rank.")
     masks: Sha256 = Field(description="SHA-256 over names, sizes and pixels of the masks.")
 
 

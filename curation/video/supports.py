@@ -69,7 +69,7 @@ def make_class(coco: Coco, class_index: int, options: SupportOptions, out: Path)
     record = matching_record(path, SupportsRecord, recipe)
     if record is not None and folder.is_dir():
         return record
-    with atomic_folder(folder, out / SCRATCH) as scratch:
+    with atomic_folder(folder, out / SCRATCH, out) as scratch:
         names, digest = _write_class(coco, class_index, options, scratch)
         invalidate(out, path)
     record = SupportsRecord(index=class_index, recipe=recipe, names=tuple(names), masks=digest)

@@ -32,7 +32,7 @@ class Schema(BaseModel):
 
 
 def _shown(text: str) -> str:
-    if not text.isprintable() or len(text) > MAX_NAME:
+    if len(text) > MAX_NAME or printable(text) != text:
         raise ValueError(f"is not printable or longer than {MAX_NAME} characters")
     return text
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
+from icvos.files.names import require_inside
 
 
 def unwritable(path: Path, error: OSError) -> IcvosError:
@@ -69,11 +70,15 @@ def read_json(path: Path, what: str, compact: Callable[[dict[str, Any]], Any] | 
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, scratch: Path, within: Path | None = None) -> Iterator[Path]:
     """A new folder below ``scratch`` to fill; it becomes ``path``, replacing what was there, when the block ends well.
 
-    ``scratch`` must lie on the same file system as ``path``. After an error ``path`` is as it was.
+    ``scratch`` must lie on the same file system as ``path``. After an error ``path`` is as it was. Where a part of
+    ``path`` comes from a file, ``within`` is the folder that neither may leave, by a name or by a link.
     """
+    if within is not None:
+        require_inside(path, within)
+        require_inside(scratch, within)
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)

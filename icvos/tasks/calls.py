@@ -217,12 +217,14 @@ def write_sheets(sheets: Iterator[Sheet], out: Path, height_px: int, watch: Watc
     """Write each of ``sheets`` into ``out``; raises `IcvosError` where there is none."""
     from icvos.drawing.animation import write_animation
     from icvos.drawing.panels import contact_sheet, encode_png, stacked
+    from icvos.files.names import plain_name
     from icvos.files.storage import write_bytes
 
     watch.stage("render")
     written = []
     for sheet in sheets:
-        path = out / f"{sheet.name}.{'png' if sheet.kind == 'sheet' else sheet.kind}"
+        name = plain_name(f"{sheet.name}.{'png' if sheet.kind == 'sheet' else sheet.kind}", "a picture")
+        path = out / name
         if sheet.kind != "sheet":
             write_animation(path, sheet.images)
         elif sheet.rows:

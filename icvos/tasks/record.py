@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from icvos.errors import Fault, IcvosError, PredictionError
-from icvos.files.schema import Count, Name, Schema, Seconds, misfit, read_bytes
+from icvos.files.names import PlainPath
+from icvos.files.schema import Count, Schema, Seconds, misfit, read_bytes
 
 RECORD = "run.json"
 MAX_RECORD_BYTES = 1 << 24
@@ -69,7 +70,7 @@ class RunRecord(_Open):
     seconds_per_image: Seconds | None = Field(None, description="On images: mean time of an episode.")
     frames: Annotated[int, Field(ge=0)] | None = Field(None, description="On videos: frames predicted so far.")
     seconds_per_frame: Seconds | None = Field(None, description="On videos: mean time of a frame.")
-    clips: dict[Name, ClipRun] = Field({}, description="On videos: what each clip took.")
+    clips: dict[PlainPath, ClipRun] = Field({}, description="On videos: what each clip took.")
 
     @property
     def made_with_random_weights(self) -> bool:

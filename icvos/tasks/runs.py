@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from icvos.errors import Fault, IcvosError, PredictionError
+from icvos.files.names import require_inside
 from icvos.files.schema import read_schema, write_schema
 from icvos.files.untrusted import visible
 from icvos.method import AnyMethod, Described, sees_truth
@@ -60,6 +61,8 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
         raise IcvosError(f"{out}: is a file; choose another --out")
     if not out.is_dir():
         return
+    for entry in (*out.glob(f"{part}*"), out / ".partial"):
+        require_inside(entry, out)
     runs = [path.parent.name for path in sorted(out.glob(f"{part}*/{RECORD}"))]
     other = {"draw": "fold", "fold": "draw"}[part]
     if any(out.glob(f"{other}*/{RECORD}")):

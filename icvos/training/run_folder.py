@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from icvos.errors import IcvosError
+from icvos.files.names import require_inside
 from icvos.files.storage import atomic_file, atomic_folder, write_json
 from icvos.tasks.runs import versions
 from icvos.training.recipe import Recipe
@@ -123,13 +124,14 @@ def save(accelerator: "Accelerator", out: Path, state: RunState) -> None:
     """Put all that a resumed run needs into ``last/``, whole or not at all."""
     accelerator.wait_for_everyone()
     partial = out / ".partial-last"
+    require_inside(partial, out)
     if accelerator.is_main_process:
         shutil.rmtree(partial, ignore_errors=True)
     accelerator.wait_for_everyone()
     accelerator.save_state(str(partial))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        with atomic_folder(out / LAST, out / ".partial") as folder:
+        with atomic_folder(out / LAST, out / ".partial", out) as folder:
             shutil.copytree(partial, folder, dirs_exist_ok=True)
             write_json(folder / STATE, dataclasses.asdict(state))
         shutil.rmtree(partial)
@@ -155,6 +157,7 @@ class Log:
             return
         from torch.utils.tensorboard import SummaryWriter
 
+        require_inside(self.path, out)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:

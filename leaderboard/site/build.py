@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from icvos.errors import IcvosError
+from icvos.files.names import require_inside
 from icvos.files.storage import read_json, write_bytes, write_json, write_text
 from icvos.protocol import PROTOCOLS
 from icvos.tasks.record import RunRecord, Weights
@@ -61,6 +62,7 @@ def build_site(
     out = Path(out)
     tables = _as_tables(results)
     _check_out(out)
+    require_inside(out / "pictures", out)
     shown = [_picture(number, path, caption) for number, (path, caption) in enumerate(pictures, start=1)]
     page = _page(tables, shown, title)
     write_json(out / DATA, _data(tables))  # first: by it a later run knows the folder as its own

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field
 
+from icvos.files.names import PlainName, PlainPath
 from icvos.files.schema import Count, Name, Schema, read_schema
 
 FORMAT: Final = 1
@@ -40,7 +41,7 @@ class FoldEntry(Schema):
 
     test: tuple[ClassNumber, ...] = Field(description="The classes that its episodes ask for.")
     train: tuple[ClassNumber, ...] = Field(description="The classes that may be trained on.")
-    episodes: tuple[tuple[ClassNumber, Name, tuple[Name, ...]], ...] = Field(
+    episodes: tuple[tuple[ClassNumber, PlainPath, tuple[PlainPath, ...]], ...] = Field(
         description="Each [class, query, [support, ...]]; supports are ranked, K shots take the first K."
     )
 
@@ -49,7 +50,7 @@ class Manifest(Schema):
     """``episodes.json``: classes, folds, and the frozen episodes."""
 
     format: Literal[1] = Field(description="Version of this layout.")
-    name: Name = Field(description="coco-20i, pascal-5i, coco-to-pascal or all-coco.")
+    name: PlainName = Field(description="coco-20i, pascal-5i, coco-to-pascal or all-coco.")
     rule: str = Field(description="How masks were made, in words; part of the digest.")
     digest: Digests = Field(description="What tells this build from another.")
     splits: OfSplits = Field(description="Names of the data set's splits, as val2014.")
@@ -61,7 +62,7 @@ class Manifest(Schema):
 class PictureEntry(Schema):
     """One annotated picture."""
 
-    name: Name = Field(description="Its file below the folder of images.")
+    name: PlainPath = Field(description="Its file below the folder of images.")
     size: tuple[Count, Count] = Field(description="[height, width] in pixels.")
     outlines: dict[ClassKey, str] = Field(description="By class, the counts of COCO's compressed RLE of its mask.")
     listed: tuple[ClassNumber, ...] = Field(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from icvos.errors import IcvosError
+from icvos.files.names import require_inside
 from icvos.files.rle import encode_rle
 from icvos.files.schema import read_schema, write_schema
 from icvos.method import AnyMethod, Mask, load_method, sees_truth, segment_image
@@ -93,6 +94,7 @@ def _predict_fold(
     new = RunRecord(asked=len(asked), episodes=0, seconds_per_image=None)
     record = open_record(folder / RECORD, wanted, new, options.overwrite)
     path = folder / EPISODES
+    require_inside(path, folder)
     if options.overwrite == "always":
         path.unlink(missing_ok=True)
     cut_off(path)

@@ -1,9 +1,11 @@
 """``icvos.json`` and ``supports.json`` of a built benchmark of videos."""
 
+import re
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from icvos.files.names import PlainName, name_fault
 from icvos.files.schema import Count, Name, Schema
 
 FORMAT: Final = 1
@@ -11,15 +13,27 @@ MANIFEST = "icvos.json"
 SUPPORTS = "supports.json"
 REMEDY = "build the benchmark again with this icvos"
 
-ClassIndex = Annotated[str, Field(pattern=r"^([1-9]|[1-7][0-9]|80)$")]
+CLASS_INDEX = r"^([1-9]|[1-7][0-9]|80)$"
+ClassIndex = Annotated[str, Field(pattern=CLASS_INDEX)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _clip(text: str) -> str:
+    video, _, index = text.rpartition("/")
+    fault = name_fault(video) or ("" if re.fullmatch(CLASS_INDEX, index) else "has no class of 1 to 80 behind it")
+    if fault:
+        raise ValueError(f"is not <video>/<class>: the video {fault}")
+    return text
+
+
+ClipId = Annotated[str, AfterValidator(_clip)]
 
 
 class ClipEntry(Schema):
     """One category of one video."""
 
-    first_frame: str = Field(description="The first frame that shows the category.")
+    first_frame: PlainName = Field(description="The first frame that shows the category.")
     visible: Count = Field(description="Frames that show it.")
     instances: Count | None = Field(
         default=None, description="Annotated objects of the category; null where nobody knows."
@@ -30,7 +44,7 @@ class ClipEntry(Schema):
 class VideoEntry(Schema):
     """One video."""
 
-    source: Name = Field(description="The data set that it comes from: davis, mose or lvos.")
+    source: PlainName = Field(description="The data set that it comes from: davis, mose or lvos.")
     frames: Count = Field(description="Its number of frames.")
     height: Count = Field(description="Of its frames, in pixels.")
     width: Count = Field(description="Of its frames, in pixels.")
@@ -110,14 +124,14 @@ class Manifest(Schema):
     """``icvos.json``: what a build holds. It is written last: a folder that has it is complete."""
 
     format: Literal[1] = Field(description="Version of this layout.")
-    name: Name = Field(description="The benchmark's name.")
+    name: PlainName = Field(description="The benchmark's name.")
     digest: Digest = Field(description="Over every clip's frame names and masks, and every support's name and draws.")
     counts: Counts = Field(description="What the benchmark has.")
-    sources: dict[Name, SourceEntry] = Field(description="By source.")
+    sources: dict[PlainName, SourceEntry] = Field(description="By source.")
     categories: dict[Name, CategoryEntry] = Field(description="By category, in order of the class index.")
     supports: SupportMasks = Field(description="How the supports were made.")
     left_out: tuple[LeftOutEntry, ...] = Field(description="What was not built, each with its reason.")
-    videos: dict[Name, VideoEntry] = Field(min_length=1, description="By name, <source>_<original name>.")
+    videos: dict[PlainName, VideoEntry] = Field(min_length=1, description="By name, <source>_<original name>.")
 
 
 class Supports(Schema):
@@ -126,7 +140,9 @@ class Supports(Schema):
     format: Literal[1] = Field(description="Version of this layout.")
     rule: str = Field(description="How instances become one mask: painted, union or png.")
     shots: Count = Field(description="The most supports that a draw gives a clip.")
-    classes: dict[ClassIndex, tuple[Name, ...]] = Field(description="By class, the images in the order of their rank.")
-    draws: tuple[dict[Name, tuple[Name, ...]], ...] = Field(
+    classes: dict[ClassIndex, tuple[PlainName, ...]] = Field(
+        description="By class, the images in the order of their rank."
+    )
+    draws: tuple[dict[ClipId, tuple[PlainName, ...]], ...] = Field(
         description="For each draw by clip, <video>/<class>, the chosen images; K shots take the first K."
     )

@@ -111,7 +111,7 @@ def _predict_clip(
         supports = benchmark.supports(item.clip, item.draw, options.shots)
         masks = segment(method, supports, read_ahead(paths))
     seconds = 0.0
-    with atomic_folder(item.folder, out / ".partial") as folder:
+    with atomic_folder(item.folder, out / ".partial", out) as folder:
         for name in names:
             began = time.perf_counter()
             mask = next(masks)

@@ -64,7 +64,10 @@ def test_pictures_are_read_in_any_layout(tmp_path: Path, number: int) -> None:
         (pictures_text([ENTRY]) + "{}", "cannot be read as the pictures of a benchmark \\(trailing"),
         (pictures_text([ENTRY]).replace('"format": 1', '"format": 2'), "format is 2, this icvos reads 1"),
         (pictures_text([ENTRY, ENTRY]).replace("[2, 3]", "[2, 0]", 1), r"pictures\[0\]\.size\[1\] is 0"),
-        (pictures_text([ENTRY]).replace("a.jpg", "\\u001b[2J"), r"pictures\[0\]\.name is not printable"),
+        (
+            pictures_text([ENTRY]).replace("a.jpg", "\\u001b[2J"),
+            r"pictures\[0\]\.name is not a relative path of plain names",
+        ),
     ],
 )
 def test_broken_pictures_are_refused(tmp_path: Path, text: str, words: str) -> None:

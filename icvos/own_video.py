@@ -8,9 +8,10 @@ import numpy as np
 
 from icvos.errors import IcvosError
 from icvos.files.frames import open_frames
-from icvos.files.images import image_size, open_image
+from icvos.files.images import image_size, open_image, opened_image, refuse_animation
+from icvos.files.listing import is_empty
 from icvos.files.masks import encode_binary, read_binary
-from icvos.files.storage import atomic_folder
+from icvos.files.storage import atomic_folder, require_writable
 from icvos.method import AnyMethod, Support, load_method, segment
 from icvos.tasks.record import record_of
 from icvos.tasks.runs import described
@@ -57,6 +58,7 @@ def predict(
     from icvos.models.weights.registry import random_weights_allowed
 
     out = Path(out)
+    _require_places(out, overlay)
     pairs = [support_of_files(Path(image), Path(mask)) for image, mask in supports]
     frames = open_frames(video)
     watch.stage(method)
@@ -83,8 +85,7 @@ def predict_video(
 
     ``frames`` gives (name, (H, W, 3) uint8 RGB) in order.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise IcvosError(f"{out}: is not an empty folder; choose another --out")
+    _require_places(out, None)
     names: list[str] = []
 
     def images() -> Iterator[np.ndarray]:
@@ -100,8 +101,22 @@ def predict_video(
     return count
 
 
+def _require_places(out: Path, overlay: Path | str | None) -> None:
+    """Refuse, before any work, what could not be written after it."""
+    if not is_empty(out):
+        raise IcvosError(f"{out}: is not an empty folder; choose another --out")
+    require_writable(out, folder=True)
+    if overlay is not None:
+        from icvos.drawing.animation import require_animation
+
+        require_animation(Path(overlay))
+
+
 def support_of_files(image: Path, mask: Path) -> Support:
     """A support from a picture and a mask of your own; raises `IcvosError` if they do not fit or the mask is empty."""
+    for file in (image, mask):
+        with opened_image(file) as opened:
+            refuse_animation(file, opened)
     if open_image(image).getexif().get(EXIF_ORIENTATION, 1) != 1:
         raise IcvosError(
             f"{image}: is stored turned, with a note (EXIF) to turn it back; save it upright, as its mask is"

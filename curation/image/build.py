@@ -17,6 +17,7 @@ from curation.image.lists import picture_key
 from curation.image.pictures import Source
 from curation.image.plan import EpisodeOptions, MaskRule, Name, Plan, Splits, make_plan
 from icvos.errors import IcvosError
+from icvos.files.listing import is_leftover
 from icvos.files.storage import write_text
 from icvos.tasks.image.benchmark import Picture
 from icvos.tasks.image.folds import OF_COCO, Folds, class_names, fold_classes
@@ -160,7 +161,7 @@ def _claim(out: Path) -> None:
     """Refuse a folder that holds something else than an image benchmark; make ``out`` otherwise."""
     if out.exists() and not out.is_dir():
         raise IcvosError(f"{out}: is a file; choose another --out")
-    found = list(out.iterdir()) if out.is_dir() else []
+    found = [path for path in out.iterdir() if not is_leftover(path.name)] if out.is_dir() else []
     unfinished = [path for path in found if path.name.startswith(tuple(f".{name}." for name in FILES))]
     if any(path.name not in FILES and path not in unfinished for path in found):
         raise IcvosError(f"{out}: holds something that icvos episodes did not make; choose an empty or new folder")

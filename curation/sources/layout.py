@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curation.sources.video import ReadOptions, SourceName, SourceVideo, list_video
 from icvos.errors import IcvosError
-from icvos.files.listing import visible_folders
+from icvos.files.listing import visible_entries, visible_folders
 
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid", "eval"), "test": ("test",)}
@@ -97,7 +97,7 @@ def has_splits_of(place: Path, source: str) -> bool:
 def recognise_videos(folder: Path) -> str | None:
     """Which data set the videos in ``folder`` are from, by their names and those of the first video's frames."""
     videos = sorted(visible_folders(folder))
-    stems = sorted(path.stem for path in videos[0].iterdir() if not path.name.startswith(".")) if videos else []
+    stems = sorted(path.stem for path in visible_entries(videos[0])) if videos else []
     if not stems:
         return None
     digits = len(stems[0]) if stems[0].isdecimal() else 0

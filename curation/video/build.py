@@ -22,6 +22,7 @@ from curation.video.supports import SupportOptions, draw, make_class
 from curation.video.tubes import Tubes
 from icvos.categories import category
 from icvos.errors import IcvosError
+from icvos.files.listing import is_empty
 from icvos.files.names import name_fault, plain_name, require_inside
 from icvos.files.schema import write_schema
 from icvos.tasks.task import SILENT, Watch
@@ -149,7 +150,7 @@ def claim(out: Path) -> None:
     """Refuse a folder that holds something else than a benchmark made here; make ``out`` otherwise."""
     if out.exists() and not out.is_dir():
         raise IcvosError(f"{out}: is a file; choose another --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / RECORDS).is_dir():
+    if not is_empty(out) and not (out / RECORDS).is_dir():
         raise IcvosError(
             f"{out}: holds something that icvos build did not make; choose an empty or new folder for --out"
         )

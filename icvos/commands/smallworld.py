@@ -28,9 +28,10 @@ from icvos.commands.options import FOLDER, examples
 def smallworld(out: Path, **given: Any) -> None:
     """Draw miniature DAVIS, MOSE, LVOS and COCO datasets to try everything on."""
     from icvos.errors import IcvosError
+    from icvos.files.listing import is_empty
     from icvos.smallworld.layouts import write_world
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not is_empty(out):
         raise IcvosError(f"{out}: is not an empty folder; choose another")
     folders = write_world(out, **given)
     click.echo(f"{out}: {', '.join(sorted(folders))} and curation.csv")

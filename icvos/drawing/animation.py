@@ -14,10 +14,11 @@ from PIL.TiffImagePlugin import AppendingTiffWriter
 
 from icvos.errors import IcvosError
 from icvos.files.frames import load_av
-from icvos.files.storage import atomic_file
+from icvos.files.storage import atomic_file, require_writable
 from icvos.method import Image
 
 SUFFIXES = (".gif", ".webp", ".mp4")
+MOST_FPS_OF_GIF = 50  # frames a second: its delays are whole hundredths, and players slow down a delay of one
 PALETTE_SAMPLES = 48  # frames that the shared palette of a GIF is made from
 BT601, LIMITED_RANGE = 6, 1  # the numbers of these in the H.264 standard and in FFmpeg
 SPOOL_BYTES = (1 << 32) - (1 << 24)  # a TIFF cannot be larger
@@ -38,21 +39,14 @@ def write_animation(path: Path | str, frames: Iterable[Image], fps: float = 12, 
         width_px: Scale the frames to this width; None: leave them. An MP4's sides are made even by repeating an edge.
     """
     path = Path(path)
+    require_animation(path, fps)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise IcvosError(f"{path}: unknown kind of animation; end the name in {', '.join(SUFFIXES)}")
-    if not fps > 0 or (suffix == ".gif" and fps > 50):
-        raise IcvosError(
-            f"{path}: {fps:g} frames a second cannot be shown; choose more than 0, and for a GIF at most 50"
-        )
     checked = _checked(path, frames, width_px)
     first = next(checked, None)
     if first is None:
         raise IcvosError(f"{path}: no frame to write; choose frames that exist")
     counter = itertools.count()
     counted = (frame for frame, _ in zip(itertools.chain([first], checked), counter, strict=False))
-    if suffix == ".mp4":
-        load_av(path)  # before a temporary file is made
     with atomic_file(path) as temporary:
         if suffix == ".mp4":
             try:
@@ -66,6 +60,21 @@ def write_animation(path: Path | str, frames: Iterable[Image], fps: float = 12, 
         else:
             _write_webp(temporary, counted, fps)
     return next(counter)
+
+
+def require_animation(path: Path, fps: float = 12) -> None:
+    """Raise `IcvosError`, before any work, for a ``path`` or rate that `write_animation` would refuse."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise IcvosError(f"{path}: unknown kind of animation; end the name in {', '.join(SUFFIXES)}")
+    if not fps > 0 or (suffix == ".gif" and fps > MOST_FPS_OF_GIF):
+        raise IcvosError(
+            f"{path}: {fps:g} frames a second cannot be shown; choose more than 0, and for a GIF at most "
+            f"{MOST_FPS_OF_GIF}"
+        )
+    if suffix == ".mp4":
+        load_av(path)
+    require_writable(path)
 
 
 def _checked(path: Path, frames: Iterable[Image], width_px: int | None) -> Iterator[Image]:

@@ -13,10 +13,20 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from icvos.errors import IcvosError
-from icvos.files.images import open_image, read_image
-from icvos.files.listing import natural
+from icvos.files.images import (
+    decoding,
+    first_shown,
+    open_image,
+    opened_image,
+    picture_count,
+    read_image,
+    refuse_animation,
+)
+from icvos.files.listing import natural, visible_entries
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+ANIMATION_SUFFIXES = (".gif", ".apng")  # beside .png and .webp, which may be either
+UNREAD_SUFFIXES = (*ANIMATION_SUFFIXES, ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".jxl")
 
 
 @dataclass(frozen=True)
@@ -25,11 +35,13 @@ class Frames:
 
     Args:
         path: The folder, picture or video file.
-        pictures: The files of a folder or a single picture, in order; None for a video file.
+        pictures: The files of a folder or a single picture, in order; None for a video file or an animated picture.
+        animated: Whether it is an animated picture: a GIF, or a PNG or WebP that holds several pictures.
     """
 
     path: Path
     pictures: tuple[Path, ...] | None
+    animated: bool = False
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -41,9 +53,24 @@ class Frames:
         """How many frames there are, for progress bars: what a video file's header says, None where it does not."""
         if self.pictures is not None:
             return len(self.pictures)
-        av = load_av(self.path)
-        with _opened(av, self.path) as container:
-            return container.streams.video[0].frames or None
+        if self.animated:
+            with opened_image(self.path) as image:
+                return picture_count(self.path, image)
+        with _opened(self.path) as container:
+            return _video_stream(container, self.path).frames or None
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, the mean of a film that varies them; None for pictures, which do not say."""
+        if self.pictures is not None:
+            return None
+        if self.animated:
+            shown_ms = sum(_durations_ms(self.path))
+            return 1000 * (self.count or 0) / shown_ms if shown_ms else None
+        with _opened(self.path) as container:
+            stream = _video_stream(container, self.path)
+            rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+            return float(rate) if rate else None
 
     def __length_hint__(self) -> int:
         """`count`, or 0 where it is not known."""
@@ -63,6 +90,8 @@ class Frames:
             yield name, image
 
     def _decoded(self) -> Iterator[tuple[str, np.ndarray]]:
+        if self.animated:
+            return _decode_animation(self.path)
         if self.pictures is None:
             return _decode_video(self.path)
         return ((picture.stem, read_picture(picture)) for picture in self.pictures)
@@ -84,18 +113,27 @@ def open_frames(path: Path | str) -> Frames:
         return Frames(path, _pictures(path))
     if not path.exists():
         raise IcvosError(f"{path}: no such file or folder; give a folder of frames, a picture or a video file")
+    if path.suffix.lower() in ANIMATION_SUFFIXES:
+        return Frames(path, None, animated=True)
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        return Frames(path, (path,))
-    with _opened(load_av(path), path):
+        with opened_image(path) as image:
+            return Frames(path, None, animated=True) if picture_count(path, image) > 1 else Frames(path, (path,))
+    with _opened(path) as container:
+        _video_stream(container, path)
         return Frames(path, None)
 
 
 def read_picture(path: Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a picture of your own, turned upright as its EXIF data say."""
     image = open_image(path)
+    refuse_animation(path, image)
+    return _rgb(path, ImageOps.exif_transpose(image))
+
+
+def _rgb(path: Path, image: Pillow.Image) -> np.ndarray:
     if image.mode.startswith(("I", "F")):
         raise IcvosError(f"{path}: a picture of mode {image.mode}; save it with 8 bits a channel")
-    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    return np.asarray(image.convert("RGB"))
 
 
 def load_av(path: Path) -> Any:
@@ -107,9 +145,15 @@ def load_av(path: Path) -> Any:
 
 
 def _pictures(folder: Path) -> tuple[Path, ...]:
-    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.name[0] != "."]
+    there = sorted(visible_entries(folder))
+    found = [path for path in there if path.suffix.lower() in PICTURE_SUFFIXES]
+    unread = [path for path in there if path.suffix.lower() in UNREAD_SUFFIXES]
+    kinds = f"{', '.join(PICTURE_SUFFIXES)} files"
+    if unread:
+        more = f", and {len(unread) - 1:,} more" if len(unread) > 1 else ""
+        raise IcvosError(f"{unread[0]}: a picture of a kind that frames cannot have{more}; save frames as {kinds}")
     if not found:
-        raise IcvosError(f"{folder}: no frames; give a folder of {', '.join(PICTURE_SUFFIXES)} files or a video file")
+        raise IcvosError(f"{folder}: no frames; give a folder of {kinds} or a video file")
     found.sort(key=natural)
     stems: dict[str, Path] = {}
     for path in found:
@@ -119,24 +163,33 @@ def _pictures(folder: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _opened(av: Any, path: Path) -> Any:
+def _opened(path: Path) -> Any:
+    av = load_av(path)
     try:
-        container = av.open(str(path))
+        return av.open(str(path))
     except av.error.FFmpegError as error:
         raise IcvosError(
             f"{path}: not a readable video ({error.strerror}); give a folder of frames or another file"
         ) from error
-    if not container.streams.video:
-        container.close()
-        raise IcvosError(f"{path}: holds no video stream; give a folder of frames or another file")
-    return container
+
+
+def _video_stream(container: Any, path: Path) -> Any:
+    """The stream that holds the film. Cover pictures and thumbnails are video streams too, and may come first."""
+    disposition = load_av(path).stream.Disposition
+    stills = disposition.attached_pic | disposition.timed_thumbnails | disposition.still_image
+    films = [stream for stream in container.streams.video if not stream.disposition & stills]
+    if not films:
+        found = "only a cover picture and no" if container.streams.video else "no"
+        raise IcvosError(f"{path}: holds {found} video stream; give a folder of frames or another file")
+    # a stream of one frame is a cover that nobody marked; where several films remain, players show the default
+    return max(films, key=lambda stream: (stream.frames != 1, bool(stream.disposition & disposition.default)))
 
 
 def _decode_video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     av = load_av(path)
     number = 0
-    with _opened(av, path) as container:
-        stream = container.streams.video[0]
+    with _opened(path) as container:
+        stream = _video_stream(container, path)
         limit = Pillow.MAX_IMAGE_PIXELS or 0
         if stream.codec_context.width * stream.codec_context.height > limit:
             raise IcvosError(f"{path}: frames of more than {limit} pixels; scale the video down")
@@ -150,6 +203,26 @@ def _decode_video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             ) from error
     if not number:
         raise IcvosError(f"{path}: holds no frame; give a folder of frames or another file")
+
+
+def _decode_animation(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    for number, image in enumerate(_pictures_of(path)):
+        yield f"{number:05d}", _rgb(path, image)
+
+
+def _durations_ms(path: Path) -> Iterator[float]:
+    return (float(image.info.get("duration") or 0) for image in _pictures_of(path))
+
+
+def _pictures_of(path: Path) -> Iterator[Pillow.Image]:
+    """The pictures of an animation, each as it is shown: drawn over the last where it holds only a part."""
+    with opened_image(path) as image:
+        first = first_shown(image)
+        for number in range(picture_count(path, image)):
+            with decoding(path):
+                image.seek(first + number)
+                image.load()
+            yield image
 
 
 def _upright(frame: Any) -> np.ndarray:

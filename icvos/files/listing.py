@@ -6,6 +6,41 @@ from pathlib import Path
 
 from icvos.errors import IcvosError
 
+# what file managers, archives and file systems leave in a folder without being asked, in lower case
+LEFTOVERS = frozenset(
+    {
+        *("__macosx", ".ds_store", ".localized", ".spotlight-v100", ".trashes", ".fseventsd", ".temporaryitems"),
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
+        *("@eadir", "#recycle", ".directory", "lost+found"),
+    }
+)
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file or folder of this name is one of `LEFTOVERS`, or what macOS writes beside a file elsewhere.
+
+    >>> [is_leftover(name) for name in (".DS_Store", "._walk.png", "Thumbs.db", "walk.png", ".git")]
+    [True, True, True, False, False]
+    """
+    return name.lower() in LEFTOVERS or name.startswith("._")
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether every reader passes over a file or folder of this name: a leftover, or hidden."""
+    return name.startswith(".") or is_leftover(name)
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether ``folder`` is absent, or a folder that holds nothing but leftovers; a file is not empty."""
+    if not folder.is_dir():
+        return not folder.exists()
+    return all(is_leftover(entry.name) for entry in folder.iterdir())
+
+
+def visible_entries(root: Path) -> Iterator[Path]:
+    """What is in ``root``, in no order, without what `is_passed_over`."""
+    return (entry for entry in root.iterdir() if not is_passed_over(entry.name))
+
 
 def natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
     """A sort key under which frame2 comes before frame10."""
@@ -14,12 +49,8 @@ def natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
 
 
 def visible_folders(root: Path) -> Iterator[Path]:
-    """The folders in ``root`` that do not start with a dot and are no archive leftovers."""
-    return (
-        entry
-        for entry in root.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".") and entry.name != "__MACOSX"
-    )
+    """The folders among `visible_entries`."""
+    return (entry for entry in visible_entries(root) if entry.is_dir())
 
 
 def sorted_frames(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
@@ -41,7 +72,7 @@ def frames_by_number(folder: Path, suffixes: tuple[str, ...], natural_sort: bool
     found: dict[int | str, Path] = {}
     for name, path in sorted((path.name, path) for path in folder.iterdir()):
         stem, _, suffix = name.rpartition(".")
-        if f".{suffix}" not in suffixes or name.startswith("."):
+        if f".{suffix}" not in suffixes or is_passed_over(name):
             continue
         is_number = stem.isascii() and stem.isdecimal()
         if not is_number and not natural_sort:

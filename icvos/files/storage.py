@@ -1,6 +1,7 @@
 """Writes that are there whole or not at all: a temporary name first, then a rename."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -13,22 +14,66 @@ from typing import Any
 from icvos.errors import IcvosError
 from icvos.files.names import require_inside
 
+NO_SPACE, NO_RIGHT = "free some space or choose another folder", "choose a folder that you may write to"
+NO_FOLDER = "a file stands where a folder should be, choose another place"
+REMEDIES = {
+    errno.EISDIR: "it is a folder, give the name of a file",
+    errno.ENOTDIR: NO_FOLDER,
+    errno.EEXIST: NO_FOLDER,
+    errno.EACCES: NO_RIGHT,
+    errno.EPERM: NO_RIGHT,
+    errno.EROFS: "nothing can be written there, choose another place",
+    errno.ENOENT: "choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
 
 def unwritable(path: Path, error: OSError) -> IcvosError:
     """The error for a file or folder that cannot be written, with the remedy that its cause asks for."""
-    remedy = "free some space or choose another folder"
-    if isinstance(error, IsADirectoryError):
-        remedy = "it is a folder, give the name of a file"
-    elif isinstance(error, NotADirectoryError | FileExistsError):
-        remedy = "a file stands where a folder should be, choose another place"
-    elif isinstance(error, PermissionError):
-        remedy = "choose a folder that you may write to"
+    remedy = REMEDIES.get(error.errno or 0, NO_SPACE)
     return IcvosError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")
+
+
+def require_writable(path: Path, *, folder: bool = False) -> None:
+    """Raise `IcvosError` now where ``path`` could not be written later, after the work; nothing is left behind.
+
+    Args:
+        path: What is to be written; neither it nor the folders above it need exist.
+        folder: Whether it is a folder that files are to be written into.
+    """
+    try:
+        if not folder and path.is_dir():
+            raise _os_error(errno.EISDIR)
+        if not folder and _is_stream(path):
+            if not os.access(path, os.W_OK):
+                raise _os_error(errno.EACCES)
+            return
+        above = path.absolute().parents
+        place = next(place for place in ((path, *above) if folder else above) if os.path.lexists(place))
+        if not place.is_dir():
+            raise _os_error(errno.ENOTDIR)
+        handle, temporary = tempfile.mkstemp(dir=place, prefix=".icvos." if folder else f".{path.name}.")
+        os.close(handle)
+        Path(temporary).unlink()
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _os_error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether ``path`` is a device or a pipe, as /dev/stdout: written to, never replaced by a file."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` so that a killed process leaves the old file or the new one, never half of it."""
     try:
+        if _is_stream(path):
+            path.write_bytes(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from icvos.bitmasks.mask import PackedMask
 from icvos.errors import Fault, IcvosError, PredictionError
+from icvos.files.listing import is_passed_over
 from icvos.files.masks import parse_png
 from icvos.files.rle import Rle
 
@@ -38,7 +39,6 @@ BROKEN_PNG = (
     EOFError,
     Image.DecompressionBombError,
 )
-LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
 Decoded = TypeVar("Decoded")
 
 
@@ -51,7 +51,7 @@ def visible(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.name.startswith(".") and entry.name not in LEFTOVERS:
+                if not is_passed_over(entry.name):
                     names.append(entry.name)
                 if len(names) > MAX_FILES:
                     what = f"more than {MAX_FILES:,} files in one folder; keep one mask per frame"

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icvos.errors import Fault, IcvosError
-from icvos.files.untrusted import LEFTOVERS, visible
+from icvos.files.listing import is_passed_over
+from icvos.files.untrusted import visible
 from icvos.tasks.runs import draw_folders
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need gigabytes of memory to unpack a few bytes
@@ -237,7 +238,7 @@ def _write(
     made: set[Path] = set()
     for entry in entries:
         parts = entry.filename.rstrip("/").split("/")
-        if entry.filename.endswith("/") or any(part in LEFTOVERS or part.startswith(".") for part in parts):
+        if entry.filename.endswith("/") or any(map(is_passed_over, parts)):
             continue
         target = folder.joinpath(*parts)
         if target.parent not in made:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from icvos.errors import Fault, IcvosError, PredictionError
+from icvos.files.listing import is_empty
 from icvos.files.names import require_inside
 from icvos.files.schema import read_schema, write_schema
 from icvos.files.untrusted import visible
@@ -68,7 +69,7 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
     if any(out.glob(f"{other}*/{RECORD}")):
         kinds = {"draw": "videos", "fold": "images"}
         raise IcvosError(f"{out}: holds a run on {kinds[other]}, this one is on {kinds[part]}; choose another --out")
-    if any(out.iterdir()) and not runs and not (out / ".partial").is_dir():
+    if not is_empty(out) and not runs and not (out / ".partial").is_dir():
         raise IcvosError(
             f"{out}: holds something that icvos eval did not make; choose an empty or new folder for --out"
         )

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from icvos.errors import IcvosError
+from icvos.files.listing import is_empty
 from icvos.files.names import require_inside
 from icvos.files.storage import read_json, write_bytes, write_json, write_text
 from icvos.protocol import PROTOCOLS
@@ -80,7 +81,7 @@ def _as_tables(results: Sequence[Table] | Sequence[Entry]) -> list[Table]:
 def _check_out(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise IcvosError(f"{out}: is a file; the page needs a folder, give another name")
-    if not out.is_dir() or not any(out.iterdir()):
+    if is_empty(out):
         return
     data = out / DATA
     earlier = read_json(data, "an earlier leaderboard page") if data.is_file() else None

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from icvos.errors import Fault, IcvosError, PredictionError
+from icvos.files.listing import is_empty
 from icvos.files.masks import write_binary
 from icvos.files.storage import atomic_folder, write_bytes, write_text
 from icvos.files.untrusted import BROKEN_PNG, MODES, load_rles, odd_values, open_png, png_header, visible
@@ -35,7 +36,7 @@ def repair(benchmark: Benchmark, path: Path | str, out: Path | str, protocol: Pr
     for an archive that is not unpacked.
     """
     path, out = Path(path), Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not is_empty(out):
         raise IcvosError(f"{out}: exists; choose a new folder for the repaired predictions")
     if out.resolve().is_relative_to(path.resolve()):
         raise IcvosError(f"{out}: lies in the predictions; choose a folder outside")

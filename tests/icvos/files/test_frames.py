@@ -196,3 +196,120 @@ def test_without_av_only_video_files_are_refused(tmp_path: Path, monkeypatch: py
         open_frames(tmp_path / "film.mkv")
     save(tmp_path / "1.png", shade(0))
     assert open_frames(tmp_path).count == 1
+
+
+def animation(path: Path, values: tuple[int, ...] = (40, 120, 200), duration_ms: int = 50, **options: object) -> Path:
+    first, *rest = [Pillow.fromarray(shade(value)) for value in values]
+    save_all = {"save_all": True, "append_images": rest, "duration": duration_ms}
+    first.save(path, **({"lossless": True} if path.suffix == ".webp" else {}), **save_all, **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png", "a.apng", "A.WEBP"])
+def test_an_animated_picture_is_a_video(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)  # the extra [video] is not needed
+    path = tmp_path / name
+    animation(tmp_path / name.lower()).rename(path)
+    frames = open_frames(path)
+    assert (frames.names, frames.count) == (None, 3)
+    for _ in range(2):
+        found = [(name, int(image.mean())) for name, image in frames]
+        assert found == [("00000", 40), ("00001", 120), ("00002", 200)]
+    assert frames.fps == pytest.approx(20)
+
+
+def test_the_still_of_an_animated_png_is_not_of_the_film(tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.png", default_image=True)
+    assert [int(image.mean()) for _, image in open_frames(path)] == [120, 200]
+
+
+def test_parts_of_an_animation_are_drawn_over_the_last_picture(tmp_path: Path) -> None:
+    still = Pillow.fromarray(quarters())
+    moved = still.copy()
+    moved.paste((255, 255, 255), (0, 0, 4, 4))
+    still.save(tmp_path / "a.gif", save_all=True, append_images=[moved], duration=100)
+    _, (_, second) = open_frames(tmp_path / "a.gif")
+    assert (second == np.asarray(moved)).all()
+
+
+@pytest.mark.parametrize("name", ["2.png", "2.webp"])
+def test_an_animation_among_frames_is_refused(tmp_path: Path, name: str) -> None:
+    save(tmp_path / "1.png", shade(0))
+    animation(tmp_path / name)
+    with pytest.raises(IcvosError, match=rf"{name}: an animation of 3 pictures; save the one that is meant"):
+        list(open_frames(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["2.gif", "2.tif", "2.HEIC", "2.avif"])
+def test_pictures_of_a_kind_that_is_not_read_are_not_left_out_in_silence(tmp_path: Path, name: str) -> None:
+    save(tmp_path / "1.png", shade(0))
+    (tmp_path / name).touch()
+    with pytest.raises(IcvosError, match=rf"{name}: a picture of a kind that frames cannot have; save frames as \.jpg"):
+        open_frames(tmp_path)
+
+
+def test_a_camera_picture_with_previews_is_one_picture(tmp_path: Path) -> None:
+    first, second = (Pillow.fromarray(shade(value)) for value in (90, 30))
+    first.save(tmp_path / "phone.jpg", format="MPO", save_all=True, append_images=[second])
+    [(name, image)] = open_frames(tmp_path / "phone.jpg")
+    assert (name, round(float(image.mean()))) == ("phone", 90)
+
+
+def test_leftovers_of_file_managers_are_no_frames(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", shade(7))
+    save(tmp_path / "._1.png", shade(0))
+    for leftover in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / leftover).touch()
+    assert open_frames(tmp_path).names == ("1",)
+
+
+def film_with_still(path: Path, still_first: bool, marked: bool, stills: int = 1) -> None:
+    """Matroska with a film of five grey frames at 25 a second and a green picture, in any order."""
+    import av
+    from av.stream import Disposition
+
+    with av.open(str(path), "w") as container:
+        kinds = ["still", "film"] if still_first else ["film", "still"]
+        streams = {kind: container.add_stream("mjpeg" if kind == "still" else "mpeg4", rate=25) for kind in kinds}
+        for stream in streams.values():
+            stream.width, stream.height = 64, 48
+            stream.pix_fmt = "yuvj420p" if stream.codec.name == "mjpeg" else "yuv420p"
+        streams["still"].disposition = Disposition.attached_pic if marked else Disposition(0)
+        green = np.broadcast_to(np.array([0, 250, 0], dtype=np.uint8), (48, 64, 3)).copy()
+        for kind, images in (("still", [green] * stills), ("film", [shade(30 * n, 48, 64) for n in range(5)])):
+            for image in images:
+                container.mux(streams[kind].encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(streams[kind].encode())
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("still_first", [True, False])
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_cover_picture_is_not_the_video(tmp_path: Path, suffix: str, still_first: bool, marked: bool) -> None:
+    pytest.importorskip("av")
+    path = tmp_path / f"covered{suffix}"
+    film_with_still(path, still_first, marked)
+    frames = open_frames(path)
+    assert frames.count == 5
+    assert [round(float(image.mean()), -1) for _, image in frames] == [0, 30, 60, 90, 120]
+    assert frames.fps == pytest.approx(25)
+
+
+def test_a_file_with_a_cover_picture_alone_is_refused(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as container:
+        still = container.add_stream("mjpeg", rate=25)
+        still.width, still.height, still.pix_fmt = 64, 48, "yuvj420p"
+        still.disposition = av.stream.Disposition.attached_pic
+        container.mux(still.encode(av.VideoFrame.from_ndarray(shade(9, 48, 64), format="rgb24")))
+        container.mux(still.encode())
+    with pytest.raises(IcvosError, match=r"song\.mp4: holds only a cover picture and no video stream"):
+        open_frames(path)
+
+
+@pytest.mark.parametrize("fps", [5, 24000 / 1001, 30000 / 1001, 60])
+def test_the_frame_rate_of_a_film_is_known(tmp_path: Path, fps: float) -> None:
+    pytest.importorskip("av")
+    write_animation(tmp_path / "a.mp4", [shade(0)] * 12, fps=fps)
+    assert open_frames(tmp_path / "a.mp4").fps == pytest.approx(fps)

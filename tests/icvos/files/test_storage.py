@@ -1,12 +1,21 @@
 """Writes that are whole or not there."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from icvos.errors import IcvosError
-from icvos.files.storage import atomic_folder, link_or_copy, read_json, write_bytes, write_json, write_text
+from icvos.files.storage import (
+    atomic_folder,
+    link_or_copy,
+    read_json,
+    require_writable,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def test_write_and_read_json(tmp_path: Path) -> None:
@@ -89,3 +98,69 @@ def test_a_folder_below_a_file_is_one_line(tmp_path: Path) -> None:
         atomic_folder(tmp_path / "afile" / "x", tmp_path / "afile"),
     ):
         raise AssertionError("nothing is to be done in a folder that cannot be made")
+
+
+def folder_of(path: Path) -> list[str]:
+    return sorted(str(entry.relative_to(path)) for entry in path.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("place", "folder", "words"),
+    [
+        ("folder", False, "it is a folder, give the name of a file"),
+        ("file/a.json", False, "a file stands where a folder should be"),
+        ("file/deep/er/a.json", False, "a file stands where a folder should be"),
+        ("file", True, "a file stands where a folder should be"),
+        ("link/a.json", False, "a file stands where a folder should be"),
+        ("/proc/a.json", False, "choose another folder|that you may write to"),
+        ("/proc/deep/out", True, "choose another folder|that you may write to"),
+        ("a" * 300, False, "choose a shorter name"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, place: str, folder: bool, words: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    there = folder_of(tmp_path)
+    with pytest.raises(IcvosError, match=words) as caught:
+        require_writable(tmp_path / place, folder=folder)
+    assert str(tmp_path / place) in str(caught.value)
+    assert folder_of(tmp_path) == there
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EIO])
+def test_a_folder_that_takes_no_file_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    for folder in (False, True):
+        with pytest.raises(IcvosError, match=rf"out: cannot be written \({os.strerror(number)}\); "):
+            require_writable(tmp_path / "deep" / "out", folder=folder)
+
+
+def test_a_place_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.json", "old")
+    for place, folder in (("a.json", False), ("new/b.json", False), ("new/out", True), ("", True)):
+        require_writable(tmp_path / place, folder=folder)
+    require_writable(Path("/dev/full"))
+    assert folder_of(tmp_path) == ["a.json"]
+    assert (tmp_path / "a.json").read_text() == "old"
+
+
+def test_a_device_or_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    require_writable(pipe)
+    write_json(pipe, {"j": 1})
+    assert os.read(reader, 100) == b'{\n  "j": 1\n}\n'
+    os.close(reader)
+    assert pipe.is_fifo()
+    with pytest.raises(IcvosError, match=r"/dev/full: cannot be written \(No space left on device\)"):
+        write_json(Path("/dev/full"), {})
+    assert not Path("/dev/full").is_file()

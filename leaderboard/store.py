@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from icvos.errors import IcvosError
-from icvos.files.storage import write_json
+from icvos.files.locks import lock_folder
+from icvos.files.storage import json_text, write_new
 from icvos.tasks.result import Result, refuse_random
 from leaderboard.entry import FORMAT, Entry, check_name, parse_entry, read_entry
 
@@ -83,6 +84,17 @@ class Board:
             "scores": result.to_json(),
         }
         entry = parse_entry(value, Path(name))  # as it will be read back, so that the same result compares equal
+        path = self.folder / file_name(entry)
+        with lock_folder(self.folder, wait=True):
+            # where the file system has no locks, another process may still be first: the second look finds its file
+            if (found := self._same(entry)) or write_new(path, json_text(value).encode()):
+                return found or path
+            if found := self._same(entry):
+                return found
+        raise IcvosError(f"{path}: holds another name that is written alike; use another --name")
+
+    def _same(self, entry: Entry) -> Path | None:
+        """The file that holds this very result already; `IcvosError` where other figures have its key."""
         for found in self.entries:
             if found.key == entry.key:
                 if _content(found) == _content(entry):
@@ -90,11 +102,7 @@ class Board:
                 raise IcvosError(
                     f"{found.path}: holds another result of this name and revision; use another --revision"
                 )
-        path = self.folder / file_name(entry)
-        if path.exists():
-            raise IcvosError(f"{path}: holds another name that is written alike; use another --name")
-        write_json(path, value)
-        return path
+        return None
 
 
 def _content(entry: Entry) -> tuple[Result, str, int | None]:

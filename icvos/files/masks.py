@@ -106,7 +106,7 @@ def encode_binary(mask: np.ndarray) -> bytes:
 
 def write_binary(path: Path, mask: np.ndarray) -> None:
     """Write `encode_binary` of ``mask`` to ``path``, whole or not at all."""
-    write_bytes(path, encode_binary(mask))
+    write_bytes(path, encode_binary(mask), lasting=False)
 
 
 def resize_nearest(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

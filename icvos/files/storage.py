@@ -1,19 +1,26 @@
-"""Writes that are there whole or not at all: a temporary name first, then a rename."""
+"""Writes that are there whole or not at all: a temporary name first, then a rename.
+
+Temporaries say whose they are, see `icvos.files.leftovers`.
+"""
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import json
 import os
 import shutil
-import tempfile
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
+from icvos.files.leftovers import remove, remove_leftovers, temporary_file, temporary_folder
 from icvos.files.names import require_inside
 
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
+RENAME_SWAP = 2  # of macOS
 NO_SPACE, NO_RIGHT = "free some space or choose another folder", "choose a folder that you may write to"
 NO_FOLDER = "a file stands where a folder should be, choose another place"
 REMEDIES = {
@@ -52,9 +59,8 @@ def require_writable(path: Path, *, folder: bool = False) -> None:
         place = next(place for place in ((path, *above) if folder else above) if os.path.lexists(place))
         if not place.is_dir():
             raise _os_error(errno.ENOTDIR)
-        handle, temporary = tempfile.mkstemp(dir=place, prefix=".icvos." if folder else f".{path.name}.")
-        os.close(handle)
-        Path(temporary).unlink()
+        with temporary_file(place, "icvos" if folder else path.name):
+            pass
     except OSError as error:
         raise unwritable(path, error) from error
 
@@ -68,27 +74,81 @@ def _is_stream(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` so that a killed process leaves the old file or the new one, never half of it."""
-    try:
-        if _is_stream(path):
+def write_bytes(path: Path, data: bytes, *, lasting: bool = True) -> None:
+    """Write ``data`` to ``path`` so that a killed process leaves the old file or the new one, never half of it.
+
+    Args:
+        path: The file.
+        data: Its content.
+        lasting: Whether it is on the disk when this returns, to outlive a power failure. For one of many files that
+            would take too long.
+    """
+    if _is_stream(path):
+        try:
             path.write_bytes(data)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise unwritable(path, error) from error
+        except OSError as error:
+            raise unwritable(path, error) from error
+        return
+    if lasting:
+        remove_leftovers(path.parent, path.name)
+    with _new_file(path, path.name) as temporary:
+        temporary.write_bytes(data)
+        _put_file(temporary, path, lasting)
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """`write_bytes` where there is no such file yet: whether that was so. However many write at once, one succeeds."""
+    remove_leftovers(path.parent, path.name)
+    with _new_file(path, path.name) as temporary:
+        temporary.write_bytes(data)
+        temporary.chmod(0o644)
+        sync(temporary)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            if path.exists():
+                return False
+            temporary.replace(path)
+        sync(path.parent)
+    return True
+
+
+@contextlib.contextmanager
+def _new_file(path: Path, name: str, suffix: str = "") -> Iterator[Path]:
+    """A temporary beside ``path``; an `OSError` in the block becomes the `IcvosError` that names ``path``."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_file(path.parent, name, suffix) as temporary:
+            yield temporary
     except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
         raise unwritable(path, error) from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+
+
+def _put_file(temporary: Path, path: Path, lasting: bool) -> None:
+    temporary.chmod(0o644)
+    if lasting:
+        sync(temporary)
+    temporary.replace(path)
+    if lasting:
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Put a file, or the list of names of a folder, on the disk, where the system can."""
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":
+        return
+    try:
+        handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if not is_folder and error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -96,9 +156,14 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+def json_text(value: Any) -> str:
+    """JSON with keys in the order given, two spaces of indent and a final newline."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
-    """`write_bytes` for JSON with sorted keys left as given, two spaces of indent and a final newline."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """`write_bytes` for JSON, see `json_text`."""
+    write_text(path, json_text(value))
 
 
 def read_json(path: Path, what: str, compact: Callable[[dict[str, Any]], Any] | None = None) -> Any:
@@ -115,11 +180,18 @@ def read_json(path: Path, what: str, compact: Callable[[dict[str, Any]], Any] | 
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path, scratch: Path, within: Path | None = None) -> Iterator[Path]:
+def atomic_folder(path: Path, scratch: Path, within: Path | None = None, *, lasting: bool = False) -> Iterator[Path]:
     """A new folder below ``scratch`` to fill; it becomes ``path``, replacing what was there, when the block ends well.
 
-    ``scratch`` must lie on the same file system as ``path``. After an error ``path`` is as it was. Where a part of
-    ``path`` comes from a file, ``within`` is the folder that neither may leave, by a name or by a link.
+    The two change places in one step where the system has one (`exchange`). Elsewhere there is a moment in which
+    ``path`` is not there; `recover_folder` puts the old one back after a kill in it, and is called here first.
+    ``scratch`` must lie on the same file system as ``path``. After an error ``path`` is as it was.
+
+    Args:
+        path: The folder.
+        scratch: Where it is filled.
+        within: Where a part of ``path`` comes from a file: the folder that neither may leave, by a name or by a link.
+        lasting: As for `write_bytes`, for all of its files.
     """
     if within is not None:
         require_inside(path, within)
@@ -127,48 +199,74 @@ def atomic_folder(path: Path, scratch: Path, within: Path | None = None) -> Iter
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=scratch, prefix=f"{path.name}."))
-        temporary.chmod(0o755)
+        recover_folder(path)
+        remove_leftovers(scratch, path.name)
+        with temporary_folder(scratch, path.name) as temporary:
+            yield temporary
+            put_folder(temporary, path, lasting=lasting)
     except OSError as error:
         raise unwritable(path, error) from error
-    try:
-        yield temporary
-        if path.exists():
-            replaced = Path(tempfile.mkdtemp(dir=scratch, prefix=f"{path.name}.old."))
-            path.rename(replaced / path.name)
-            temporary.rename(path)
-            shutil.rmtree(replaced)
-        else:
-            temporary.rename(path)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise unwritable(path, error) from error
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+
+
+def put_folder(folder: Path, path: Path, *, lasting: bool = False) -> None:
+    """Make ``folder`` the folder ``path``, in place of the one that is there; the rest as `atomic_folder`."""
+    if lasting:
+        for found in sorted(folder.rglob("*")):
+            sync(found)
+        sync(folder)
+    if not path.is_symlink() and not path.exists():
+        folder.rename(path)
+    elif exchange(folder, path):
+        remove(folder)
+    else:
+        aside = _aside(path)
+        path.rename(aside)
+        try:
+            folder.rename(path)
+        finally:
+            recover_folder(path)
+    if lasting:
+        sync(path.parent)
+
+
+def recover_folder(path: Path) -> bool:
+    """Finish what a replacement of the folder ``path`` was stopped in: whether the old one had to be put back."""
+    aside = _aside(path)
+    if not aside.exists():
+        return False
+    if path.exists():
+        remove(aside)
+        return False
+    aside.rename(path)
+    return True
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two files or folders change places in one step; whether the system could, as Linux and macOS can."""
+    names = os.fsencode(one), os.fsencode(other)
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # no such library, or no such function
+        library = ctypes.CDLL(None)
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(*names, RENAME_SWAP) == 0)
+        return bool(library.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0)
+    return False
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, *, lasting: bool = False) -> Iterator[Path]:
     """A temporary name beside ``path``, with its suffix, to write to; it becomes ``path`` when the block ends well.
 
-    For files that are written in pieces or by another library. After an error ``path`` is untouched.
+    For files that are written in pieces or by another library; ``lasting`` as for `write_bytes`. After an error
+    ``path`` is untouched.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    remove_leftovers(path.parent, path.stem)
+    with _new_file(path, path.stem, path.suffix) as temporary:
         yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        _put_file(temporary, path, lasting)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -181,18 +279,13 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 def take_in(source: Path, target: Path) -> None:
     """`link_or_copy` into a folder that may not exist yet, in the place of what is there, whole or not at all."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(target.parent, target.name)
+    with _new_file(target, target.name) as temporary:
+        temporary.unlink()
         link_or_copy(source, temporary)
+        sync(temporary)
         temporary.replace(target)
-        temporary.unlink(missing_ok=True)  # a rename leaves both names where they are one file already
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise IcvosError(
-            f"{target}: cannot be written ({error.strerror or error}); free some space or choose another folder"
-        ) from error
+        sync(target.parent)
 
 
 def sha256(path: Path) -> str:

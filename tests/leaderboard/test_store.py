@@ -1,5 +1,8 @@
+import errno
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from icvos.errors import IcvosError
 from icvos.tasks.result import Result
 from icvos.tasks.task import parse_result
 from leaderboard.store import Board, collect
-from tests import Json
+from tests import ROOT, Json
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4  # of the `scores` fixture
 Make = Callable[..., Json]
@@ -140,3 +143,61 @@ def test_collect_says_what_to_do_where_there_is_nothing(tmp_path: Path, kind: st
         folder.mkdir()
     with pytest.raises(IcvosError, match=r"no such file|icvos score"):
         collect([folder])
+
+
+RACE = """
+import json, sys, time
+from pathlib import Path
+from icvos.errors import IcvosError
+from icvos.tasks.task import parse_result
+from leaderboard.store import Board
+root, me, name = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+result = parse_result(json.loads((root / f"{me}.json").read_text()), "given")
+for turn in range(20):
+    (root / f"{me}-{turn}").touch()
+    while len(list(root.glob(f"*-{turn}"))) < 2:
+        pass
+    try:
+        print(Board.open(root / f"board{turn}").add(result, name=name).name)
+    except IcvosError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("figures", "names", "kept"), [((0.5, 0.7), "aa", 1), ((0.5, 0.5), "aa", 1), ((0.5, 0.7), "ab", 2)]
+)
+def test_two_at_once_lose_nothing(
+    tmp_path: Path, scores: Make, figures: tuple[float, float], names: str, kept: int
+) -> None:
+    """Of two results of one name, one is kept and the other told; equal ones and those of two names both succeed."""
+    for me, j in zip("xy", figures, strict=True):
+        (tmp_path / f"{me}.json").write_text(json.dumps(scores(j=j)))
+    given = [[sys.executable, "-c", RACE, str(tmp_path), me, name] for me, name in zip("xy", names, strict=True)]
+    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for command in given]
+    said = [process.communicate()[0].splitlines() for process in started]
+    for turn, lines in enumerate(zip(*said, strict=True)):
+        board = tmp_path / f"board{turn}"
+        refusals = [line for line in lines if "holds another result of this name" in line]
+        assert len(refusals) == (1 if figures[0] != figures[1] and kept == 1 else 0), lines
+        files = sorted(path.name for path in board.iterdir())
+        assert len(files) == kept
+        assert {line for line in lines if line not in refusals} == set(files)
+        winner = json.loads((board / files[0]).read_text())["scores"]["overall"]["j"]
+        if refusals:
+            assert winner == pytest.approx(figures[lines.index(refusals[0]) - 1])
+
+
+def test_a_board_on_a_file_system_without_links_and_locks(
+    tmp_path: Path, result: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    board = Board.open(tmp_path)
+    path = board.add(result(), name="lite")
+    assert board.add(result(), name="lite") == path
+    with pytest.raises(IcvosError, match="use another --revision"):
+        board.add(result(j=0.7), name="lite")
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]

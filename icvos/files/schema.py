@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from icvos.errors import IcvosError, printable
-from icvos.files.storage import write_json
+from icvos.files.storage import refuse_repeated_keys, write_json
 
 ROUND_OFF = 1e-9  # a mean of fractions may leave 0..1 by the last digit
 MAX_NAME = 200  # characters of a key or a name
@@ -74,9 +74,13 @@ def read_bytes(path: Path, what: str, remedy: str, max_bytes: int | None = None)
 def parse_schema(data: bytes | str, model: type[M], where: str, what: str, remedy: str) -> M:
     """The object in a JSON text; ``where`` names the text in errors, the rest as `read_schema`."""
     try:
-        return model.model_validate_json(data, strict=True)
+        found = model.model_validate_json(data, strict=True)
+        refuse_repeated_keys(data)  # of which pydantic keeps the last
+        return found
     except ValidationError as error:
         raise IcvosError(printable(f"{where}: {misfit(error, what)}; {remedy}")) from error
+    except (ValueError, RecursionError) as error:
+        raise IcvosError(printable(f"{where}: cannot be read as {what} ({error}); {remedy}")) from error
 
 
 def misfit(error: ValidationError, what: str) -> str:

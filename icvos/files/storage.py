@@ -166,13 +166,40 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json_text(value))
 
 
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object as `json` reads it (``object_pairs_hook``); ValueError for a key that is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        before: set[str] = set()
+        for key, _ in pairs:
+            if key in before:
+                raise ValueError(f"key {key!r} occurs twice in one object")
+            before.add(key)
+    return found
+
+
+def refuse_repeated_keys(data: bytes | str) -> None:
+    """Raises ValueError for a JSON text with an object that has a key twice; keeps nothing of what it reads."""
+    json.loads(data, object_pairs_hook=lambda pairs: len(once_each(pairs)))
+
+
+def is_object(line: bytes | str) -> bool:
+    """Whether a last line without its end is a whole JSON object, and not cut off by a kill."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def read_json(path: Path, what: str, compact: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """The value in a JSON file; ``what`` names the file's role in the error for one that cannot be read.
 
     ``compact`` is given every object as it is read and says what to keep in its place, to save memory on a large file.
+    A key that an object has twice is refused.
     """
+    hook = once_each if compact is None else lambda pairs: compact(once_each(pairs))
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_hook=compact)
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=hook)
     except FileNotFoundError:
         raise IcvosError(f"{path}: no such file; expected {what}") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -19,6 +19,7 @@ from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.listing import is_passed_over
 from icvos.files.masks import parse_png
 from icvos.files.rle import Rle
+from icvos.files.storage import once_each
 
 MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, never colours
 MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
@@ -161,7 +162,7 @@ def load_rles(path: Path) -> dict[str, Rle]:
         data = path.read_bytes()
         if data.count(b"{") + data.count(b"[") > MAX_RLE_PARTS:  # small lists take far more memory than text
             raise ValueError("more objects and lists than a clip has")
-        found: dict[str, Rle] = json.loads(data)
+        found: dict[str, Rle] = json.loads(data, object_pairs_hook=once_each)
     except (OSError, ValueError, RecursionError) as error:
         what = f"cannot be read as JSON ({error}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from icvos.errors import Fault, IcvosError
 from icvos.files.schema import Schema, parse_schema, read_bytes
+from icvos.files.storage import refuse_repeated_keys
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
@@ -247,9 +248,11 @@ def read_object(path: Path, what: str, remedy: str) -> dict[str, Any]:
     """The JSON object in a file that may come from anybody; `IcvosError` for anything else, or one far too large."""
     from pydantic_core import from_json
 
+    data = read_bytes(path, what, remedy, MAX_BYTES)
     try:
-        value = from_json(read_bytes(path, what, remedy, MAX_BYTES), allow_inf_nan=False)
-    except ValueError as error:
+        value = from_json(data, allow_inf_nan=False)
+        refuse_repeated_keys(data)
+    except (ValueError, RecursionError) as error:
         raise IcvosError(f"{path}: cannot be read as {what} ({error}); {remedy}") from error
     if not isinstance(value, dict):
         raise IcvosError(f"{path}: not {what}, which is a JSON object; {remedy}")

@@ -18,7 +18,7 @@ from icvos.files.rle import encode_rle
 from icvos.files.schema import read_schema, write_schema
 from icvos.method import AnyMethod, Mask, load_method, sees_truth, segment_image
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
-from icvos.tasks.image.predictions import EPISODES, Answer, cut_off, right_answers
+from icvos.tasks.image.predictions import EPISODES, Answer, end_last_line, right_answers
 from icvos.tasks.record import RECORD, RunBenchmark, RunRecord
 from icvos.tasks.runs import RunOptions, claim, identity, now, open_record, refuse_other
 
@@ -97,7 +97,7 @@ def _predict_fold(
     require_inside(path, folder)
     if options.overwrite == "always":
         path.unlink(missing_ok=True)
-    cut_off(path)
+    end_last_line(path)
     seconds = {answer.episode: answer.seconds for answer in right_answers(path, episodes)}
     if len(asked) > (record.asked or 0):
         record = record.model_copy(update={"asked": len(asked)})

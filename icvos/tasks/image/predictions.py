@@ -6,7 +6,7 @@
 
 ``episode`` counts from 0 in the fold, ``class`` is the class asked for, ``mask`` is COCO RLE at the picture's own size
 and ``seconds``, which may be absent, what the method took. Lines are appended as episodes are finished, so that a
-killed run loses the one under way; a last line that is cut off counts for nothing.
+killed run loses the one under way; a last line that is cut off counts for nothing, one that only lacks its end counts.
 
 A file may come from elsewhere: lines are bounded, and a mask's size is compared before its runs are decoded.
 """
@@ -25,6 +25,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from icvos.errors import Fault, PredictionError
 from icvos.files.rle import Rle, decode_rle
 from icvos.files.schema import Schema, Seconds, misfit
+from icvos.files.storage import is_object, refuse_repeated_keys
 from icvos.tasks.image.benchmark import Episode
 
 EPISODES = "episodes.jsonl"
@@ -70,7 +71,7 @@ class Answer:
 def read_answers(path: Path) -> Iterator[Answer | Fault]:
     """The lines of a file in order, and a fault in the place of each that is none; nothing for a file that is absent.
 
-    A last line without its end is passed over. `PredictionError` where the file as a whole cannot be read.
+    A last line that is cut off is passed over. `PredictionError` where the file as a whole cannot be read.
     """
     try:
         if not path.exists():
@@ -88,6 +89,8 @@ def read_answers(path: Path) -> Iterator[Answer | Fault]:
                 elif len(line) == MAX_LINE_BYTES:
                     what = f"line of more than {MAX_LINE_BYTES >> 20} MiB; write compressed RLE"
                     raise PredictionError(Fault("limit", where, what))
+                elif is_object(line):
+                    yield _parse(line, where)
             if file.readline(1):
                 raise PredictionError(Fault("limit", str(path), f"more than {MAX_LINES:,} lines; keep one an episode"))
     except OSError as error:
@@ -98,8 +101,12 @@ def read_answers(path: Path) -> Iterator[Answer | Fault]:
 def _parse(line: bytes, where: str) -> Answer | Fault:
     try:
         found = AnswerLine.model_validate_json(line, strict=True)
+        refuse_repeated_keys(line)
     except ValidationError as error:
         what = f"{misfit(error, 'the answer to an episode')}; remove the line and predict its episode again"
+        return Fault("unreadable", where, what)
+    except (ValueError, RecursionError) as error:
+        what = f"cannot be read ({error}); remove the line and predict its episode again"
         return Fault("unreadable", where, what)
     return Answer(found.episode, found.kind, found.mask, found.seconds, where)
 
@@ -138,9 +145,14 @@ def right_answers(path: Path, episodes: Sequence[Episode]) -> Iterator[Answer]:
         yield answer
 
 
-def cut_off(path: Path) -> None:
-    """Drop a last line that is not whole, which a killed run leaves."""
+def end_last_line(path: Path) -> None:
+    """Make ``path`` ready to be appended to: drop a last line that is cut off, end one that only lacks its end."""
     data = path.read_bytes() if path.is_file() else b""
     end = data.rfind(b"\n") + 1
-    if end < len(data):
+    if end == len(data):
+        return
+    if is_object(data[end:]):
+        with path.open("ab") as file:
+            file.write(b"\n")
+    else:
         os.truncate(path, end)

@@ -23,22 +23,34 @@ from icvos.files.listing import sorted_frames, visible_folders
 from icvos.files.schema import read_schema
 from icvos.method import Support
 from icvos.tasks.video.manifest import MANIFEST, REMEDY, SUPPORTS, Manifest, Supports
+from icvos.tasks.video.published import classes_of, is_video, require_masks
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG")
+SOURCES = ("davis", "mose", "lvos")  # as in the names of built videos, <source>_<original name>
 
 
 @dataclass(frozen=True)
 class Video:
-    """One video: ``name`` is ``<source>_<original name>``, or the original name in the published layout."""
+    """One video: ``name`` is ``<source>_<original name>``, or the original name in the published layout.
+
+    ``count`` is how many frames the manifest says it has; None in the published layout.
+    """
 
     name: str
     source: str
     folder: Path
+    count: int | None = None
 
     @cached_property
     def frame_paths(self) -> tuple[Path, ...]:
-        """The frames in order of their integer stems."""
-        return sorted_frames(self.folder / "JPEGImages", FRAME_SUFFIXES)
+        """The frames in order of their integer stems; raises where they are not as many as the manifest says."""
+        paths = sorted_frames(self.folder / "JPEGImages", FRAME_SUFFIXES)
+        if self.count not in (None, len(paths)):
+            raise IcvosError(
+                f"{self.folder / 'JPEGImages'}: {len(paths)} frames, but {MANIFEST} says {self.count}; build the "
+                "benchmark again to restore it"
+            )
+        return paths
 
     @cached_property
     def frames(self) -> tuple[str, ...]:
@@ -114,7 +126,7 @@ class Benchmark:
         manifest = read_schema(root / MANIFEST, Manifest, "the manifest of a built benchmark", REMEDY)
         videos, clips = [], []
         for name, entry in sorted(manifest.videos.items()):
-            video = Video(name, entry.source, root / "videos" / name)
+            video = Video(name, entry.source, root / "videos" / name, entry.frames)
             if not video.folder.is_dir():
                 raise IcvosError(f"{video.folder}: missing from the benchmark; run the build again to restore it")
             videos.append(video)
@@ -125,22 +137,25 @@ class Benchmark:
 
     @classmethod
     def _open_published(cls, root: Path) -> "Benchmark":
-        videos, clips = [], []
+        videos: list[Video] = []
+        clips: list[Clip] = []
+        faults = []
         for folder in sorted(visible_folders(root)):
-            annotations = folder / "Annotations"
-            if not (annotations.is_dir() and (folder / "JPEGImages").is_dir()):
+            try:
+                found = _published_clips(folder)
+            except IcvosError as error:
+                faults.append(str(error))
                 continue
-            classes = [entry.name for entry in visible_folders(annotations)]
-            if not classes or not all(re.fullmatch(r"[1-9]\d?", name) and int(name) <= 80 for name in classes):
-                continue
-            video = Video(folder.name, guess_source(folder.name), folder)
-            videos.append(video)
-            clips += [Clip(video, category(index)) for index in sorted(classes, key=int)]
-        if not clips:
+            videos += [found[0].video] if found else []
+            clips += found
+        if not clips and not any(map(is_video, visible_folders(root))):
             raise IcvosError(
                 f"{root}: not a benchmark (no icvos.json, and no <video>/Annotations/<class 1..80> as in the published "
                 "release); build one with: icvos build"
             )
+        if faults:
+            more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
+            raise IcvosError(f"{faults[0]}{more}")
         return cls(root, tuple(videos), tuple(clips))
 
     @property
@@ -221,8 +236,24 @@ class Benchmark:
         return read_schema(path, Supports, "the frozen support draws", REMEDY) if path.is_file() else None
 
 
+def _published_clips(folder: Path) -> list[Clip]:
+    """The clips of a video in the published layout, none where it is no video; `IcvosError` for half a video."""
+    classes = classes_of(folder)
+    video = Video(folder.name, guess_source(folder.name), folder)
+    clips = [Clip(video, category(index)) for index in classes]
+    for clip in clips:
+        require_masks(clip.folder, video.frames)
+    return clips
+
+
 def guess_source(name: str) -> str:
-    """The source of a video in the published layout, by its name: MOSE has 8 hex digits, LVOS 8 letters and digits."""
+    """The source of a video in the published layout, by its name.
+
+    A prefix that icvos wrote says it. Else MOSE has 8 hex digits, and LVOS 8 letters and digits.
+    """
+    prefix, has_prefix, _ = name.partition("_")
+    if has_prefix and prefix in SOURCES:
+        return prefix
     if re.fullmatch(r"[0-9a-f]{8}", name):
         return "mose"
     if re.fullmatch(r"[0-9A-Za-z]{8}", name) and re.search(r"[0-9A-Z]", name):

@@ -30,6 +30,16 @@ def test_bad_json_is_named(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json", "an example")
 
 
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "b": 2, "a": 1}', '{"videos": {"a": {}, "b": {"a": 1}, "a": {}}}', '[{"a": 1, "a": 2}]']
+)
+def test_a_key_that_an_object_has_twice_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    for compact in (None, lambda found: found):
+        with pytest.raises(IcvosError, match=r"a\.json: cannot be read as an example \(key 'a' occurs twice"):
+            read_json(tmp_path / "a.json", "an example", compact)
+
+
 def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_bytes(tmp_path / "a", b"old")
 

@@ -17,6 +17,7 @@ from icvos.training.learner import make_optimisers, schedule
 from icvos.training.loop import train
 from icvos.training.recipe import Recipe, read_recipe, shipped_recipes
 from icvos.training.report import Losses, Silent, ValidationScores
+from icvos.training.run_folder import LOG, _lines_until
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
 from tests import ROOT
 from tests.icvos.training.toy_training import Discs, Toy, recipe
@@ -165,6 +166,7 @@ def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
         ("last/state.json", "{", r"last/state.json: cannot be read as the state of a training run .*; remove \S*last "),
         ("last/state.json", "[]", "last/state.json: is not a JSON object; remove"),
         ("last/state.json", '{"format": 2}', "last/state.json: format is 2, this icvos reads 1; remove"),
+        ("last/state.json", '{"format": 1, "step": 1, "format": 1}', "last/state.json: .*key 'format' occurs twice"),
         ("last/state.json", {"step": "8"}, "last/state.json: step is '8', not of type int; remove"),
         ("last/state.json", {"best": None}, "last/state.json: best is None, not of type float; remove"),
         ("last/state.json", {"episodes": "others"}, "holds a run with another episodes; choose another --out"),
@@ -184,6 +186,13 @@ def test_a_folder_that_does_not_fit_is_refused_in_one_line(
     with pytest.raises(IcvosError, match=message) as caught:
         run(tmp_path, epochs=1)
     assert "\n" not in str(caught.value)
+
+
+def test_a_last_line_of_the_log_that_only_lacks_its_end_is_kept(tmp_path: Path) -> None:
+    line = '{"kind": "train", "step": 1}'
+    for text, kept in ((f"{line}\n{line}", [line, line]), (f"{line}\n{line[:-1]}", [line])):
+        (tmp_path / LOG).write_text(text)
+        assert list(_lines_until(tmp_path / LOG, 1)) == [f"{found}\n" for found in kept]
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:

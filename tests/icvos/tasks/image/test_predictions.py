@@ -14,7 +14,7 @@ from icvos.files.rle import encode_rle
 from icvos.protocol import NATIVE
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.image.check import check_images
-from icvos.tasks.image.predictions import EPISODES, MAX_LINE_BYTES, Answer, cut_off, read_answers, right_answers
+from icvos.tasks.image.predictions import EPISODES, MAX_LINE_BYTES, Answer, end_last_line, read_answers, right_answers
 from icvos.tasks.image.score import score_images
 from tests.icvos.tasks.image.tiny_episodes import write_images
 
@@ -166,11 +166,35 @@ def test_any_values(tiny: ImageBenchmark, tmp_path: Path, mask: Any, seconds: An
     assert any(fault.severity == "error" for fault in check_images(tiny, run))
 
 
-@given(before=st.integers(0, 3), tail=st.binary(max_size=40).filter(lambda tail: b"\n" not in tail))
+@given(
+    before=st.integers(0, 3), tail=st.binary(max_size=40).filter(lambda tail: b"\n" not in tail and b"{" not in tail)
+)
 @BOUNDED
-def test_cutting_off(tmp_path: Path, before: int, tail: bytes) -> None:
+def test_a_line_that_is_cut_off_is_dropped(tmp_path: Path, before: int, tail: bytes) -> None:
     path = tmp_path / EPISODES
     path.write_bytes(b"line\n" * before + tail)
-    cut_off(path)
+    end_last_line(path)
     assert path.read_bytes() == b"line\n" * before
-    cut_off(tmp_path / "absent")
+    end_last_line(tmp_path / "absent")
+
+
+def test_a_last_line_that_only_lacks_its_end_counts(tiny: ImageBenchmark, tmp_path: Path) -> None:
+    first, last = right_line(tiny), right_line(tiny, 1)
+    path = tmp_path / EPISODES
+    for length in range(len(last)):
+        path.write_bytes(first + last[:length])
+        whole = length == len(last) - 1
+        assert len(list(read_answers(path))) == 1 + whole
+        end_last_line(path)
+        assert path.read_bytes() == (first + last if whole else first)
+    path.write_bytes(first + b'{"episode": 1}')
+    assert [type(found) for found in read_answers(path)] == [Answer, Fault]
+
+
+@pytest.mark.parametrize("repeated", ['"episode": 0', '"class": 2', '"mask": {"size": [52, 80], "counts": [4160]}'])
+def test_a_key_that_a_line_has_twice_is_a_fault(tiny: ImageBenchmark, tmp_path: Path, repeated: str) -> None:
+    line = right_line(tiny)
+    (tmp_path / EPISODES).write_bytes(b"{" + repeated.encode() + b", " + line[1:])
+    (fault,) = read_answers(tmp_path / EPISODES)
+    assert isinstance(fault, Fault)
+    assert "occurs twice in one object" in fault.what

@@ -77,3 +77,11 @@ def test_an_unknown_key_is_named(copied: Path) -> None:
         IcvosError, match=r"icvos\.json: colour is not a key of the manifest of a built benchmark; build"
     ):
         Benchmark.open(copied)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SUPPORTS])
+def test_a_key_that_is_there_twice_is_refused(copied: Path, name: str) -> None:
+    path = copied / name
+    path.write_text(f'{{"format": 1, {path.read_text()[1:]}')
+    with pytest.raises(IcvosError, match=rf"{name}: cannot be read as .*key 'format' occurs twice"):
+        _ = Benchmark.open(copied).draws

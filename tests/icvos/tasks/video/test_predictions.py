@@ -301,6 +301,15 @@ def test_hostile_rle_is_a_fault(handmade: Benchmark, folder: Path, text: str, ki
     assert fault.where.startswith(str(path))
 
 
+def test_a_frame_that_a_json_has_twice_is_a_fault(handmade: Benchmark, folder: Path) -> None:
+    path = as_rle(handmade, folder, "davis_dog/17")
+    text = path.read_text()
+    path.write_text(f'{{"00003": {json.dumps(RLE)}, {text[1:]}')
+    (fault,) = check(handmade, folder, PAPER)
+    assert (fault.kind, fault.severity) == ("unreadable", "error")
+    assert "key '00003' occurs twice" in fault.what
+
+
 def test_missing_extra_and_misnamed_frames_of_rle(handmade: Benchmark, folder: Path) -> None:
     path = as_rle(handmade, folder, "davis_dog/17")
     found = json.loads(path.read_text())

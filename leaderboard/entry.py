@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from icvos.errors import IcvosError
-from icvos.files.schema import Count, Schema, parse_schema
+from icvos.files.schema import Count, FormatOne, Schema, parse_schema
 from icvos.tasks.record import RunRecord
 from icvos.tasks.result import Result
 from icvos.tasks.task import parse_result, read_object
@@ -40,7 +40,7 @@ class BoardBenchmark(Schema):
 class BoardFile(Schema):
     """A file of a board: one result under the name that it was submitted by."""
 
-    format: Literal[1] = Field(description="Version of this layout.")
+    format: FormatOne = Field(description="Version of this layout.")
     name: ShortName = Field(description="What the tables call the method.")
     revision: ShortName = Field(description="Which state of the method; new figures are a new revision.")
     notes: str = Field("", description="Free text from whoever submitted it.")

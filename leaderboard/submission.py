@@ -114,7 +114,7 @@ def submit(
     opened = open_task(task) if isinstance(task, Path | str) else task
     watch = watch or Silent()
     with checked_folder(opened, predictions, protocol, watch) as checked:
-        refuse_random_records(read_records(checked.folder, opened.part), predictions)
+        refuse_random_records(read_records(checked.folder, opened.part).values(), predictions)
         watch.stage(f"score {protocol.id}")
         result = opened.score(checked.folder, protocol, watch, workers=workers)
     path = board.add(result, name=name, revision=revision, notes=notes, benchmark_clips=opened.clips)

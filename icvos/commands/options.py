@@ -63,12 +63,15 @@ def json_option(what: str) -> Callable[[F], F]:
 
 _SELECTION = (
     click.option(
-        "--videos", metavar="LIST", default="", help="Only these videos: comma-separated, or a file with one per line."
+        "--videos",
+        metavar="LIST",
+        default=None,
+        help="Only these videos: comma-separated, or a file with one per line.",
     ),
     click.option(
         "--categories",
         metavar="LIST",
-        default="",
+        default=None,
         help="Only these categories: comma-separated names or class numbers.",
     ),
     click.option(
@@ -93,10 +96,20 @@ def read_selection(given: dict[str, Any], limit: int | None = None) -> "Selectio
     """Take what `selection_options` gave out of ``given``; None where nothing is selected."""
     from icvos.tasks.result import Selection
 
-    videos, categories = (names(given.pop(key)) for key in ("videos", "categories"))
-    clips = tuple(name for text in given.pop("clips") for name in names(text))
+    videos, categories = (selected_names(given.pop(key), f"--{key}") for key in ("videos", "categories"))
+    clips = tuple(name for text in given.pop("clips") for name in selected_names(text, "--clips"))
     found = Selection(videos, categories, clips, limit)
     return found if found else None
+
+
+def selected_names(text: str | None, option: str) -> tuple[str, ...]:
+    """`names`, none where the option is not given; `IcvosError` where it is and names nothing, which is not all."""
+    from icvos.errors import IcvosError
+
+    found = names(text or "")
+    if text is not None and not found:
+        raise IcvosError(f"{option} {text!r}: names nothing; write names, or leave the option out for everything")
+    return found
 
 
 def names(text: str) -> tuple[str, ...]:

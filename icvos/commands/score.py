@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER, PAPER, WORKERS, examples, names, read_selection, selection_options
+from icvos.commands.options import FOLDER, PAPER, WORKERS, examples, read_selection, selected_names, selection_options
 from icvos.commands.printing import is_stdout, put_json, show_result
 from icvos.commands.progress import watched
 
@@ -54,7 +54,7 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
     if (truth is None) == (benchmark is None):
         raise IcvosError("give exactly one of GT, a folder of true masks, and --benchmark")
     for key in ("protocol", "categories", "clips") if truth else ("skip_ends", "objects"):
-        if given[key]:
+        if given[key] not in (None, False, ()):
             place = "a --benchmark" if truth else "a folder GT"
             raise IcvosError(f"--{key.replace('_', '-')} is for scoring against {place}")
     if truth:
@@ -94,7 +94,7 @@ def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> No
             truth,
             skip_ends=given["skip_ends"],
             objects=given["objects"] or "all",
-            videos=names(given["videos"]),
+            videos=selected_names(given["videos"], "--videos"),
             workers=given["workers"],
             progress=lambda video: watch.advance(),
         )

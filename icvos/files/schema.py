@@ -8,9 +8,9 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from icvos.errors import IcvosError, printable
@@ -37,7 +37,15 @@ def _shown(text: str) -> str:
     return text
 
 
+def _whole(value: Any) -> Any:
+    """``true`` and ``1.0`` are equal to 1, and are not it."""
+    if isinstance(value, bool | float):
+        raise ValueError(f"is {json.dumps(value)}, this icvos reads 1")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_shown)]
+FormatOne = Annotated[Literal[1], BeforeValidator(_whole)]  # the version of a file's layout
 Count = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=-ROUND_OFF, le=1 + ROUND_OFF)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -112,6 +120,7 @@ def _words(detail: ErrorDetails, what: str) -> str:
 
 
 UNION = re.compile(r"str|int|bytes|bool|(list|tuple|dict|function-|typed-dict)\b.*")  # how a union calls its members
+INNER_UNION = re.compile(r"(list|tuple|dict|function-[a-z]+)\[.*\]")  # of members that have parts
 
 
 def _key(location: Sequence[int | str]) -> str:
@@ -119,7 +128,7 @@ def _key(location: Sequence[int | str]) -> str:
     text = ""
     for place, part in enumerate(location):
         member = place == len(location) - 1 and isinstance(part, str) and UNION.fullmatch(part)
-        if part != "[key]" and not member:
+        if part != "[key]" and not member and not (isinstance(part, str) and INNER_UNION.fullmatch(part)):
             text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
 

@@ -64,7 +64,7 @@ def bootstrap_interval(
     """The interval of a mean when the groups, not the single values, are drawn again (percentile bootstrap).
 
     Clips of one video resemble each other, so videos are the groups. Deterministic. With one group the interval has no
-    width and says nothing.
+    width, with a few it is too narrow; results leave it out then.
 
     Args:
         values: (N, K) float64: K figures of N clips.
@@ -114,7 +114,7 @@ def paired_bootstrap(
 
     Returns:
         Lower and upper bounds, and the probability that the difference is positive: the share of resampled means above
-        0, those that are 0 counted half. (K,) float64 each. With one group they say nothing.
+        0, those that are 0 counted half. (K,) float64 each. With a few groups they say nothing.
     """
     means = resampled_means(differences, groups, samples=samples)
     tail = (1 - level) / 2

@@ -117,7 +117,9 @@ def score(
     >>> result.kind, result.to_json()["overall"]["jf"]
     ('video', 1.0)
     """
-    from icvos.tasks.archive import submission_folder
+    from icvos.tasks.archive import relocate, submission_folder
+    from icvos.tasks.record import read_records
+    from icvos.tasks.runs import other_build
 
     task, chosen = as_task(benchmark), protocol(protocol_name)
     part = task.select(selection) if selection else task
@@ -125,6 +127,9 @@ def score(
     with submission_folder(predictions, task.folders) as folder:
         rows = Path(frames_csv) if frames_csv else None
         result = part.score(folder, chosen, watch, workers=workers, frames_csv=rows)
+        for path, record in read_records(folder, task.part).items():
+            for fault in other_build(path, record, result.digest):
+                watch.note(str(relocate(fault, folder, Path(predictions))))
     if out is not None:
         write_json(Path(out), result.to_json())
     return result

@@ -3,18 +3,21 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.names import PlainPath
-from icvos.files.schema import Count, Schema, Seconds, misfit, read_bytes
+from icvos.files.schema import Count, FormatOne, Name, Schema, Seconds, misfit, read_bytes
 
 RECORD = "run.json"
 MAX_RECORD_BYTES = 1 << 24
 MAX_SHOTS = 1000
+MAX_PART = 9999  # the number of a draw or a fold
 Part = Literal["draw", "fold"]
+ShownName = Annotated[Name, Field(min_length=1)]
+PartNumber = Annotated[int, Field(ge=0, le=MAX_PART)]
 
 
 class _Open(Schema):
@@ -24,11 +27,19 @@ class _Open(Schema):
 
 
 class Weights(_Open):
-    """A checkpoint that a method loaded."""
+    """A checkpoint that a method loaded; it says which."""
 
-    name: str | None = Field(None, description="Its name in the registry, or its file.")
-    sha256: str | None = Field(None, description="Of the file; null for random weights.")
+    name: ShownName | None = Field(None, description="Its name in the registry, or its file.")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")] | None = Field(
+        None, description="Of the file, or how it begins; null for random weights."
+    )
     random: bool = Field(False, description="Whether it is random, or was trained on top of random weights.")
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if self.name is None and self.sha256 is None and not self.random:
+            raise ValueError("has neither a name nor a sha256")
+        return self
 
 
 class RunBenchmark(_Open):
@@ -50,15 +61,15 @@ class ClipRun(_Open):
 class RunRecord(_Open):
     """``run.json``: how the masks of one part of a run, a draw or a fold, were made. All keys may be absent."""
 
-    format: Literal[1] | None = Field(None, description="Version of this layout.")
+    format: FormatOne | None = Field(None, description="Version of this layout.")
     method: str | None = Field(None, description="The method's name.")
     settings: dict[str, Any] = Field({}, description="The method's settings, defaults included.")
     random_weights: bool = Field(False, description="Present and true where weights were random: figures mean nothing.")
-    weights: tuple[Weights | str, ...] | str = Field((), description="The checkpoints that were loaded.")
+    weights: tuple[Weights | ShownName, ...] | ShownName = Field((), description="The checkpoints that were loaded.")
     sees_truth: bool = Field(False, description="Whether the method was given true masks of what it was asked about.")
     benchmark: RunBenchmark | None = Field(None, description="What the run was made on.")
-    draw: Annotated[int, Field(ge=0)] | None = Field(None, description="On videos: the support draw.")
-    fold: Annotated[int, Field(ge=0)] | None = Field(None, description="On images: the fold.")
+    draw: PartNumber | None = Field(None, description="On videos: the support draw.")
+    fold: PartNumber | None = Field(None, description="On images: the fold.")
     shots: Annotated[int, Field(ge=1, le=MAX_SHOTS)] | None = Field(None, description="Supports per clip or episode.")
     device: str | None = Field(None, description="What it was computed on.")
     dtype: str | None = Field(None, description="Floating-point type of the networks.")
@@ -90,7 +101,7 @@ class RunRecord(_Open):
 
 def read_record(path: Path) -> RunRecord:
     """The record in ``path``, an empty one where there is no such file; `PredictionError` for one that does not fit."""
-    what, remedy = "the record of a run", "write the record of the run again or remove the file"
+    what, remedy = "the record of a run", "correct that, or make it anew with: icvos eval ... --overwrite always"
     if not path.is_file():
         return RunRecord()
     try:
@@ -101,9 +112,9 @@ def read_record(path: Path) -> RunRecord:
         raise PredictionError(Fault("record", str(path), str(error).removeprefix(f"{path}: "))) from error
 
 
-def read_records(run: Path, part: Part) -> tuple[RunRecord, ...]:
-    """All records of a run, or of a prediction folder."""
-    return tuple(read_record(path) for path in (run / RECORD, *sorted(run.glob(f"{part}*/{RECORD}"))))
+def read_records(run: Path, part: Part) -> dict[Path, RunRecord]:
+    """All records of a run, or of a prediction folder, by their files."""
+    return {path: read_record(path) for path in (run / RECORD, *sorted(run.glob(f"{part}*/{RECORD}")))}
 
 
 def record_of(description: Mapping[str, Any], method: str) -> RunRecord:

@@ -15,6 +15,7 @@ from icvos.tasks.record import RunRecord
 FORMAT = 1  # of scores.json
 MAX_BYTES = 64 * 2**20  # a result of all 437 clips over five draws takes less than one
 INTERVAL_LEVEL = 0.95
+FEWEST = 6  # videos, or episodes of a fold: an interval over fewer is far too narrow
 REMEDY = "score the predictions again with icvos score"
 
 
@@ -25,6 +26,8 @@ def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 Bounds = Annotated[tuple[Fraction, Fraction], AfterValidator(_in_order)]
+
+
 ProtocolId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}@[0-9]{1,4}$")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{8,64}$")]
 Level = Annotated[float, Field(gt=0, lt=1)]

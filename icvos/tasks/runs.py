@@ -5,7 +5,7 @@ import importlib.metadata
 import platform
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -144,6 +144,13 @@ def refuse_other(
             inner = next(name for name in (*new, *old) if old.get(name) != new.get(name))
             key, old, new = f"{key}.{inner}", old.get(inner), new.get(inner)
         raise IcvosError(f"{path}: holds a {what} with {key} {old!r}, not {new!r}; choose another --out{otherwise}")
+
+
+def other_build(path: Path, run: RunRecord, digest: str | None) -> Iterator[Fault]:
+    """A warning where the record at ``path`` says that its masks were made for another build of the benchmark."""
+    if run.digest and digest and run.digest != digest:
+        what = f"made for another build of the benchmark ({run.digest}, not {digest}); predict again for it"
+        yield Fault("digest", str(path), what, "warning")
 
 
 def now() -> str:

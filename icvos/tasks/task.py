@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from icvos.errors import Fault, IcvosError
 from icvos.files.schema import Schema, parse_schema, read_bytes
 from icvos.files.storage import refuse_repeated_keys
+from icvos.protocol import PROTOCOLS
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
@@ -240,8 +241,10 @@ def result_model(kind: object, where: str) -> type[Schema]:
 def parse_result(value: Mapping[str, Any], where: str) -> Result:
     """The result in an object read from JSON, of whichever kind; ``where`` names its file in errors."""
     model = result_model(value.get("task", "video"), where)
-    found = parse_schema(json.dumps(value), model, where, "a result", REMEDY)
-    return cast(Result, found)
+    found = cast(Result, parse_schema(json.dumps(value), model, where, "a result", REMEDY))
+    if found.protocol not in PROTOCOLS:
+        raise IcvosError(f"{where}: protocol is {found.protocol}, this icvos knows {', '.join(PROTOCOLS)}; {REMEDY}")
+    return found
 
 
 def read_object(path: Path, what: str, remedy: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from icvos.files.schema import Schema
+from icvos.files.schema import FormatOne, Schema
 
 
 class Figures(Schema):
@@ -50,7 +50,7 @@ class Settings(Schema):
 class FolderResult(Schema):
     """What two folders of masks with object ids scored."""
 
-    format: Literal[1] = Field(description="Version of this layout.")
+    format: FormatOne = Field(description="Version of this layout.")
     settings: Settings = Field(description="As given.")
     overall: OverallFigures = Field(description="All objects.")
     videos: dict[str, VideoFigures] = Field(description="By video.")

@@ -83,7 +83,7 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
         rows=tuple(rows),
         breakdowns=(break_down("class", measured, ("miou", "IoU"), "episodes", page_only=True),),
         footnotes=footnotes,
-        level=common_level(overall.interval for overall in overalls),
+        level=common_level(_result(entry).sure for entry in entries),
         about=PROTOCOLS[first.protocol].about_images if first.protocol in PROTOCOLS else "",
         coverage=_coverage(counts),
         counts=counts,
@@ -130,7 +130,7 @@ def _row(entry: Entry, label: str, columns: Sequence[Column]) -> Row:
     }
     parts = {number: _fold(fold) for number, fold in folds.items()}
     groups = {"fold": parts, "class": classes}
-    return Row(label, kind, figures, interval=overall.interval.miou, entry=entry, groups=groups)
+    return Row(label, kind, figures, interval=result.sure.miou if result.sure else None, entry=entry, groups=groups)
 
 
 def _pair(pair: Pair) -> dict[str, float | int | None]:

@@ -70,7 +70,7 @@ def video_table(entries: Sequence[Entry], reported: bool) -> Table:
         rows=tuple(rows),
         breakdowns=breakdowns,
         footnotes=footnotes,
-        level=common_level(overall.interval for overall in overalls),
+        level=common_level(overall.sure for overall in overalls),
         about=PROTOCOLS[first.protocol].about if first.protocol in PROTOCOLS else "",
         coverage=_coverage(counts),
         counts=counts,
@@ -122,7 +122,7 @@ def _row(entry: Entry, label: str, total: int) -> Row:
         label,
         kind,
         figures,
-        interval=overall.interval.jf if overall.interval else None,
+        interval=overall.sure.jf if overall.sure else None,
         entry=entry,
         groups={
             "source": {name: _group(group) for name, group in result.sources.items()},

@@ -1,13 +1,15 @@
-"""Results made by hand: figures chosen, not measured."""
+"""Results made by hand: the figures of clips are chosen, not measured."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from icvos.tasks.record import RunRecord
 from icvos.tasks.result import Result
 from icvos.tasks.task import parse_result
-from icvos.tasks.video.analysis import analyse
+from icvos.tasks.video.means import summarise
 from icvos.tasks.video.result import Clip
 from tests import Json
 
@@ -21,6 +23,7 @@ CLIPS = {
     "davis_cows/20": (20, "cow", "davis", 104, 0.05),
     "mose_0a43a414/1": (1, "person", "mose", 80, -0.10),
     "lvos_0tCWPOrc/9": (9, "boat", "lvos", 512, -0.03),
+    "davis_boat/9": (9, "boat", "davis", 75, 0.0),
 }
 
 
@@ -29,23 +32,13 @@ def figures(j: float, f: float) -> dict[str, float]:
     return {"j": j, "f": f, "jf": (j + f) / 2}
 
 
-def mean(members: list[Json]) -> dict[str, float]:
-    """The mean of some figures."""
-    return figures(sum(m["j"] for m in members) / len(members), sum(m["f"] for m in members) / len(members))
-
-
 def add_facts(clips: Json) -> None:
     """Give clips what an analysis is made of: a perfect first frame, and one clip with an absence."""
     for position, (name, clip) in enumerate(clips.items()):
         own = {key: clip[key] for key in ("j", "f", "jf")}
-        clip |= {"area": 0.002 * 4**position, "instances": position or None, "first": figures(1, 1), "after": own}
+        clip |= {"area": 0.002 * 3**position, "instances": position or None, "first": figures(1, 1), "after": own}
         clip |= {"disappearance": {**own, "runs": 1, "frames": 3} if name == "davis_dog/17" else None}
         clip |= {"reappearance": None}
-
-
-def analysis(clips: Json) -> Json:
-    """The analysis of clips that have what it is made of."""
-    return analyse({name: Clip.model_validate(clip) for name, clip in clips.items()}).to_json()
 
 
 def make_scores(
@@ -68,18 +61,10 @@ def make_scores(
         name: {**figures(j + easier, f + easier), "frames": frames}
         for name, (_, _, _, frames, easier) in chosen.items()
     }
+    for clip in scored.values():
+        clip["draws"] = [{"draw": number, "j": clip["j"], "f": clip["f"]} for number in range(draws)]
     if analysed:
         add_facts(scored)
-    overall = mean(list(scored.values()))
-    categories: Json = {}
-    for index, category in sorted({(kind, category) for kind, category, *_ in chosen.values()}):
-        own = [scored[name] for name, clip in chosen.items() if clip[0] == index]
-        categories[category] = {"class": index, **mean(own), "clips": len(own), "frames": sum(c["frames"] for c in own)}
-    sources: Json = {}
-    for source in sorted({clip[2] for clip in chosen.values()}):
-        own = [scored[name] for name, clip in chosen.items() if clip[2] == source]
-        sources[source] = {**mean(own), "clips": len(own), "frames": sum(c["frames"] for c in own)}
-    interval = {key: [max(0.0, overall[key] - 0.031), min(1.0, overall[key] + 0.027)] for key in ("j", "f", "jf")}
     made = {
         "format": 1,
         "method": method,
@@ -98,24 +83,14 @@ def make_scores(
         "frames": 805,
         "seconds_per_frame": 0.22,
     }
-    return {
-        "format": 1,
-        **({"analysis": analysis(scored)} if analysed else {}),
-        "protocol": protocol,
-        "digest": digest,
-        "overall": {
-            **overall,
-            "clips": len(chosen),
-            "videos": len(chosen),
-            "frames": sum(clip[3] for clip in chosen.values()),
-            "draws": [{"draw": number, **overall} for number in range(draws)],
-            "interval": {"level": 0.95, "samples": 2000, **interval},
-        },
-        "categories": categories,
-        "sources": sources,
-        "clips": scored,
-        "run": {**made, **record} if run else {},
-    }
+    found = summarise(
+        {name: Clip.model_validate(clip) for name, clip in scored.items()},
+        {name: clip[2] for name, clip in chosen.items()},
+        protocol=protocol,
+        digest=digest,
+        run=RunRecord.model_validate_json(json.dumps({**made, **record} if run else {})),
+    )
+    return found.to_json()
 
 
 def make_result(*arguments: Any, **given: Any) -> Result:

@@ -112,7 +112,7 @@ def test_files_of_0_1_0_open_and_nothing_of_them_is_lost(tmp_path: Path, scores:
 
 def test_a_file_without_what_may_be_absent_opens(tmp_path: Path) -> None:
     bare = video_scores(facts=False)
-    for key in ("format", "categories", "sources", "clips", "run"):
+    for key in ("categories", "sources", "clips", "run"):
         del bare[key]
     for key in ("draws", "interval", *SPREAD):
         del bare["overall"][key]
@@ -139,6 +139,12 @@ def changed(value: Json, where: str, new: Any) -> Json:
     ("where", "new", "words"),
     [
         ("format", 2, "format is 2, this icvos reads 1"),
+        ("format", True, "format is true, this icvos reads 1"),
+        ("format", 1.0, "format is 1.0, this icvos reads 1"),
+        ("format", None, "format is missing"),
+        ("run.format", True, "run.format is true, this icvos reads 1"),
+        ("protocol", "foo@1", "protocol is foo@1, this icvos knows paper@1, native@1"),
+        ("protocol", "paper@2", "protocol is paper@2, this icvos knows paper@1, native@1"),
         ("protocol", "../x@1", 'protocol is "../x@1", should match'),
         ("protocol", 3, "protocol is 3, should be a valid string"),
         ("digest", "md5:1", 'digest is "md5:1", should match'),
@@ -210,6 +216,7 @@ def test_scores_that_no_table_should_show_are_refused(tmp_path: Path, where: str
     ("where", "new", "words"),
     [
         ("format", 9, "format is 9, this icvos reads 1"),
+        ("format", True, "format is true, this icvos reads 1"),
         ("format", None, "format is missing"),
         ("name", 3, "name is 3, should be a valid string"),
         ("name", "", "name is empty or begins or ends with a space"),

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from pydantic import Field
 
 from icvos.files.names import PlainName, PlainPath
-from icvos.files.schema import Count, Name, Schema, read_schema
+from icvos.files.schema import Count, FormatOne, Name, Schema, read_schema
 
 FORMAT: Final = 1
 MANIFEST = "episodes.json"
@@ -49,7 +49,7 @@ class FoldEntry(Schema):
 class Manifest(Schema):
     """``episodes.json``: classes, folds, and the frozen episodes."""
 
-    format: Literal[1] = Field(description="Version of this layout.")
+    format: FormatOne = Field(description="Version of this layout.")
     name: PlainName = Field(description="coco-20i, pascal-5i, coco-to-pascal or all-coco.")
     rule: str = Field(description="How masks were made, in words; part of the digest.")
     digest: Digests = Field(description="What tells this build from another.")
@@ -76,7 +76,7 @@ class PictureEntry(Schema):
 class Pictures(Schema):
     """``val.json`` or ``train.json``: the pictures of a split."""
 
-    format: Literal[1] = Field(description="Version of this layout.")
+    format: FormatOne = Field(description="Version of this layout.")
     pictures: tuple[PictureEntry, ...] = Field(description="One line each.")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from icvos.errors import IcvosError
 from icvos.tasks.image.result import ImageResult
 from icvos.tasks.listing import Listing, percent
-from icvos.tasks.result import Named, Report, Selection
+from icvos.tasks.result import FEWEST, Named, Report, Selection
 
 
 def lines(result: ImageResult, where: str) -> Sequence[str]:
@@ -18,13 +18,21 @@ def lines(result: ImageResult, where: str) -> Sequence[str]:
             f"{fold.episodes}{of} episodes, {fold.classes} classes{_without(fold.without)}"
         )
     overall, shots = result.overall, f"{result.shots} shot{'' if result.shots == 1 else 's'}"
-    low, high = overall.interval.miou
+    interval = f"(no interval: {few_episodes(result.fewest_episodes)})"
+    if result.sure is not None:
+        low, high = result.sure.miou
+        interval = f"[{percent(low)}, {percent(high)}]"
     found.append(
         f"{result.benchmark.name}, {shots}, {result.protocol}: "
-        f"mIoU {percent(overall.miou)} [{percent(low)}, {percent(high)}]  FB-IoU {percent(overall.fb_iou)}  "
+        f"mIoU {percent(overall.miou)} {interval}  FB-IoU {percent(overall.fb_iou)}  "
         f"{overall.folds} of {result.benchmark.folds} folds, {overall.episodes} episodes -> {where}"
     )
     return tuple(found)
+
+
+def few_episodes(episodes: int) -> str:
+    """Why there is no interval."""
+    return f"a fold of {episodes} episode{'s' * (episodes != 1)} says little, {FEWEST} are the fewest that do"
 
 
 def _without(names: Sequence[str]) -> str:

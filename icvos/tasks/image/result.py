@@ -5,9 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from icvos.files.schema import Count, Fraction, Name, Schema, Seconds
+from icvos.files.schema import Count, FormatOne, Fraction, Name, Schema, Seconds
 from icvos.tasks.record import MAX_SHOTS, RunRecord
-from icvos.tasks.result import Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
+from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
 MAX_FOLDS = 1000
 MEAN_TOLERANCE = 1e-6  # between a mean and the mean of its parts
@@ -45,7 +45,7 @@ class Fold(Pair):
     of: Count = Field(description="How many the fold has.")
     classes: Count = Field(description="How many classes they ask for.")
     without: tuple[Name, ...] = Field(description="Classes that no scored episode asks for, which count nowhere.")
-    interval: FoldInterval = Field(description="How sure the figures are.")
+    interval: FoldInterval | None = Field(description="How sure the figures are; null where episodes are too few.")
     seconds_per_image: Seconds | None = Field(None, description="Mean time of an episode; null where one has none.")
     run: RunRecord = Field(description="The fold's run.json.")
 
@@ -64,7 +64,7 @@ class Overall(Pair):
     folds: Count = Field(description="How many were scored.")
     episodes: Count = Field(description="How many were scored.")
     classes: Count = Field(description="How many they ask for.")
-    interval: Interval = Field(description="How sure the figures are.")
+    interval: Interval | None = Field(description="How sure the figures are; null where episodes are too few.")
     seconds_per_image: Seconds | None = Field(None, description="Mean time of an episode; null where one has none.")
 
 
@@ -90,7 +90,7 @@ class BenchmarkCounts(Schema):
 class ImageResult(Schema):
     """``scores.json`` of a run on images. Only folds that have all episodes that they were asked for are scored."""
 
-    format: Literal[1] = Field(1, description="Version of this layout.")
+    format: FormatOne = Field(description="Version of this layout.")
     task: Literal["image"] = Field(description="The kind of benchmark.")
     protocol: ProtocolId = Field(description="Figures of different protocols never share a table.")
     digest: Digest = Field(description="Of the benchmark that was scored against.")
@@ -133,6 +133,16 @@ class ImageResult(Schema):
             if abs(sum(found.iou for found in own) / len(own) - fold.miou) > MEAN_TOLERANCE:
                 raise ValueError(f"folds.{number}.miou is not the mean of its categories")
         return self
+
+    @property
+    def sure(self) -> Interval | None:
+        """The interval; None where a fold has fewer than `FEWEST` episodes, from which older programs made one."""
+        return self.overall.interval if self.fewest_episodes >= FEWEST else None
+
+    @property
+    def fewest_episodes(self) -> int:
+        """How many were scored of the fold that has the fewest."""
+        return min(fold.episodes for fold in self.folds.values())
 
     @property
     def kind(self) -> str:

@@ -23,7 +23,7 @@ from icvos.tasks.image.benchmark import IGNORED, Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, right_answers
 from icvos.tasks.image.result import ImageResult
 from icvos.tasks.record import RECORD, RunRecord, read_record
-from icvos.tasks.result import INTERVAL_LEVEL
+from icvos.tasks.result import FEWEST, INTERVAL_LEVEL
 from icvos.tasks.runs import fold_folders
 from icvos.workers import run_jobs
 
@@ -79,7 +79,6 @@ class ImageScores:
             kinds = [kind for kind, _ in fold.episodes]
             scores = few_shot_scores(fold.episodes, sorted(set(kinds)))
             test = self.benchmark.fold(fold.fold).test
-            miou, fb_iou = _bounds(samples)
             folds[str(fold.fold)] = result.Fold(
                 miou=scores.miou,
                 fb_iou=scores.fb_iou,
@@ -89,7 +88,7 @@ class ImageScores:
                 of=fold.of,
                 classes=len(scores.class_iou),
                 without=tuple(names[kind] for kind in test if kind not in scores.class_iou),
-                interval=result.FoldInterval(miou=miou, fb_iou=fb_iou),
+                interval=result.FoldInterval(**_bounds(samples)) if len(kinds) >= FEWEST else None,
                 seconds_per_image=fold.seconds_per_image,
                 run=fold.run,
             )
@@ -117,23 +116,26 @@ class ImageScores:
         counts = [fold.episodes for fold in folds]
         seconds = [fold.seconds_per_image for fold in self.folds]
         taken = [one * count for one, count in zip(seconds, counts, strict=True) if one is not None]
-        miou, fb_iou = _bounds(resampled.mean(axis=0))
+        interval = None
+        if min(counts) >= FEWEST:
+            bounds = _bounds(resampled.mean(axis=0))
+            interval = result.Interval(level=INTERVAL_LEVEL, samples=BOOTSTRAP_SAMPLES, **bounds)
         return result.Overall(
             miou=sum(fold.miou for fold in folds) / len(folds),
             fb_iou=sum(fold.fb_iou for fold in folds) / len(folds),
             folds=len(folds),
             episodes=sum(counts),
             classes=sum(fold.classes for fold in folds),
-            interval=result.Interval(level=INTERVAL_LEVEL, samples=BOOTSTRAP_SAMPLES, miou=miou, fb_iou=fb_iou),
+            interval=interval,
             seconds_per_image=sum(taken) / sum(counts) if len(taken) == len(folds) else None,
         )
 
 
-def _bounds(samples: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The intervals of mIoU and of FB-IoU, from (samples, 2) of both."""
+def _bounds(samples: np.ndarray) -> dict[str, tuple[float, float]]:
+    """The intervals of mIoU and of FB-IoU by their keys, from (samples, 2) of both."""
     tail = (1 - INTERVAL_LEVEL) / 2
     low, high = np.quantile(samples, [tail, 1 - tail], axis=0).tolist()
-    return (low[0], high[0]), (low[1], high[1])
+    return {"miou": (low[0], high[0]), "fb_iou": (low[1], high[1])}
 
 
 def score_images(

@@ -13,7 +13,7 @@ from icvos.files.masks import read_binary
 from icvos.files.untrusted import visible
 from icvos.protocol import Protocol
 from icvos.tasks.record import RECORD, RunRecord, read_record
-from icvos.tasks.runs import draw_folders
+from icvos.tasks.runs import draw_folders, other_build
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.predictions import Predictions, counted_frames
 
@@ -64,9 +64,7 @@ def _check_folder(
         run = read_record(root / RECORD)
     except PredictionError as error:
         yield error.fault
-    if run.digest and benchmark.digest and run.digest != benchmark.digest:
-        what = f"made for another build of the benchmark ({run.digest}, not {benchmark.digest}); predict again for it"
-        yield Fault("digest", str(root / RECORD), what, "warning")
+    yield from other_build(root / RECORD, run, benchmark.digest)
     for entry in entries:
         if not entry.is_dir() and not OWN_FILES.fullmatch(entry.name):
             yield Fault("extra-file", str(entry), "not part of a prediction folder; remove it", "warning")

@@ -14,7 +14,7 @@ from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.schema import Schema
 from icvos.metrics.summary import PAIRED_SAMPLES, paired_bootstrap
-from icvos.tasks.result import Bootstrap
+from icvos.tasks.result import FEWEST, Bootstrap
 from icvos.tasks.video.result import VideoResult
 
 LEVEL = 0.95
@@ -32,7 +32,7 @@ class Compared(Schema):
 
 
 class OverallCompared(Compared):
-    """A figure over all clips, with how sure the difference is; with a single video nothing is known."""
+    """A figure over all clips, with how sure the difference is; from fewer than six videos nothing is known."""
 
     interval: tuple[float, float] | None = Field(description="[low, high] of the difference; null when unknown.")
     probability: float | None = Field(
@@ -142,7 +142,7 @@ def _clip_order(clip: str) -> tuple[str, str, str]:
 
 
 def _overall(values: np.ndarray, videos: Sequence[str]) -> OverallComparison:
-    known = len(set(videos)) > 1
+    known = len(set(videos)) >= FEWEST
     low, high, probability = paired_bootstrap(values[0] - values[1], videos, level=LEVEL)
     means = values.mean(axis=1)
     difference = (values[0] - values[1]).mean(axis=0)

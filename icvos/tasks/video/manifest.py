@@ -1,12 +1,12 @@
 """``icvos.json`` and ``supports.json`` of a built benchmark of videos."""
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
 from icvos.files.names import PlainName, name_fault
-from icvos.files.schema import Count, Name, Schema
+from icvos.files.schema import Count, FormatOne, Name, Schema
 
 FORMAT: Final = 1
 MANIFEST = "icvos.json"
@@ -123,7 +123,7 @@ class LeftOutEntry(Schema):
 class Manifest(Schema):
     """``icvos.json``: what a build holds. It is written last: a folder that has it is complete."""
 
-    format: Literal[1] = Field(description="Version of this layout.")
+    format: FormatOne = Field(description="Version of this layout.")
     name: PlainName = Field(description="The benchmark's name.")
     digest: Digest = Field(description="Over every clip's frame names and masks, and every support's name and draws.")
     counts: Counts = Field(description="What the benchmark has.")
@@ -137,7 +137,7 @@ class Manifest(Schema):
 class Supports(Schema):
     """``supports.json``: the frozen support draws."""
 
-    format: Literal[1] = Field(description="Version of this layout.")
+    format: FormatOne = Field(description="Version of this layout.")
     rule: str = Field(description="How instances become one mask: painted, union or png.")
     shots: Count = Field(description="The most supports that a draw gives a clip.")
     classes: dict[ClassIndex, tuple[PlainName, ...]] = Field(

@@ -8,7 +8,7 @@ import numpy as np
 from icvos.categories import category
 from icvos.metrics.summary import BOOTSTRAP_SAMPLES, bootstrap_interval
 from icvos.tasks.record import RunRecord
-from icvos.tasks.result import INTERVAL_LEVEL
+from icvos.tasks.result import FEWEST, INTERVAL_LEVEL
 from icvos.tasks.video import result
 from icvos.tasks.video.analysis import analyse
 from icvos.tasks.video.result import VideoResult
@@ -58,13 +58,10 @@ def means(clips: Sequence[result.Clip]) -> Means:
 
 
 def overall(clips: Mapping[str, result.Clip]) -> result.Overall:
-    """The figures over all of ``clips``, with a bootstrap interval over their videos."""
+    """The figures over all of ``clips``, with a bootstrap interval over their videos where those are not too few."""
     # (clips, draws, 2): J and F of every clip in every draw
     values = np.array([[(draw.j, draw.f) for draw in clip.draws] for clip in clips.values()])
-    by_clip = values.mean(axis=1)
     videos = [clip.rpartition("/")[0] for clip in clips]
-    low, high = bootstrap_interval(np.column_stack([by_clip, by_clip.mean(axis=1)]), videos, level=INTERVAL_LEVEL)
-    j, f, jf = ((float(low[k]), float(high[k])) for k in range(3))
     numbers = [draw.draw for draw in next(iter(clips.values())).draws]
     return result.Overall(
         **means(tuple(clips.values())),
@@ -72,8 +69,15 @@ def overall(clips: Mapping[str, result.Clip]) -> result.Overall:
         draws=tuple(
             result.Draw(draw=draw, **figures(values[:, position].mean(axis=0))) for position, draw in enumerate(numbers)
         ),
-        interval=result.Interval(level=INTERVAL_LEVEL, samples=BOOTSTRAP_SAMPLES, j=j, f=f, jf=jf),
+        interval=interval(values.mean(axis=1), videos) if len(set(videos)) >= FEWEST else None,
     )
+
+
+def interval(values: np.ndarray, videos: Sequence[str]) -> result.Interval:
+    """The bootstrap interval of the means of (clips, 2) J and F, over the clips' videos."""
+    low, high = bootstrap_interval(np.column_stack([values, values.mean(axis=1)]), videos, level=INTERVAL_LEVEL)
+    j, f, jf = ((float(low[k]), float(high[k])) for k in range(3))
+    return result.Interval(level=INTERVAL_LEVEL, samples=BOOTSTRAP_SAMPLES, j=j, f=f, jf=jf)
 
 
 def summarise(

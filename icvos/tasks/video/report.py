@@ -8,7 +8,7 @@ from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.schema import Schema
 from icvos.tasks.listing import DASH, Listing, percent, signed_percent
-from icvos.tasks.result import Named, Report, Selection
+from icvos.tasks.result import FEWEST, Named, Report, Selection
 from icvos.tasks.video.analysis import analyse
 from icvos.tasks.video.comparison import Compared, Comparison, compare, require_comparable
 from icvos.tasks.video.means import summarise
@@ -20,9 +20,9 @@ Row = tuple[str, ...]
 def lines(result: VideoResult, where: str) -> Sequence[str]:
     """The overall figures of a result in one line."""
     overall = result.overall
-    interval = ""
-    if overall.interval is not None:
-        low, high = overall.interval.jf
+    interval = f"(no interval: {few_videos(overall.videos)})  "
+    if overall.sure is not None:
+        low, high = overall.sure.jf
         interval = f"[{percent(low)}, {percent(high)}]  "
     return (
         f"{result.protocol}: J {percent(overall.j)}  F {percent(overall.f)}  J&F {percent(overall.jf)} {interval}"
@@ -239,6 +239,11 @@ def _with_category(clip: str) -> str:
     return f"{clip} {category(clip.rpartition('/')[2]).name}"
 
 
+def few_videos(videos: int) -> str:
+    """Why there is no interval and no probability."""
+    return f"{videos} video{'s say' if videos != 1 else ' says'} nothing about others, {FEWEST} are the fewest that do"
+
+
 def _probability(value: float | None) -> str:
     """With as many digits as the samples of the bootstrap give."""
     if value is None:
@@ -250,7 +255,7 @@ def verdict(found: Comparison) -> str:
     """Which run is better in J&F, in words."""
     pair, level = found.overall.jf, f"{100 * found.bootstrap.level:g} %"
     if pair.interval is None:
-        return "unknown: all clips are of one video, which says nothing about others"
+        return f"unknown: {few_videos(found.videos)}"
     low, high = map(signed_percent, pair.interval)
     difference = signed_percent(pair.difference)
     sure = f"J&F {difference} [{low}, {high}] at {level}, P(A better) {_probability(pair.probability)}"

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from icvos.files.names import PlainPath
-from icvos.files.schema import Count, Fraction, Name, Schema
+from icvos.files.schema import Count, FormatOne, Fraction, Name, Schema
 from icvos.tasks.record import RunRecord
-from icvos.tasks.result import Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
+from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
 MEAN_TOLERANCE = 1e-4  # between jf and the mean of j and f
 
@@ -115,7 +115,7 @@ class Draw(Pair, _Numbered):
 
 
 class Interval(Bootstrap):
-    """Percentile bootstrap over videos, each drawn with all its clips; with a single video it has no width."""
+    """Percentile bootstrap over videos, each drawn with all its clips."""
 
     j: Bounds = Field(description="[low, high] of J.")
     f: Bounds = Field(description="[low, high] of F.")
@@ -129,7 +129,12 @@ class Overall(Figures):
     videos: Count = Field(description="Of how many videos.")
     frames: Count = Field(description="How many frames; a frame of a clip counts once whatever the draws.")
     draws: tuple[Draw, ...] = Field((), description="Each support draw by itself, over all clips.")
-    interval: Interval | None = Field(None, description="How sure the figures are.")
+    interval: Interval | None = Field(None, description="How sure the figures are; null where videos are too few.")
+
+    @property
+    def sure(self) -> Interval | None:
+        """The interval; None from fewer than `FEWEST` videos, where results of older programs have one."""
+        return self.interval if self.videos >= FEWEST else None
 
 
 class Bin(Pair):
@@ -202,7 +207,7 @@ class VideoResult(Schema):
     figures of several clips are the plain means of theirs, so that a long video counts no more than a short one.
     """
 
-    format: Literal[1] = Field(1, description="Version of this layout.")
+    format: FormatOne = Field(description="Version of this layout.")
     task: Literal["video"] = Field("video", description="The kind of benchmark; absent means video.")
     protocol: ProtocolId = Field(description="Figures of different protocols never share a table.")
     digest: Digest | None = Field(description="Of the benchmark that was scored against; null in the published layout.")

@@ -11,8 +11,12 @@ import pytest
 from icvos.files.masks import read_binary, write_binary
 from icvos.files.storage import write_json
 from icvos.tasks.video.benchmark import Benchmark
+from icvos.tasks.video.means import summarise
+from icvos.tasks.video.result import VideoResult
 from tests import Json
 from tests.conftest import icvos
+
+FEW = "unknown: 5 videos say nothing about others, 6 are the fewest that do"
 
 
 def write_shifted(benchmark: Benchmark, folder: Path, *, pixels: int, still: int | None = None) -> Path:
@@ -109,22 +113,32 @@ def test_a_difference_between_runs(runs: Path, benchmark: Benchmark, tmp_path: P
     assert not any(f"  {clip} " in shown for clip in most[2:])
     assert found["categories"]["dog"]["difference"] < 0 < found["categories"]["person"]["difference"]
     assert row(shown, "dog")[-1] == f"{100 * found['categories']['dog']['difference']:+.2f}"
-    verdict = found["overall"]["jf"]["verdict"]
-    assert shown.splitlines()[-1].startswith("tied: " if verdict == "tied" else verdict.replace("a", "A", 1))
+    assert found["overall"]["jf"]["verdict"] == "unknown"  # of so few videos
+    assert shown.splitlines()[-1] == FEW
     swapped = icvos("diff", runs / "three", runs / "one", "--json", tmp_path / "back.json").stdout
     assert read(tmp_path / "back.json")["overall"]["jf"]["difference"] == -found["overall"]["jf"]["difference"]
     assert "A: drift [red]3" in swapped
 
 
-def test_a_run_is_tied_with_itself(runs: Path) -> None:
+def test_a_run_does_not_part_from_itself(runs: Path) -> None:
     shown = icvos("diff", runs / "one", runs / "one/scores.json").stdout
-    last = shown.splitlines()[-1]
-    assert last == "tied: J&F +0.00 [+0.00, +0.00] at 95 %, P(A better) 0.5000; the interval contains 0"
+    assert shown.splitlines()[-1] == FEW
     assert "part most" not in shown
 
 
-def test_the_truth_is_better_beyond_doubt(runs: Path) -> None:
-    last = icvos("diff", runs / "one", runs / "truth").stdout.splitlines()[-1]
+def more_videos(scores: Json, times: int) -> Json:
+    """A result on as many times the videos, of the same figures under other names."""
+    found = VideoResult.model_validate_json(json.dumps(scores))
+    clips = {f"{key.replace('/', f'-{n}/')}": clip for key, clip in found.clips.items() for n in range(times)}
+    return summarise(clips, {}, protocol=found.protocol, digest=found.digest, run=found.run).to_json()
+
+
+def test_six_videos_and_more_say_which_is_better(runs: Path, tmp_path: Path) -> None:
+    for name in ("one", "truth"):
+        write_json(tmp_path / f"{name}.json", more_videos(read(runs / name / "scores.json"), 4))
+    last = icvos("diff", tmp_path / "one.json", tmp_path / "one.json").stdout.splitlines()[-1]
+    assert last == "tied: J&F +0.00 [+0.00, +0.00] at 95 %, P(A better) 0.5000; the interval contains 0"
+    last = icvos("diff", tmp_path / "one.json", tmp_path / "truth.json").stdout.splitlines()[-1]
     assert last.startswith("B is better: J&F -")
     assert last.endswith("at 95 %, P(A better) <0.0001")
 
@@ -153,7 +167,7 @@ def test_one_video_says_nothing(runs: Path, built: Path, benchmark: Benchmark, t
     video = benchmark.videos[0].name
     icvos("score", runs / "one", "--benchmark", built, "--videos", video, "--out", tmp_path / "one-video.json")
     single = icvos("diff", tmp_path / "one-video.json", runs / "three").stdout
-    assert single.splitlines()[-1] == "unknown: all clips are of one video, which says nothing about others"
+    assert single.splitlines()[-1] == "unknown: 1 video says nothing about others, 6 are the fewest that do"
 
 
 def test_a_run_folder_may_hold_scores_of_several_protocols(runs: Path, built: Path, tmp_path: Path) -> None:
@@ -174,7 +188,18 @@ def test_other_draws_are_pointed_out(runs: Path, built: Path, tmp_path: Path) ->
     icvos("score", tmp_path, "--benchmark", built)
     done = icvos("diff", tmp_path, runs / "one")
     assert "note: means over different support draws: [0, 1] of A, [0] of B" in done.stderr
-    assert done.stdout.splitlines()[-1].startswith("tied: J&F +0.00")
+    assert done.stdout.splitlines()[-1] == FEW
+
+
+def test_predictions_for_another_build_are_pointed_out(runs: Path, built: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(runs / "one", run / "draw0")
+    write_json(run / "draw0/run.json", {"method": "drift", "benchmark": {"digest": "sha256:" + "0" * 64}})
+    for place in (run, Path(shutil.make_archive(str(tmp_path / "packed"), "zip", run))):
+        done = icvos("score", place, "--benchmark", built)
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"warning: {place}/")
+        assert "run.json: made for another build of the benchmark (sha256:000" in line
 
 
 def test_what_cannot_be_shown_or_compared_is_one_line(runs: Path, built: Path, tmp_path: Path) -> None:

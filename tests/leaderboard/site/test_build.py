@@ -84,9 +84,9 @@ def test_the_page_shows_every_row_and_where_it_comes_from(board: Board, tmp_path
     page = Page(text)
     assert len(page.all("details")) == 6
     for shown in (
-        *("41.00", "45.00", "43.00", "47.00", "68.38", "20.44", "mean 25.44", "scored on 3 of 5 clips only"),
+        *("41.00", "45.00", "43.00", "47.00", "68.38", "20.44", "mean 25.44", "scored on 3 of 6 clips only"),
         *("Reported in papers, not run here", "Upper bound", "Partial results", "paper@1", "native@1"),
-        *("sha256 " + "ab" * 32, "top_k 10, radius 12", "the first", "2026-01-31", "5 clips, 5 videos, 805 frames"),
+        *("sha256 " + "ab" * 32, "top_k 10, radius 12", "the first", "2026-01-31", "6 clips, 6 videos, 880 frames"),
         *("the submission came without a run.json", "cpu float32", "0123456789abcdef" * 4),
     ):
         assert shown in text, shown
@@ -121,7 +121,7 @@ def test_results_cannot_put_anything_into_the_page(board: Board, tmp_path: Path,
         j=0.35,
         method="<img src=x onerror=alert(1)>",
         settings={"</dd><script>": "<script>alert(2)</script>"},
-        weights=[{"name": "<b>", "sha256": "'\"><script>"}, "<q>"],
+        weights=[{"name": "'\"><script>", "sha256": "ab" * 32}, "<q>"],
         versions={"</details>": "<s>"},
         seed="<p>",
         finished="<i>2026",

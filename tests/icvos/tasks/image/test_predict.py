@@ -132,6 +132,8 @@ def test_limited_runs_are_partial_and_go_on(tiny: ImageBenchmark, tmp_path: Path
     assert "fold 0: mIoU" in output
     assert f"4 of {EPISODES} episodes" in output
     assert scores(out)["folds"]["0"]["episodes"] == 4
+    assert "(no interval: a fold of 4 episodes says little, 6 are the fewest that do)" in output
+    assert scores(out)["folds"]["0"]["interval"] is scores(out)["overall"]["interval"] is None
     first = lines(out)
     evaluate(tiny, out, "--fold", 0)
     assert lines(out)[:4] == first

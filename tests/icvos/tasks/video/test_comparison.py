@@ -18,7 +18,7 @@ def result(clips: dict[str, float], *, protocol: str = "paper@1", digest: str | 
     """A result whose clips have these J, an F that is a tenth higher, and ten frames."""
     entries = {clip: {"j": j, "f": j + 0.1, "jf": j + 0.05, "frames": 10} for clip, j in clips.items()}
     overall = {"j": 0, "f": 0, "jf": 0, "clips": 1, "videos": 1, "frames": 1}
-    return {"protocol": protocol, "digest": digest, "overall": overall, "clips": entries}
+    return {"format": 1, "protocol": protocol, "digest": digest, "overall": overall, "clips": entries}
 
 
 def compare(a: Json, b: Json, a_name: str, b_name: str) -> Json:
@@ -29,20 +29,22 @@ def compare(a: Json, b: Json, a_name: str, b_name: str) -> Json:
 
 A = {"davis_cows/20": 0.8, "davis_dog/1": 0.3, "davis_dog/17": 0.5, "mose_x/1": 0.6}
 B = {"davis_cows/20": 0.7, "davis_dog/1": 0.6, "davis_dog/17": 0.4, "mose_x/1": 0.5}
+MORE = {"davis_owl/15": 0.5, "lvos_a/9": 0.5, "lvos_b/9": 0.5}  # with these there are six videos
 
 
 def test_figures_by_hand() -> None:
-    found = compare(result(A), result(B), "A", "B")
+    found = compare(result(A | MORE), result(B | MORE), "A", "B")
     assert (found["protocol"], found["digest"]) == ("paper@1", "sha256:0a0a0a0a")
-    assert (found["clips"], found["videos"], found["only_a"], found["only_b"]) == (4, 3, [], [])
+    assert (found["clips"], found["videos"], found["only_a"], found["only_b"]) == (7, 6, [], [])
     for key, more in (("j", 0), ("f", 0.1), ("jf", 0.05)):
         pair = found["overall"][key]
-        assert [pair["a"], pair["b"]] == pytest.approx([0.55 + more, 0.55 + more])
+        assert [pair["a"], pair["b"]] == pytest.approx([3.7 / 7 + more, 3.7 / 7 + more])
         assert pair["difference"] == pytest.approx(0, abs=1e-12)
-        # a video weighs as much as it has clips: the means of cows, dog and mose_x are 0.1, -0.1 and 0.1
-        assert pair["interval"] == pytest.approx([-0.1, 0.1])
+        # a video weighs as much as it has clips: of cows, dog and mose_x the sums are 0.1, -0.2 and 0.1
+        assert pair["interval"][0] == pytest.approx(-0.5 / 9)  # three dogs and one of the others
+        assert pair["interval"][1] == pytest.approx(0.4 / 6)
         assert pair["verdict"] == "tied"
-    assert list(found["categories"]) == ["person", "dog", "cow"]
+    assert list(found["categories"]) == ["person", "boat", "bird", "dog", "cow"]
     person = found["categories"]["person"]
     assert (person["class"], person["clips"]) == (1, 2)
     assert [person[key] for key in ("a", "b", "difference")] == pytest.approx([0.5, 0.6, -0.1])
@@ -73,9 +75,23 @@ def test_a_clear_difference_is_no_tie() -> None:
     assert intervals[0][1][0] > intervals[1][0][0]
 
 
+@pytest.mark.parametrize("videos", [1, 5, 6])
+def test_fewer_than_six_videos_say_nothing(videos: int) -> None:
+    a, b = ({f"davis_{k}/{kind}": j for k in range(videos) for kind in (1, 17)} for j in (0.6, 0.4))
+    for pair in compare(result(a), result(b), "A", "B")["overall"].values():
+        found = pair["interval"], pair["probability"], pair["verdict"]
+        if videos < 6:
+            assert found == (None, None, "unknown")
+        else:
+            assert found == (pytest.approx([0.2, 0.2]), 1, "a is better")
+
+
 FRACTIONS = st.floats(0, 0.9)
 PAIRS = st.dictionaries(
-    st.tuples(st.sampled_from("abcdef"), st.integers(1, 80)), st.tuples(FRACTIONS, FRACTIONS), min_size=1, max_size=15
+    st.tuples(st.sampled_from("abcdefghi"), st.integers(1, 80)),
+    st.tuples(FRACTIONS, FRACTIONS),
+    min_size=1,
+    max_size=15,
 )
 
 
@@ -83,7 +99,7 @@ PAIRS = st.dictionaries(
 def test_identical_runs_are_tied(pairs: dict[tuple[str, int], tuple[float, float]]) -> None:
     one = result({f"{video}/{kind}": j for (video, kind), (j, _) in pairs.items()})
     found = compare(one, one, "A", "B")
-    alone = found["videos"] == 1
+    alone = found["videos"] < 6
     for pair in found["overall"].values():
         assert pair["a"] == pair["b"]
         assert pair["difference"] == 0

@@ -14,13 +14,15 @@ from icvos.errors import IcvosError
 from icvos.files.masks import read_binary, resize_nearest
 from icvos.files.storage import link_or_copy, write_json
 from icvos.metrics import count
-from icvos.metrics.summary import decay, recall
+from icvos.metrics.summary import bootstrap_interval, decay, recall
 from icvos.protocol import NATIVE, PAPER, Protocol
+from icvos.tasks.video import result
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.check import check
+from icvos.tasks.video.means import figures, overall
 from icvos.tasks.video.score import frame_rows, score, write_frames_csv
 from tests.golden import GOLDEN
-from tests.icvos.handmade import DIGEST, SIZES, predicted, sample_masks, write_benchmark, write_predictions
+from tests.icvos.handmade import DIGEST, predicted, sample_masks, write_benchmark, write_predictions
 
 OSVOS_CLASSES = {
     "blackswan": 15,
@@ -98,17 +100,28 @@ def test_result_by_hand(handmade: Benchmark, run: Path, protocol: Protocol) -> N
     assert found["run"] == {"method": "by hand", "draw": 0}
 
 
-def test_interval_is_over_videos(handmade: Benchmark, run: Path) -> None:
-    found = score(handmade, run, PAPER).to_result().to_json()
-    interval = found["overall"]["interval"]
-    assert (interval["level"], interval["samples"]) == (0.95, 1000)
-    by_video = {}
-    for video in SIZES:
-        entries = [entry for key, entry in found["clips"].items() if key.startswith(f"{video}/")]
-        by_video[video] = np.mean([entry["jf"] for entry in entries])
-    assert interval["jf"] == pytest.approx([min(by_video.values()), max(by_video.values())], abs=1e-12)
+@pytest.mark.parametrize("videos", [1, 5, 6, 40])
+def test_interval_is_over_videos_and_never_over_a_few(videos: int) -> None:
+    clips = {
+        f"davis_{video}/{kind}": result.Clip(
+            **figures(np.array([j, j])), frames=9, draws=(result.ClipDraw(draw=0, j=j, f=j),)
+        )
+        for video, j in enumerate(np.linspace(0.2, 0.8, videos))
+        for kind in (1, 17)
+    }
+    found = overall(clips)
+    assert found.videos == videos
+    if videos < 6:
+        assert found.interval is found.sure is None
+        return
+    assert found.interval is found.sure
+    assert found.interval is not None
+    assert (found.interval.level, found.interval.samples) == (0.95, 1000)
+    low, high = bootstrap_interval(np.linspace(0.2, 0.8, videos)[:, None], [str(video) for video in range(videos)])
+    assert found.interval.jf == pytest.approx((low[0], high[0]), abs=0.03)  # of videos, however many clips they have
     for key in ("j", "f", "jf"):
-        assert interval[key][0] < found["overall"][key] < interval[key][1]
+        low, high = getattr(found.interval, key)
+        assert low < getattr(found, key) < high
 
 
 def test_workers_give_the_same_bits(handmade: Benchmark, run: Path) -> None:
@@ -137,7 +150,7 @@ def test_some_clips_only(handmade: Benchmark, run: Path) -> None:
     found = score(handmade, run, PAPER, clips=clips).to_result().to_json()
     assert list(found["clips"]) == ["lvos_cats/16"]
     assert found["overall"]["jf"] == found["clips"]["lvos_cats/16"]["jf"]
-    assert found["overall"]["interval"]["jf"] == [found["overall"]["jf"]] * 2
+    assert found["overall"]["interval"] is None
     with pytest.raises(IcvosError, match="no clip to score"):
         score(handmade, run, PAPER, clips=[])
 

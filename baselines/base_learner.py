@@ -5,7 +5,7 @@ It segments the class, of those that it was trained on, that it sees most inside
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -13,16 +13,16 @@ from torch import Tensor
 from baselines.parts.base_network import BaseNetwork, load_base, vote
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
-from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.build import FewShotBackbone, build_backbone
 from icvos.models.backbones.stages import STAGES
-from icvos.models.device import pick_device
+from icvos.models.device import Device, pick_device
 from icvos.models.losses import cross_entropy
 from icvos.models.maps import aligned
-from icvos.models.prompter import Prompter, require_size
+from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture
 from icvos.models.weights.load import Loaded, fresh_layers
-from icvos.settings import renamed
+from icvos.settings import Checked, Count, Range, Side, renamed
 from icvos.training.trainable import EpisodeBatch
 
 
@@ -72,7 +72,7 @@ class BaseTrainable:
 
 
 @dataclass(frozen=True, slots=True)
-class BaseLearnerSettings:
+class BaseLearnerSettings(Checked):
     """What can be set of `base-learner`.
 
     Args:
@@ -87,12 +87,12 @@ class BaseLearnerSettings:
     """
 
     checkpoint: str = ""
-    backbone: str = "resnet50-v2"
-    base_classes: int = 80
-    size: int = 417
-    backbone_rate: float = 1.0
+    backbone: FewShotBackbone = "resnet50-v2"
+    base_classes: Count = 80
+    size: Side = 417
+    backbone_rate: Annotated[float, Range(0)] = 1.0
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
-    device: str = "auto"
+    device: Device = "auto"
     dtype: DType = "auto"
 
 
@@ -104,7 +104,6 @@ class BaseLearner(Prompter[BaseLearnerSettings]):
     def __init__(self, settings: BaseLearnerSettings | None = None) -> None:
         self.settings = settings or BaseLearnerSettings()
         chosen = self.settings
-        require_size(chosen.size)
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint:

@@ -8,7 +8,7 @@ outline, and `icvos.models.affinity` carries the mask through the video.
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -20,8 +20,9 @@ from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.affinity import Affinity, AffinityPropagator, fuse_blocks
-from icvos.models.backbones.lite0 import lite0, lite0_input, lite0_weights
-from icvos.models.device import pick_device
+from icvos.models.backbones.lite0 import EfficientNetLite0, lite0, lite0_input, lite0_weights
+from icvos.models.device import Device, pick_device
+from icvos.settings import Checked, Positive, Range, Share, Side, Whole
 
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16
@@ -31,7 +32,7 @@ GRAPH_LONGEST = 4  # long over short side up to which GRAPH_SIDE holds; the grap
 
 
 @dataclass(frozen=True, slots=True)
-class LiteSettings:
+class LiteSettings(Checked):
     """What can be set of `lite`.
 
     Args:
@@ -57,26 +58,26 @@ class LiteSettings:
         recent: Last frames that propagation remembers beside the first.
     """
 
-    device: str = "auto"
-    prompt_sides: tuple[int, ...] = (320, 480, 640)
-    support_side: int = 480
-    object_side: int = 192
-    margin: float = 1.6
-    block: int = 14
-    spread: float = 0.9
-    contrast: float = 0.05
-    reach: float = 0.25
-    background: float = 0.2
-    foreground: float = 0.5
-    certain: float = 0.8
-    cut_side: int = 240
-    cut_rounds: int = 3
-    part: float = 0.1
-    zooms: int = 1
-    surround: float = 2.0
-    closest: float = 0.6
-    short_side: int = 480
-    recent: int = 2
+    device: Device = "auto"
+    prompt_sides: tuple[Side, ...] = (320, 480, 640)
+    support_side: Side = 480
+    object_side: Side = 192
+    margin: Positive = 1.6
+    block: Annotated[int, Range(0, len(EfficientNetLite0.strides) - 1)] = 14
+    spread: Annotated[float, Range(0, below=1)] = 0.9
+    contrast: Positive = 0.05
+    reach: Positive = 0.25
+    background: Share = 0.2
+    foreground: Share = 0.5
+    certain: Share = 0.8
+    cut_side: Side = 240
+    cut_rounds: Whole = 3
+    part: Share = 0.1
+    zooms: Whole = 1
+    surround: Positive = 2.0
+    closest: Share = 0.6
+    short_side: Side = 480
+    recent: Whole = 2
 
 
 class Lite:

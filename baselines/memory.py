@@ -10,12 +10,13 @@ from typing import Any
 
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
+from icvos.models.device import Device
 from icvos.models.sam.propagation import DType, Resize, load_propagator
-from icvos.settings import renamed
+from icvos.settings import Checked, Whole, renamed
 
 
 @dataclass(frozen=True, slots=True)
-class MemorySettings:
+class MemorySettings(Checked):
     """What can be set of `memory`.
 
     Args:
@@ -28,10 +29,10 @@ class MemorySettings:
     """
 
     sam2: str = renamed("sam2.1-hiera-l", "checkpoint", "propagation")
-    device: str = "auto"
+    device: Device = "auto"
     dtype: DType = "auto"
     resize: Resize = "pillow-bicubic"
-    hole_area: int = 0
+    hole_area: Whole = 0
 
 
 class Memory:

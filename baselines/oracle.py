@@ -14,13 +14,13 @@ from icvos.files.storage import sha256
 from icvos.method import Image, Mask, Prompt, Propagator, Support
 from icvos.models.affinity import Affinity, AffinityPropagator
 from icvos.models.backbones.lite0 import lite0, lite0_weights
-from icvos.models.device import pick_device
+from icvos.models.device import Device, pick_device
 from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
-from icvos.settings import renamed
+from icvos.settings import Checked, Side, Whole, renamed
 
 
 @dataclass(frozen=True, slots=True)
-class OracleSettings:
+class OracleSettings(Checked):
     """What can be set of `oracle`.
 
     Args:
@@ -32,10 +32,10 @@ class OracleSettings:
     """
 
     sam2: str = renamed("affinity", "propagation")
-    device: str = "auto"
+    device: Device = "auto"
     dtype: DType = "auto"
-    short_side: int = 480
-    recent: int = 2
+    short_side: Side = 480
+    recent: Whole = 2
 
 
 class Oracle:

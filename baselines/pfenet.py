@@ -15,17 +15,17 @@ from torch.nn import functional
 from baselines.parts.episodes import support_masks
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
-from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.build import FewShotBackbone, build_backbone
 from icvos.models.backbones.stages import Staged
-from icvos.models.device import pick_device
+from icvos.models.device import Device, pick_device
 from icvos.models.losses import cross_entropy
 from icvos.models.maps import aligned, masked_average
 from icvos.models.prior import prior, stretched
-from icvos.models.prompter import Prompter, require_size
+from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture
 from icvos.models.weights.load import Loaded, fresh_layers, load_weights
-from icvos.settings import renamed
+from icvos.settings import Checked, Positive, Side, check, refusal, renamed
 from icvos.training.trainable import EpisodeBatch
 
 COCO_BINS = (1.0, 0.5, 0.25, 0.125)
@@ -189,7 +189,7 @@ class PFENetTrainable:
 
 
 @dataclass(frozen=True, slots=True)
-class PFENetSettings:
+class PFENetSettings(Checked):
     """What can be set of `pfenet`.
 
     Args:
@@ -204,13 +204,21 @@ class PFENetSettings:
     """
 
     checkpoint: str = ""
-    backbone: str = "resnet50-v2"
-    size: int = 473
-    bins: tuple[float, ...] = COCO_BINS
+    backbone: FewShotBackbone = "resnet50-v2"
+    size: Side = 473
+    bins: tuple[Positive, ...] = COCO_BINS
     frozen_statistics: bool = False
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
-    device: str = "auto"
+    device: Device = "auto"
     dtype: DType = "auto"
+
+    def __post_init__(self) -> None:
+        """Raise `IcvosError` for a value that is not of its range, or makes no pyramid."""
+        check(self)
+        if self.size % 8 != 1:
+            raise refusal("size", self.size, "of the form 8 n + 1, like 473 or 641")
+        if any(size > 1 and size != int(size) for size in self.bins):
+            raise refusal("bins", self.bins, "whole numbers, or shares up to 1")
 
 
 class PFENet(Prompter[PFENetSettings]):
@@ -221,9 +229,6 @@ class PFENet(Prompter[PFENetSettings]):
     def __init__(self, settings: PFENetSettings | None = None) -> None:
         self.settings = settings or PFENetSettings()
         chosen = self.settings
-        require_size(chosen.size)
-        if chosen.size % 8 != 1:
-            raise IcvosError(f"setting size={chosen.size}: PFENet needs 8 n + 1, like 473 or 641")
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint:

@@ -13,22 +13,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.parts.annotation import CONDITIONS, annotate
+from baselines.parts.annotation import annotate
 from baselines.parts.episodes import support_masks
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
-from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.build import FewShotBackbone, build_backbone
 from icvos.models.backbones.stages import Staged
-from icvos.models.device import pick_device
+from icvos.models.device import Device, pick_device
 from icvos.models.losses import dice
 from icvos.models.maps import aligned, masked_average, sine_positions
 from icvos.models.prior import prior
-from icvos.models.prompter import Prompter, require_size
+from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam1 import Embedded, Sam1, load_sam
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, fresh_layers, load_weights
-from icvos.settings import renamed
+from icvos.settings import Checked, Count, Side, renamed
 from icvos.training.trainable import EpisodeBatch
 
 HEADS = 4
@@ -114,7 +114,7 @@ class Encoded:
 class PromptEncoder(Staged):
     """The visual reference prompt encoder; published parameter names."""
 
-    def __init__(self, body: Staged, queries: int = 50) -> None:
+    def __init__(self, body: Staged, queries: Count = 50) -> None:
         super().__init__()
         self.take_stages(body)
         width = body.channels[2] + body.channels[3]
@@ -234,7 +234,7 @@ class VRPTrainable:
 
 
 @dataclass(frozen=True, slots=True)
-class VRPSettings:
+class VRPSettings(Checked):
     """What can be set of `vrp-sam`.
 
     Args:
@@ -250,13 +250,13 @@ class VRPSettings:
     """
 
     checkpoint: str = ""
-    backbone: str = "resnet50-v2"
-    queries: int = 50
+    backbone: FewShotBackbone = "resnet50-v2"
+    queries: Count = 50
     condition: Literal["mask", "box", "point", "scribble"] = "mask"
-    size: int = 512
+    size: Side = 512
     sam: str = "sam-vit-h"
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
-    device: str = "auto"
+    device: Device = "auto"
     dtype: DType = "auto"
 
 
@@ -270,9 +270,6 @@ class VRPSAM(Prompter[VRPSettings]):
     def __init__(self, settings: VRPSettings | None = None) -> None:
         self.settings = settings or VRPSettings()
         chosen = self.settings
-        require_size(chosen.size)
-        if chosen.condition not in CONDITIONS:
-            raise IcvosError(f"setting condition={chosen.condition}: choose from {', '.join(CONDITIONS)}")
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "torchvision")
         if not chosen.checkpoint:

@@ -190,13 +190,54 @@ def load_method(name: str, settings: Mapping[str, Any] | None = None) -> AnyMeth
     >>> lite.describe()["settings"]["short_side"]
     96
     """
+    factory = method_class(name)
+    chosen = settings_for(name, settings or {})
+    built: AnyMethod = factory() if chosen is None else factory(chosen)
+    return built
+
+
+def method_class(name: str) -> Any:
+    """What makes the method called ``name``: its module is imported, nothing is built.
+
+    Raises `IcvosError` where there is no such method, a package is missing, or its module cannot be imported.
+    """
     found = find_method(name)
     try:
-        factory = found.load()
+        return found.load()
     except ModuleNotFoundError as error:
-        raise IcvosError(f"method {name} needs the package {error.name}; run: pip install 'icvos[models]'") from error
-    kind = getattr(factory, "Settings", None)
+        raise IcvosError(
+            f"method {name} needs the package {error.name}; run: {how_to_install(found, error)}"
+        ) from error
+    except (Exception, SystemExit) as error:  # its module is anybody's code: whatever it raises is what is wrong
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise IcvosError(
+            f"method {name} cannot be loaded from {found.value} ({reason}); correct or remove it"
+        ) from error
+
+
+def how_to_install(point: EntryPoint, error: ModuleNotFoundError) -> str:
+    """The command that installs the package whose lack keeps a method's module from being imported."""
+    own = point.value.startswith(("baselines", "dcsam"))
+    package = "icvos[models]" if own else (error.name or str(error)).partition(".")[0]
+    return f"pip install '{package}'"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return str(error).strip().partition("\n")[0] or "no reason is given"
+
+
+def settings_for(name: str, settings: Mapping[str, Any], prefix: str = "") -> Any:
+    """The settings that the method called ``name`` is built with; None where it has none. Nothing is built.
+
+    Args:
+        name: The method's name.
+        settings: Over its defaults.
+        prefix: What stands before a name where it is set, for errors.
+
+    Raises `IcvosError` for a method that cannot be imported, and for a setting that it does not take.
+    """
+    kind = getattr(method_class(name), "Settings", None)
     if kind is None and settings:
-        raise IcvosError(f"method {name} has no settings; leave out --set")
-    built: AnyMethod = factory(fill(kind, settings or {})) if kind else factory()
-    return built
+        raise IcvosError(f"method {name} has no settings; leave out --set {prefix}{next(iter(settings))}")
+    return None if kind is None else fill(kind, settings, prefix)

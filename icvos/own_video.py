@@ -12,7 +12,7 @@ from icvos.files.images import image_size, open_image, opened_image, refuse_anim
 from icvos.files.listing import is_empty
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.storage import atomic_folder, require_writable
-from icvos.method import AnyMethod, Support, load_method, segment
+from icvos.method import AnyMethod, Support, load_method, segment, settings_for
 from icvos.tasks.record import record_of
 from icvos.tasks.runs import described
 from icvos.tasks.task import SILENT, Watch
@@ -59,6 +59,7 @@ def predict(
 
     out = Path(out)
     _require_places(out, overlay)
+    settings_for(method, settings or {})
     pairs = [support_of_files(Path(image), Path(mask)) for image, mask in supports]
     frames = open_frames(video)
     watch.stage(method)

@@ -21,13 +21,13 @@ from baselines.matcher.sampling import centres, prompts
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.backbones.dinov2 import load_dinov2
-from icvos.models.device import pick_device
+from icvos.models.device import Device, pick_device
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam2_images import load_sam_on_images
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import Loaded
-from icvos.settings import renamed
+from icvos.settings import Checked, Count, Whole, renamed
 
 REMEMBERED_SUPPORTS = 64
 
@@ -74,7 +74,7 @@ PRESETS = {
 
 
 @dataclass(frozen=True, slots=True)
-class MatcherSettings:
+class MatcherSettings(Checked):
     """What can be set of `matcher`.
 
     Args:
@@ -98,10 +98,10 @@ class MatcherSettings:
     dinov2_checkpoint: str | None = None
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
     handover: Literal["mask", "centers", "points"] = "mask"
-    grid: int | None = None
-    iterations: int | None = None
+    grid: Whole | None = None
+    iterations: Count | None = None
     seed: int = 0
-    device: str = "auto"
+    device: Device = "auto"
     dtype: DType = "auto"
 
 

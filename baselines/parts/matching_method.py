@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Annotated, Generic
 
 import torch
 
@@ -12,20 +12,20 @@ from baselines.parts.matching_network import Answer
 from baselines.parts.matching_training import BaseLearner, MatchingTrainable, N
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
-from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.build import FewShotBackbone, build_backbone
 from icvos.models.backbones.stages import Staged
-from icvos.models.device import pick_device
+from icvos.models.device import Device, pick_device
 from icvos.models.maps import aligned
-from icvos.models.prompter import Prompter, require_size
+from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, fresh_layers, load_weights
 from icvos.models.weights.registry import random_weights
-from icvos.settings import renamed
+from icvos.settings import Checked, Count, Range, renamed
 
 
 @dataclass(frozen=True, slots=True)
-class MatchingSettings:
+class MatchingSettings(Checked):
     """What can be set of `hdmnet` and `amnet`.
 
     Args:
@@ -46,13 +46,13 @@ class MatchingSettings:
 
     checkpoint: str = ""
     base_checkpoint: str = ""
-    backbone: str = "resnet50-v2"
+    backbone: FewShotBackbone = "resnet50-v2"
     base_learner: BaseLearner = "leave-out"
-    base_classes: int = 80
-    shots: int = 1
-    size: int = 633
+    base_classes: Count = 80
+    shots: Count = 1
+    size: Annotated[int, Range(64, 4096)] = 633
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
-    device: str = "auto"
+    device: Device = "auto"
     dtype: DType = "auto"
 
 
@@ -65,7 +65,6 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
     def __init__(self, settings: MatchingSettings | None = None) -> None:
         self.settings = settings or MatchingSettings()
         chosen = self.settings
-        require_size(chosen.size, 64)
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
         if not chosen.checkpoint and not chosen.base_checkpoint:

@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 from baselines.persam.guidance import attention_bias, guided_masks
-from baselines.persam.personal import Decoding, Found, Personal
+from baselines.persam.personal import Decoding, Found, Grey, Personal
 from baselines.persam.target import extreme_points, similarity
 from icvos.method import Image, Prompt, Support
+from icvos.models.device import Device
 from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam1 import Embedded, Sam1
-from icvos.settings import renamed
+from icvos.settings import Checked, renamed
 
 
 @dataclass(frozen=True, slots=True)
-class PerSAMSettings:
+class PerSAMSettings(Checked):
     """What can be set of `persam`.
 
     Args:
@@ -37,9 +38,9 @@ class PerSAMSettings:
     sam: str = "sam-vit-h"
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
     handover: Literal["points", "points+box", "mask"] = "points"
-    mask_value: int = 255
+    mask_value: Grey = 255
     guided: bool = True
-    device: str = "auto"
+    device: Device = "auto"
     dtype: DType = "auto"
 
 

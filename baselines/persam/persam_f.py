@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 
 from baselines.persam.fit import Fit, combine, fit_weights
-from baselines.persam.personal import REMEMBERED_SUPPORTS, Decoding, Found, Personal
+from baselines.persam.personal import REMEMBERED_SUPPORTS, Decoding, Found, Grey, Personal
 from baselines.persam.target import extreme_points, similarity
 from icvos.method import Image, Prompt, Support
+from icvos.models.device import Device
 from icvos.models.sam.propagation import DType
-from icvos.settings import renamed
+from icvos.settings import Checked, Count, Positive, renamed
 
 
 @dataclass(frozen=True, slots=True)
-class PerSAMFSettings:
+class PerSAMFSettings(Checked):
     """What can be set of `persam-f`.
 
     Args:
@@ -38,10 +39,10 @@ class PerSAMFSettings:
     sam: str = "sam-vit-h"
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
     handover: Literal["point+box", "point", "mask"] = "point+box"
-    mask_value: int = 255
-    epochs: int = 1000
-    learning_rate: float = 1e-3
-    device: str = "auto"
+    mask_value: Grey = 255
+    epochs: Count = 1000
+    learning_rate: Positive = 1e-3
+    device: Device = "auto"
     dtype: DType = "auto"
 
 

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -17,8 +17,10 @@ from icvos.models.device import pick_device
 from icvos.models.prompter import Prompter, PrompterSettings
 from icvos.models.sam.sam1 import Embedded
 from icvos.models.sam.sam2_images import load_sam_on_images
+from icvos.settings import Range
 
 REMEMBERED_SUPPORTS = 16
+Grey = Annotated[int, Range(1, 255)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,17 +69,19 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
     A run that was stopped resumes when it is run again. On benchmarks of images, {fold} in a setting is replaced by the
     number of the fold, so that every fold can have its own checkpoint.
     """
+    from icvos.method import settings_for
     from icvos.tasks.calls import evaluate as run
     from icvos.tasks.result import scores_name
+    from icvos.tasks.runs import in_fold
     from icvos.tasks.task import open_task
 
+    settings = read_settings(pairs)
+    settings_for(method, in_fold(settings, 0))
     task = open_task(benchmark)
     parts = _parts(task, draws=given.pop("draws"), folds=given.pop("folds"))
     selection = read_selection(given, given.pop("limit"))
     with watched() as watch:
-        results = run(
-            method, task, out, settings=read_settings(pairs), parts=parts, selection=selection, watch=watch, **given
-        )
+        results = run(method, task, out, settings=settings, parts=parts, selection=selection, watch=watch, **given)
     for result in results:
         show_result(result, out / scores_name(result.protocol))
 

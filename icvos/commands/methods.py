@@ -44,7 +44,7 @@ def show_one(name: str, json_path: Path | None) -> None:
     if card.settings:
         table = listing("--set", "type", "default", "meaning")
         for setting in card.settings:
-            kind = " | ".join(setting.choices) or setting.type_text
+            kind = " | ".join(setting.choices) or ", ".join(filter(None, (setting.type_text, setting.range)))
             table.add_row(setting.name, kind, default_text(setting), setting.meaning)
         show(table)
     return None

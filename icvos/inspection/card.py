@@ -34,6 +34,7 @@ class Card:
                 **({} if one.default is dataclasses.MISSING else {"default": one.default}),
                 "meaning": one.meaning,
                 "choices": list(one.choices),
+                "range": one.range,
             }
             for one in self.settings
         ]

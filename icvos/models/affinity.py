@@ -17,6 +17,7 @@ from torch.nn import functional
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt
 from icvos.models.backbones.lite0 import EfficientNetLite0, lite0_input
+from icvos.settings import Checked, Side, Whole
 
 TILE = 8  # cells on a side of the squares of cells that are matched together
 TILES_AT_ONCE = 8
@@ -25,7 +26,7 @@ LOST = 0.3  # highest soft label below which the object is taken as out of sight
 
 
 @dataclass(frozen=True, slots=True)
-class Affinity:
+class Affinity(Checked):
     """How labels travel from frame to frame.
 
     Args:
@@ -40,19 +41,15 @@ class Affinity:
         temperature: Softmax temperature of their votes; lower is sharper.
     """
 
-    short_side: int = 480
+    short_side: Side = 480
     blocks: tuple[int, ...] = (4, 10)
     stride: int = 8
-    recent: int = 2
+    recent: Whole = 2
     radius: int = 8
     first_radius: int = 12
     reach: int = 6
     nearest: int = 40
     temperature: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.recent < 0:
-            raise IcvosError(f"setting recent={self.recent}: it must be 0 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 
-from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.sam.propagation import DType, Resize, Sam2Propagator, load_propagator
 from icvos.models.weights.load import Loaded
@@ -35,12 +34,6 @@ class PrompterSettings(Protocol):
 
 
 S = TypeVar("S", bound=PrompterSettings)
-
-
-def require_size(size: int, least: int = 32) -> None:
-    """Raise `IcvosError` for a side of pictures, in pixels, that leaves a network too little to see."""
-    if size < least:
-        raise IcvosError(f"setting size={size}: it must be {least} or more")
 
 
 class Prompter(ABC, Generic[S]):

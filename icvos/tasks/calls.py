@@ -66,11 +66,13 @@ def evaluate(
     >>> found[0].protocol, found[0].records[""].method
     ('paper@1', 'lite')
     """
+    from icvos.method import settings_for
     from icvos.models.weights.registry import random_weights_allowed
-    from icvos.tasks.runs import RunOptions
+    from icvos.tasks.runs import RunOptions, in_fold
 
     if shots < 1:
         raise IcvosError("--shots must be 1 or more")
+    settings_for(method, in_fold(settings or {}, 0))
     task, out = as_task(benchmark), Path(out)
     chosen = tuple(protocol(name) for name in protocols)
     options = RunOptions(method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen)

@@ -49,6 +49,14 @@ class RunOptions:
             raise IcvosError("no protocol: give at least one, as paper or native")
 
 
+def in_fold(settings: Mapping[str, Any], fold: int) -> dict[str, Any]:
+    """The settings for one fold: ``{fold}`` in a text is its number."""
+    return {
+        name: value.replace("{fold}", str(fold)) if isinstance(value, str) else value
+        for name, value in settings.items()
+    }
+
+
 def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] = ()) -> None:
     """Refuse a folder that holds something else, or predictions that must not be touched.
 

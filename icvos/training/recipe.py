@@ -4,24 +4,23 @@ A recipe is a TOML file of these names; ``[settings]`` are the method's. Recipes
 """
 
 import dataclasses
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from icvos.errors import IcvosError
-from icvos.settings import fill
+from icvos.settings import Checked, Count, Positive, Range, Whole, check, fill, refusal
 from icvos.suggestions import nearest
 
 PREFIX = "settings."  # begins the name of a change to a setting of the method
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Checked):
     """What is trained.
 
     Args:
@@ -60,44 +59,34 @@ class Recipe:
     method: str
     settings: dict[str, Any] = field(default_factory=dict)
     benchmark: Literal["coco-20i", "pascal-5i", "all-coco"] = "coco-20i"
-    fold: int = 0
-    shots: int = 1
-    size: int = 512
+    fold: Annotated[int, Range(0, 3)] = 0
+    shots: Count = 1
+    size: Count = 512
     sampling: Literal["class", "image"] = "class"
     labels: Literal["episode", "classes"] = "episode"
     preparation: Literal["squash", "resize", "crop"] = "squash"
-    scale: tuple[float, ...] = (0.8, 1.25)
+    scale: tuple[Positive, ...] = (0.8, 1.25)
     drop_novel: Literal["no", "listed", "shown"] = "no"
-    epochs: int = 50
-    episodes: int = 0
-    batch: int = 2
-    accumulate: int = 1
+    epochs: Count = 50
+    episodes: Whole = 0
+    batch: Count = 2
+    accumulate: Count = 1
     optimiser: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: float = 1e-4
-    momentum: float = 0.9
-    weight_decay: float = 1e-6
+    learning_rate: Positive = 1e-4
+    momentum: Annotated[float, Range(0)] = 0.9
+    weight_decay: Annotated[float, Range(0)] = 1e-6
     schedule: Literal["cosine", "poly", "constant"] = "cosine"
     precision: Literal["no", "bf16", "fp16"] = "no"
-    seed: int = 321
-    validation_episodes: int = 1000
-    validate_every: int = 1
-    save_every: int = 1000
+    seed: Whole = 321
+    validation_episodes: Whole = 1000
+    validate_every: Count = 1
+    save_every: Count = 1000
 
     def __post_init__(self) -> None:
-        """Raise `IcvosError` for a number that is out of range."""
-        for least, names in (
-            (1, ("shots", "size", "epochs", "batch", "accumulate", "validate_every", "save_every")),
-            (0, ("episodes", "validation_episodes", "weight_decay", "momentum")),
-        ):
-            for name in names:
-                if not least <= getattr(self, name) < math.inf:
-                    raise IcvosError(f"{name} = {getattr(self, name)}; it must be {least} or more")
-        if self.fold not in range(4):
-            raise IcvosError(f"fold = {self.fold}; it must be 0, 1, 2 or 3")
-        if not 0 < self.learning_rate < math.inf:
-            raise IcvosError(f"learning_rate = {self.learning_rate}; it must be above 0")
-        if len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1] < math.inf:
-            raise IcvosError(f"scale = {list(self.scale)}; give the least and the largest factor, like [0.8, 1.25]")
+        """Raise `IcvosError` for a value that is out of range."""
+        check(self)
+        if len(self.scale) != 2 or self.scale[0] > self.scale[1]:
+            raise refusal("scale", self.scale, "the least and the largest factor, like 0.8,1.25")
 
     def changed(self, changes: Mapping[str, Any]) -> "Recipe":
         """This recipe with other fields, texts read as their types; ``settings.x`` is the method's setting ``x``.

@@ -170,7 +170,6 @@ def prepare(
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise IcvosError(f"{out}: is a file; choose another --out")
-    benchmark = data if isinstance(data, ImageBenchmark) else ImageBenchmark.open(data)
     try:
         from icvos.training.episodes import TrainingEpisodes
         from icvos.training.learner import begin
@@ -179,8 +178,9 @@ def prepare(
         device, is_main = begin()
     except ModuleNotFoundError as error:
         raise IcvosError(f"training needs the package {error.name}; run: pip install 'icvos[models,train]'") from error
-    episodes = TrainingEpisodes(benchmark, recipe)
     of_method = settings_of(recipe)
+    benchmark = data if isinstance(data, ImageBenchmark) else ImageBenchmark.open(data)
+    episodes = TrainingEpisodes(benchmark, recipe)
     with random_weights_allowed(random_weights):
         trainable = load_trainable(recipe.method, of_method, episodes.learned, device)
     return Session(recipe, benchmark, out, of_method, episodes, trainable, is_main)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from icvos.errors import IcvosError
-from icvos.method import find_method, load_method
+from icvos.method import load_method, method_class, settings_for
 from icvos.models.weights.load import Loaded
-from icvos.training.recipe import Recipe
+from icvos.training.recipe import PREFIX, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,8 @@ class Learns(Protocol):
 def settings_of(recipe: Recipe) -> dict[str, Any]:
     """The settings that the recipe's method is built with: the recipe's own, and its ``size`` and ``shots``.
 
-    The two are left out where the method has no such setting. Raises `IcvosError` for settings that contradict the
-    recipe, and for a device, which training chooses.
+    The two are left out where the method has no such setting. Raises `IcvosError` for settings that the method does not
+    take or that contradict the recipe, and for a device, which training chooses.
     """
     fields = default_settings(recipe.method)
     settings = dict(recipe.settings)
@@ -151,6 +151,9 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
         raise IcvosError(
             f"settings.device = {settings['device']}; leave it out: training takes the device that is there"
         )
+    shared: dict[str, Any] = {name: settings[name] for name in ("size", "shots") if name in settings}
+    settings_for(recipe.method, shared)  # set by the recipe's own names
+    settings_for(recipe.method, settings, PREFIX)
     return settings
 
 
@@ -159,11 +162,7 @@ def default_settings(method: str) -> dict[str, Any]:
 
     Raises `IcvosError` for a method that is not installed or lacks a package.
     """
-    try:
-        factory = find_method(method).load()
-    except ModuleNotFoundError as error:
-        raise IcvosError(f"method {method} needs the package {error.name}; run: pip install 'icvos[models]'") from error
-    kind = getattr(factory, "Settings", None)
+    kind = getattr(method_class(method), "Settings", None)
     return {
         found.name: found.default if found.default_factory is dataclasses.MISSING else found.default_factory()
         for found in (dataclasses.fields(kind) if kind else ())

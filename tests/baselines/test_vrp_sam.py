@@ -195,5 +195,5 @@ def test_supports_are_annotated_at_the_size_of_the_input(tmp_path: Path, method:
 
 
 def test_unknown_condition() -> None:
-    with pytest.raises(IcvosError, match="condition=circle: choose from mask, box, point, scribble"):
+    with pytest.raises(IcvosError, match="condition=circle: it must be one of mask, box, point, scribble"):
         VRPSAM(VRPSettings(condition="circle"))

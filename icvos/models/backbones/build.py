@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import torch
 
@@ -20,6 +21,7 @@ STAGED: Mapping[str, Callable[[Dilations], Staged]] = {
     "swin-b": lambda dilations: SwinB(),
 }
 BACKBONES = (*STAGED, *DINOV2_MODELS)
+FewShotBackbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn"]  # whose maps the few-shot networks are made for
 
 
 def build_backbone(name: str, dilations: Dilations = "whole") -> Staged:

@@ -5,10 +5,9 @@ Every fold is a run of its own, since a few-shot network is trained for each: ``
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,9 +19,8 @@ from icvos.method import AnyMethod, Mask, load_method, sees_truth, segment_image
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, end_last_line, right_answers
 from icvos.tasks.record import RECORD, RunBenchmark, RunRecord
-from icvos.tasks.runs import RunOptions, claim, identity, now, open_record, refuse_other
+from icvos.tasks.runs import RunOptions, claim, identity, in_fold, now, open_record, refuse_other
 
-FOLD = "{fold}"
 SAME = ("method", "sees_truth", "benchmark", "shots")  # of all folds that one folder holds
 
 
@@ -50,21 +48,13 @@ def run_images(
     start(sum(len(episodes[fold][:limit]) for fold in folds))
     method = None
     for fold in folds:
-        settings, own = _settings(options.settings, fold)
-        if method is None or own:
+        settings = in_fold(options.settings, fold)
+        if method is None or settings != options.settings:
             method = None  # let go of the last fold's network before the next is loaded
             method = load_method(options.method, settings)
         wanted = identity(method, options, _about(benchmark, fold))
         _refuse_other(out, wanted, fold)
         _predict_fold(method, episodes[fold], out / f"fold{fold}", wanted, options, limit, partial(advance, fold))
-
-
-def _settings(settings: Mapping[str, Any], fold: int) -> tuple[dict[str, Any], bool]:
-    """The settings for one fold, and whether they are its own."""
-    found = {
-        name: value.replace(FOLD, str(fold)) if isinstance(value, str) else value for name, value in settings.items()
-    }
-    return found, found != settings
 
 
 def _about(benchmark: ImageBenchmark, fold: int) -> RunRecord:

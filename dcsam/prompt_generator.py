@@ -1,0 +1,190 @@
+"""The dual-branch prompt generator, Figure 3 of the paper: 2 N prompts from supports, their masks and the query."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dcsam.attention import Fidelity
+from dcsam.fusion import Backdrop, Sam2Folding, Sam2Maps, on_grid, through_dinov2, through_stages
+from dcsam.prompt_decoder import PromptDecoder
+from icvos.errors import IcvosError
+from icvos.models.backbones.dinov2 import DINOv2
+from icvos.models.backbones.stages import Staged
+from icvos.models.maps import masked_average
+
+Variant = Literal["full", "prior"]
+LEARNED = (
+    "downsample_query",
+    "merge_1",
+    "merge_2",
+    "sam_downscaling",
+    "transformer_decoder",
+    "neg_transformer_decoder",
+)
+MASK_WEIGHT = 10  # of masks and priors among the fused channels
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The fused features of one branch.
+
+    Args:
+        support: (B, K, 256, h, w).
+        query: (B, 256, h, w).
+        masks: (B, K, h, w) of 0 and 1, where the branch's kind is in the supports.
+        prior: (B, 1, h, w), averaged over the shots; not stretched.
+        prototype: (B, K, 256).
+    """
+
+    support: Tensor
+    query: Tensor
+    masks: Tensor
+    prior: Tensor
+    prototype: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """Both branches: where the object is, and where it is not."""
+
+    positive: Branch
+    negative: Branch
+
+
+class PromptGenerator(Staged):
+    """The prompt generator; published parameter names.
+
+    Args:
+        body: A staged backbone, or DINOv2, which has the ``prior`` variant alone.
+        variant: ``full`` fuses backbone maps and SAM's, ``prior`` SAM's alone.
+        sam: 1 or 2: whose features are fused.
+        queries: N, the tokens of each branch.
+        fidelity: ``published`` repeats what the released code computes, ``paper`` what the paper says.
+        cyclic: Whether attention is filtered by cyclic consistency.
+    """
+
+    def __init__(
+        self,
+        body: Staged | DINOv2,
+        variant: Variant = "full",
+        sam: Literal[1, 2] = 2,
+        queries: int = 25,
+        fidelity: Fidelity = "published",
+        cyclic: bool = True,
+    ) -> None:
+        super().__init__()
+        if isinstance(body, DINOv2):
+            if variant != "prior":
+                raise IcvosError("DINOv2 has no maps to fuse; set variant=prior")
+            self.dinov2 = body
+        else:
+            self.take_stages(body)
+        if variant == "full":
+            width = self.channels[2] + self.channels[3]
+            self.downsample_query = nn.Sequential(nn.Conv2d(width, 256, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
+        fused = 769 if variant == "full" else 513
+        self.merge_1 = nn.Sequential(nn.Conv2d(fused, 256, 1, bias=False), nn.ReLU())
+        self.merge_2 = nn.Sequential(nn.Conv2d(fused, 256, 1, bias=False), nn.ReLU())
+        if sam == 2:
+            self.sam_downscaling = Sam2Folding()
+        self.transformer_decoder = PromptDecoder(queries, fidelity, cyclic)
+        self.neg_transformer_decoder = PromptDecoder(queries, fidelity, cyclic)
+        self.variant = variant
+        self.fidelity = fidelity
+
+    def backdrop(self, query: Tensor, supports: Tensor, masks: Tensor) -> Backdrop:
+        """What the frozen backbone sees; see `dcsam.fusion.through_stages` for the shapes."""
+        with torch.no_grad():
+            if hasattr(self, "dinov2"):
+                return through_dinov2(self.dinov2, query, supports, masks)
+            return through_stages(self, query, supports, masks, taps=self.variant == "full")
+
+    def fuse(self, seen: Backdrop, query: Tensor | Sam2Maps, supports: Tensor | Sam2Maps) -> Branches:
+        """Both branches, equations (5), (6), (15) and (16).
+
+        Args:
+            seen: What the backbone gives.
+            query: SAM's features of the queries: (B, 256, s, s), or SAM 2's three maps.
+            supports: SAM's features of the supports: (B K, 256, s, s), or SAM 2's three maps.
+        """
+        grid = seen.masks.shape[-1]
+        asked, shown = (on_grid(self._folded(maps), grid, self.fidelity) for maps in (query, supports))
+        reduced = None
+        if seen.query is not None and seen.supports is not None:
+            reduced = self.downsample_query(seen.query), self.downsample_query(seen.supports)
+        return Branches(
+            self._branch(self.merge_1, reduced, (asked, shown), seen.prior, seen.masks),
+            self._branch(self.merge_2, reduced, (asked, shown), seen.negative_prior, seen.negative_masks),
+        )
+
+    def look(self, branches: Branches) -> tuple[Tensor, Tensor]:
+        """Stage 1: the tokens of both branches after a look at the supports, (B, N, 256) each.
+
+        As published the shots overwrite each other, and the last alone is seen; as in the paper all are.
+        """
+        shots = slice(-1, None) if self.fidelity == "published" else slice(None)
+        positive, negative = branches.positive, branches.negative
+        return (
+            self.transformer_decoder.look(positive.support[:, shots], positive.masks[:, shots]),
+            self.neg_transformer_decoder.look(negative.support[:, shots], negative.masks[:, shots]),
+        )
+
+    def refine(self, tokens: tuple[Tensor, Tensor], branches: Branches, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """Stage 2: the prompts of both branches, (B, N, 256) each.
+
+        The negative branch looks at its own query features, equation (13); as published at the *positive* features of
+        the support, the last where there are several.
+
+        Args:
+            tokens: Those of stage 1.
+            branches: The fused features.
+            coarse: (B, S, S) of 0 and 1: the query's mask by SAM from the tokens of stage 1.
+        """
+        positive, negative = branches.positive, branches.negative
+        size = positive.query.shape[2:]
+        mask = functional.interpolate(coarse[:, None].float(), size=size, mode="nearest")[:, 0]
+        where = positive.support[:, -1] if self.fidelity == "published" else negative.query
+        return (
+            self.transformer_decoder.refine(tokens[0], positive.query, mask),
+            self.neg_transformer_decoder.refine(tokens[1], where, 1 - mask),
+        )
+
+    def _folded(self, maps: Tensor | Sam2Maps) -> Tensor:
+        if isinstance(maps, Tensor):
+            return maps
+        folded: Tensor = self.sam_downscaling(maps)
+        return folded
+
+    def _branch(
+        self,
+        merge: nn.Module,
+        reduced: tuple[Tensor, Tensor] | None,
+        sam: tuple[Tensor, Tensor],
+        similar: Tensor,
+        masks: Tensor,
+    ) -> Branch:
+        """Fuse what query and supports show, the supports' masked average, SAM's features, and mask or prior."""
+        by_episode = masks.shape[:2]
+        query, support = reduced or sam
+        prototype = masked_average(support, masks.flatten(0, 1))
+        mean, likely = prototype.unflatten(0, by_episode).mean(1), similar.mean(1, keepdim=True)
+        extra = (None, None) if reduced is None else sam
+        shown = self._fused(merge, support, prototype, extra[1], masks.flatten(0, 1))
+        asked = self._fused(merge, query, mean, extra[0], likely)
+        return Branch(
+            shown.unflatten(0, by_episode),
+            asked,
+            masks[:, :, 0],
+            likely,
+            prototype[..., 0, 0].unflatten(0, by_episode),
+        )
+
+    @staticmethod
+    def _fused(merge: nn.Module, features: Tensor, prototype: Tensor, sam: Tensor | None, where: Tensor) -> Tensor:
+        spread = prototype.expand(-1, -1, *features.shape[2:])
+        parts = [features, spread] if sam is None else [features, spread, sam]
+        fused: Tensor = merge(torch.cat([*parts, MASK_WEIGHT * where], 1))
+        return fused

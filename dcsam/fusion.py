@@ -1,4 +1,4 @@
-"""What the prompt generator sees of a picture: backbone maps and SAM's, priors, and both fused (equations 5, 6, 15, 16)."""
+"""What the prompt generator sees of a picture: backbone maps, priors, and how SAM's features join them."""
 
 from dataclasses import dataclass
 

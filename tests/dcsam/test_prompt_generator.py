@@ -9,10 +9,8 @@ from torch import Tensor
 
 from dcsam.attention import Fidelity
 from dcsam.prompt_generator import LEARNED, Branches, PromptGenerator
-from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2
-from icvos.models.weights.load import fresh_layers
 from tests import Json, parity
 from tests.baselines import recorded
 
@@ -57,7 +55,7 @@ def build(config: Json, fidelity: Fidelity = "published") -> PromptGenerator:
     return PromptGenerator(body, variant, config["sam_version"], config["num_query_per_branch"], fidelity)
 
 
-def outputs(network: PromptGenerator, branches: Branches, tokens: tuple[Tensor, Tensor]) -> Json:
+def outputs(branches: Branches, tokens: tuple[Tensor, Tensor]) -> Json:
     positive, negative = branches.positive, branches.negative
     found = {
         "stage1_pos": tokens[0],
@@ -91,7 +89,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
         )
         branches = network.fuse(seen, asked, shown)
         tokens = network.look(branches)
-        found = outputs(network, branches, tokens)
+        found = outputs(branches, tokens)
         if config["sam_version"] == 2:
             found["query_sam_fused_sub"] = network.sam_downscaling(asked)[:, ::16, ::8, ::8]
         last = "_last_shot" if config["nshot"] > 1 else ""

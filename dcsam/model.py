@@ -1,0 +1,207 @@
+"""DC-SAM as a whole: prompts for a query in two stages, and the method ``dcsam`` on videos and images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from dcsam.attention import Fidelity
+from dcsam.checkpoint import Shape, load_generator
+from dcsam.prompt_generator import PromptGenerator, Variant
+from dcsam.segmenters import Maps, PromptedSam, PromptedSam1, PromptedSam2
+from icvos.errors import IcvosError
+from icvos.method import Image, Mask, Prompt, Support
+from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2
+from icvos.models.backbones.stages import Staged
+from icvos.models.device import pick_device
+from icvos.models.maps import aligned
+from icvos.models.prompter import Prompter, require_size
+from icvos.models.sam.propagation import DType, Sam2Propagator
+from icvos.models.sam.sam1 import load_sam
+from icvos.models.sam.sam2 import architecture_of, build_sam2
+from icvos.models.squares import squash, squash_mask
+from icvos.models.weights.load import Loaded, State, fit_state, fresh_layers, load_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What the two stages give.
+
+    Args:
+        tokens: (B, 2 N, 256): positive and negative prompts, marked with SAM's labels.
+        coarse: (B, 1, 4 g, 4 g) logits of the query's mask after stage 1.
+        query: SAM's features of the queries, to decode the tokens with.
+    """
+
+    tokens: Tensor
+    coarse: Tensor
+    query: Maps
+
+
+def find_prompts(
+    generator: PromptGenerator, sam: PromptedSam, query: Tensor, supports: Tensor, masks: Tensor
+) -> Prompts:
+    """Both stages of the prompt generator, with SAM's coarse mask between them, through which no gradient goes.
+
+    Args:
+        generator: The prompt generator.
+        sam: Whose features it sees, and which makes the coarse mask.
+        query: (B, 3, S, S), standardised.
+        supports: (B, K, 3, S, S).
+        masks: (B, K, S, S) float of 0 and 1.
+    """
+    asked, shown = sam.maps(query), sam.maps(supports.flatten(0, 1))
+    branches = generator.fuse(generator.backdrop(query, supports, masks), asked, shown)
+    looked = generator.look(branches)
+    marked = marked_tokens(looked, sam.labels)
+    with torch.no_grad():
+        coarse = sam.logits(asked, torch.cat(marked, 1))
+        size = query.shape[-1]
+        # on videos SAM 2's own resizing, which does not align corners
+        full = resized(coarse, size) if isinstance(sam, PromptedSam2) and sam.gated else aligned(coarse, size)
+    start = marked if sam.in_place and generator.fidelity == "published" else looked
+    refined = generator.refine(start, branches, full[:, 0] > 0)
+    return Prompts(torch.cat(marked_tokens(refined, sam.labels), 1), coarse, asked)
+
+
+def marked_tokens(tokens: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Positive and negative tokens, each with SAM's embedding of its label added."""
+    return tokens[0] + labels[0], tokens[1] + labels[1]
+
+
+def resized(logits: Tensor, size: int) -> Tensor:
+    """(B, 1, size, size), bilinear without aligned corners."""
+    return torch.nn.functional.interpolate(logits, size=(size, size), mode="bilinear", align_corners=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DCSAMSettings:
+    """What can be set of `dcsam`.
+
+    Args:
+        checkpoint: Path of a trained model; "" starts from the ImageNet backbone, to train.
+        variant: ``full`` fuses the backbone's features with SAM's, ``prior`` takes SAM's alone.
+        backbone: resnet50-v2, resnet101-v2, vgg16-bn, swin-b or, with ``variant=prior``, dinov2-vitb14-reg.
+        queries: Prompt tokens of each of the two branches.
+        fidelity: ``published`` computes what the released code does, ``paper`` what the paper says.
+        encoder: Whose features are fused and which decodes masks: ``sam2``, for videos and images, or ``sam``, for
+            images alone.
+        size: Side of the square that pictures are stretched to; 512 as published.
+        sam: SAM 1, by name or path.
+        sam2: SAM 2, by name or path.
+        device: Where the networks run: auto, cpu, cuda or mps.
+        dtype: The precision of SAM 2: auto, float32 or bfloat16.
+    """
+
+    checkpoint: str = ""
+    variant: Variant = "full"
+    backbone: str = "resnet50-v2"
+    queries: int = 25
+    fidelity: Fidelity = "published"
+    encoder: Literal["sam2", "sam"] = "sam2"
+    size: int = 512
+    sam: str = "sam-vit-h"
+    sam2: str = "sam2-hiera-l"
+    device: str = "auto"
+    dtype: DType = "auto"
+
+
+class DCSAM(Prompter[DCSAMSettings]):
+    """The method ``dcsam``; see `DCSAMSettings`."""
+
+    Settings = DCSAMSettings
+    handover = "embeddings"
+    resize = "512-bilinear"
+
+    def __init__(self, settings: DCSAMSettings | None = None) -> None:
+        self.settings = settings or DCSAMSettings()
+        chosen = self.settings
+        require_size(chosen.size)
+        self.device = pick_device(chosen.device)
+        body = build_body(chosen.backbone)
+        if not chosen.checkpoint:
+            self.loaded = load_body(body, chosen.backbone)
+        with fresh_layers():
+            self.network = PromptGenerator(
+                body, chosen.variant, 2 if chosen.encoder == "sam2" else 1, chosen.queries, chosen.fidelity
+            )
+        self._trained_sam2: State = {}
+        if chosen.checkpoint:
+            shape = Shape(chosen.backbone, chosen.variant, chosen.encoder, chosen.queries)
+            self.loaded, self._trained_sam2 = load_generator(self.network, chosen.checkpoint, shape)
+        self.network.eval().to(self.device)
+        self._sam: PromptedSam | None = None
+
+    @staticmethod
+    def needs(settings: DCSAMSettings) -> tuple[str, ...]:
+        """The checkpoints that the method loads."""
+        return (settings.checkpoint or settings.backbone, settings.sam2 if settings.encoder == "sam2" else settings.sam)
+
+    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+        """(2 N, 256) prompt embeddings, the positive ones first."""
+        if self.settings.encoder == "sam":
+            raise IcvosError("dcsam with encoder=sam segments images alone; for videos add --set encoder=sam2")
+        found = self.find(
+            supports, squash(frame, self.settings.size), PromptedSam2(self.propagator().network, gated=True)
+        )
+        return Prompt(embeddings=found.tokens[0].float().cpu().numpy())
+
+    def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
+        """(H, W) bool, decoded by the SAM whose features are fused."""
+        sam = self.sam()
+        found = self.find(supports, squash(image, self.settings.size), sam)
+        with torch.inference_mode():
+            low = sam.logits(found.query, found.tokens)
+            full = aligned(low, (image.shape[0], image.shape[1]))[0, 0]
+        return (full > 0).cpu().numpy()
+
+    def find(self, supports: Sequence[Support], query: Tensor, sam: PromptedSam) -> Prompts:
+        """Both stages for a (3, S, S) query. Raises `IcvosError` without a support."""
+        if not supports:
+            raise IcvosError("dcsam needs a support; give an image with its mask")
+        if len(supports) > 1 and self.settings.fidelity == "published":
+            raise IcvosError(
+                f"dcsam as published has one shot, not {len(supports)}; give --shots 1, or add --set fidelity=paper"
+            )
+        side = self.settings.size
+        pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
+        masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)
+        with torch.inference_mode():
+            return find_prompts(self.network, sam, query[None].to(self.device), pictures, masks)
+
+    def sam(self) -> PromptedSam:
+        """What decodes images, loaded when it is first needed."""
+        if self._sam is None and self.settings.encoder == "sam2":
+            self._sam = PromptedSam2(self.propagator().network, gated=False)
+        elif self._sam is None:
+            self._sam = PromptedSam1(load_sam(self.settings.sam, self.device))
+        return self._sam
+
+    def propagator(self) -> Sam2Propagator:
+        """SAM 2, with the weights of the checkpoint where it holds them."""
+        if self._propagator is None and self._trained_sam2:
+            network = build_sam2(architecture_of(self._trained_sam2, self.settings.checkpoint))
+            fit_state(network, self._trained_sam2, self.settings.checkpoint)
+            self._propagator = Sam2Propagator(
+                network.to(self.device), self.loaded, dtype=self.settings.dtype, resize=self.resize
+            )
+        return super().propagator()
+
+    def own_weights(self) -> list[Loaded]:
+        """The prompt generator, and SAM 1 where it is used."""
+        return [self.loaded] + ([self._sam.sam.loaded] if isinstance(self._sam, PromptedSam1) else [])
+
+
+def build_body(name: str) -> Staged | DINOv2:
+    """The backbone called ``name``, without its weights."""
+    if name in DINOV2_MODELS:
+        return DINOv2(DINOV2_MODELS[name]).requires_grad_(False)
+    return build_backbone(name, "torchvision")
+
+
+def load_body(body: Staged | DINOv2, name: str) -> Loaded:
+    """Give a backbone its published weights."""
+    return load_weights(body, name) if isinstance(body, DINOv2) else body.load_published(name)

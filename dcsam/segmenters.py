@@ -1,0 +1,115 @@
+"""SAM and SAM 2 as DC-SAM uses them: features of pictures, and masks from prompt tokens with their labels."""
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from dcsam.fusion import Sam2Maps
+from icvos.models.maps import aligned
+from icvos.models.sam.sam1 import Embedded, Sam1
+from icvos.models.sam.sam2 import Embedding, decode, embed_image
+
+Maps = Tensor | Sam2Maps
+
+
+class PromptedSam(Protocol):
+    """What turns the generator's tokens into masks.
+
+    Args:
+        labels: SAM's embeddings of a positive and of a negative point, (1, 256) each, which tokens are marked with.
+        in_place: Whether the released code marks the tokens of stage 1 in place, so that stage 2 starts from them so.
+    """
+
+    in_place: bool
+
+    @property
+    def labels(self) -> tuple[Tensor, Tensor]:
+        """SAM's embeddings of a positive and of a negative point, (1, 256) each."""
+        ...
+
+    def maps(self, pictures: Tensor) -> Maps:
+        """Features of (B, 3, S, S) standardised pictures, without gradient."""
+        ...
+
+    def logits(self, maps: Maps, tokens: Tensor) -> Tensor:
+        """(B, 1, 4 g, 4 g) logits of (B, 2 N, 256) tokens, one prompt for each picture of ``maps``."""
+        ...
+
+
+class PromptedSam1:
+    """SAM 1, frozen."""
+
+    in_place = True
+
+    def __init__(self, sam: Sam1) -> None:
+        self.sam = sam
+
+    @property
+    def labels(self) -> tuple[Tensor, Tensor]:
+        """See `PromptedSam.labels`."""
+        points = self.sam.network.prompt_encoder.point_embeddings
+        return points[1].weight, points[0].weight
+
+    def maps(self, pictures: Tensor) -> Tensor:
+        """(B, 256, g, g); see `PromptedSam.maps`."""
+        with torch.no_grad():
+            features = [self.sam.network.image_encoder(aligned(one[None], self.sam.side)) for one in pictures]
+        return torch.cat(features)
+
+    def logits(self, maps: Maps, tokens: Tensor) -> Tensor:
+        """See `PromptedSam.logits`."""
+        _, dense = self.sam.network.prompt_encoder(points=None, boxes=None, masks=None)
+        side = (self.sam.side, self.sam.side)
+        low = [
+            self.sam.decode_tokens(Embedded(one, side), own[None], dense, multimask=False)[0]
+            for one, own in zip(maps, tokens, strict=True)
+        ]
+        return torch.cat(low)
+
+
+class PromptedSam2:
+    """SAM 2.
+
+    Args:
+        network: A model of `icvos.models.sam.sam2.build_sam2`.
+        gated: Whether the mask is empty where SAM 2 sees no object, as on videos; its predictor of single images
+            does not look.
+    """
+
+    in_place = False
+
+    def __init__(self, network: Any, *, gated: bool) -> None:
+        self.network = network
+        self.gated = gated
+
+    @property
+    def labels(self) -> tuple[Tensor, Tensor]:
+        """See `PromptedSam.labels`."""
+        points = self.network.sam_prompt_encoder.point_embeddings
+        return points[1].weight, points[0].weight
+
+    def maps(self, pictures: Tensor) -> Sam2Maps:
+        """(B, 32, 4 s, 4 s), (B, 64, 2 s, 2 s) and (B, 256, s, s); see `PromptedSam.maps`."""
+        with torch.no_grad():
+            found = [embed_image(self.network, aligned(one[None], self.network.image_size)) for one in pictures]
+        return (
+            torch.cat([one.finer[0] for one in found]),
+            torch.cat([one.finer[1] for one in found]),
+            torch.cat([one.features for one in found]),
+        )
+
+    def logits(self, maps: Maps, tokens: Tensor) -> Tensor:
+        """See `PromptedSam.logits`."""
+        fine, middle, coarse = maps
+        if self.gated:
+            labels = tokens.new_ones(tokens.shape[:2], dtype=torch.int32)
+            points = {"point_coords": tokens, "point_labels": labels}
+            heads = self.network._forward_sam_heads(coarse, points, None, [fine, middle], multimask_output=False)
+            low: Tensor = heads[3]
+            return low
+        found = []
+        for index, own in enumerate(tokens):
+            image = Embedding(coarse[index, None], (fine[index, None], middle[index, None]))
+            found.append(decode(self.network, image, tokens=own[None])[0])
+        return torch.cat(found)

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from dcsam.model import DCSAM, DCSAMSettings
-from icvos.errors import IcvosError
+from icvos.method import Support
 from icvos.models.maps import aligned
 from tests import Json, parity
 from tests.baselines.drawn import saved
@@ -21,7 +21,7 @@ def published(state: dict[str, np.ndarray], path: Path, prefix: str = "module.")
     return str(path)
 
 
-def support(case: Json, folder: Path):  # noqa: ANN201
+def support(case: Json, folder: Path) -> Support:
     given = case["inputs"]
     image = parity.image(given["support_imgs"]["seed"], 512, 512)
     return saved(folder, image, parity.mask(given["support_masks"]["seed"], 512, 512))

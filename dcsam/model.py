@@ -1,4 +1,4 @@
-"""DC-SAM as a whole: prompts for a query in two stages, and the method ``dcsam`` on videos and images."""
+"""The method ``dcsam``, on videos and on images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ from torch import Tensor
 from dcsam.attention import Fidelity
 from dcsam.checkpoint import Shape, load_generator
 from dcsam.prompt_generator import PromptGenerator, Variant
-from dcsam.segmenters import Maps, PromptedSam, PromptedSam1, PromptedSam2
+from dcsam.prompts import Prompts, find_prompts
+from dcsam.segmenters import PromptedSam, PromptedSam1, PromptedSam2
+from dcsam.training import DCTrainable, Tuned
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.backbones.build import build_backbone
@@ -27,57 +29,6 @@ from icvos.models.weights.load import Loaded, State, fit_state, fresh_layers, lo
 
 
 @dataclass(frozen=True, slots=True)
-class Prompts:
-    """What the two stages give.
-
-    Args:
-        tokens: (B, 2 N, 256): positive and negative prompts, marked with SAM's labels.
-        coarse: (B, 1, 4 g, 4 g) logits of the query's mask after stage 1.
-        query: SAM's features of the queries, to decode the tokens with.
-    """
-
-    tokens: Tensor
-    coarse: Tensor
-    query: Maps
-
-
-def find_prompts(
-    generator: PromptGenerator, sam: PromptedSam, query: Tensor, supports: Tensor, masks: Tensor
-) -> Prompts:
-    """Both stages of the prompt generator, with SAM's coarse mask between them, through which no gradient goes.
-
-    Args:
-        generator: The prompt generator.
-        sam: Whose features it sees, and which makes the coarse mask.
-        query: (B, 3, S, S), standardised.
-        supports: (B, K, 3, S, S).
-        masks: (B, K, S, S) float of 0 and 1.
-    """
-    asked, shown = sam.maps(query), sam.maps(supports.flatten(0, 1))
-    branches = generator.fuse(generator.backdrop(query, supports, masks), asked, shown)
-    looked = generator.look(branches)
-    marked = marked_tokens(looked, sam.labels)
-    with torch.no_grad():
-        coarse = sam.logits(asked, torch.cat(marked, 1))
-        size = query.shape[-1]
-        # on videos SAM 2's own resizing, which does not align corners
-        full = resized(coarse, size) if isinstance(sam, PromptedSam2) and sam.gated else aligned(coarse, size)
-    start = marked if sam.in_place and generator.fidelity == "published" else looked
-    refined = generator.refine(start, branches, full[:, 0] > 0)
-    return Prompts(torch.cat(marked_tokens(refined, sam.labels), 1), coarse, asked)
-
-
-def marked_tokens(tokens: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Positive and negative tokens, each with SAM's embedding of its label added."""
-    return tokens[0] + labels[0], tokens[1] + labels[1]
-
-
-def resized(logits: Tensor, size: int) -> Tensor:
-    """(B, 1, size, size), bilinear without aligned corners."""
-    return torch.nn.functional.interpolate(logits, size=(size, size), mode="bilinear", align_corners=False)
-
-
-@dataclass(frozen=True, slots=True)
 class DCSAMSettings:
     """What can be set of `dcsam`.
 
@@ -90,6 +41,8 @@ class DCSAMSettings:
         encoder: Whose features are fused and which decodes masks: ``sam2``, for videos and images, or ``sam``, for
             images alone.
         size: Side of the square that pictures are stretched to; 512 as published.
+        tuned: Which parts of SAM 2 are trained beside the prompt generator: none, masks (its mask decoder without the
+            layers of its finer maps), decoder, memory (encoder and attention) or both. Without meaning elsewhere.
         sam: SAM 1, by name or path.
         sam2: SAM 2, by name or path.
         device: Where the networks run: auto, cpu, cuda or mps.
@@ -103,6 +56,7 @@ class DCSAMSettings:
     fidelity: Fidelity = "published"
     encoder: Literal["sam2", "sam"] = "sam2"
     size: int = 512
+    tuned: Tuned = "none"
     sam: str = "sam-vit-h"
     sam2: str = "sam2-hiera-l"
     device: str = "auto"
@@ -193,6 +147,21 @@ class DCSAM(Prompter[DCSAMSettings]):
     def own_weights(self) -> list[Loaded]:
         """The prompt generator, and SAM 1 where it is used."""
         return [self.loaded] + ([self._sam.sam.loaded] if isinstance(self._sam, PromptedSam1) else [])
+
+    def trainable(self, classes: Sequence[int]) -> DCTrainable:  # noqa: ARG002
+        """The prompt generator, and the parts of SAM 2 that are tuned, as they are trained on whatever classes."""
+        chosen = self.settings
+        if chosen.tuned == "none":
+            sam = self.sam()
+        elif chosen.encoder == "sam2":
+            sam = PromptedSam2(self.propagator().network, gated=True)
+        else:
+            raise IcvosError(f"setting tuned={chosen.tuned}: SAM 1 stays frozen; add --set encoder=sam2")
+        return DCTrainable(self.network, sam, chosen.tuned, chosen.fidelity, tuple(self.all_weights()))
+
+    def all_weights(self) -> list[Loaded]:
+        """All that was loaded, SAM 2 among it."""
+        return self.own_weights() + ([self._propagator.loaded] if self._propagator else [])
 
 
 def build_body(name: str) -> Staged | DINOv2:

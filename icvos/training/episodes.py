@@ -5,6 +5,7 @@ make the same ones. Published programs draw the same episodes on every GPU; here
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, zip_longest
 
@@ -13,9 +14,10 @@ import torch
 from torch import Tensor
 
 from icvos.errors import IcvosError
+from icvos.method import Image
 from icvos.tasks.image.benchmark import IGNORED, Episode, ImageBenchmark, Picture
 from icvos.training.recipe import Recipe
-from icvos.training.squares import training_square, validation_square
+from icvos.training.squares import training_square, tube_views, validation_square
 from icvos.training.trainable import EpisodeBatch
 
 DRAW, ORDER = range(2)  # what a generator is for
@@ -67,10 +69,16 @@ class TrainingEpisodes:
         if recipe.labels == "classes":
             label = self._base[query.class_map()]
             return _batch(training_square(query.image(), label, recipe, random), [], NO_CLASS)
-        squares = [
-            training_square(picture.image(), picture.label(kind), recipe, random) for picture in (query, *supports)
-        ]
-        return _batch(squares[0], squares[1:], kind - 1)
+        asked = self.tube(query, kind, random) if recipe.tubes else [(query.image(), query.label(kind))]
+        shown = [(picture.image(), picture.label(kind)) for picture in supports]
+        squares = [training_square(image, label, recipe, random) for image, label in (*asked, *shown)]
+        return _batch(squares[0], squares[len(asked) :], kind - 1, squares[1 : len(asked)])
+
+    @staticmethod
+    def tube(query: Picture, kind: int, random: np.random.Generator) -> list[tuple[Image, np.ndarray]]:
+        """The mask tube of a query: its five views in a random order, each with its label."""
+        views = tube_views(query.image(), query.label(kind), random)
+        return [views[place] for place in random.permutation(len(views))]
 
     def draw(self, epoch: int, index: int, random: np.random.Generator) -> tuple[int, Picture, list[Picture]]:
         """Class number, query and supports of a training episode.
@@ -184,9 +192,13 @@ def _order(seed: int, epoch: int, turn: int, count: int) -> np.ndarray:
     return np.random.default_rng([seed, ORDER, epoch, turn]).permutation(count)
 
 
-def _batch(query: Square, supports: list[Square], kind: int) -> EpisodeBatch:
-    """A batch of one episode of the class ``kind``, from 0."""
+def _batch(query: Square, supports: list[Square], kind: int, later: Sequence[Square] = ()) -> EpisodeBatch:
+    """A batch of one episode of the class ``kind``, from 0; ``later`` follows the query in its tube."""
     picture, label = query
     shown = torch.stack([found for found, _ in supports]) if supports else picture.new_empty(0, *picture.shape)
     labels = torch.stack([found for _, found in supports]) if supports else label.new_empty(0, *label.shape)
-    return EpisodeBatch(picture[None], label[None], shown[None], labels[None], torch.tensor([kind]))
+    batch = EpisodeBatch(picture[None], label[None], shown[None], labels[None], torch.tensor([kind]))
+    if not later:
+        return batch
+    frames, frame_labels = (torch.stack(parts)[None] for parts in zip(*later, strict=True))
+    return replace(batch, later=frames, later_labels=frame_labels)

@@ -36,6 +36,8 @@ class Recipe(Checked):
             training class in ascending order, from 1, no supports; the base learner).
         preparation: How pictures become squares and are varied: ``squash`` (no variation), ``resize`` (varied, then
             resized; HDMNet, AMNet) or ``crop`` (varied, then cropped; PFENet, the base learner).
+        tubes: Whether a training query becomes a mask tube: five views of it, shuffled, the first of which is asked
+            about and the others follow; DC-SAM's second step on videos.
         scale: Least and largest factor of the random scaling.
         drop_novel: Which training pictures are left out for the classes of the held-out fold: ``no`` picture, those
             ``listed`` under one (at least 2048 pixels), or all in which one is ``shown``.
@@ -65,6 +67,7 @@ class Recipe(Checked):
     sampling: Literal["class", "image"] = "class"
     labels: Literal["episode", "classes"] = "episode"
     preparation: Literal["squash", "resize", "crop"] = "squash"
+    tubes: bool = False
     scale: tuple[Positive, ...] = (0.8, 1.25)
     drop_novel: Literal["no", "listed", "shown"] = "no"
     epochs: Count = 50

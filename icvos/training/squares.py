@@ -78,6 +78,29 @@ def vary(
     return image, label
 
 
+def tube_views(image: Image, label: np.ndarray, random: np.random.Generator) -> list[tuple[Image, np.ndarray]]:
+    """The five views of a mask tube, each one operation on the picture itself, at its own size.
+
+    As it is, turned by up to 10 degrees, flipped left to right, flipped upside down, and blurred.
+
+    Args:
+        image: (H, W, 3) uint8 RGB; what the turn brings in has the mean colour.
+        label: (H, W) uint8; what the turn brings in is background.
+        random: Where the angle comes from.
+    """
+    angle = random.uniform(-TURN_DEGREES, TURN_DEGREES)
+    size = image.shape[1], image.shape[0]
+    matrix = cv2.getRotationMatrix2D(((size[0] - 1) / 2, (size[1] - 1) / 2), angle, 1.0)
+    turned = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderValue=MEAN_COLOUR)
+    return [
+        (image, label),
+        (turned, cv2.warpAffine(label, matrix, size, flags=cv2.INTER_NEAREST)),
+        (cv2.flip(image, 1), cv2.flip(label, 1)),
+        (cv2.flip(image, 0), cv2.flip(label, 0)),
+        (cv2.GaussianBlur(image, (5, 5), 0), label),
+    ]
+
+
 def crop(
     image: Image, label: np.ndarray, side: int, random: np.random.Generator, redraws: int
 ) -> tuple[Image, np.ndarray]:

@@ -26,6 +26,8 @@ class EpisodeBatch:
         support_labels: (B, K, S, S) int64, as ``query_label``.
         classes: (B,) int64: the episode's class in the data set's own numbering, from 0; -1 when a base learner is
             trained.
+        later: (B, T - 1, 3, S, S) float32: the frames that follow the query in its mask tube; None where there is none.
+        later_labels: (B, T - 1, S, S) int64, as ``query_label``; None likewise.
     """
 
     query: Tensor
@@ -33,10 +35,13 @@ class EpisodeBatch:
     supports: Tensor
     support_labels: Tensor
     classes: Tensor
+    later: Tensor | None = None
+    later_labels: Tensor | None = None
 
     def parts(self) -> tuple[Tensor, ...]:
-        """The five tensors, in order."""
-        return self.query, self.query_label, self.supports, self.support_labels, self.classes
+        """The tensors that there are, in order."""
+        tube = () if self.later is None or self.later_labels is None else (self.later, self.later_labels)
+        return self.query, self.query_label, self.supports, self.support_labels, self.classes, *tube
 
     def to(self, device: torch.device) -> "EpisodeBatch":
         """The same episodes on another device."""
@@ -44,7 +49,7 @@ class EpisodeBatch:
 
     @staticmethod
     def stack(batches: "Sequence[EpisodeBatch]") -> "EpisodeBatch":
-        """Several batches as one; all have the same K and S."""
+        """Several batches as one; all have the same K, S and T."""
         return EpisodeBatch(*(torch.cat(parts) for parts in zip(*(batch.parts() for batch in batches), strict=True)))
 
 

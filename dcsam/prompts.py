@@ -1,0 +1,62 @@
+"""Prompts for a query in two stages, with SAM's coarse mask between them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dcsam.prompt_generator import PromptGenerator
+from dcsam.segmenters import Maps, PromptedSam, PromptedSam2
+from icvos.models.maps import aligned
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What the two stages give.
+
+    Args:
+        tokens: (B, 2 N, 256): positive and negative prompts, marked with SAM's labels.
+        coarse: (B, 1, 4 g, 4 g) logits of the query's mask after stage 1.
+        query: SAM's features of the queries, to decode the tokens with.
+    """
+
+    tokens: Tensor
+    coarse: Tensor
+    query: Maps
+
+
+def find_prompts(
+    generator: PromptGenerator, sam: PromptedSam, query: Tensor, supports: Tensor, masks: Tensor
+) -> Prompts:
+    """Both stages of the prompt generator, with SAM's coarse mask between them, through which no gradient goes.
+
+    Args:
+        generator: The prompt generator.
+        sam: Whose features it sees, and which makes the coarse mask.
+        query: (B, 3, S, S), standardised.
+        supports: (B, K, 3, S, S).
+        masks: (B, K, S, S) float of 0 and 1.
+    """
+    asked, shown = sam.maps(query), sam.maps(supports.flatten(0, 1))
+    branches = generator.fuse(generator.backdrop(query, supports, masks), asked, shown)
+    looked = generator.look(branches)
+    marked = marked_tokens(looked, sam.labels)
+    with torch.no_grad():
+        coarse = sam.logits(asked, torch.cat(marked, 1))
+        size = query.shape[-1]
+        # on videos SAM 2's own resizing, which does not align corners
+        full = resized(coarse, size) if isinstance(sam, PromptedSam2) and sam.gated else aligned(coarse, size)
+    start = marked if sam.in_place and generator.fidelity == "published" else looked
+    refined = generator.refine(start, branches, full[:, 0] > 0)
+    return Prompts(torch.cat(marked_tokens(refined, sam.labels), 1), coarse, asked)
+
+
+def marked_tokens(tokens: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Positive and negative tokens, each with SAM's embedding of its label added."""
+    return tokens[0] + labels[0], tokens[1] + labels[1]
+
+
+def resized(logits: Tensor, size: int) -> Tensor:
+    """(B, 1, size, size), bilinear without aligned corners."""
+    return functional.interpolate(logits, size=(size, size), mode="bilinear", align_corners=False)

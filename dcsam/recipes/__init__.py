@@ -1,0 +1,1 @@
+"""Training recipes with the paper's settings, as TOML files."""

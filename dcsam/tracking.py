@@ -1,0 +1,66 @@
+"""A short video through SAM 2 with gradients: what training on mask tubes needs and `Sam2Propagator` must not have."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from icvos.models.maps import aligned
+
+Outputs = dict[str, dict[int, dict[str, Any]]]
+
+
+def track(network: Any, frames: Tensor, tokens: Tensor) -> Tensor:
+    """(T, 1, 4 g, 4 g) logits of a tube whose first frame is prompted by tokens.
+
+    Gradients go through mask decoder, memory encoder and memory attention, not through the image encoder. What a frame
+    computes is computed again for its gradient, so that memory holds one frame's activations whatever T is.
+
+    Args:
+        network: A model of `icvos.models.sam.sam2.build_sam2`.
+        frames: (T, 3, S, S), standardised.
+        tokens: (1, 2 N, 256), marked with SAM's labels.
+    """
+    none = tokens.new_zeros(1, 0, tokens.shape[2])
+    remembered: Outputs = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
+    found = []
+    for number, frame in enumerate(frames):
+        with torch.no_grad():
+            encoded = network.image_encoder(aligned(frame[None], network.image_size))
+        given = none if number else tokens
+        out: dict[str, Any] = checkpoint(
+            _step, network, encoded, number, given, _copied(remembered), len(frames), use_reentrant=False
+        )
+        remembered["non_cond_frame_outputs" if number else "cond_frame_outputs"][number] = out
+        found.append(out["pred_masks"])
+    return torch.cat(found)
+
+
+def _step(
+    network: Any, encoded: dict[str, Any], number: int, tokens: Tensor, remembered: Outputs, frames: int
+) -> dict[str, Any]:
+    """One frame, with its memory; the decoder's own convolutions of finer maps are part of what learns."""
+    fine, middle, coarse = encoded["backbone_fpn"]
+    decoder = network.sam_mask_decoder
+    maps = [decoder.conv_s0(fine), decoder.conv_s1(middle), coarse]
+    _, features, positions, sizes = network._prepare_backbone_features({**encoded, "backbone_fpn": maps})
+    labels = torch.ones(tokens.shape[:2], dtype=torch.int32, device=tokens.device)
+    out: dict[str, Any] = network.track_step(
+        frame_idx=number,
+        is_init_cond_frame=number == 0,
+        current_vision_feats=features,
+        current_vision_pos_embeds=positions,
+        feat_sizes=sizes,
+        point_inputs={"point_coords": tokens, "point_labels": labels},
+        mask_inputs=None,
+        output_dict=remembered,
+        num_frames=frames,
+        run_mem_encoder=number + 1 < frames,
+    )
+    return out
+
+
+def _copied(remembered: Outputs) -> Outputs:
+    """The dictionaries as they are now: the step is computed again when more frames are in them."""
+    return {name: dict(bank) for name, bank in remembered.items()}

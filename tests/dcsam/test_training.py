@@ -1,0 +1,111 @@
+"""Training of DC-SAM: what learns, the losses, and gradients through a mask tube."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from dcsam.model import DCSAM, DCSAMSettings
+from dcsam.training import DCTrainable, Tuned, squared_dice, tuned_parameters
+from icvos.models.losses import dice
+from icvos.models.sam.sam2 import build_sam2
+from icvos.training.squares import tube_views
+from icvos.training.trainable import EpisodeBatch
+from tests import parity
+from tests.baselines.drawn import random_batch, small_sam2
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def method() -> Iterator[DCSAM]:
+    with small_sam2():
+        yield DCSAM(
+            DCSAMSettings(backbone="vgg16-bn", variant="prior", queries=5, size=SIDE, sam2="sam2-hiera-t", device="cpu")
+        )
+
+
+def trainable_of(method: DCSAM, tuned: Tuned) -> DCTrainable:
+    method.settings = dataclasses.replace(method.settings, tuned=tuned)
+    return method.trainable(range(80))
+
+
+def tube_batch() -> EpisodeBatch:
+    batch = random_batch([0], SIDE)
+    views = torch.randn(1, 2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    return dataclasses.replace(batch, later=views, later_labels=batch.query_label[:, None].repeat(1, 2, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("tuned", "count"),
+    [("none", 0), ("decoder", 3_950_656), ("memory", 7_306_912), ("both", 11_257_568), ("masks", 3_950_656 - 24_672)],
+)
+def test_counts_of_tuned_parts(tuned: Tuned, count: int) -> None:
+    network = build_sam2("sam2-hiera-t")  # of every size the same
+    assert sum(parameter.numel() for parameter in tuned_parameters(network, tuned)) == count
+
+
+@pytest.mark.parametrize("kind", ["image", "tube"])
+def test_recorded_losses(kind: str) -> None:
+    case, expected = parity.load("dcsam-loss-and-metrics")
+    config = case["config"]
+    side, frames = config["size"], {"image": 1, "tube": 5}[kind]
+    drawn = parity.fill(f"input.logits_{kind}", (2 * frames * side * side, 1))
+    logits = torch.from_numpy(3 * drawn.reshape(2, frames, side, side)).float()
+    truth = torch.from_numpy(
+        np.stack(
+            [
+                [
+                    parity.mask(config["seed"] + (10 * item + t if frames > 1 else item), side, side)
+                    for t in range(frames)
+                ]
+                for item in range(2)
+            ]
+        )
+    ).float()
+    bce = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth)
+    found = {"bce": bce, "dice": dice(logits, truth), "loss": bce + dice(logits, truth)}
+    for name, value in found.items():
+        parity.assert_close(value[None].numpy(), expected[f"{name}_{kind}"], case["tolerance"], name)
+
+
+def test_squared_dice_by_hand() -> None:
+    logits = torch.tensor([[[0.0, 100.0], [-100.0, 0.0]]])  # 0.5, 1, 0, 0.5
+    truth = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])
+    assert float(squared_dice(logits, truth)) == pytest.approx(1 - 2 * 1.5 / (1.5 + 2))
+
+
+@pytest.mark.parametrize("tuned", ["none", "masks", "both"])
+def test_what_learns_gets_a_gradient_and_nothing_else_does(method: DCSAM, tuned: Tuned) -> None:
+    trainable = trainable_of(method, tuned)
+    trainable.network.requires_grad_(False)
+    learned = [parameter for group in trainable.parameter_groups(1.0) for parameter in group["params"]]
+    for parameter in learned:
+        parameter.requires_grad_(True)
+        parameter.grad = None
+    trainable.train()
+    losses = trainable.losses(tube_batch() if tuned == "both" else random_batch([0, 3], SIDE))
+    assert float(losses["total"].detach()) == pytest.approx(float((losses["bce"] + losses["dice"]).detach()))
+    losses["total"].backward()
+    learns = {id(parameter) for parameter in learned}
+    for name, parameter in trainable.network.named_parameters():
+        assert (parameter.grad is not None) <= (id(parameter) in learns), name
+        if id(parameter) in learns and (parameter.grad is None or not parameter.grad.any()):
+            # as published no gradient goes through a resizing; the masks of multimask output are never asked for
+            assert "sam_downscaling" in name or re.search(r"output_hypernetworks_mlps\.[123]", name), name
+
+
+def test_tube_views() -> None:
+    image, label = parity.image(3, 40, 60), parity.mask(3, 40, 60)
+    views = tube_views(image, label, np.random.default_rng(0))
+    assert len(views) == 5
+    assert np.array_equal(views[0][0], image)
+    assert np.array_equal(views[2][0], image[:, ::-1])
+    assert np.array_equal(views[2][1], label[:, ::-1])
+    assert np.array_equal(views[3][0], image[::-1])
+    assert np.array_equal(views[4][1], label)
+    assert set(np.unique(views[1][1])) <= {0, 1}
+    assert 0.8 < views[1][1].mean() / label.mean() < 1.2

@@ -18,18 +18,21 @@ from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2
 from icvos.models.backbones.stages import Staged
-from icvos.models.device import pick_device
+from icvos.models.device import Device, pick_device
 from icvos.models.maps import aligned
-from icvos.models.prompter import Prompter, require_size
+from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType, Sam2Propagator
 from icvos.models.sam.sam1 import load_sam
 from icvos.models.sam.sam2 import architecture_of, build_sam2
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, State, fit_state, fresh_layers, load_weights
+from icvos.settings import Checked, Count, Side
+
+Backbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b", "dinov2-vitb14-reg"]
 
 
 @dataclass(frozen=True, slots=True)
-class DCSAMSettings:
+class DCSAMSettings(Checked):
     """What can be set of `dcsam`.
 
     Args:
@@ -51,15 +54,15 @@ class DCSAMSettings:
 
     checkpoint: str = ""
     variant: Variant = "full"
-    backbone: str = "resnet50-v2"
-    queries: int = 25
+    backbone: Backbone = "resnet50-v2"
+    queries: Count = 25
     fidelity: Fidelity = "published"
     encoder: Literal["sam2", "sam"] = "sam2"
-    size: int = 512
+    size: Side = 512
     tuned: Tuned = "none"
     sam: str = "sam-vit-h"
     sam2: str = "sam2-hiera-l"
-    device: str = "auto"
+    device: Device = "auto"
     dtype: DType = "auto"
 
 
@@ -73,7 +76,6 @@ class DCSAM(Prompter[DCSAMSettings]):
     def __init__(self, settings: DCSAMSettings | None = None) -> None:
         self.settings = settings or DCSAMSettings()
         chosen = self.settings
-        require_size(chosen.size)
         self.device = pick_device(chosen.device)
         body = build_body(chosen.backbone)
         if not chosen.checkpoint:

@@ -178,6 +178,7 @@ def category(key: str | int) -> Category:
     """
     text = str(key).strip().lower().replace("_", " ")
     if text.isdecimal():
+        text = text[:9]  # no class is that high, and Python reads numbers of thousands of digits only in parts
         if 1 <= int(text) <= len(COCO):
             return COCO[int(text) - 1]
         raise IcvosError(f"class {text} does not exist; classes are 1..80 in COCO order (17 = dog)")

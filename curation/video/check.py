@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from curation.video.manifest import overall_digest, update_digest
+from curation.video.manifest import update_digest
 from icvos.errors import IcvosError
 from icvos.files.images import image_size
 from icvos.files.masks import read_binary
 from icvos.files.schema import read_schema
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.benchmark import Benchmark, Clip
-from icvos.tasks.video.manifest import REMEDY, SUPPORTS, Supports
+from icvos.tasks.video.manifest import REMEDY, SUPPORTS, Supports, overall_digest
 from icvos.workers import run_jobs
 
 
@@ -67,7 +67,11 @@ def _check_clip(clip: Clip) -> tuple[str, list[str]]:
     """SHA-256 of one clip's masks as they are on disk, and what is wrong with its files."""
     digest = hashlib.sha256()
     problems = []
-    for path in clip.video.frame_paths:
+    try:
+        frames = clip.video.frame_paths
+    except IcvosError as error:
+        return "", [str(error)]
+    for path in frames:
         try:
             mask = read_binary(clip.mask_path(path.stem))
             size = image_size(path)

@@ -1,7 +1,5 @@
 """What ``icvos.json`` says of a build: counts beside the paper's, and the digest over everything that is evaluated."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -26,6 +24,8 @@ from icvos.tasks.video.manifest import (
     SupportMasks,
     Supports,
     VideoEntry,
+    clip_masks,
+    overall_digest,
 )
 
 NAME = "IC-VOS"
@@ -49,25 +49,6 @@ def update_digest(digest: Digest, name: str, mask: np.ndarray) -> None:
     digest.update(np.packbits(mask).tobytes())
 
 
-def overall_digest(
-    clip_masks: Mapping[str, Mapping[str, str]], supports: Supports, support_masks: Mapping[str, str]
-) -> str:
-    """``sha256:...`` over every clip's frame names and masks, and every support's name, mask and draw.
-
-    Args:
-        clip_masks: For every video, class -> SHA-256 of its clip.
-        supports: The ranked lists and the draws.
-        support_masks: Class -> SHA-256 of its supports.
-    """
-    content = {
-        "format": FORMAT,
-        "videos": clip_masks,
-        "supports": {"classes": supports.classes, "masks": support_masks, "draws": supports.draws},
-    }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
 def make_manifest(
     videos: Mapping[str, VideoEntry],
     supports: Supports,
@@ -85,12 +66,11 @@ def make_manifest(
         left_out: What was not built.
     """
     videos = dict(sorted(videos.items()))
-    clip_masks = {name: {index: clip.masks for index, clip in video.clips.items()} for name, video in videos.items()}
     try:
         return Manifest(
             format=FORMAT,
             name=NAME,
-            digest=overall_digest(clip_masks, supports, support_masks),
+            digest=overall_digest(clip_masks(videos), supports, support_masks),
             counts=_counts(videos),
             sources=_sources(videos, versions),
             categories=_categories(videos),

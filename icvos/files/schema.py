@@ -18,6 +18,9 @@ from icvos.files.storage import refuse_repeated_keys, write_json
 
 ROUND_OFF = 1e-9  # a mean of fractions may leave 0..1 by the last digit
 MAX_NAME = 200  # characters of a key or a name
+MAX_TEXT = 4000  # characters of free text
+MOST = 10**9  # of whatever is counted; a number without a bound takes the columns of a table
+MAX_PIXELS = 65_535  # of a side, as in a JPEG
 M = TypeVar("M", bound="Schema")
 
 
@@ -46,9 +49,13 @@ def _whole(value: Any) -> Any:
 
 Name = Annotated[str, AfterValidator(_shown)]
 FormatOne = Annotated[Literal[1], BeforeValidator(_whole)]  # the version of a file's layout
-Count = Annotated[int, Field(gt=0)]
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+Count = Annotated[int, Field(gt=0, le=MOST)]
+Whole = Annotated[int, Field(ge=0, le=MOST)]
+Pixels = Annotated[int, Field(gt=0, le=MAX_PIXELS)]
 Fraction = Annotated[float, Field(ge=-ROUND_OFF, le=1 + ROUND_OFF)]
-Seconds = Annotated[float, Field(ge=0)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Seconds = Annotated[float, Field(ge=0, le=MOST)]
 
 
 def read_schema(path: Path, model: type[M], what: str, remedy: str, max_bytes: int | None = None) -> M:

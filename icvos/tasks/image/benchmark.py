@@ -201,14 +201,16 @@ class ImageBenchmark:
                     f"{self.root}: episodes hold {len(supports)} supports, not {shots}; "
                     f"build them again with --max-shots {shots}"
                 )
-            try:
-                chosen = tuple(pictures[name] for name in supports[:shots])
-                found.append(Episode(fold, index, kind, pictures[query], chosen, source))
-            except KeyError as error:
-                raise IcvosError(
-                    f"{self.root / MANIFEST}: picture {error} of fold {fold} is not in {source.name}; "
-                    "build the episodes again"
-                ) from None
+            fault = next(
+                (f"{name!r} of fold {fold} is not in" for name in (query, *supports[:shots]) if name not in pictures),
+                "",
+            )
+            if not fault and kind not in pictures[query].outlines:
+                fault = f"{query!r} of fold {fold} shows no {self.classes[kind]} in"
+            if fault:
+                raise IcvosError(f"{self.root / MANIFEST}: picture {fault} {source.name}; {REMEDY}")
+            chosen = tuple(pictures[name] for name in supports[:shots])
+            found.append(Episode(fold, index, kind, pictures[query], chosen, source))
         return tuple(found)
 
     @cached_property
@@ -232,8 +234,15 @@ class ImageBenchmark:
             raise IcvosError(
                 f"{images}: no such folder; put the images there, or write where they are into {self.root / MANIFEST}"
             )
-        found = read_pictures(self.root / f"{split}.json", lambda entry: Picture.from_entry(entry, images))
-        return {picture.name: picture for picture in found}
+        path = self.root / f"{split}.json"
+        found: dict[str, Picture] = {}
+        for picture in read_pictures(path, lambda entry: Picture.from_entry(entry, images)):
+            nameless = [kind for kind in (*picture.outlines, *picture.listed) if kind not in self.classes]
+            if nameless or picture.name in found:
+                fault = f"has a class {nameless[0]} that {MANIFEST} does not name" if nameless else "is there twice"
+                raise IcvosError(f"{path}: picture {picture.name} {fault}; {REMEDY}")
+            found[picture.name] = picture
+        return found
 
 
 def is_image_benchmark(root: Path) -> bool:

@@ -3,28 +3,30 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from icvos.files.names import PlainName, PlainPath
-from icvos.files.schema import Count, FormatOne, Name, Schema, read_schema
+from icvos.files.schema import FormatOne, Name, Pixels, Schema, Text, read_schema
 
 FORMAT: Final = 1
 MANIFEST = "episodes.json"
 REMEDY = "build the episodes again with this icvos"
 P = TypeVar("P")
 
-ClassNumber = Annotated[int, Field(ge=1)]
-ClassKey = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}$")]
+MAX_CLASS = 254  # in a map of bytes, where 255 is ignored
+MAX_FOLDS = 1000
+ClassNumber = Annotated[int, Field(ge=1, le=MAX_CLASS)]
+ClassKey = Annotated[str, Field(pattern=r"^([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-4])$")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class OfSplits(Schema):
     """A text for the split that is evaluated on, and one for the split to train on where there is one."""
 
-    val: str = Field(description="Of the split to evaluate on.")
-    train: str | None = Field(default=None, description="Of the split to train on; absent where nothing trains.")
+    val: Text = Field(description="Of the split to evaluate on.")
+    train: Text | None = Field(default=None, description="Of the split to train on; absent where nothing trains.")
 
 
 class Digests(Schema):
@@ -45,25 +47,44 @@ class FoldEntry(Schema):
         description="Each [class, query, [support, ...]]; supports are ranked, K shots take the first K."
     )
 
+    @model_validator(mode="after")
+    def _asked(self) -> Self:
+        """Every episode asks for a class of the fold, and no query is shown as its own support."""
+        for index, (kind, query, supports) in enumerate(self.episodes):
+            if kind not in self.test:
+                raise ValueError(f"has an episode {index} of class {kind}, which the fold does not test")
+            if query in supports or not supports:
+                raise ValueError(f"has an episode {index} whose query is a support of itself, or without supports")
+        return self
+
 
 class Manifest(Schema):
     """``episodes.json``: classes, folds, and the frozen episodes."""
 
     format: FormatOne = Field(description="Version of this layout.")
     name: PlainName = Field(description="coco-20i, pascal-5i, coco-to-pascal or all-coco.")
-    rule: str = Field(description="How masks were made, in words; part of the digest.")
+    rule: Text = Field(description="How masks were made, in words; part of the digest.")
     digest: Digests = Field(description="What tells this build from another.")
     splits: OfSplits = Field(description="Names of the data set's splits, as val2014.")
     images: OfSplits = Field(description="Folders of the images, absolute or relative to the benchmark's folder.")
     classes: dict[ClassKey, Name] = Field(description="Numbers from 1, the data set's own, with their names.")
-    folds: tuple[FoldEntry, ...] = Field(description="The folds in order.")
+    folds: tuple[FoldEntry, ...] = Field(min_length=1, max_length=MAX_FOLDS, description="The folds in order.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        """Every class of a fold has a name."""
+        for number, fold in enumerate(self.folds):
+            nameless = [kind for kind in (*fold.test, *fold.train) if str(kind) not in self.classes]
+            if nameless:
+                raise ValueError(f"folds[{number}] has a class {nameless[0]} that classes does not name")
+        return self
 
 
 class PictureEntry(Schema):
     """One annotated picture."""
 
     name: PlainPath = Field(description="Its file below the folder of images.")
-    size: tuple[Count, Count] = Field(description="[height, width] in pixels.")
+    size: tuple[Pixels, Pixels] = Field(description="[height, width] in pixels.")
     outlines: dict[ClassKey, str] = Field(description="By class, the counts of COCO's compressed RLE of its mask.")
     listed: tuple[ClassNumber, ...] = Field(
         description="The classes that it may be drawn for: its mask has 2048 pixels, or a published list names it."

@@ -12,19 +12,20 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from icvos.categories import Category, category
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 from icvos.files.images import image_size
 from icvos.files.listing import sorted_frames, visible_folders
 from icvos.files.schema import read_schema
 from icvos.method import Support
-from icvos.tasks.video.manifest import MANIFEST, REMEDY, SUPPORTS, Manifest, Supports
+from icvos.tasks.video.manifest import MANIFEST, REMEDY, SUPPORTS, Manifest, Supports, VideoEntry, disagreement
 from icvos.tasks.video.published import classes_of, is_video, require_masks
 
+RESTORE = "build the benchmark again to restore it"
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG")
 SOURCES = ("davis", "mose", "lvos")  # as in the names of built videos, <source>_<original name>
 
@@ -33,24 +34,23 @@ SOURCES = ("davis", "mose", "lvos")  # as in the names of built videos, <source>
 class Video:
     """One video: ``name`` is ``<source>_<original name>``, or the original name in the published layout.
 
-    ``count`` is how many frames the manifest says it has; None in the published layout.
+    ``entry`` is what the manifest says of it; None in the published layout.
     """
 
     name: str
     source: str
     folder: Path
-    count: int | None = None
+    entry: VideoEntry | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def frame_paths(self) -> tuple[Path, ...]:
-        """The frames in order of their integer stems; raises where they are not as many as the manifest says."""
-        paths = sorted_frames(self.folder / "JPEGImages", FRAME_SUFFIXES)
-        if self.count not in (None, len(paths)):
+        """The frames in order of their integer stems; raises `IcvosError` where the manifest has another number."""
+        found = sorted_frames(self.folder / "JPEGImages", FRAME_SUFFIXES)
+        if self.entry and len(found) != self.entry.frames:
             raise IcvosError(
-                f"{self.folder / 'JPEGImages'}: {len(paths)} frames, but {MANIFEST} says {self.count}; build the "
-                "benchmark again to restore it"
+                f"{self.folder / 'JPEGImages'}: {len(found)} frames, but {MANIFEST} says {self.entry.frames}; {RESTORE}"
             )
-        return paths
+        return found
 
     @cached_property
     def frames(self) -> tuple[str, ...]:
@@ -59,8 +59,14 @@ class Video:
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the first frame."""
-        return image_size(self.frame_paths[0])
+        """(height, width) of the first frame; raises `IcvosError` where the manifest has another."""
+        height, width = image_size(self.frame_paths[0])
+        if self.entry and (self.entry.height, self.entry.width) != (height, width):
+            raise IcvosError(
+                f"{self.frame_paths[0]}: {width}x{height} pixels, but {MANIFEST} says "
+                f"{self.entry.width}x{self.entry.height}; {RESTORE}"
+            )
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ class Benchmark:
         clips: In order of video name and class index.
         digest: ``sha256:...`` over masks, frame names and supports; None in the published layout.
         manifest: ``icvos.json``; None in the published layout.
+        choices: ``supports.json``; None where there is none.
     """
 
     root: Path
@@ -106,6 +113,7 @@ class Benchmark:
     clips: tuple[Clip, ...]
     digest: str | None = None
     manifest: Manifest | None = None
+    choices: Supports | None = None
 
     @classmethod
     def open(cls, root: Path | str) -> "Benchmark":
@@ -124,16 +132,21 @@ class Benchmark:
     @classmethod
     def _open_built(cls, root: Path) -> "Benchmark":
         manifest = read_schema(root / MANIFEST, Manifest, "the manifest of a built benchmark", REMEDY)
+        path = root / SUPPORTS
+        supports = read_schema(path, Supports, "the frozen support draws", REMEDY) if path.is_file() else None
+        fault = disagreement(manifest, supports) if supports else ""
+        if fault:
+            raise IcvosError(printable(f"{root}: {fault}; {REMEDY}"))
         videos, clips = [], []
         for name, entry in sorted(manifest.videos.items()):
-            video = Video(name, entry.source, root / "videos" / name, entry.frames)
+            video = Video(name, entry.source, root / "videos" / name, entry)
             if not video.folder.is_dir():
-                raise IcvosError(f"{video.folder}: missing from the benchmark; run the build again to restore it")
+                raise IcvosError(f"{video.folder}: missing from the benchmark; {RESTORE}")
             videos.append(video)
             clips += [
                 Clip(video, category(index), entry.clips[index].instances) for index in sorted(entry.clips, key=int)
             ]
-        return cls(root, tuple(videos), tuple(clips), manifest.digest, manifest)
+        return cls(root, tuple(videos), tuple(clips), manifest.digest, manifest, supports)
 
     @classmethod
     def _open_published(cls, root: Path) -> "Benchmark":
@@ -204,36 +217,31 @@ class Benchmark:
             )
         return tuple(chosen[:limit])
 
-    @cached_property
+    @property
     def draws(self) -> int:
         """How many frozen support draws there are; 0 in the published layout."""
-        return len(self._supports.draws) if self._supports else 0
+        return len(self.choices.draws) if self.choices else 0
 
     def supports(self, clip: Clip, draw: int, shots: int) -> tuple[Support, ...]:
         """The first ``shots`` supports of ``clip`` in draw 0, 1, ...; fewer where the class has fewer images."""
-        if self._supports is None:
+        if self.choices is None:
             raise IcvosError(f"{self.root}: has no supports.json; build the benchmark with --coco to give it supports")
+        if not self.draws:
+            raise IcvosError(f"{self.root}: has no support draws; build the benchmark with --coco to give it some")
         if not 0 <= draw < self.draws:
             raise IcvosError(f"{self.root}: no draw {draw}; draws are 0..{self.draws - 1}")
-        names = self._supports.draws[draw].get(clip.id)
+        names = self.choices.draws[draw].get(clip.id)
         if not names:
             raise IcvosError(
                 f"{self.root}: clip {clip.id} has no support image; build again with COCO images of that class"
             )
-        if shots > self._supports.shots:
-            raise IcvosError(
-                f"{self.root}: draws hold {self._supports.shots} supports; build again with --shots {shots}"
-            )
+        if shots > self.choices.shots:
+            raise IcvosError(f"{self.root}: draws hold {self.choices.shots} supports; build again with --shots {shots}")
         return tuple(self._support(clip.category, name) for name in names[:shots])
 
     def _support(self, kind: Category, name: str) -> Support:
         folder = self.root / "supports" / str(kind.index)
         return Support(name, folder / f"{name}.jpg", folder / f"{name}.png")
-
-    @cached_property
-    def _supports(self) -> Supports | None:
-        path = self.root / SUPPORTS
-        return read_schema(path, Supports, "the frozen support draws", REMEDY) if path.is_file() else None
 
 
 def _published_clips(folder: Path) -> list[Clip]:

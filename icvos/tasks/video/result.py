@@ -5,7 +5,6 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from icvos.files.names import PlainPath
 from icvos.files.schema import Count, FormatOne, Fraction, Name, Schema
 from icvos.tasks.record import RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
@@ -214,7 +213,7 @@ class VideoResult(Schema):
     overall: Overall = Field(description="All clips.")
     categories: dict[Name, Category] = Field({}, description="By category, in order of the class index.")
     sources: dict[Name, Group] = Field({}, description="By source data set.")
-    clips: dict[PlainPath, Clip] = Field({}, description="By clip, <video>/<class>.")
+    clips: dict[Name, Clip] = Field({}, description="By clip, <video>/<class>.")
     analysis: Analysis = Field(Analysis(), description="Where the run is good and where it fails.")
     run: RunRecord = Field(
         RunRecord(), description="run.json of the first draw, or of the first one with random weights; {} without one."

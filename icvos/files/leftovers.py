@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<machine>[0-9a-f]{6})-(?P<pid>[0-9]+)-[a-z0-9_]{8}(\..*)?", re.DOTALL)
+LOCK = ".icvos.lock"  # see `icvos.files.locks`
 MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 NAME_LENGTH = 40  # characters of the name that a temporary's name repeats, which must stay below 255 bytes
 FOREIGN_SECONDS = 86400.0  # without a change, after which another machine's temporary counts as left
@@ -54,9 +55,16 @@ def temporary_folder(folder: Path, name: str) -> Iterator[Path]:
         _own.discard(path.name)
 
 
-def is_temporary(path: Path) -> bool:
-    """Whether a file or folder is called as temporaries are."""
-    return TEMPORARY.fullmatch(path.name) is not None
+def is_ours(name: str) -> bool:
+    """Whether a file or folder is called as temporaries and locks are, which a killed process may leave."""
+    return name == LOCK or TEMPORARY.fullmatch(name) is not None
+
+
+def end_scratch(folder: Path) -> None:
+    """Remove a folder of temporaries when work with it is done; it stays where another process uses it."""
+    remove_leftovers(folder)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def remove_leftovers(folder: Path, name: str = "") -> None:

@@ -1,10 +1,11 @@
 """Folders of frames: which files count, and in which order."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from icvos.errors import IcvosError
+from icvos.files.leftovers import is_ours
 
 # what file managers, archives and file systems leave in a folder without being asked, in lower case
 LEFTOVERS = frozenset(
@@ -30,11 +31,14 @@ def is_passed_over(name: str) -> bool:
     return name.startswith(".") or is_leftover(name)
 
 
-def is_empty(folder: Path) -> bool:
-    """Whether ``folder`` is absent, or a folder that holds nothing but leftovers; a file is not empty."""
+def is_empty(folder: Path, but: Collection[Path] = ()) -> bool:
+    """Whether ``folder`` is absent, or a folder that holds nothing but leftovers; a file is not empty.
+
+    ``but`` are entries of it that do not count.
+    """
     if not folder.is_dir():
         return not folder.exists()
-    return all(is_leftover(entry.name) for entry in folder.iterdir())
+    return all(is_leftover(entry.name) or is_ours(entry.name) or entry in but for entry in folder.iterdir())
 
 
 def visible_entries(root: Path) -> Iterator[Path]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from icvos.errors import IcvosError
+from icvos.files.leftovers import LOCK
 from icvos.files.storage import unwritable
 
-LOCK = ".icvos.lock"
 _PLACE = 1 << 20  # of the byte that Windows locks, behind the text that others may read
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 _open: set[int] = set()

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from icvos.errors import Fault, IcvosError, PredictionError
+from icvos.files.leftovers import is_ours, remove
 from icvos.files.listing import is_empty
 from icvos.files.names import require_inside
 from icvos.files.schema import read_schema, write_schema
+from icvos.files.storage import unwritable
 from icvos.files.untrusted import visible
 from icvos.method import AnyMethod, Described, sees_truth
 from icvos.protocol import PAPER, Protocol
 from icvos.tasks.record import RECORD, Part, RunRecord, record_of
 
 RUN_FORMAT = 1
+SCRATCH = ".partial"  # where what is being made lies in a run folder
 Overwrite = Literal["never", "only-missing", "always"]
 
 
@@ -70,14 +73,15 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
         raise IcvosError(f"{out}: is a file; choose another --out")
     if not out.is_dir():
         return
-    for entry in (*out.glob(f"{part}*"), out / ".partial"):
+    for entry in (*out.glob(f"{part}*"), out / SCRATCH):
         require_inside(entry, out)
     runs = [path.parent.name for path in sorted(out.glob(f"{part}*/{RECORD}"))]
     other = {"draw": "fold", "fold": "draw"}[part]
     if any(out.glob(f"{other}*/{RECORD}")):
         kinds = {"draw": "videos", "fold": "images"}
         raise IcvosError(f"{out}: holds a run on {kinds[other]}, this one is on {kinds[part]}; choose another --out")
-    if not is_empty(out) and not runs and not (out / ".partial").is_dir():
+    begun = [entry for entry in out.glob(f"{part}*") if is_empty(entry)]  # all that an early kill leaves
+    if not is_empty(out, begun) and not runs and not (out / SCRATCH).is_dir():
         raise IcvosError(
             f"{out}: holds something that icvos eval did not make; choose an empty or new folder for --out"
         )
@@ -117,9 +121,13 @@ def open_record(path: Path, wanted: RunRecord, new: RunRecord, overwrite: Overwr
     """The record so far of the run that is ``wanted``, an `identity`; or one with ``new`` beside it, written.
 
     Another run's record is refused unless everything is made again, or nothing was made under it: a method that refused
-    its settings at its first frame keeps no folder from a better try.
+    its settings at its first frame keeps no folder from a better try. What another run made goes before its record
+    does, so that no mask is ever taken for one that ``wanted`` made.
     """
-    if not path.is_file() or overwrite == "always" or _holds_nothing_else(path):
+    is_other = overwrite == "always" and path.is_file() and not _is_of(path, wanted)
+    if is_other:
+        _empty(path.parent)
+    if is_other or not path.is_file() or _holds_nothing_else(path):
         begun = {"versions": versions(), "started": now(), "finished": None}
         record = RunRecord.model_validate(wanted.to_json() | begun | new.to_json())
         write_schema(path, record)
@@ -133,9 +141,29 @@ def open_record(path: Path, wanted: RunRecord, new: RunRecord, overwrite: Overwr
     return found
 
 
+def _is_of(path: Path, wanted: RunRecord) -> bool:
+    """Whether a record can be read and is of the run that is ``wanted``."""
+    try:
+        found = read_schema(path, RunRecord, "the record of a run", "")
+        refuse_other(path, found, wanted, tuple(wanted.model_fields_set), "run")
+    except IcvosError:
+        return False
+    return found.made_with_random_weights == wanted.made_with_random_weights
+
+
+def _empty(folder: Path) -> None:
+    """Remove all but the record from a part of a run."""
+    try:
+        for entry in folder.iterdir():
+            if entry.name != RECORD:
+                remove(entry)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
 def _holds_nothing_else(record: Path) -> bool:
     """Whether no file with content lies beside a record or below."""
-    below = (entry for entry in record.parent.rglob("*") if entry != record)
+    below = (entry for entry in record.parent.rglob("*") if entry != record and not is_ours(entry.name))
     return not any(entry.is_file() and entry.stat().st_size for entry in below)
 
 

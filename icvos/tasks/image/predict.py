@@ -1,7 +1,8 @@
 """A method over the episodes of an image benchmark: masks in a run folder, one line an episode, resumable.
 
 Every fold is a run of its own, since a few-shot network is trained for each: ``fold0/run.json`` says how its masks,
-``fold0/episodes.jsonl``, were made. `icvos.tasks.image.predictions` lays the files out.
+``fold0/episodes.jsonl``, were made. `icvos.tasks.image.predictions` lays the files out. One process works on a run
+folder at a time.
 """
 
 import time
@@ -12,9 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from icvos.errors import IcvosError
+from icvos.files.locks import lock_folder
 from icvos.files.names import require_inside
 from icvos.files.rle import encode_rle
 from icvos.files.schema import read_schema, write_schema
+from icvos.files.storage import sync
 from icvos.method import AnyMethod, Mask, load_method, sees_truth, segment_image
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, end_last_line, right_answers
@@ -47,14 +50,15 @@ def run_images(
     claim(out, "fold", options.overwrite, folds)
     start(sum(len(episodes[fold][:limit]) for fold in folds))
     method = None
-    for fold in folds:
-        settings = in_fold(options.settings, fold)
-        if method is None or settings != options.settings:
-            method = None  # let go of the last fold's network before the next is loaded
-            method = load_method(options.method, settings)
-        wanted = identity(method, options, _about(benchmark, fold))
-        _refuse_other(out, wanted, fold)
-        _predict_fold(method, episodes[fold], out / f"fold{fold}", wanted, options, limit, partial(advance, fold))
+    with lock_folder(out):
+        for fold in folds:
+            settings = in_fold(options.settings, fold)
+            if method is None or settings != options.settings:
+                method = None  # let go of the last fold's network before the next is loaded
+                method = load_method(options.method, settings)
+            wanted = identity(method, options, _about(benchmark, fold))
+            _refuse_other(out, wanted, fold)
+            _predict_fold(method, episodes[fold], out / f"fold{fold}", wanted, options, limit, partial(advance, fold))
 
 
 def _about(benchmark: ImageBenchmark, fold: int) -> RunRecord:
@@ -82,11 +86,11 @@ def _predict_fold(
     """Make the episodes that are missing, each written as soon as it is made, then the record's figures."""
     asked = episodes[:limit]
     new = RunRecord(asked=len(asked), episodes=0, seconds_per_image=None)
-    record = open_record(folder / RECORD, wanted, new, options.overwrite)
     path = folder / EPISODES
     require_inside(path, folder)
     if options.overwrite == "always":
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # before its record, which would vouch for it
+    record = open_record(folder / RECORD, wanted, new, options.overwrite)
     end_last_line(path)
     seconds = {answer.episode: answer.seconds for answer in right_answers(path, episodes)}
     if len(asked) > (record.asked or 0):
@@ -102,6 +106,9 @@ def _predict_fold(
             file.flush()
             seconds[episode.index] = answer.seconds
             advance(1)
+    if missing:
+        sync(path)
+        sync(folder)
     if record.episodes != len(seconds):
         known = [taken for taken in seconds.values() if taken is not None]
         mean = round(sum(known) / len(known), 4) if known else None

@@ -1,12 +1,12 @@
 """A method over many clips: from a benchmark to a run folder of predictions, resumable and bounded in memory.
 
 A run folder holds one prediction folder for every support draw: ``draw0/<video>/<class>/<frame>.png`` and its
-``draw0/run.json``. A clip appears whole or not at all; running again makes the missing ones.
+``draw0/run.json``. A clip appears whole or not at all, and counts once the record names it; running again makes the
+rest. One process works on a run folder at a time.
 """
 
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,14 @@ import numpy as np
 from icvos.errors import IcvosError
 from icvos.files.frames import read_ahead
 from icvos.files.images import image_size
+from icvos.files.leftovers import remove_leftovers
+from icvos.files.locks import lock_folder
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.schema import write_schema
 from icvos.files.storage import atomic_folder
 from icvos.method import AnyMethod, Remarks, Segmenter, Support, load_method, sees_truth, segment
 from icvos.tasks.record import RECORD, ClipRun, RunBenchmark, RunRecord
-from icvos.tasks.runs import RunOptions, claim, identity, now, open_record
+from icvos.tasks.runs import SCRATCH, RunOptions, claim, identity, now, open_record
 from icvos.tasks.video.benchmark import Benchmark, Clip
 
 Masks = Iterator[np.ndarray]
@@ -37,18 +39,30 @@ class Work:
     done: bool
 
 
-def plan(clips: Sequence[Clip], out: Path, options: RunOptions, draws: Sequence[int]) -> list[Work]:
-    """All clips of all draws in order, with what is there already."""
+def plan(clips: Sequence[Clip], out: Path, options: RunOptions, records: Mapping[int, RunRecord]) -> list[Work]:
+    """All clips of all draws in order, with what is there already: named by its draw's record, with all its masks."""
     work = []
-    for draw in draws:
+    for draw, record in records.items():
         for clip in clips:
             frames = max(protocol.frame_range(len(clip.video.frames)).stop for protocol in options.protocols)
             folder = out / f"draw{draw}" / clip.id
-            done = options.overwrite != "always" and all(
-                (folder / f"{frame}.png").is_file() for frame in clip.video.frames[:frames]
+            made = record.clips.get(clip.id)
+            done = (
+                options.overwrite != "always"
+                and made is not None
+                and made.frames >= frames
+                and all(_has_content(folder / f"{frame}.png") for frame in clip.video.frames[:frames])
             )
             work.append(Work(draw, clip, frames, folder, done))
     return work
+
+
+def _has_content(path: Path) -> bool:
+    """Whether a mask is there; a power failure may leave it empty."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def run(
@@ -74,24 +88,30 @@ def run(
             for draw in draws:
                 benchmark.supports(clip, draw, options.shots)
     claim(out, "draw", options.overwrite)
-    shutil.rmtree(out / ".partial", ignore_errors=True)
-    new = RunRecord(frames=0, seconds_per_frame=None, clips={})
-    records = {}
-    for draw in draws:
-        wanted = identity(method, options, _about(benchmark, draw))
-        records[draw] = open_record(out / f"draw{draw}" / RECORD, wanted, new, options.overwrite)
-    work = plan(clips, out, options, draws)
-    start(sum(item.frames for item in work if item.done), sum(item.frames for item in work))
-    for item in work:
-        if item.done:
-            continue
-        seconds = round(_predict_clip(benchmark, method, item, options, out, advance), 3)
-        made = ClipRun(frames=item.frames, seconds=seconds)
-        if isinstance(method, Remarks) and (said := method.remarks()):
-            made = made.model_copy(update={"remarks": tuple(said)})
-        records[item.draw] = _with_clip(records[item.draw], item.clip.id, made)
-        write_schema(out / f"draw{item.draw}" / RECORD, records[item.draw])
+    with lock_folder(out):
+        remove_leftovers(out / SCRATCH)
+        records = {draw: _opened(benchmark, method, out, options, draw) for draw in draws}
+        work = plan(clips, out, options, records)
+        start(sum(item.frames for item in work if item.done), sum(item.frames for item in work))
+        for draw in draws:
+            again = {item.clip.id for item in work if item.draw == draw and not item.done}
+            if again & records[draw].clips.keys():
+                kept = {clip: made for clip, made in records[draw].clips.items() if clip not in again}
+                records[draw] = _with_clips(records[draw], kept)
+                write_schema(out / f"draw{draw}" / RECORD, records[draw])
+        for item in work:
+            if not item.done:
+                made = _predict_clip(benchmark, method, item, options, out, advance)
+                records[item.draw] = _with_clips(records[item.draw], {**records[item.draw].clips, item.clip.id: made})
+                write_schema(out / f"draw{item.draw}" / RECORD, records[item.draw])
     return draws
+
+
+def _opened(benchmark: Benchmark, method: AnyMethod, out: Path, options: RunOptions, draw: int) -> RunRecord:
+    """The record so far of a draw."""
+    wanted = identity(method, options, _about(benchmark, draw))
+    new = RunRecord(frames=0, seconds_per_frame=None, clips={})
+    return open_record(out / f"draw{draw}" / RECORD, wanted, new, options.overwrite)
 
 
 def _predict_clip(
@@ -101,8 +121,8 @@ def _predict_clip(
     options: RunOptions,
     out: Path,
     advance: Callable[[Clip, int], None],
-) -> float:
-    """Predict one clip and put its folder in place; seconds taken, without the writing of files."""
+) -> ClipRun:
+    """Predict one clip and put its folder in place; what the record says of it."""
     paths = item.clip.video.frame_paths[: item.frames]
     names = item.clip.video.frames[: item.frames]
     if sees_truth(method):
@@ -111,7 +131,7 @@ def _predict_clip(
         supports = benchmark.supports(item.clip, item.draw, options.shots)
         masks = segment(method, supports, read_ahead(paths))
     seconds = 0.0
-    with atomic_folder(item.folder, out / ".partial", out) as folder:
+    with atomic_folder(item.folder, out / SCRATCH, out) as folder:
         for name in names:
             began = time.perf_counter()
             mask = next(masks)
@@ -119,7 +139,10 @@ def _predict_clip(
             _check_mask(mask, item.clip, options.method)
             (folder / f"{name}.png").write_bytes(encode_binary(mask))
             advance(item.clip, 1)
-    return seconds
+    made = ClipRun(frames=item.frames, seconds=round(seconds, 3))
+    if isinstance(method, Remarks) and (said := method.remarks()):
+        made = made.model_copy(update={"remarks": tuple(said)})
+    return made
 
 
 def _with_truth(method: AnyMethod, clip: Clip, names: Sequence[str], paths: Sequence[Path]) -> Masks:
@@ -153,9 +176,8 @@ def _about(benchmark: Benchmark, draw: int) -> RunRecord:
     return RunRecord(benchmark=about, draw=draw)
 
 
-def _with_clip(record: RunRecord, clip: str, made: ClipRun) -> RunRecord:
-    """The record with one clip more, and its figures over all clips."""
-    clips = {**record.clips, clip: made}
+def _with_clips(record: RunRecord, clips: dict[str, ClipRun]) -> RunRecord:
+    """The record with these clips, and its figures over them."""
     frames = sum(one.frames for one in clips.values())
-    seconds = round(sum(one.seconds for one in clips.values()) / frames, 4)
+    seconds = round(sum(one.seconds for one in clips.values()) / frames, 4) if frames else None
     return record.model_copy(update={"clips": clips, "finished": now(), "frames": frames, "seconds_per_frame": seconds})

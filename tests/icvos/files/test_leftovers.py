@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from icvos.files import leftovers
-from icvos.files.leftovers import MACHINE, is_temporary, remove_leftovers, temporary_file, temporary_folder
+from icvos.files.leftovers import MACHINE, is_ours, remove_leftovers, temporary_file, temporary_folder
 from icvos.files.storage import atomic_file, atomic_folder, write_bytes
 
 DEAD = subprocess.Popen([sys.executable, "-c", ""])
@@ -52,8 +52,8 @@ def test_all_of_a_folder_and_another_machines_after_a_day(tmp_path: Path) -> Non
 
 def test_ones_own_stays_while_it_is_written(tmp_path: Path) -> None:
     with temporary_file(tmp_path, "a.json", ".json") as file, temporary_folder(tmp_path, "clip") as folder:
-        assert is_temporary(file)
-        assert is_temporary(folder)
+        assert is_ours(file.name)
+        assert is_ours(folder.name)
         remove_leftovers(tmp_path)
         assert file.is_file()
         assert folder.is_dir()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from icvos.errors import IcvosError
-from icvos.files.locks import LOCK, lock_file, lock_folder
+from icvos.files.leftovers import LOCK
+from icvos.files.locks import lock_file, lock_folder
 from tests import ROOT
 
 HOLD = """

@@ -182,6 +182,41 @@ def test_a_killed_run_goes_on_to_the_same_file(run: Path, tiny: ImageBenchmark, 
     assert lines(out) == lines(run)
 
 
+@pytest.mark.parametrize("turn", range(3))
+def test_two_at_once_on_one_folder(run: Path, tiny: ImageBenchmark, tmp_path: Path, turn: int) -> None:
+    """One makes the run, as if alone; the other is told in one line which folder, and who works on it."""
+    out = tmp_path / f"both{turn}"
+    arguments = ["eval", "--method", "colour", "--benchmark", str(tiny.root), "--out", str(out)]
+    command = [sys.executable, "-m", "tests.icvos.tasks.image.tiny_episodes", *arguments, "--set", "sleep=0.02"]
+    started = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in started]
+    codes = [process.returncode for process in started]
+    for code, text, other in zip(codes, said, reversed(started), strict=True):
+        if code:
+            assert text.startswith(f"icvos: {out}: another process ({other.pid}) is working on it; wait"), text
+            assert len(text.splitlines()) == 1
+    assert 0 in codes
+    assert [lines(out, fold) for fold in (0, 1)] == [lines(run, fold) for fold in (0, 1)]
+
+
+def test_always_removes_the_masks_before_their_record(
+    run: Path, tiny: ImageBenchmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between the two must not leave one method's masks under another's name."""
+    before = record(run)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("icvos.tasks.image.predict.open_record", stop)
+    evaluate(tiny, run, "--overwrite", "always", "--fold", 0, method="own", status=1)
+    assert record(run) == before
+    assert not (run / "fold0" / "episodes.jsonl").exists()
+
+
 def test_a_cut_off_last_line_is_predicted_again(run: Path, tiny: ImageBenchmark) -> None:
     before = lines(run)
     path = run / "fold0" / "episodes.jsonl"

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from icvos.files.frames import read_ahead
+from icvos.files.locks import lock_folder
 from icvos.files.masks import read_binary, write_binary
 from icvos.method import load_method
 from icvos.own_video import support_of_files
@@ -207,3 +208,83 @@ def test_a_refused_setting_does_not_bind_the_folder(built: Path, tmp_path: Path,
     assert len(refusal.splitlines()) == 1
     icvos(*run, "--set", "short_side=96")
     assert "settings.short_side 96, not 120" in icvos(*run, "--set", "short_side=120", status=2).stderr
+
+
+EVAL = "import sys; from icvos.cli import main; main(sys.argv[1:])"
+
+
+def test_two_at_once_on_one_folder(oracle_run: Path, built: Path, tmp_path: Path) -> None:
+    """One makes the run, as if alone; the other is told in one line which folder, and who works on it."""
+    out = tmp_path / "run"
+    command = [sys.executable, "-c", EVAL, *ORACLE, "--benchmark", str(built), "--out", str(out)]
+    started = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in started]
+    codes = [process.returncode for process in started]
+    for code, text, other in zip(codes, said, reversed(started), strict=True):
+        if code:
+            assert text.startswith(f"icvos: {out}: another process ({other.pid}) is working on it; wait"), text
+            assert len(text.splitlines()) == 1
+    assert 0 in codes
+    assert masks(out) == masks(oracle_run)
+    assert scores(out) == scores(oracle_run)
+
+
+def test_a_running_process_keeps_its_scratch_and_a_second_one_out(built: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    (out / ".partial" / "other").mkdir(parents=True)
+    with lock_folder(out):
+        refusal = icvos(*ORACLE, "--benchmark", built, "--out", out, status=2).stderr
+    assert refusal.startswith(f"icvos: {out}: another process ({os.getpid()}) is working on it; ")
+    assert (out / ".partial" / "other").is_dir()
+
+
+def changed_record(run: Path, **changes: object) -> None:
+    path = run / "draw0" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_clip_that_its_record_does_not_name_is_made_again(
+    oracle_run: Path, built: Path, benchmark: Benchmark, tmp_path: Path
+) -> None:
+    """A kill may come between the two; whose mask it is nobody knows then."""
+    run = tmp_path / "run"
+    shutil.copytree(oracle_run, run)
+    clip = benchmark.clips[0]
+    first = run / "draw0" / clip.id / f"{clip.video.frames[0]}.png"
+    write_binary(first, np.zeros(clip.video.size, dtype=bool))
+    named = json.loads((run / "draw0" / "run.json").read_text())["clips"]
+    changed_record(run, clips={name: made for name, made in named.items() if name != clip.id})
+    icvos(*ORACLE, "--benchmark", built, "--out", run)
+    assert masks(run) == masks(oracle_run)
+    (run / "draw0" / benchmark.clips[1].id / f"{benchmark.clips[1].video.frames[0]}.png").write_bytes(b"")
+    icvos(*ORACLE, "--benchmark", built, "--out", run)
+    assert masks(run) == masks(oracle_run)
+    assert json.loads((run / "draw0" / "run.json").read_text())["clips"].keys() == named.keys()
+
+
+def test_another_method_never_inherits_masks(
+    oracle_run: Path, built: Path, benchmark: Benchmark, tmp_path: Path
+) -> None:
+    """``always`` with another method that is stopped at once leaves none of the first method's masks."""
+    run = tmp_path / "run"
+    shutil.copytree(oracle_run, run)
+    lite = (*LITE, "--draws", 0, "--benchmark", built)
+    icvos(*lite, "--out", run, "--overwrite", "always", "--limit", 1)
+    assert {path.parent.name for path in (run / "draw0").glob("*/*/*.png")} == {str(benchmark.clips[0].category.index)}
+    icvos(*lite, "--out", run)
+    icvos(*lite, "--out", tmp_path / "alone")
+    assert masks(run) == masks(tmp_path / "alone")
+
+
+def test_always_keeps_the_other_clips_of_the_same_run(
+    oracle_run: Path, built: Path, benchmark: Benchmark, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(oracle_run, run)
+    icvos(*ORACLE, "--benchmark", built, "--out", run, "--overwrite", "always", "--limit", 1)
+    assert masks(run) == masks(oracle_run)
+    record = json.loads((run / "draw0" / "run.json").read_text())
+    assert set(record["clips"]) == {clip.id for clip in benchmark.clips}
+    assert record["frames"] == sum(len(clip.video.frames) for clip in benchmark.clips)

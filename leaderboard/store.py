@@ -14,7 +14,7 @@ from pathlib import Path
 from icvos.errors import IcvosError
 from icvos.files.locks import lock_folder
 from icvos.files.storage import json_text, write_new
-from icvos.tasks.result import Result, refuse_random
+from icvos.tasks.result import MAX_BYTES, Result, refuse_random
 from leaderboard.entry import FORMAT, Entry, check_name, parse_entry, read_entry
 
 
@@ -84,10 +84,13 @@ class Board:
             "scores": result.to_json(),
         }
         entry = parse_entry(value, Path(name))  # as it will be read back, so that the same result compares equal
+        data = json_text(value).encode()
+        if len(data) > MAX_BYTES:
+            raise IcvosError(f"{name}: a result of {len(data) >> 20} MiB, {MAX_BYTES >> 20} at most; shorten run.json")
         path = self.folder / file_name(entry)
         with lock_folder(self.folder, wait=True):
             # where the file system has no locks, another process may still be first: the second look finds its file
-            if (found := self._same(entry)) or write_new(path, json_text(value).encode()):
+            if (found := self._same(entry)) or write_new(path, data):
                 return found or path
             if found := self._same(entry):
                 return found

@@ -15,16 +15,16 @@ import numpy as np
 from PIL import Image
 
 from icvos.bitmasks.mask import PackedMask
-from icvos.errors import Fault, IcvosError, PredictionError
-from icvos.files.listing import is_passed_over
-from icvos.files.masks import parse_png
+from icvos.errors import Fault, PredictionError
+from icvos.files import png
 from icvos.files.rle import Rle
 from icvos.files.storage import once_each
+from icvos.files.submitted import opened
 
 MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, never colours
 MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
 MAX_RLE_PARTS = 1 << 18  # objects and lists in it: three for every frame
-MAX_FILES = 300_000  # in one folder
+HEAD_BYTES = 26  # of a PNG: up to the kind of its pixels
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 # what Pillow raises for a PNG whose chunks are broken in one way or another
@@ -43,39 +43,25 @@ BROKEN_PNG = (
 Decoded = TypeVar("Decoded")
 
 
-def visible(folder: Path) -> list[Path]:
-    """What is in ``folder``, by name, without hidden files and leftovers of archives and file managers.
-
-    `PredictionError` for one that cannot be listed or has more than `MAX_FILES`.
-    """
-    names = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not is_passed_over(entry.name):
-                    names.append(entry.name)
-                if len(names) > MAX_FILES:
-                    what = f"more than {MAX_FILES:,} files in one folder; keep one mask per frame"
-                    raise PredictionError(Fault("limit", str(folder), what))
-    except OSError as error:
-        what = f"cannot be listed ({error.strerror}); make it a folder that can be read"
-        raise PredictionError(Fault("unreadable", str(folder), what)) from error
-    return [folder / name for name in sorted(names)]
-
-
 def png_header(path: Path) -> tuple[int, int, str]:
     """Height, width and mode (``1``, ``L``, ``P``, ``LA``, ``RGB``, ``RGBA``; ``I;16``, ``RGB;16`` ...) of a PNG file.
 
-    Read from its first bytes, without decoding; `PredictionError` for a file that is absent or no PNG.
+    Read from its first bytes, without decoding; `PredictionError` for a file that is absent or no PNG. Links are
+    followed: for files that the user chose.
     """
     if not path.is_file():
         raise PredictionError(Fault("missing-frame", str(path), "no such file; predict the frame"))
     try:
         with path.open("rb") as file:
-            head = file.read(26)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         raise PredictionError(Fault("unreadable", str(path), f"cannot be read ({error.strerror})")) from error
-    if len(head) < 26 or head[:8] != PNG_SIGNATURE or head[12:16] != b"IHDR" or head[25] not in PNG_MODES:
+    return parse_header(head, path)
+
+
+def parse_header(head: bytes, path: Path) -> tuple[int, int, str]:
+    """`png_header` of the first `HEAD_BYTES` of a file."""
+    if len(head) < HEAD_BYTES or head[:8] != PNG_SIGNATURE or head[12:16] != b"IHDR" or head[25] not in PNG_MODES:
         raise PredictionError(
             Fault("unreadable", str(path), "cannot be decoded (not a PNG file); write the file again")
         )
@@ -90,19 +76,23 @@ def png_header(path: Path) -> tuple[int, int, str]:
 
 def open_png(path: Path, size: tuple[int, int], modes: tuple[str, ...] = MODES) -> Image.Image:
     """The decoded image of a PNG; size, kind and length of the file are looked at before pixels are decoded."""
-    height, width, mode = png_header(path)
-    require_size((height, width), size, str(path))
-    if mode not in modes:
-        what = f"image of mode {mode}; save the mask with one channel of values or palette indices, 0 = background"
-        raise PredictionError(Fault("mode", str(path), what))
     try:
-        length = path.stat().st_size
-        if length > _most_bytes((height, width)):
-            raise ValueError(f"{length:,} bytes for {height} x {width} pixels")
-        image = Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",))
+        with opened(path) as file:
+            height, width, mode = parse_header(file.read(HEAD_BYTES), path)
+            require_size((height, width), size, str(path))
+            if mode not in modes:
+                what = f"image of mode {mode}; save the mask with one channel of values or palette indices"
+                raise PredictionError(Fault("mode", str(path), f"{what}, 0 = background"))
+            length = os.fstat(file.fileno()).st_size
+            if length > _most_bytes(size):
+                raise ValueError(f"{length:,} bytes for {height} x {width} pixels")
+            file.seek(0)
+            image = Image.open(io.BytesIO(file.read()), formats=("PNG",))
         if (image.height, image.width) != size or image.mode not in (*modes, "I"):  # "I": 16 bits in older Pillows
             raise ValueError("a second header that differs from the first")
         image.load()
+    except FileNotFoundError as error:
+        raise PredictionError(Fault("missing-frame", str(path), "no such file; predict the frame")) from error
     except BROKEN_PNG as error:
         what = f"cannot be decoded ({error}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error
@@ -112,13 +102,15 @@ def open_png(path: Path, size: tuple[int, int], modes: tuple[str, ...] = MODES) 
 def read_plain(path: Path, size: tuple[int, int], to_size: tuple[int, int] | None) -> PackedMask | None:
     """The bits of a PNG of a plain kind, resized to ``to_size``; None for what `open_png` has to judge."""
     try:
-        found = parse_png(path) if path.is_file() and path.stat().st_size <= _most_bytes(size) else None
-        if found is None or found.size != size:
-            return None
-        return found.packed(to_size)
-    except IcvosError as error:
-        what = f"cannot be decoded ({error.__cause__}); write the file again"
+        with opened(path) as file:
+            honest = os.fstat(file.fileno()).st_size <= _most_bytes(size)
+            found = png.parse(file.read()) if honest else None
+        return None if found is None or found.size != size else found.packed(to_size)
+    except png.PngError as error:
+        what = f"cannot be decoded ({error}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error
+    except OSError:
+        return None
 
 
 def _most_bytes(size: tuple[int, int]) -> int:
@@ -155,11 +147,12 @@ def odd_values(image: Image.Image, path: Path) -> Fault | None:
 
 def load_rles(path: Path) -> dict[str, Rle]:
     """A clip's JSON, frame by frame, unchecked; `PredictionError` for a file that is no JSON object or far too long."""
-    if path.stat().st_size > MAX_RLE_BYTES:
-        what = f"larger than {MAX_RLE_BYTES >> 20} MiB; write the clip as PNG files"
-        raise PredictionError(Fault("unreadable", str(path), what))
     try:
-        data = path.read_bytes()
+        with opened(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_RLE_BYTES:
+                what = f"larger than {MAX_RLE_BYTES >> 20} MiB; write the clip as PNG files"
+                raise PredictionError(Fault("unreadable", str(path), what))
+            data = file.read(MAX_RLE_BYTES + 1)
         if data.count(b"{") + data.count(b"[") > MAX_RLE_PARTS:  # small lists take far more memory than text
             raise ValueError("more objects and lists than a clip has")
         found: dict[str, Rle] = json.loads(data, object_pairs_hook=once_each)

@@ -1,8 +1,10 @@
-"""Submissions as zip files: looked through before anything is unpacked, then unpacked into a folder that is removed.
+"""Submissions, folders and zip files: looked through before anything is read, and before a zip file is unpacked.
 
 An archive is hostile until its directory has been read whole: names stay inside the folder, files are files, nothing is
 encrypted or packed twice, and what comes out is bounded in number and size. The bounds hold again while it is unpacked,
-whatever the directory said.
+whatever the directory said. What comes out of it is a folder that is removed at the end.
+
+Nothing in a submission is a link: in a folder as in a zip file, what a link points to is not the submitter's.
 """
 
 import contextlib
@@ -18,7 +20,7 @@ from pathlib import Path
 
 from icvos.errors import Fault, IcvosError
 from icvos.files.listing import is_passed_over
-from icvos.files.untrusted import visible
+from icvos.files.submitted import find_links, visible
 from icvos.tasks.runs import draw_folders
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need gigabytes of memory to unpack a few bytes
@@ -45,6 +47,7 @@ class Limits:
 
     Args:
         entries: Files and folders.
+        folders: Folders that its files lie in, named or implied; five draws of 437 clips have some 5,000.
         directory_bytes: Length of the list of entries.
         entry_bytes: One file, unpacked.
         total_bytes: All files, unpacked.
@@ -53,6 +56,7 @@ class Limits:
     """
 
     entries: int = 300_000
+    folders: int = 20_000
     directory_bytes: int = 1 << 26
     entry_bytes: int = 1 << 26
     total_bytes: int = 1 << 33
@@ -64,7 +68,7 @@ LIMITS = Limits()
 
 
 class ArchiveError(IcvosError):
-    """An archive that is not unpacked. The message counts its faults; ``faults`` has every one."""
+    """A submission that is not read, or not unpacked. The message counts its faults; ``faults`` has every one."""
 
     def __init__(self, message: str, faults: tuple[Fault, ...]) -> None:
         super().__init__(message)
@@ -79,21 +83,44 @@ def submission_folder(path: Path | str, videos: Collection[str], limits: Limits 
     """``path`` itself where it is a folder; of a zip file a temporary folder with its content, removed at the end.
 
     One folder around everything in the archive is passed over: one that holds ``run.json``, ``draw<N>`` or one of
-    ``videos``. Raises `ArchiveError` for an archive with faults, `IcvosError` for another file.
+    ``videos``. Raises `ArchiveError` for an archive with faults and for a folder with links, `IcvosError` for what is
+    neither.
     """
     path = Path(path)
-    if not path.is_file():
-        draw_folders(path)
+    if path.is_dir():
+        refuse_links(path)
         yield path
         return
-    with path.open("rb") as file:
-        if file.read(2) != b"PK":
-            raise IcvosError(f"{path}: neither a folder nor a zip file; give a folder of predictions, or zip it")
+    _require_zip(path)
     with tempfile.TemporaryDirectory(prefix="icvos-") as temporary:
         folder = Path(temporary).resolve() / "submission"
         folder.mkdir()
         unpack(path, folder, limits)
         yield _inside_wrapping(folder, set(videos))
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise `ArchiveError` where something that may be read in a submitted folder is a link or a special file."""
+    faults = find_links(folder)
+    if faults:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
+        raise ArchiveError(f"{folder}: {count}, not read; {faults[0]}", tuple(faults))
+
+
+def _require_zip(path: Path) -> None:
+    try:
+        if not path.exists():
+            zipped = path.suffix.lower() in ARCHIVES
+            what = "file" if zipped else "folder; expected predictions as <video>/<class>/<frame>.png"
+            raise IcvosError(f"{path}: no such {what}{', check the name' if zipped else ''}")
+        start = b""
+        if path.is_file():
+            with path.open("rb") as file:
+                start = file.read(2)
+    except OSError as error:
+        raise IcvosError(f"{path}: cannot be read ({error.strerror}); give a folder or zip file of yours") from error
+    if start != b"PK":
+        raise IcvosError(f"{path}: neither a folder nor a zip file; give a folder of predictions, or zip it")
 
 
 def relocate(fault: Fault, folder: Path, path: Path) -> Fault:
@@ -125,7 +152,7 @@ def unpack(path: Path, folder: Path, limits: Limits = LIMITS) -> None:
             faults = list(inspect(path, found, limits))
             if faults:
                 _refuse(path, faults)
-            faults = list(_write(path, archive, found, folder, limits))
+            faults = list(_write(path, archive, plain_names(found), folder, limits))
     except BROKEN_ZIP as error:
         _refuse(path, [Fault("unreadable", str(path), f"cannot be read as a zip file ({error}); pack it again")])
     if faults:
@@ -133,7 +160,8 @@ def unpack(path: Path, folder: Path, limits: Limits = LIMITS) -> None:
 
 
 def _refuse(path: Path, faults: Sequence[Fault]) -> None:
-    raise ArchiveError(f"{path}: {len(faults)} faults, not unpacked; {faults[0].what}", tuple(faults))
+    count = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
+    raise ArchiveError(f"{path}: {count}, not unpacked; {faults[0].what}", tuple(faults))
 
 
 def _count_entries(path: Path, limits: Limits) -> int | None:
@@ -166,6 +194,22 @@ def _count_entries(path: Path, limits: Limits) -> int | None:
     return None if counted > limits.entries else counted
 
 
+def plain_names(entries: Sequence[zipfile.ZipInfo]) -> list[tuple[zipfile.ZipInfo, str]]:
+    """The entries with their paths: ``./`` in front means nothing, and a program may write backslashes throughout.
+
+    Windows PowerShell 5 does. In an archive that has slashes too, a backslash is a character of a name.
+    """
+    turned = not any("/" in entry.filename.removeprefix("./") for entry in entries)
+    found = []
+    for entry in entries:
+        name = entry.filename.replace("\\", "/") if turned else entry.filename
+        while name.startswith("./"):
+            name = name[2:]
+        if name:
+            found.append((entry, name))
+    return found
+
+
 def inspect(path: Path, entries: Sequence[zipfile.ZipInfo], limits: Limits = LIMITS) -> Iterator[Fault]:
     """Every fault that the archive's directory shows."""
     if len(entries) > limits.entries:
@@ -173,17 +217,22 @@ def inspect(path: Path, entries: Sequence[zipfile.ZipInfo], limits: Limits = LIM
         return
     seen: set[str] = set()
     listed = 0
-    for entry in entries:
-        fault = _fault_of(entry, seen, limits)
-        seen.add(entry.filename.rstrip("/"))
+    names = plain_names(entries)
+    folders = _folders([name for _, name in names], limits.folders)
+    if folders is None:
+        what = f"its files lie in more than {limits.folders:,} folders; pack <video>/<class>/<frame>.png"
+        yield Fault("limit", str(path), what)
+        return
+    for entry, name in names:
+        fault = _fault_of(entry, name, seen, limits)
+        seen.add(name.rstrip("/"))
         if fault is not None:
             listed += 1
             if listed <= MAX_LISTED:
                 yield replace(fault, where=f"{path}/{fault.where}")
     if listed > MAX_LISTED:
         yield Fault("path", str(path), f"{listed - MAX_LISTED:,} more files with such faults; pack it again")
-    files = {entry.filename for entry in entries if not entry.filename.endswith("/")}
-    for name in sorted({parent for one in seen for parent in _parents(one)} & files)[:MAX_LISTED]:
+    for name in sorted(folders & {name for _, name in names if not name.endswith("/")})[:MAX_LISTED]:
         yield Fault("duplicate", f"{path}/{name}", "both a file and a folder; pack it again")
     total, packed = sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)
     if total > limits.total_bytes:
@@ -197,18 +246,29 @@ def inspect(path: Path, entries: Sequence[zipfile.ZipInfo], limits: Limits = LIM
         yield Fault("limit", str(path), what)
 
 
-def _parents(name: str) -> list[str]:
-    parts = name.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+def _folders(names: Sequence[str], most: int) -> set[str] | None:
+    """Every folder that one of ``names`` lies in; None for more than ``most``."""
+    found: set[str] = set()
+    for name in names:
+        folder = name.rstrip("/").rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            if len(found) > most:
+                return None
+            folder = folder.rpartition("/")[0]
+    return found
 
 
-def _fault_of(entry: zipfile.ZipInfo, seen: set[str], limits: Limits) -> Fault | None:
-    """The worst thing about one entry; ``seen`` are the names before it."""
-    name, parts = entry.filename, entry.filename.rstrip("/").split("/")
+def _fault_of(entry: zipfile.ZipInfo, name: str, seen: set[str], limits: Limits) -> Fault | None:
+    """The worst thing about one entry at the path ``name``; ``seen`` are the paths before it."""
+    parts = name.rstrip("/").split("/")
+    places = name.replace("\\", "/").split("/")
     kind = stat.S_IFMT(entry.external_attr >> 16)
     found: tuple[str, str] | None = None
-    if name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0]:
-        found = "path", "leads out of the archive's own folder (absolute, .., backslash or drive); pack relative paths"
+    if not places[0] or ".." in places or ":" in places[0]:
+        found = "path", "leads out of the archive's own folder (absolute, .. or drive); pack relative paths"
+    elif "\\" in name:
+        found = "path", "has a backslash where other names have slashes; pack it again with one program"
     elif not all(parts) or "." in parts or "\0" in entry.orig_filename or len(parts) > MAX_DEPTH:
         found = "path", "not a plain path like <video>/<class>/<frame>.png; pack it again"
     elif any(len(os.fsencode(part.encode("utf-8", "replace"))) > MAX_NAME_BYTES for part in parts):
@@ -231,14 +291,18 @@ def _fault_of(entry: zipfile.ZipInfo, seen: set[str], limits: Limits) -> Fault |
 
 
 def _write(
-    path: Path, archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], folder: Path, limits: Limits
+    path: Path,
+    archive: zipfile.ZipFile,
+    entries: Sequence[tuple[zipfile.ZipInfo, str]],
+    folder: Path,
+    limits: Limits,
 ) -> Iterator[Fault]:
     """Write every file; faults for those that cannot be unpacked. No byte beyond what the directory said is written."""
     left = limits.total_bytes
     made: set[Path] = set()
-    for entry in entries:
-        parts = entry.filename.rstrip("/").split("/")
-        if entry.filename.endswith("/") or any(map(is_passed_over, parts)):
+    for entry, name in entries:
+        parts = name.rstrip("/").split("/")
+        if name.endswith("/") or any(map(is_passed_over, parts)):
             continue
         target = folder.joinpath(*parts)
         if target.parent not in made:
@@ -258,4 +322,4 @@ def _write(
             ) from error
         except BROKEN_ZIP as error:
             what = f"cannot be unpacked ({error}); pack it again"
-            yield Fault("unreadable", f"{path}/{entry.filename}", what)
+            yield Fault("unreadable", f"{path}/{name}", what)

@@ -214,8 +214,12 @@ def render(
     >>> [file.suffix for file in files]
     ['.png']
     """
+    from icvos.tasks.archive import refuse_links
+
     task = as_task(benchmark)
     part, drawing = task.select(selection) if selection else task, drawing or Drawing()
+    if predictions:
+        refuse_links(Path(predictions))
     sheets = part.sheets(Path(predictions) if predictions else None, drawing)
     return write_sheets(sheets, Path(out), drawing.height_px, watch)
 

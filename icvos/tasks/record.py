@@ -9,10 +9,15 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.names import PlainPath
-from icvos.files.schema import Count, FormatOne, Name, Schema, Seconds, misfit, read_bytes
+from icvos.files.schema import Count, FormatOne, Name, Schema, Seconds, misfit
+from icvos.files.submitted import opened
 
 RECORD = "run.json"
-MAX_RECORD_BYTES = 1 << 24
+MAX_RECORD_BYTES = 1 << 20  # one of 600 clips takes 80 kB
+MAX_RECORD_PARTS = 1 << 17  # values, lists and objects in it: written with indents, each takes up to some 60 bytes
+MAX_RECORD_TEXT = 4096  # characters of one text
+MAX_RECORD_DEPTH = 16
+MAX_RECORD_NUMBER = 1 << 63
 MAX_SHOTS = 1000
 MAX_PART = 9999  # the number of a draw or a fold
 Part = Literal["draw", "fold"]
@@ -102,14 +107,46 @@ class RunRecord(_Open):
 def read_record(path: Path) -> RunRecord:
     """The record in ``path``, an empty one where there is no such file; `PredictionError` for one that does not fit."""
     what, remedy = "the record of a run", "correct that, or make it anew with: icvos eval ... --overwrite always"
-    if not path.is_file():
-        return RunRecord()
     try:
-        return RunRecord.model_validate_json(read_bytes(path, what, remedy, MAX_RECORD_BYTES), strict=True)
+        with opened(path) as file:
+            data = file.read(MAX_RECORD_BYTES + 1)
+        found = RunRecord.model_validate_json(_bounded(data), strict=True)
+        _require_small(found.to_json())
+    except FileNotFoundError:
+        return RunRecord()
     except ValidationError as error:
         raise PredictionError(Fault("record", str(path), f"{misfit(error, what)}; {remedy}")) from error
-    except IcvosError as error:
-        raise PredictionError(Fault("record", str(path), str(error).removeprefix(f"{path}: "))) from error
+    except ValueError as error:
+        raise PredictionError(Fault("record", str(path), f"{error}, so not {what}; {remedy}")) from error
+    except OSError as error:
+        what = f"cannot be read as {what} ({error.strerror}); {remedy}"
+        raise PredictionError(Fault("record", str(path), what)) from error
+    return found
+
+
+def _bounded(data: bytes) -> bytes:
+    """``data`` unless it is far too long for a record, or has far too much in it; else ValueError."""
+    if len(data) > MAX_RECORD_BYTES:
+        raise ValueError(f"larger than {MAX_RECORD_BYTES >> 20} MiB")
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_RECORD_PARTS:
+        raise ValueError(f"has more than {MAX_RECORD_PARTS:,} values")
+    return data
+
+
+def _require_small(value: Any, depth: int = 0) -> None:
+    """ValueError for a JSON value with a text, a number or a depth that no record has: it is copied into results."""
+    if depth > MAX_RECORD_DEPTH:
+        raise ValueError(f"has lists in lists more than {MAX_RECORD_DEPTH} deep")
+    if isinstance(value, str) and len(value) > MAX_RECORD_TEXT:
+        raise ValueError(f"has a text of more than {MAX_RECORD_TEXT:,} characters")
+    if isinstance(value, int) and not -MAX_RECORD_NUMBER <= value < MAX_RECORD_NUMBER:
+        raise ValueError("has a whole number of more than 64 bits")
+    if isinstance(value, dict):
+        for name in value:
+            _require_small(name, depth + 1)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        _require_small(one, depth + 1)
 
 
 def read_records(run: Path, part: Part) -> dict[Path, RunRecord]:

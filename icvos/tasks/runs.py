@@ -5,7 +5,7 @@ import importlib.metadata
 import platform
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from icvos.files.listing import is_empty
 from icvos.files.names import require_inside
 from icvos.files.schema import read_schema, write_schema
 from icvos.files.storage import unwritable
-from icvos.files.untrusted import visible
+from icvos.files.submitted import is_plain, link_fault, visible
 from icvos.method import AnyMethod, Described, sees_truth
 from icvos.protocol import PAPER, Protocol
 from icvos.tasks.record import RECORD, Part, RunRecord, record_of
@@ -213,6 +213,7 @@ def draw_folders(path: Path | str) -> tuple[Path, ...]:
         for entry in path.iterdir()
         if re.fullmatch(r"draw(0|[1-9][0-9]*)", entry.name) and entry.is_dir()
     }
+    _refuse_links(numbered.values())
     return tuple(numbered[number] for number in sorted(numbered)) or (path,)
 
 
@@ -226,6 +227,13 @@ def fold_folders(run: Path) -> dict[int, Path]:
         for entry in visible(run)
         if re.fullmatch(r"fold(0|[1-9]\d{0,3})", entry.name) and entry.is_dir()
     }
+    _refuse_links(found.values())
     if not found:
         raise PredictionError(Fault("missing-fold", str(run), f"no fold in it; {expected}"))
     return dict(sorted(found.items()))
+
+
+def _refuse_links(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        if not is_plain(folder, folder=True):
+            raise PredictionError(link_fault(folder, folder.lstat().st_mode))

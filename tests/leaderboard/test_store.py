@@ -201,3 +201,11 @@ def test_a_board_on_a_file_system_without_links_and_locks(
     with pytest.raises(IcvosError, match="use another --revision"):
         board.add(result(j=0.7), name="lite")
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_no_table_could_read_is_not_stored(tmp_path: Path, result: Results) -> None:
+    """A file of more than the 64 MiB that readers take would spoil the whole board."""
+    board = Board.open(tmp_path / "board")
+    with pytest.raises(IcvosError, match="big: a result of 64 MiB, 64 at most"):
+        board.add(result(), name="big", notes="x" * (1 << 26))
+    assert board.entries == ()

@@ -11,7 +11,6 @@ killed run loses the one under way; a last line that is cut off counts for nothi
 A file may come from elsewhere: lines are bounded, and a mask's size is compared before its runs are decoded.
 """
 
-import errno
 import json
 import os
 from collections.abc import Container, Iterator, Sequence
@@ -26,6 +25,7 @@ from icvos.errors import Fault, PredictionError
 from icvos.files.rle import Rle, decode_rle
 from icvos.files.schema import Schema, Seconds, misfit
 from icvos.files.storage import is_object, refuse_repeated_keys
+from icvos.files.submitted import opened
 from icvos.tasks.image.benchmark import Episode
 
 EPISODES = "episodes.jsonl"
@@ -74,11 +74,7 @@ def read_answers(path: Path) -> Iterator[Answer | Fault]:
     A last line that is cut off is passed over. `PredictionError` where the file as a whole cannot be read.
     """
     try:
-        if not path.exists():
-            return
-        if not path.is_file():
-            raise OSError(errno.EINVAL, "not a file")
-        with path.open("rb") as file:
+        with opened(path) as file:
             for number in range(1, MAX_LINES + 1):
                 line = file.readline(MAX_LINE_BYTES)
                 if not line:
@@ -93,6 +89,8 @@ def read_answers(path: Path) -> Iterator[Answer | Fault]:
                     yield _parse(line, where)
             if file.readline(1):
                 raise PredictionError(Fault("limit", str(path), f"more than {MAX_LINES:,} lines; keep one an episode"))
+    except FileNotFoundError:
+        return
     except OSError as error:
         what = f"cannot be read ({error.strerror}); make it a file of one JSON object a line"
         raise PredictionError(Fault("unreadable", str(path), what)) from error

@@ -10,7 +10,7 @@ import numpy as np
 from icvos.categories import category
 from icvos.errors import Fault, IcvosError, PredictionError, Severity
 from icvos.files.masks import read_binary
-from icvos.files.untrusted import visible
+from icvos.files.submitted import visible
 from icvos.protocol import Protocol
 from icvos.tasks.record import RECORD, RunRecord, read_record
 from icvos.tasks.runs import draw_folders, other_build

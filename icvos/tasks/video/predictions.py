@@ -18,7 +18,8 @@ import numpy as np
 from icvos.bitmasks.mask import PackedMask, pack
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.rle import Rle, decode_rle, pack_rle
-from icvos.files.untrusted import decode_frame, load_rles, odd_values, open_png, read_plain, visible
+from icvos.files.submitted import is_plain, visible
+from icvos.files.untrusted import decode_frame, load_rles, odd_values, open_png, read_plain
 from icvos.protocol import Protocol
 from icvos.tasks.record import RECORD, RunRecord, read_record
 from icvos.tasks.video.benchmark import Clip
@@ -73,7 +74,7 @@ class Predictions:
         path = self.place(clip)
         if path.suffix == ".json":
             return frozenset(self._read_rles(path))
-        if not path.is_dir():
+        if not is_plain(path, folder=True):
             return frozenset()
         return frozenset(entry.stem for entry in visible(path) if entry.suffix == ".png")
 
@@ -110,9 +111,9 @@ class Predictions:
         """The clip's folder of PNGs, there or not, or its JSON of RLEs; `PredictionError` where both are there."""
         folder = self.places.get(clip.id, self.folder / clip.video.name / str(clip.category.index))
         listing = folder.with_name(f"{folder.name}.json")
-        if not listing.is_file():
+        if not is_plain(listing):
             return folder
-        if folder.is_dir():
+        if is_plain(folder, folder=True):
             raise PredictionError(
                 Fault("ambiguous", str(folder), f"masks both here and in {listing.name}; remove one of the two")
             )

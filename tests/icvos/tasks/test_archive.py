@@ -1,9 +1,11 @@
 """Submissions as zip files: the harmless are read like folders, the hostile are refused before they are unpacked."""
 
 import io
+import os
 import stat
 import struct
 import tempfile
+import time
 import tracemalloc
 import zipfile
 import zlib
@@ -16,7 +18,7 @@ import pytest
 from icvos.errors import IcvosError
 from icvos.protocol import PAPER
 from icvos.tasks.archive import LIMITS, ArchiveError, Limits, submission_folder, unpack
-from icvos.tasks.calls import validate
+from icvos.tasks.calls import score, validate
 from icvos.tasks.video.benchmark import Benchmark
 from leaderboard.submission import SubmissionError, submit
 from tests.conftest import icvos
@@ -64,6 +66,70 @@ def test_a_zip_works_like_its_folder(
     zipped = submit(handmade.root, path, PAPER, board=tmp_path / "two", name="whole", workers=workers).result
     assert zipped.clips.keys() == whole.clips.keys()
     assert zipped.overall.jf == whole.overall.jf
+    assert not list(temporary.iterdir())
+
+
+def repacked(path: Path, folder: Path, name: Callable[[str], str]) -> Path:
+    """As other programs write names: ``name`` of each path relative to ``folder``; folders end with a slash."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            plain = f"{file.relative_to(folder)}{'/' if file.is_dir() else ''}"
+            archive.writestr(zipfile.ZipInfo(name(plain)), b"" if file.is_dir() else file.read_bytes())
+    return path
+
+
+NAMED: dict[str, Callable[[str], str]] = {
+    "bsdtar": lambda name: f"./{name}",
+    "PowerShell 5": lambda name: name.replace("/", "\\"),
+    "PowerShell 5, one folder around": lambda name: f"my masks\\{name}".replace("/", "\\"),
+    "dot and backslash": lambda name: f".\\{name}".replace("/", "\\"),
+    "dot twice": lambda name: f"././{name}",
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_names_as_other_programs_write_them(handmade: Benchmark, masks: Path, tmp_path: Path, name: str) -> None:
+    path = repacked(tmp_path / "masks.zip", masks, NAMED[name])
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo("./" if "." in NAMED[name]("") else ".\\"), b"")  # the folder itself
+    assert validate(path, handmade.root) == []
+    assert score(path, handmade.root).overall == score(masks, handmade.root).overall
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("..\\escaped.png", "leads out"),
+        ("davis_dog\\..\\..\\escaped.png", "leads out"),
+        (".\\..\\escaped.png", "leads out"),
+        ("C:\\masks\\00000.png", "leads out"),
+        ("\\\\server\\share\\00000.png", "leads out"),
+        ("\\00000.png", "leads out"),
+        ("davis_dog\\\\00000.png", "not a plain path"),
+        ("davis_dog\\17\\00000.png", "twice"),
+        ("davis_dog\\17/00000.png", "backslash"),
+    ],
+)
+def test_backslashes_never_lead_out(handmade: Benchmark, masks: Path, tmp_path: Path, name: str, what: str) -> None:
+    path = repacked(tmp_path / "masks.zip", masks, NAMED["PowerShell 5"])
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(name), b"x")
+    found = validate(path, handmade.root)
+    assert {fault.severity for fault in found} == {"error"}
+    assert any(what in fault.what for fault in found)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"masks.zip", "temporary"}
+
+
+def test_implied_folders_are_counted_before_one_is_made(tmp_path: Path, temporary: Path) -> None:
+    path = tmp_path / "deep.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(60_000):
+            archive.writestr(zipfile.ZipInfo("/".join([str(number), *"abcdefghijklmn", "0.png"])), b"")
+    began = time.monotonic()
+    with pytest.raises(ArchiveError, match="more than 20,000 folders"):
+        unpack(path, temporary)
+    assert time.monotonic() - began < 10
     assert not list(temporary.iterdir())
 
 
@@ -257,6 +323,14 @@ def test_other_files_are_no_submissions(handmade: Benchmark, tmp_path: Path) -> 
         validate(tmp_path / "masks.tar.gz", handmade.root, PAPER.id)
     with pytest.raises(IcvosError, match="no such folder"):
         validate(tmp_path / "absent", handmade.root, PAPER.id)
+    with pytest.raises(IcvosError, match=r"absent.zip: no such file, check the name"):
+        validate(tmp_path / "absent.zip", handmade.root, PAPER.id)
+    (tmp_path / "page.zip").write_text("<html>404</html>")
+    with pytest.raises(IcvosError, match=r"page.zip: neither a folder nor a zip file"):
+        validate(tmp_path / "page.zip", handmade.root, PAPER.id)
+    os.mkfifo(tmp_path / "pipe.zip")
+    with pytest.raises(IcvosError, match=r"pipe.zip: neither a folder nor a zip file"):
+        validate(tmp_path / "pipe.zip", handmade.root, PAPER.id)
 
 
 def test_a_million_files_are_counted_before_they_are_listed(tmp_path: Path) -> None:
@@ -315,6 +389,7 @@ def test_totals_are_limited(masks: Path, tmp_path: Path, temporary: Path) -> Non
         (Limits(total_bytes=100), "100 at most"),
         (Limits(entry_bytes=10), "10 at most"),
         (Limits(directory_bytes=10), "more than"),
+        (Limits(folders=4), "more than 4 folders"),
     ):
         with pytest.raises(ArchiveError, match=match):
             unpack(path, temporary, limits)

@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,9 +175,7 @@ def test_python_of_the_readme_runs(
     support = benchmark.supports(first, 0, 1)[0]
     (tmp_path / "IC-VOS").symlink_to(built)
     for clip in benchmark.clips:
-        target = tmp_path / "my-predictions" / clip.id
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(clip.folder)
+        shutil.copytree(clip.folder, tmp_path / "my-predictions" / clip.id)
     (tmp_path / "dog.jpg").symlink_to(support.image_path)
     (tmp_path / "dog.png").symlink_to(support.mask_path)
     write_animation(tmp_path / "walk.mp4", map(read_image, first.video.frame_paths[:3]))

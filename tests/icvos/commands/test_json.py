@@ -1,6 +1,7 @@
 """With ``--json -`` a command prints its JSON and nothing else."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,7 @@ from tests.conftest import icvos
 def predictions(benchmark: Benchmark, tmp_path: Path) -> Path:
     """The true masks, which is a warning of `icvos validate`."""
     for clip in benchmark.clips:
-        target = tmp_path / "predictions" / clip.id
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(clip.folder)
+        shutil.copytree(clip.folder, tmp_path / "predictions" / clip.id)
     return tmp_path / "predictions"
 
 

@@ -192,7 +192,12 @@ def load_method(name: str, settings: Mapping[str, Any] | None = None) -> AnyMeth
     """
     factory = method_class(name)
     chosen = settings_for(name, settings or {})
-    built: AnyMethod = factory() if chosen is None else factory(chosen)
+    try:
+        built: AnyMethod = factory() if chosen is None else factory(chosen)
+    except IcvosError:
+        raise
+    except (Exception, SystemExit) as error:  # anybody's code, see `icvos.guard`
+        raise IcvosError(f"method {name} cannot be built: {type(error).__name__}: {first_line(error)}") from error
     return built
 
 

@@ -12,9 +12,9 @@ from icvos.files.images import image_size, open_image, opened_image, refuse_anim
 from icvos.files.listing import is_empty
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.storage import atomic_folder, require_writable
-from icvos.method import AnyMethod, Support, load_method, segment, settings_for
+from icvos.guard import Asked, description_of, masks_of, require_timeout
+from icvos.method import AnyMethod, Support, load_method, method_class, sees_truth, settings_for
 from icvos.tasks.record import record_of
-from icvos.tasks.runs import described
 from icvos.tasks.task import SILENT, Watch
 
 EXIF_ORIENTATION = 0x0112
@@ -29,6 +29,7 @@ def predict(
     settings: Mapping[str, Any] | None = None,
     overlay: Path | str | None = None,
     random_weights: bool = False,
+    timeout: float | None = None,
     watch: Watch = SILENT,
 ) -> int:
     """Segment your own video from your own pictures and masks.
@@ -41,6 +42,7 @@ def predict(
         settings: Its settings, over its defaults.
         overlay: Also write the video with the masks, as .gif, .webp or .mp4.
         random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
+        timeout: Seconds that the method may take for the video; None: as long as it wants.
         watch: Is told of every frame.
 
     Returns:
@@ -59,15 +61,24 @@ def predict(
 
     out = Path(out)
     _require_places(out, overlay)
+    require_timeout(timeout)
     settings_for(method, settings or {})
+    if sees_truth(method_class(method)):
+        raise IcvosError(
+            f"method {method} is given the truth, which a video of your own lacks; choose another --method"
+        )
+    if not supports:
+        raise IcvosError("no support is given; show the object with --support PICTURE --mask MASK")
     pairs = [support_of_files(Path(image), Path(mask)) for image, mask in supports]
     frames = open_frames(video)
     watch.stage(method)
     watch.total(frames.count or 0)
     with random_weights_allowed(random_weights):
         built = load_method(method, settings or {})
-        count = predict_video(built, pairs, frames, out, watch.advance)
-    if record_of(described(built), method).made_with_random_weights:
+        record_of(description_of(built, method), method)  # refused before the work, not after
+        asked = Asked(method, str(video), timeout)
+        count = predict_video(built, pairs, frames, out, asked, watch.advance)
+    if record_of(description_of(built, method), method).made_with_random_weights:
         watch.note("RANDOM WEIGHTS: these masks mean nothing")
     if overlay is not None:
         images = (drawn(image, read_binary(out / f"{name}.png")) for name, image in open_frames(video))
@@ -80,11 +91,12 @@ def predict_video(
     supports: Sequence[Support],
     frames: Iterable[tuple[str, np.ndarray]],
     out: Path,
+    asked: Asked,
     advance: Callable[[int], None] = lambda frames: None,
 ) -> int:
     """Segment a video of your own: one-bit ``<frame>.png`` masks in ``out``, whole or not; the number of frames.
 
-    ``frames`` gives (name, (H, W, 3) uint8 RGB) in order.
+    ``frames`` gives (name, (H, W, 3) uint8 RGB) in order, ``asked`` names the method and the video in errors.
     """
     _require_places(out, None)
     names: list[str] = []
@@ -96,7 +108,7 @@ def predict_video(
 
     count = 0
     with atomic_folder(out, out.parent) as folder:
-        for count, mask in enumerate(segment(method, supports, images()), start=1):
+        for count, mask in enumerate(masks_of(method, supports, images(), asked), start=1):
             (folder / f"{names[count - 1]}.png").write_bytes(encode_binary(mask))
             advance(1)
     return count

@@ -34,6 +34,7 @@ FLOORS = (
     ("tasks",),
     ("drawing", "models"),
     ("vos", "smallworld"),
+    ("guard",),
     ("method",),
     ("metrics", "files", "protocol", "categories", "settings"),
     ("bitmasks", "errors", "suggestions", "workers"),

@@ -13,6 +13,7 @@ from icvos.commands.options import (
     RANDOM_WEIGHTS,
     SETTINGS,
     SHOTS,
+    TIMEOUT,
     WORKERS,
     examples,
     read_numbers,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     help="What to do if there are predictions already.",
 )
 @WORKERS
+@TIMEOUT
 @RANDOM_WEIGHTS
 def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **given: Any) -> None:
     """Run a method on a benchmark and score it.

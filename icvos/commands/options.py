@@ -48,6 +48,13 @@ WORKERS = click.option(
     show_default=True,
     help="Processes; the result does not depend on their number.",
 )
+TIMEOUT = click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=float,
+    default=None,
+    help="Stop if the method takes longer for a clip, an episode or your video.  [default: never]",
+)
 
 
 def json_option(what: str) -> Callable[[F], F]:

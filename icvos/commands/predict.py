@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, SETTINGS, examples, read_settings
+from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, SETTINGS, TIMEOUT, examples, read_settings
 from icvos.commands.progress import watched
 
 
@@ -37,6 +37,7 @@ from icvos.commands.progress import watched
 @click.option(
     "--overlay", type=FOLDER, default=None, help="Also write the video with the masks drawn on it: .gif, .webp or .mp4."
 )
+@TIMEOUT
 @RANDOM_WEIGHTS
 def predict(
     supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, out: Path, pairs: tuple[str, ...], **given: Any

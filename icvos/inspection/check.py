@@ -14,7 +14,7 @@ from typing import Any, Literal
 from icvos.errors import IcvosError
 from icvos.inspection.promises import PROMISES, STEADY
 from icvos.inspection.subject import BrokenError, Build, SkippedError, Subject
-from icvos.method import find_method, load_method
+from icvos.method import find_method, first_line, load_method
 from icvos.models.weights.registry import random_weights_allowed
 
 Status = Literal["ok", "FAILED", "skipped"]
@@ -136,6 +136,8 @@ def run_check(name: str, promise: Callable[[], str]) -> Check:
         status, reason = "skipped", str(error)
     except (BrokenError, IcvosError) as error:
         status, reason = "FAILED", str(error)
+    except SystemExit as error:
+        status, reason = "FAILED", f"calls sys.exit({error.code!r}); give masks or raise an error"
     except Exception as error:  # the method is anybody's code: any error it raises is the finding
-        status, reason = "FAILED", f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        status, reason = "FAILED", f"{type(error).__name__}: {first_line(error)}"
     return Check(name, status, reason, round(time.perf_counter() - began, 3))

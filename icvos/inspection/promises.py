@@ -15,6 +15,7 @@ from itertools import islice
 import numpy as np
 
 from icvos.errors import IcvosError
+from icvos.guard import no_json
 from icvos.inspection.memory import held_bytes, live_tensor_bytes, resident_bytes
 from icvos.inspection.subject import (
     ODD_SIZE,
@@ -270,11 +271,10 @@ def describes_itself(subject: Subject) -> str:
     if not isinstance(method, Described):
         raise SkippedError("has no describe(); a run then records nothing about its weights")
     found = method.describe()
-    try:
-        text = json.dumps(found)
-    except (TypeError, ValueError) as error:
-        raise BrokenError(f"describe() gave what is not JSON ({error})") from None
     require(isinstance(found, dict), f"describe() gave a {type(found).__name__}, not a dictionary")
+    fault = no_json(found)
+    require(not fault, f"describe() gave what JSON cannot hold: {fault}")
+    text = json.dumps(found)
     require(isinstance(found.get("settings", {}), dict), 'describe()["settings"] must be a dictionary')
     weights = found.get("weights", [])
     require(isinstance(weights, list), 'describe()["weights"] must be a list')

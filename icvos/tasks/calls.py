@@ -37,6 +37,7 @@ def evaluate(
     overwrite: "Overwrite" = "only-missing",
     workers: int = 1,
     random_weights: bool = False,
+    timeout: float | None = None,
     watch: Watch = SILENT,
 ) -> tuple[Result, ...]:
     """Run a method over a benchmark into the run folder ``out``, then score it; called again, it resumes.
@@ -53,6 +54,7 @@ def evaluate(
         overwrite: What to do with predictions that are there: ``never``, ``only-missing`` or ``always``.
         workers: Processes for scoring.
         random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
+        timeout: Seconds that the method may take for a clip or an episode; None: as long as it wants.
         watch: Is told how it goes on.
 
     Returns:
@@ -75,7 +77,9 @@ def evaluate(
     settings_for(method, in_fold(settings or {}, 0))
     task, out = as_task(benchmark), Path(out)
     chosen = tuple(protocol(name) for name in protocols)
-    options = RunOptions(method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen)
+    options = RunOptions(
+        method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout
+    )
     part = task.select(selection) if selection else task
     watch.stage(method)
     with random_weights_allowed(random_weights):

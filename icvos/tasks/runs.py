@@ -17,7 +17,8 @@ from icvos.files.names import require_inside
 from icvos.files.schema import read_schema, write_schema
 from icvos.files.storage import unwritable
 from icvos.files.submitted import is_plain, link_fault, visible
-from icvos.method import AnyMethod, Described, sees_truth
+from icvos.guard import Asked, description_of, require_timeout
+from icvos.method import AnyMethod, sees_truth
 from icvos.protocol import PAPER, Protocol
 from icvos.tasks.record import RECORD, Part, RunRecord, record_of
 
@@ -38,6 +39,7 @@ class RunOptions:
             everything again.
         parts: Which draws or folds; None: all.
         protocols: On videos: the run predicts every frame that one of them scores.
+        timeout: Seconds that the method may take for a clip or an episode; None: as long as it wants.
     """
 
     method: str
@@ -46,10 +48,16 @@ class RunOptions:
     overwrite: Overwrite = "only-missing"
     parts: tuple[int, ...] | None = None
     protocols: tuple[Protocol, ...] = (PAPER,)
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         if not self.protocols:
             raise IcvosError("no protocol: give at least one, as paper or native")
+        require_timeout(self.timeout)
+
+    def asked(self, what: str = "") -> Asked:
+        """What the method is asked for now: a clip or an episode, or "" for the method itself."""
+        return Asked(self.method, what, self.timeout if what else None)
 
 
 def in_fold(settings: Mapping[str, Any], fold: int) -> dict[str, Any]:
@@ -92,14 +100,9 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
         )
 
 
-def described(method: AnyMethod) -> dict[str, Any]:
-    """How a method describes itself; {} where it does not."""
-    return method.describe() if isinstance(method, Described) else {}
-
-
 def identity(method: AnyMethod, options: RunOptions, about: RunRecord) -> RunRecord:
     """What makes two runs the same run: resuming with another of these is refused. ``about`` says what it is run on."""
-    made_of = described(method)
+    made_of = description_of(method, options.method)
     found = {
         "format": RUN_FORMAT,
         "method": options.method,

@@ -10,15 +10,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from icvos.errors import IcvosError
 from icvos.files.locks import lock_folder
 from icvos.files.names import require_inside
 from icvos.files.rle import encode_rle
 from icvos.files.schema import read_schema, write_schema
 from icvos.files.storage import sync
-from icvos.method import AnyMethod, Mask, load_method, sees_truth, segment_image
+from icvos.guard import Asked, mask_of
+from icvos.method import AnyMethod, Mask, load_method, sees_truth
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, end_last_line, right_answers
 from icvos.tasks.record import RECORD, RunBenchmark, RunRecord
@@ -100,7 +99,8 @@ def _predict_fold(
     advance(len(asked) - len(missing))
     with path.open("ab") as file:
         for episode in missing:
-            mask, taken = _predict(method, episode, options.method)
+            what = f"episode {wanted.fold}/{episode.index} ({episode.query.name})"
+            mask, taken = _predict(method, episode, options.asked(what))
             answer = Answer(episode.index, episode.kind, encode_rle(mask), round(taken, 4), "")
             file.write(answer.line())
             file.flush()
@@ -116,16 +116,10 @@ def _predict_fold(
         write_schema(folder / RECORD, record.model_copy(update=update))
 
 
-def _predict(method: AnyMethod, episode: Episode, name: str) -> tuple[Mask, float]:
+def _predict(method: AnyMethod, episode: Episode, asked: Asked) -> tuple[Mask, float]:
     """The mask of an episode's query, and the seconds that it took, the reading of supports included."""
     image = episode.query.image()
     supports = (episode.as_support(episode.query),) if sees_truth(method) else episode.shown()
     began = time.perf_counter()
-    mask = segment_image(method, supports, image)
-    seconds = time.perf_counter() - began
-    if mask.shape != episode.query.size or mask.dtype != np.bool_:
-        raise IcvosError(
-            f"method {name} gave a mask of {mask.shape} {mask.dtype} for {episode.query.name}; "
-            f"a mask must be bool and of the image's size {episode.query.size} (height, width)"
-        )
-    return mask, seconds
+    mask = mask_of(method, supports, image, asked)
+    return mask, time.perf_counter() - began

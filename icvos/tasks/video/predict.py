@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from icvos.errors import IcvosError
 from icvos.files.frames import read_ahead
 from icvos.files.images import image_size
 from icvos.files.leftovers import remove_leftovers
@@ -20,12 +19,11 @@ from icvos.files.locks import lock_folder
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.schema import write_schema
 from icvos.files.storage import atomic_folder
-from icvos.method import AnyMethod, Remarks, Segmenter, Support, load_method, sees_truth, segment
+from icvos.guard import Asked, guarded, masks_of, remarks_of
+from icvos.method import AnyMethod, Mask, Segmenter, Support, load_method, sees_truth
 from icvos.tasks.record import RECORD, ClipRun, RunBenchmark, RunRecord
 from icvos.tasks.runs import SCRATCH, RunOptions, claim, identity, now, open_record
 from icvos.tasks.video.benchmark import Benchmark, Clip
-
-Masks = Iterator[np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,8 @@ def run(
     """
     method = load_method(options.method, options.settings)
     if not isinstance(method, Segmenter):
-        method.propagator()  # loaded now, so that the record of the run names it
+        with guarded(options.asked()):
+            method.propagator()  # loaded now, so that the record of the run names it
     draws = (0,) if sees_truth(method) else _draws(benchmark, options)
     if not sees_truth(method):
         for clip in clips:
@@ -125,42 +124,37 @@ def _predict_clip(
     """Predict one clip and put its folder in place; what the record says of it."""
     paths = item.clip.video.frame_paths[: item.frames]
     names = item.clip.video.frames[: item.frames]
+    asked = options.asked(item.clip.id)
     if sees_truth(method):
-        masks = _with_truth(method, item.clip, names, paths)
+        masks = _with_truth(method, item.clip, names, paths, asked)
     else:
         supports = benchmark.supports(item.clip, item.draw, options.shots)
-        masks = segment(method, supports, read_ahead(paths))
+        masks = masks_of(method, supports, read_ahead(paths), asked)
     seconds = 0.0
     with atomic_folder(item.folder, out / SCRATCH, out) as folder:
         for name in names:
             began = time.perf_counter()
             mask = next(masks)
             seconds += time.perf_counter() - began
-            _check_mask(mask, item.clip, options.method)
             (folder / f"{name}.png").write_bytes(encode_binary(mask))
             advance(item.clip, 1)
+        next(masks, None)  # there is none: a method that gives more masks than there are frames is refused here
     made = ClipRun(frames=item.frames, seconds=round(seconds, 3))
-    if isinstance(method, Remarks) and (said := method.remarks()):
-        made = made.model_copy(update={"remarks": tuple(said)})
+    if said := remarks_of(method, asked):
+        made = made.model_copy(update={"remarks": said})
     return made
 
 
-def _with_truth(method: AnyMethod, clip: Clip, names: Sequence[str], paths: Sequence[Path]) -> Masks:
+def _with_truth(
+    method: AnyMethod, clip: Clip, names: Sequence[str], paths: Sequence[Path], asked: Asked
+) -> Iterator[Mask]:
     """The masks of a method that is given the first frame showing the category, with its true mask, as its support."""
     first = next((i for i, name in enumerate(names) if read_binary(clip.mask_path(name)).any()), len(names))
     for path in paths[:first]:
         yield np.zeros(image_size(path), dtype=bool)
     if first < len(names):
         support = Support(names[first], paths[first], clip.mask_path(names[first]))
-        yield from segment(method, (support,), read_ahead(paths[first:]))
-
-
-def _check_mask(mask: np.ndarray, clip: Clip, method: str) -> None:
-    if mask.shape != clip.video.size or mask.dtype != np.bool_:
-        raise IcvosError(
-            f"method {method} gave a mask of {mask.shape} {mask.dtype} for {clip.id}; "
-            f"a mask must be bool and of the frame's size {clip.video.size} (height, width)"
-        )
+        yield from masks_of(method, (support,), read_ahead(paths[first:]), asked)
 
 
 def _draws(benchmark: Benchmark, options: RunOptions) -> tuple[int, ...]:

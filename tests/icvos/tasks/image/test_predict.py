@@ -276,7 +276,7 @@ def test_runs_on_videos_and_images_never_share_a_folder(tiny: ImageBenchmark, bu
 
 def test_a_mask_of_another_size_stops_the_run(tiny: ImageBenchmark, tmp_path: Path) -> None:
     refusal = evaluate(tiny, tmp_path / "run", method="wrong", status=2).stderr
-    assert "method wrong gave a mask of (3, 3) bool for plum" in refusal
+    assert "method wrong gave a mask of (3, 3) bool for frame 0 of episode 0/0 (plum" in refusal
 
 
 def test_validation_lists_every_fault(run: Path, tiny: ImageBenchmark, tmp_path: Path) -> None:

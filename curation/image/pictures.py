@@ -14,7 +14,7 @@ import numpy as np
 
 from curation.image.lists import Listing, picture_key
 from curation.sources.coco import MIN_PIXELS, Coco, Rule
-from curation.sources.layout import some_of
+from curation.sources.left_out import some_of
 from curation.sources.outlines import area, counts
 from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size

@@ -5,25 +5,26 @@ are painted in the order of the annotations, later over earlier, and the class k
 published few-shot masks. Both leave crowd regions out: the published masks do, and a crowd is not an instance.
 """
 
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 from typing import Any, Literal
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from curation.sources.layout import find_root, has_coco_annotations, only_one, some_of
+from curation.sources.annotations import CROWDS, ImageEntry, Instance, read_annotations
+from curation.sources.layout import find_root, has_coco_annotations, only_one
+from curation.sources.left_out import LeftOut
 from curation.sources.outlines import area, painted, tidy
-from icvos.categories import BY_CATEGORY_ID, category
+from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
+from icvos.files.listing import is_passed_over
 from icvos.files.masks import read_ids
 from icvos.files.rle import PackedRle, Rle, compress_rle, decode_rle, rle_runs
-from icvos.files.storage import read_json
 
 Rule = Literal["union", "painted"]
 FARTHEST = 4  # in longer sides of the image: how far out a polygon may reach before it is taken for damage
@@ -41,14 +42,6 @@ class CocoImage:
     width: int
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One object: its class index 1..80, and its outline: polygons of x, y, ..., or a COCO RLE."""
-
-    class_index: int
-    segmentation: Any
-
-
 class Coco:
     """One split of COCO, indexed by image and class; open one with `Coco.open`. Areas are kept once they are known.
 
@@ -58,6 +51,7 @@ class Coco:
         images: By id.
         instances: The instances of an image in the order of the annotations, crowds left out, by image id.
         warnings: Every finding that did not stop the reading, one line each.
+        left_out: What is not read of the annotations and of the folder of images; crowds are no warning.
     """
 
     def __init__(
@@ -67,11 +61,13 @@ class Coco:
         images: dict[int, CocoImage],
         instances: dict[int, list[Instance]],
         warnings: Sequence[str] = (),
+        left_out: Sequence[LeftOut] = (),
     ) -> None:
         self.split = split
         self.annotation_file = annotation_file
         self.images = images
         self.warnings = tuple(warnings)
+        self.left_out = tuple(left_out)
         self._instances = instances
         self._areas: dict[tuple[int, str], dict[int, int]] = {}
         self._ids_of_class: dict[int, list[int]] = {}
@@ -92,13 +88,12 @@ class Coco:
         place = find_coco(root)
         path = _annotation_file(place, split)
         split = path.stem.removeprefix("instances_")
-        value = read_json(path, "COCO instance annotations", _compact)
-        _check_schema(path, value)
+        found = read_annotations(path)
         folder = _image_folder(place, split)
-        warnings: list[str] = []
-        images = _images(path, value["images"], folder, split, warnings)
-        known = {entry["id"] for entry in value["images"]}
-        return cls(split, path, images, _instances(path, value["annotations"], known, warnings), warnings)
+        images, left_out = _on_disk(path, found.images, folder, split)
+        warnings = [f"{path}: left out: {group}" for group in found.left_out if group.reason != CROWDS]
+        warnings += [f"{folder}: left out: {group}" for group in left_out if group.what == "images"]
+        return cls(split, path, images, found.instances, warnings, (*found.left_out, *left_out))
 
     @property
     def folder(self) -> Path:
@@ -153,13 +148,16 @@ class Coco:
 
     def _runs(self, image: CocoImage, instances: Iterable[Instance]) -> np.ndarray:
         """The run lengths of the union of some instances."""
+        rles = [self._rle(image, found) for found in instances]
+        return rle_runs(rles[0] if len(rles) == 1 else coco_mask.merge(rles))[2]
+
+    def _rle(self, image: CocoImage, found: Instance) -> PackedRle:
         try:
-            rles = [_to_rle(found.segmentation, image.height, image.width) for found in instances]
-            return rle_runs(rles[0] if len(rles) == 1 else coco_mask.merge(rles))[2]
+            return _to_rle(found.segmentation, image.height, image.width)
         except (TypeError, ValueError, KeyError) as error:
             raise IcvosError(
-                f"{self.annotation_file}: outline of an instance in image {image.id} is neither polygons nor an RLE of "
-                f"{image.width}x{image.height} pixels ({error}); fetch the annotations again"
+                f"{self.annotation_file}: annotation {found.id}: its segmentation is neither polygons nor RLE of image "
+                f"{image.id}, {image.width}x{image.height} pixels ({error}); fetch the annotations again"
             ) from error
 
 
@@ -196,30 +194,20 @@ def class_pngs(place: Path, split: str) -> dict[Path, Callable[[], np.ndarray]]:
 
 
 def _to_rle(segmentation: Any, height: int, width: int) -> PackedRle:
-    """The compressed RLE of polygons or of either kind of RLE; raises ValueError and the like for anything else."""
+    """The compressed RLE of polygons, or of RLEs of either kind; raises ValueError and the like for damaged ones."""
+    if isinstance(segmentation, list) and isinstance(segmentation[0], dict):
+        parts = [_to_rle(part, height, width) for part in segmentation]
+        whole: PackedRle = coco_mask.merge(parts) if len(parts) > 1 else parts[0]
+        return whole
     if isinstance(segmentation, list):
-        polygons = [polygon for polygon in segmentation if len(polygon) >= 6]  # fewer points enclose nothing
-        if not polygons:
-            return compress_rle({"size": [height, width], "counts": [height * width]})
-        if not all(np.abs(polygon).max() <= FARTHEST * max(height, width) for polygon in polygons):
+        if not all(np.abs(polygon).max() <= FARTHEST * max(height, width) for polygon in segmentation):
             raise ValueError("a polygon far outside the picture")  # or NaN: filling it would take all memory
-        merged: PackedRle = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+        merged: PackedRle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
         return merged
     size = [int(value) for value in segmentation["size"]]
     if size != [height, width]:
         raise ValueError(f"an RLE of {size[1]}x{size[0]} pixels")
     return compress_rle(segmentation)
-
-
-def _compact(value: dict[str, Any]) -> dict[str, Any]:
-    """A JSON object with its polygons as packed numbers: a fifth of the memory, and 2014 has nine million of them."""
-    segmentation = value.get("segmentation")
-    if isinstance(segmentation, list) and all(isinstance(polygon, list) for polygon in segmentation):
-        try:
-            value["segmentation"] = [array("d", polygon) for polygon in segmentation]
-        except TypeError as error:
-            raise ValueError(f"a polygon that is not a list of numbers: {error}") from error
-    return value
 
 
 def _annotation_file(root: Path, split: str | None) -> Path:
@@ -244,86 +232,36 @@ def _image_folder(root: Path, split: str) -> Path:
     return only_one(found, f"two folders of the images of {split}", "remove one of them")
 
 
-def _check_schema(path: Path, value: Any) -> None:
-    """Raises `IcvosError` unless ``value`` has the form of COCO's instance annotations; it may lack ``info``."""
+def _on_disk(
+    path: Path, entries: Sequence[ImageEntry], folder: Path, split: str
+) -> tuple[dict[int, CocoImage], list[LeftOut]]:
+    """The images whose file is in ``folder``, under the name of either year; and what is in one of the two alone.
 
-    def stop(found: str) -> IcvosError:
-        return IcvosError(
-            f"{path}: expected COCO instance annotations ({_SCHEMA}), but {found}; fetch instances_*.json"
-        )
-
-    if not isinstance(value, dict):
-        raise stop(f"it holds a {type(value).__name__}")
-    for key, fields in _FIELDS.items():
-        if not isinstance(value.get(key), list):
-            raise stop(f"it has no list of {key}" + ("; it looks like captions" if _are_captions(value) else ""))
-        for entry in value[key]:
-            for name, kinds in fields.items():
-                if not isinstance(entry, dict) or not isinstance(entry.get(name), kinds):
-                    raise stop(f"an entry of {key} has no {name}, or not of the right type")
-    for entry in value["categories"]:
-        known = BY_CATEGORY_ID.get(entry["id"])
-        if known is None or entry["name"] not in (known.name, *known.aliases):
-            raise stop(f"category {entry['id']} is {entry['name']!r}")
-        if "keypoints" in entry:
-            raise stop("it holds keypoints")
-    unknown = {entry["category_id"] for entry in value["annotations"]} - {entry["id"] for entry in value["categories"]}
-    if unknown:
-        raise stop(f"category_id {min(unknown)} is not in its categories")
-
-
-def _are_captions(value: dict[str, Any]) -> bool:
-    annotations = value.get("annotations")
-    return isinstance(annotations, list) and any(
-        isinstance(found, dict) and "caption" in found for found in annotations
-    )
-
-
-_SCHEMA = "images, annotations with category_id and segmentation, categories"
-_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "categories": {"id": int, "name": str},
-    "images": {"id": int, "file_name": str, "height": int, "width": int},
-    "annotations": {"image_id": int, "category_id": int, "segmentation": (list, dict)},
-}
-
-
-def _images(
-    path: Path, entries: Iterable[dict[str, Any]], folder: Path, split: str, warnings: list[str]
-) -> dict[int, CocoImage]:
-    """The images whose file is in ``folder``, under the name of either year."""
-    on_disk = {file.name for file in folder.iterdir()}
+    Raises where one file has two ids: each would have a part of its instances.
+    """
+    on_disk = {file.name for file in folder.iterdir() if not is_passed_over(file.name)}
     images: dict[int, CocoImage] = {}
+    ids: dict[str, int] = {}
     absent = []
     for entry in entries:
-        number = entry["id"]
-        if number in images:
-            raise IcvosError(f"{path}: image {number} occurs twice; fetch the annotations again")
-        given = PurePosixPath(entry["file_name"]).name  # some tools put a folder before the name
-        names = (given, *(f"{prefix}{number:012d}.jpg" for prefix in ("", "COCO_val2014_", "COCO_train2014_")))
+        given = PureWindowsPath(entry.file_name).name  # some tools put a folder before the name
+        names = (given, *(f"{prefix}{entry.id:012d}.jpg" for prefix in ("", "COCO_val2014_", "COCO_train2014_")))
         name = next((name for name in names if name in on_disk), None)
+        for key in {given.casefold(), (name or given).casefold()}:
+            if ids.setdefault(key, entry.id) != entry.id:
+                raise IcvosError(
+                    f"{path}: images {ids[key]} and {entry.id} are one file, {name or given}, under two ids; give its "
+                    "annotations one image_id, and list it once"
+                )
         if name is None:
             absent.append(given)
-            continue
-        images[number] = CocoImage(number, folder / name, entry["height"], entry["width"])
+        else:
+            images[entry.id] = CocoImage(entry.id, folder / name, entry.height, entry.width)
     if not images:
         raise IcvosError(f"{folder}: none of the images that {path.name} names; fetch the images of COCO {split}")
-    if absent:
-        warnings.append(f"{folder}: {len(absent)} images of {path.name} are not there, left out: {some_of(absent)}")
-    return images
-
-
-def _instances(
-    path: Path, entries: Iterable[dict[str, Any]], known: set[int], warnings: list[str]
-) -> dict[int, list[Instance]]:
-    """The instances of every image in the order of ``entries``, crowds left out."""
-    instances: dict[int, list[Instance]] = {}
-    strays = set()
-    for entry in entries:
-        if entry["image_id"] not in known:
-            strays.add(entry["image_id"])
-        elif not entry.get("iscrowd"):
-            found = Instance(BY_CATEGORY_ID[entry["category_id"]].index, entry["segmentation"])
-            instances.setdefault(entry["image_id"], []).append(found)
-    if strays:
-        warnings.append(f"{path}: annotations of images that it does not list: {some_of(sorted(strays))}")
-    return instances
+    unlisted = sorted(on_disk - {image.file.name for image in images.values()})
+    groups = (
+        ("images", f"of {path.name} that are not there", absent),
+        ("files", f"beside the images that {path.name} lists", unlisted),
+    )
+    return images, [LeftOut(what, reason, tuple(names)) for what, reason, names in groups if names]

@@ -61,11 +61,6 @@ def only_one(found: Sequence[Path], what: str, remedy: str) -> Path:
     return found[0]
 
 
-def some_of(names: Sequence[object]) -> str:
-    """The first five of ``names`` in words."""
-    return ", ".join(map(str, names[:5])) + (", ..." if len(names) > 5 else "")
-
-
 def recognise(place: Path) -> str | None:
     """Which data set lies in ``place`` itself: a name of `TITLES`, another's title, or None.
 

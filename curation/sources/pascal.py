@@ -19,7 +19,8 @@ from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
-from curation.sources.layout import find_root, some_of
+from curation.sources.layout import find_root
+from curation.sources.left_out import some_of
 from icvos.errors import IcvosError
 from icvos.files.masks import read_ids
 

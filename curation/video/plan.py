@@ -7,7 +7,7 @@ from typing import Unpack
 
 from curation.sources.coco import Coco
 from curation.sources.datasets import SourceFolders, read_datasets
-from curation.sources.layout import some_of
+from curation.sources.left_out import some_of
 from curation.video.rows import merge, read_rows, shipped_rows
 from curation.video.select import Selection, how_to_get_rows, is_undecided, select
 from curation.video.supports import SupportOptions
@@ -72,21 +72,33 @@ def make_plan(
     datasets = read_datasets(watch=watch, **sources)
     images = None if coco is None else Coco.open(coco, coco_split)
     options = supports or SupportOptions()
-    if images is None:
-        watch.note("no --coco, so the benchmark has no supports; only oracle can run on it")
     if published is not None:
         if datasets:
             raise IcvosError(f"{published}: --published replaces --davis, --mose and --lvos; give one or the other")
-        return Plan(republish(Benchmark.open(published)), coco=images, supports=options, allow_late=True)
+        tubes = republish(Benchmark.open(published))
+        return Plan(tubes, _of_supports(images, watch), coco=images, supports=options, allow_late=True)
     if not datasets:
         raise IcvosError("no source: give at least one of --davis, --mose, --lvos, or --published")
     files = [curation] if isinstance(curation, Path | str) else curation
     rows = merge(shipped_rows(), *(read_rows(Path(path)) for path in files))
     selection = select(datasets, rows, accept_undecided=accept_undecided)
+    left_out = selection.left_out + _of_supports(images, watch)
     if not only_decided:
         _note_undecided(selection, watch)
     versions = tuple((dataset.source, dataset.version) for dataset in datasets)
-    return Plan(selection.candidates, selection.left_out, versions, images, options, allow_late)
+    return Plan(selection.candidates, left_out, versions, images, options, allow_late)
+
+
+def _of_supports(images: Coco | None, watch: Watch) -> tuple[LeftOutEntry, ...]:
+    """What is not read of the data set that supports come from; says so where it is more than crowds."""
+    if images is None:
+        watch.note("no --coco, so the benchmark has no supports; only oracle can run on it")
+        return ()
+    for warning in images.warnings:
+        watch.note(warning)
+    return tuple(
+        LeftOutEntry(source="coco", video=images.split, category="", reason=str(one)) for one in images.left_out
+    )
 
 
 def _note_undecided(selection: Selection, watch: Watch) -> None:

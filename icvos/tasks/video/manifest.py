@@ -139,8 +139,8 @@ class LeftOutEntry(Schema):
     """Something that was not built."""
 
     source: Text = Field(description="The data set.")
-    video: Text = Field(description="The video, as the data set calls it.")
-    category: Text = Field(description="The category, empty for a whole video.")
+    video: Text = Field(description="The video, as the data set calls it; of coco, the split.")
+    category: Text = Field(description="The category, empty for a whole video and for coco.")
     reason: Text = Field(description="Why, in words.")
 
 

@@ -27,7 +27,7 @@ def left_out_lines(left_out: Iterable[LeftOutEntry]) -> list[str]:
     """A line for every reason, with the clips that it concerns."""
     reasons: dict[str, list[str]] = {}
     for entry in left_out:
-        reasons.setdefault(entry.reason, []).append(f"{entry.source}/{entry.video} {entry.category}")
+        reasons.setdefault(entry.reason, []).append(f"{entry.source}/{entry.video} {entry.category}".rstrip())
     lines = []
     for reason, clips in reasons.items():
         some = ", ".join(clips[:6]) + (f" and {len(clips) - 6} more" if len(clips) > 6 else "")

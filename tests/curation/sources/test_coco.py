@@ -120,7 +120,7 @@ def test_missing_images_are_a_warning_and_none_at_all_an_error(tmp_path: Path) -
     coco = Coco.open(tmp_path)
     assert list(coco.images) == [1, 3]
     assert coco.warnings == (
-        f"{tmp_path / 'val2017'}: 1 images of instances_val2017.json are not there, left out: 000000000002.jpg",
+        f"{tmp_path / 'val2017'}: left out: 1 images of instances_val2017.json that are not there: 000000000002.jpg",
     )
     for path in (tmp_path / "val2017").iterdir():
         path.unlink()
@@ -153,7 +153,7 @@ def test_an_image_may_have_no_annotation(tmp_path: Path) -> None:
 def test_annotations_of_unknown_images_are_a_warning(tmp_path: Path) -> None:
     coco = Coco.open(write_coco(tmp_path, [instance(LEFT), instance(LEFT, image=9)]))
     path = tmp_path / "annotations/instances_val2017.json"
-    assert coco.warnings == (f"{path}: annotations of images that it does not list: 9",)
+    assert coco.warnings == (f"{path}: left out: 1 annotations of images that it does not list: number 2",)
 
 
 def test_grey_images_are_read_as_colour(tmp_path: Path) -> None:
@@ -181,14 +181,21 @@ def test_every_form_of_outline_is_read(tmp_path: Path) -> None:
 
 def test_an_instance_may_have_several_polygons_and_degenerate_ones(tmp_path: Path) -> None:
     parts = [[0, 0, 2, 0, 2, 2, 0, 2], [1, 1, 2, 2], [4, 3, 6, 3, 6, 5, 4, 5]]
-    nothing = {"image_id": 2, "category_id": 18, "segmentation": [[3, 3, 4, 4]]}
-    annotations = [{"image_id": 1, "category_id": 18, "segmentation": parts}, nothing]
-    coco = Coco.open(write_coco(tmp_path, annotations, images=(1, 2)))
+    coco = Coco.open(write_coco(tmp_path, [{"id": 7, "image_id": 1, "category_id": 18, "segmentation": parts}]))
     expected = ids_of((1, slice(0, 2), slice(0, 2)), (1, slice(3, 5), slice(4, 6)))
     assert np.array_equal(coco.class_mask(coco.images[1], DOG), expected.astype(bool))
     assert coco.class_area(coco.images[1], DOG) == 8
-    assert coco.class_area(coco.images[2], DOG) == 0
-    assert not coco.class_mask(coco.images[2], DOG).any()
+    assert coco.warnings == (
+        f"{coco.annotation_file}: left out: 1 polygons of fewer than three points, which enclose nothing: 7",
+    )
+
+
+def test_a_list_of_rles_is_their_union(tmp_path: Path) -> None:
+    parts = [encode_rle(LEFT), {"counts": run_lengths(RIGHT), "size": list(SIZE)}]
+    for number, form in enumerate(([parts[0]], parts)):
+        annotation = {"image_id": 1, "category_id": 18, "segmentation": form}
+        coco = Coco.open(write_coco(tmp_path / str(number), [annotation]))
+        assert np.array_equal(coco.class_mask(coco.images[1], DOG), LEFT | RIGHT if number else LEFT)
 
 
 @pytest.mark.parametrize(
@@ -202,25 +209,181 @@ def test_an_instance_may_have_several_polygons_and_degenerate_ones(tmp_path: Pat
         {"counts": "ä", "size": [6, 8]},
         {"counts": "00000", "size": [6, 8]},
         {"counts": "ooooooooooooo0", "size": [6, 8]},
-        {"size": [6, 8]},
+        [{"counts": [8, 40], "size": [6, 8]}, {"counts": [48], "size": [8, 6]}],
         [[0, 0, 1e9, 0, 1e9, 1e9]],
         [[0, 0, float("nan"), 0, 3, 3]],
-        [3, 4],
     ],
 )
 def test_a_damaged_outline_is_refused(tmp_path: Path, segmentation: Any) -> None:
-    coco = Coco.open(write_coco(tmp_path, [{"image_id": 1, "category_id": 18, "segmentation": segmentation}]))
-    message = r"instances_val2017\.json: outline of an instance in image 1 is neither polygons nor an RLE of 8x6 pixels"
+    annotation = {"id": 77, "image_id": 1, "category_id": 18, "segmentation": segmentation}
+    coco = Coco.open(write_coco(tmp_path, [annotation]))
+    message = (
+        r"instances_val2017\.json: annotation 77: its segmentation is neither polygons nor RLE of image 1, 8x6 pixels"
+    )
     with pytest.raises(IcvosError, match=message):
         coco.class_area(coco.images[1], DOG)
     with pytest.raises(IcvosError, match=message):
         coco.class_mask(coco.images[1], DOG)
 
 
-def test_a_polygon_of_words_is_refused(tmp_path: Path) -> None:
-    write_coco(tmp_path, [{"image_id": 1, "category_id": 18, "segmentation": [["a", "b"]]}])
-    with pytest.raises(IcvosError, match=r"instances_val2017\.json: cannot be read as COCO .* not a list of numbers"):
+@pytest.mark.parametrize(
+    ("segmentation", "found"),
+    [
+        (None, "null"),
+        ("polygon", '"polygon"'),
+        (7, "7"),
+        ([3, 4], r"\[3, 4\]"),
+        ([1, 1, 5, 1, 5, 4], r"\[1, 1, 5, 1, 5, 4\]"),
+        ([[1, 1, 4, 3]], "a box of four numbers"),
+        ([[1, 1], [5, 1], [5, 4]], "points, of which no polygon has three"),
+        ([[]], "points, of which no polygon has three"),
+        ([[1, 1, 5, 1, 5, 4, 3]], "a polygon of 7 numbers, which are no pairs"),
+        ([["a", "b"]], r'\[\["a", "b"\]\]'),
+        ([["1", "1", "5", "1", "5", "4"]], r'\[\["1", "1"'),
+        ([[1, 1, 5, None, 5, 4]], r"\[\[1, 1, 5, null"),
+        ([[1, 1, 5, True, 5, 4]], r"\[\[1, 1, 5, true"),
+        ([[[1, 1], [5, 1], [5, 4]]], r"\[\[\[1, 1\]"),
+        ([{"x": 1, "y": 1}, {"x": 5, "y": 1}], r"an RLE whose size is null, not \[height, width\]"),
+        ([[1, 1, 5, 1, 5, 4], {"counts": [48], "size": [6, 8]}], r"\[\["),
+        ({"size": [6, 8]}, "an RLE whose counts are null"),
+        ({"counts": [10.0, 38.0], "size": [6, 8]}, r"an RLE whose counts are \[10.0, 38.0\], neither text nor whole"),
+        ({"counts": [10.5, 37.5], "size": [6, 8]}, r"an RLE whose counts are \[10.5, 37.5\]"),
+        ({"counts": [True, 47], "size": [6, 8]}, "an RLE whose counts are"),
+        ({"counts": [48], "size": [6.0, 8.0]}, r"an RLE whose size is \[6.0, 8.0\]"),
+        ({"counts": [48], "size": 48}, "an RLE whose size is 48"),
+    ],
+)
+def test_an_outline_of_another_form_is_refused_by_the_id_of_its_annotation(
+    tmp_path: Path, segmentation: Any, found: str
+) -> None:
+    good = {"id": 5, "image_id": 1, "category_id": 18, "segmentation": [[1, 1, 5, 1, 5, 4]]}
+    write_coco(tmp_path, [good, {**good, "id": 77, "segmentation": segmentation}])
+    with pytest.raises(
+        IcvosError, match=rf"instances_val2017\.json: annotation 77: segmentation is {found}.*; write polyg"
+    ):
         Coco.open(tmp_path)
+
+
+def test_an_annotation_with_an_empty_outline_is_counted(tmp_path: Path) -> None:
+    good = {"id": 5, "image_id": 1, "category_id": 18, "segmentation": [[1, 1, 5, 1, 5, 4]]}
+    coco = Coco.open(write_coco(tmp_path, [good, {**good, "id": 77, "segmentation": []}]))
+    assert coco.warnings == (f"{coco.annotation_file}: left out: 1 annotations with an empty segmentation: 77",)
+
+
+# Entries
+
+
+@pytest.mark.parametrize("value", [0, 0.0, "0", "0.0", False, "false"])
+def test_zero_in_any_spelling_is_no_crowd(tmp_path: Path, value: object) -> None:
+    coco = Coco.open(write_coco(tmp_path, [instance(LEFT, iscrowd=value)]))
+    assert coco.class_area(coco.images[1], DOG) == 20
+    assert coco.left_out == ()
+
+
+@pytest.mark.parametrize("value", [1, 1.0, "1", "1.0", True, "True"])
+def test_crowds_in_any_spelling_are_counted(tmp_path: Path, value: object) -> None:
+    coco = Coco.open(write_coco(tmp_path, [instance(LEFT), instance(RIGHT, id=9, iscrowd=value)]))
+    assert coco.class_area(coco.images[1], DOG) == 20
+    assert [str(group) for group in coco.left_out] == [
+        "1 annotations marked as crowds (iscrowd 1), which are no instances: 9"
+    ]
+    assert coco.warnings == ()
+
+
+@pytest.mark.parametrize("value", [2, -1, 0.5, "yes", "", None, [0], float("nan")])
+def test_another_word_for_crowds_is_refused(tmp_path: Path, value: object) -> None:
+    write_coco(tmp_path, [instance(LEFT), instance(LEFT, id=9, iscrowd=value)])
+    with pytest.raises(IcvosError, match=r"annotation 9: iscrowd is .*; write 0, or 1 for a crowd"):
+        Coco.open(tmp_path)
+
+
+def test_crowds_alone_are_refused(tmp_path: Path) -> None:
+    write_coco(tmp_path, [instance(LEFT, iscrowd=1), instance(RIGHT, iscrowd=1)])
+    with pytest.raises(IcvosError, match="all 2 annotations are marked as crowds"):
+        Coco.open(tmp_path)
+
+
+def test_whole_numbers_may_be_written_as_pandas_does(tmp_path: Path) -> None:
+    floats = {"id": 3.0, "image_id": 1.0, "category_id": 18.0}
+    path = write_coco(tmp_path, [{**instance(LEFT), **floats}]) / "annotations/instances_val2017.json"
+    value = json.loads(path.read_text())
+    value["images"][0] |= {"id": 1.0, "height": 6.0, "width": 8.0}
+    value["categories"][1]["id"] = 18.0
+    path.write_text(json.dumps(value))
+    coco = Coco.open(tmp_path)
+    assert coco.class_area(coco.images[1], DOG) == 20
+    assert (coco.images[1].height, coco.images[1].width) == SIZE
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("image_id", None, "annotation 9: image_id is null; write a whole number"),
+        ("image_id", 1.5, r"annotation 9: image_id is 1\.5; write a whole number"),
+        ("image_id", "1", 'annotation 9: image_id is "1"; write a whole number'),
+        ("image_id", True, "annotation 9: image_id is true; write a whole number"),
+        ("category_id", float("nan"), "annotation 9: category_id is NaN; write a whole number"),
+        ("category_id", 17, "category_id 17 is not in its categories .annotation 9"),
+        ("id", 5, "annotation 5 occurs twice"),
+        ("id", 5.0, "annotation 5 occurs twice"),
+        ("id", [9], r"annotation number 2: id is \[9\]"),
+    ],
+)
+def test_an_annotation_that_does_not_fit_is_named(tmp_path: Path, key: str, value: object, message: str) -> None:
+    write_coco(tmp_path, [instance(LEFT, id=5), {**instance(LEFT, id=9), key: value}])
+    with pytest.raises(IcvosError, match=message):
+        Coco.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": 2, "file_name": "000000000001.jpg"}, "images 1 and 2 are one file, 000000000001.jpg, under two ids"),
+        ({"id": 2, "file_name": "./000000000001.jpg"}, "images 1 and 2 are one file"),
+        ({"id": 2, "file_name": "train/000000000001.jpg"}, "images 1 and 2 are one file"),
+        ({"id": 2, "file_name": "val2017\\000000000001.jpg"}, "images 1 and 2 are one file"),
+        ({"id": 2, "file_name": "000000000001.JPG"}, "images 1 and 2 are one file"),
+        ({"id": 1.0, "file_name": "2.jpg"}, "image 1 occurs twice"),
+        ({"id": 2, "file_name": "2.jpg", "height": "6"}, 'image 2: height is "6"; write a whole number of 1 or more'),
+        ({"id": 2, "file_name": "2.jpg", "width": 0}, "image 2: width is 0; write a whole number of 1 or more"),
+        ({"id": 2, "file_name": None}, "image 2: file_name is null; write a text"),
+        ({"id": None, "file_name": "2.jpg"}, "image number 2: id is null; write a whole number"),
+    ],
+)
+def test_an_image_that_does_not_fit_is_named(tmp_path: Path, change: Json, message: str) -> None:
+    path = write_coco(tmp_path) / "annotations/instances_val2017.json"
+    value = json.loads(path.read_text())
+    value["images"].append({"height": 6, "width": 8, **change})
+    path.write_text(json.dumps(value))
+    with pytest.raises(IcvosError, match=message):
+        Coco.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"id": 17, "name": "dog"}, "category 17 is 'dog'"),
+        ({"id": 18, "name": "dog"}, "category 18 occurs twice"),
+        ({"id": 18.0, "name": "dog"}, "category 18 occurs twice"),
+        ({"id": 17, "name": None}, "category 17: name is null"),
+    ],
+)
+def test_a_category_under_two_ids_is_refused(tmp_path: Path, entry: Json, message: str) -> None:
+    path = write_coco(tmp_path) / "annotations/instances_val2017.json"
+    value = json.loads(path.read_text())
+    value["categories"].append(entry)
+    path.write_text(json.dumps(value))
+    with pytest.raises(IcvosError, match=message):
+        Coco.open(tmp_path)
+
+
+def test_files_that_no_image_is_of_are_counted(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    write_frame(tmp_path / "val2017/000000000009.jpg")
+    (tmp_path / "val2017/.DS_Store").write_text("")
+    assert [str(group) for group in Coco.open(tmp_path).left_out] == [
+        "1 files beside the images that instances_val2017.json lists: 000000000009.jpg"
+    ]
 
 
 def test_run_lengths_survive_the_text_form() -> None:
@@ -343,12 +506,10 @@ PERSON_ENTRY = {"id": 1, "name": "person"}
         ),
         (
             {"images": [IMAGE], "annotations": [{"image_id": 1, "category_id": 1}], "categories": [PERSON_ENTRY]},
-            "an entry of annotations has no segmentation, or not of the right type",
+            "annotation number 1 has no segmentation",
         ),
-        (
-            {"images": [{**IMAGE, "height": "6"}], "annotations": [], "categories": [PERSON_ENTRY]},
-            "an entry of images has no height, or not of the right type",
-        ),
+        ({"images": [{"id": 1}], "annotations": [], "categories": [PERSON_ENTRY]}, "image 1 has no file_name"),
+        ({"images": [None], "annotations": [], "categories": [PERSON_ENTRY]}, "image number 1 is null"),
     ],
 )
 def test_a_json_of_another_schema_is_refused(tmp_path: Path, value: Any, found: str) -> None:

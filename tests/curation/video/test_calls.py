@@ -1,5 +1,6 @@
 """The calls behind `icvos build` and `icvos curate`: what they return, what they tell their watch, what they refuse."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -49,6 +50,32 @@ def test_what_the_caller_should_know_is_noted(world: World, tmp_path: Path) -> N
     choice = {"davis": world.root / "davis", "curation": tmp_path / "rows.csv", "only_decided": True}
     make_plan(watch=quiet, **choice)  # type: ignore[arg-type]
     assert len(quiet.notes) == 1
+
+
+def test_what_is_not_read_of_coco_is_listed_and_said(world: World, tmp_path: Path) -> None:
+    shutil.copytree(world.root / "coco", tmp_path / "coco")
+    path = tmp_path / "coco" / "annotations" / "instances_val2017.json"
+    value = json.loads(path.read_text())
+    value["annotations"][3]["iscrowd"] = "1"
+    value["annotations"][4]["image_id"] = 999_999_999
+    path.write_text(json.dumps(value))
+    crowd, stray = (value["annotations"][place]["id"] for place in (3, 4))
+    watch = Notes()
+    plan = make_plan(
+        davis=world.root / "davis", coco=tmp_path / "coco", curation=world.root / "curation.csv", watch=watch
+    )
+    assert [(entry.video, entry.reason) for entry in plan.left_out if entry.source == "coco"] == [
+        ("val2017", f"1 annotations marked as crowds (iscrowd 1), which are no instances: {crowd}"),
+        ("val2017", f"1 annotations of images that it does not list: {stray}"),
+    ]
+    assert watch.notes[0] == f"{path}: left out: 1 annotations of images that it does not list: {stray}"
+
+
+def test_an_error_comes_before_the_note_on_supports(world: World, tmp_path: Path) -> None:
+    watch = Notes()
+    with pytest.raises(IcvosError, match="absent"):
+        make_plan(davis=world.root / "davis", curation=tmp_path / "absent.csv", watch=watch)
+    assert watch.notes == []
 
 
 def test_few_supports_are_noted(world: World, tmp_path: Path) -> None:

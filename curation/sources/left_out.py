@@ -1,0 +1,30 @@
+"""What a reader of a source data set passes over, and why: each item is read, refused by name, or counted here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHOWN = 5  # names in a line
+
+
+def some_of(names: Sequence[object]) -> str:
+    """The first five of ``names`` in words."""
+    return ", ".join(map(str, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Things of one kind that are not read, for one reason.
+
+    Args:
+        what: The kind, in the plural: ``annotations``, ``images``.
+        reason: What they are, as it follows the kind: ``of images that it does not list``.
+        names: Their names or ids.
+    """
+
+    what: str
+    reason: str
+    names: tuple[object, ...]
+
+    def __str__(self) -> str:
+        """``3 annotations of images that it does not list: 5, 9, 12``."""
+        return f"{len(self.names):,} {self.what} {self.reason}: {some_of(self.names)}"

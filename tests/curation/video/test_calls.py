@@ -65,7 +65,7 @@ def test_what_is_not_read_of_coco_is_listed_and_said(world: World, tmp_path: Pat
         davis=world.root / "davis", coco=tmp_path / "coco", curation=world.root / "curation.csv", watch=watch
     )
     assert [(entry.video, entry.reason) for entry in plan.left_out if entry.source == "coco"] == [
-        ("val2017", f"1 annotations marked as crowds (iscrowd 1), which are no instances: {crowd}"),
+        ("val2017", f"2 annotations marked as crowds (iscrowd 1), which are no instances: {crowd}, 900100005275"),
         ("val2017", f"1 annotations of images that it does not list: {stray}"),
     ]
     assert watch.notes[0] == f"{path}: left out: 1 annotations of images that it does not list: {stray}"

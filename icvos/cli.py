@@ -8,6 +8,7 @@ from icvos.commands import (
     build,
     curate,
     diff,
+    endings,
     episodes,
     evaluate,
     info,
@@ -25,7 +26,6 @@ from icvos.commands import (
     validate,
     weights,
 )
-from icvos.errors import IcvosError
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Data": (build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
@@ -36,17 +36,8 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
 }
 
 
-class _UserError(click.ClickException):
-    """An `IcvosError` as click shows it: one line, exit status 2."""
-
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:
-        click.echo(f"icvos: {self.message}", err=True, file=file)
-
-
 class _Group(click.Group):
-    """A group whose commands report an `IcvosError` in one line, listed by section in the order of the work."""
+    """A group whose commands end in one line where they fail, listed by section in the order of the work."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(self.commands)
@@ -56,11 +47,13 @@ class _Group(click.Group):
             with formatter.section(section):
                 formatter.write_dl([(str(one.name), _summary(one)) for one in commands])
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        endings.take_every_text()
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with endings.one_line():
             return super().invoke(ctx)
-        except IcvosError as error:
-            raise _UserError(str(error)) from error
 
 
 def _summary(command: click.Command) -> str:

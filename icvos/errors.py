@@ -12,6 +12,10 @@ class IcvosError(Exception):
     """
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C in the middle of work; the message says what is done, and how to go on."""
+
+
 MAX_TEXT = 1000  # characters of a message
 # letters and marks that show nothing, so that two names look alike; `str.isprintable` takes them for printable
 UNSEEN = re.compile(

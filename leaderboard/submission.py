@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icvos.errors import Fault, IcvosError
+from icvos.files.storage import require_writable
 from icvos.tasks.record import read_records
 from icvos.tasks.result import Result, refuse_random_records
 from icvos.tasks.task import Silent, Task, Watch, open_task
@@ -111,6 +112,7 @@ def submit(
     check_name(name, "name")
     check_name(revision, "revision")
     board = board if isinstance(board, Board) else Board.open(board)
+    require_writable(board.folder, folder=True)
     opened = open_task(task) if isinstance(task, Path | str) else task
     watch = watch or Silent()
     with checked_folder(opened, predictions, protocol, watch) as checked:

@@ -18,7 +18,7 @@ from curation.image.pictures import Source
 from curation.image.plan import EpisodeOptions, MaskRule, Name, Plan, Splits, make_plan
 from icvos.errors import IcvosError
 from icvos.files.listing import is_leftover
-from icvos.files.storage import write_text
+from icvos.files.storage import require_writable, write_text
 from icvos.tasks.image.benchmark import Picture
 from icvos.tasks.image.folds import OF_COCO, Folds, class_names, fold_classes
 from icvos.tasks.image.manifest import (
@@ -81,6 +81,7 @@ def build_episodes(
     >>> [len(fold.episodes) for fold in manifest.folds]
     [8]
     """
+    _require_place(Path(out))
     plan = make_plan(
         name, coco=coco, voc=voc, sbd=sbd, lists=lists, rule=rule, folds=folds, splits=splits, options=options
     )
@@ -157,16 +158,23 @@ def _folds(plan: Plan, by_class: Mapping[int, Sequence[str]], watch: Watch) -> t
     return tuple(folds)
 
 
-def _claim(out: Path) -> None:
-    """Refuse a folder that holds something else than an image benchmark; make ``out`` otherwise."""
+def _require_place(out: Path) -> list[Path]:
+    """Refuse a folder that holds something else than an image benchmark, or that cannot be written; what was begun."""
     if out.exists() and not out.is_dir():
         raise IcvosError(f"{out}: is a file; choose another --out")
     found = [path for path in out.iterdir() if not is_leftover(path.name)] if out.is_dir() else []
     unfinished = [path for path in found if path.name.startswith(tuple(f".{name}." for name in FILES))]
     if any(path.name not in FILES and path not in unfinished for path in found):
         raise IcvosError(f"{out}: holds something that icvos episodes did not make; choose an empty or new folder")
+    require_writable(out, folder=True)
+    return unfinished
+
+
+def _claim(out: Path) -> None:
+    """`_require_place`, then make ``out``, without files of a build that was killed."""
+    unfinished = _require_place(out)
     try:
-        for path in unfinished:  # of a build that was killed
+        for path in unfinished:
             path.unlink()
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

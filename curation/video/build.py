@@ -25,6 +25,7 @@ from icvos.errors import IcvosError
 from icvos.files.listing import is_empty
 from icvos.files.names import name_fault, plain_name, require_inside
 from icvos.files.schema import write_schema
+from icvos.files.storage import require_writable
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.manifest import FORMAT, MANIFEST, SUPPORTS, LeftOutEntry, Manifest, Supports
 from icvos.workers import run_jobs
@@ -74,6 +75,7 @@ def build(
     >>> list(manifest.sources), manifest.counts.paper.videos
     (['davis'], 369)
     """
+    require_place(Path(out))
     plan = make_plan(
         coco=coco,
         coco_split=coco_split,
@@ -146,14 +148,20 @@ def _supports_file(
     )
 
 
-def claim(out: Path) -> None:
-    """Refuse a folder that holds something else than a benchmark made here; make ``out`` otherwise."""
+def require_place(out: Path) -> None:
+    """Refuse a folder that holds something else than a benchmark made here, or that cannot be written."""
     if out.exists() and not out.is_dir():
         raise IcvosError(f"{out}: is a file; choose another --out")
     if not is_empty(out) and not (out / RECORDS).is_dir():
         raise IcvosError(
             f"{out}: holds something that icvos build did not make; choose an empty or new folder for --out"
         )
+    require_writable(out, folder=True)
+
+
+def claim(out: Path) -> None:
+    """`require_place`, then make ``out``."""
+    require_place(out)
     for name in (RECORDS, SCRATCH, *(f"{top}{kind}" for top in ("", f"{RECORDS}/") for kind in KINDS)):
         require_inside(out / name, out)
     try:

@@ -30,7 +30,7 @@ from curation.sources.video import SourceName
 from icvos.categories import Category, category
 from icvos.errors import IcvosError, printable
 from icvos.files.schema import Schema, misfit
-from icvos.files.storage import write_text
+from icvos.files.storage import require_writable, write_text
 
 Decision = Literal["accepted", "rejected", "undecided"]
 
@@ -138,9 +138,10 @@ def write_rows(path: Path, rows: Iterable[CurationRow]) -> None:
 
 
 def refuse_existing(path: Path) -> None:
-    """Raises `IcvosError` where a curation file would be written over something."""
+    """Raises `IcvosError` where a curation file would be written over something, or could not be written."""
     if path.exists():
         raise IcvosError(f"{path}: exists; choose another --out, so that no judgement is lost")
+    require_writable(path)
 
 
 def merge(*tables: Sequence[CurationRow]) -> tuple[CurationRow, ...]:

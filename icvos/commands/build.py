@@ -65,7 +65,7 @@ def build(
     """
     if check:
         return _check(out, workers)
-    from curation.video.build import build_plan
+    from curation.video.build import build_plan, require_place
     from curation.video.plan import make_plan
     from curation.video.supports import SupportOptions
     from icvos.commands.printing import show_listings
@@ -73,6 +73,8 @@ def build(
     from icvos.tasks.video.benchmark import Benchmark
     from icvos.tasks.video.summary import left_out_lines, summary
 
+    if not dry_run:
+        require_place(out)
     supports = SupportOptions(support_masks, supports_per_class, draws, shots)
     with watched() as watch:
         plan = make_plan(accept_undecided=accept is not None, supports=supports, watch=watch, **given)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import FOLDER, PAPER, examples, json_option
-from icvos.commands.printing import is_stdout, put_json, show_report
+from icvos.commands.printing import is_stdout, put_json, require_places, show_report
 
 
 @click.command(
@@ -34,6 +34,7 @@ def diff(a: Path, b: Path, protocol: str | None, most: int, json_path: Path | No
     """
     from leaderboard.reports import compare, named
 
+    require_places(json_path)
     sides = named(a, protocol), named(b, protocol)
     found = compare(*sides, most=most)
     if json_path and found.content is not None:

@@ -20,9 +20,12 @@ def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Pat
     """
     from rich.console import Console
 
+    from icvos.files.storage import require_writable
     from leaderboard.ranking import rank, write_site
     from leaderboard.tables.formats import terminal
 
+    if out:
+        require_writable(out, folder=True)
     tables = rank(results)
     Console().print(terminal(tables))
     if out:

@@ -100,11 +100,19 @@ def is_stdout(path: Path | None) -> bool:
 
 def put_json(path: Path, value: Any) -> None:
     """Write a JSON value to a file, or to standard output where ``path`` is ``-``."""
-    import json
-
-    from icvos.files.storage import write_json
+    from icvos.files.storage import json_text, write_json
 
     if is_stdout(path):
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_text(value, sys.stdout.encoding))
+        sys.stdout.flush()  # now, where a closed pipe or a full disk is met
     else:
         write_json(path, value)
+
+
+def require_places(*paths: Path | None) -> None:
+    """Refuse, before the work, files that could not be written after it; standard output and None always can."""
+    from icvos.files.storage import require_writable
+
+    for path in paths:
+        if path is not None and not is_stdout(path):
+            require_writable(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import METHOD, RANDOM_WEIGHTS, SETTINGS, SHOTS, examples, json_option, read_settings
-from icvos.commands.printing import put_json
+from icvos.commands.printing import put_json, require_places
 
 
 @click.command(
@@ -30,6 +30,7 @@ def profile(
     """Measure the parameters, multiply-accumulates, time and memory of a method."""
     from icvos.inspection import cost
 
+    require_places(json_path)
     found = cost.profile(
         method,
         settings=read_settings(pairs),

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.options import FOLDER, PAPER, examples, json_option, read_selection, selection_options
-from icvos.commands.printing import is_stdout, put_json, show_report
+from icvos.commands.printing import is_stdout, put_json, require_places, show_report
 
 PROTOCOL = click.option(
     "--protocol",
@@ -36,6 +36,7 @@ def report(scores: Path, ceiling: Path | None, protocol: str | None, json_path: 
     from icvos.errors import IcvosError
     from leaderboard.reports import report as run
 
+    require_places(json_path)
     found = run(scores, ceiling=ceiling, protocol=protocol, selection=read_selection(given))
     if json_path and found.content is None:
         raise IcvosError(f"{scores}: its scores file holds all that the report shows; leave out --json")

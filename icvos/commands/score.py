@@ -5,8 +5,16 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER, PAPER, WORKERS, examples, read_selection, selected_names, selection_options
-from icvos.commands.printing import is_stdout, put_json, show_result
+from icvos.commands.options import (
+    FOLDER,
+    PAPER,
+    WORKERS,
+    examples,
+    read_selection,
+    selected_names,
+    selection_options,
+)
+from icvos.commands.printing import is_stdout, put_json, require_places, show_result
 from icvos.commands.progress import watched
 
 
@@ -69,6 +77,7 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
 
     selection, protocol = read_selection(given), given["protocol"] or PAPER
     path = given["json_path"] or scores_path(predictions, protocol)
+    require_places(path)
     with watched() as watch:
         result = run(
             predictions,
@@ -87,6 +96,7 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
 def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> None:
     from icvos.vos.folders import score_folders, write_frames_csv
 
+    require_places(given["json_path"], given["frames_csv"])
     with watched() as watch:
         watch.stage("score")
         scores = score_folders(

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOL, examples, json_option
-from icvos.commands.printing import is_stdout, put_json, show_faults
+from icvos.commands.printing import is_stdout, put_json, require_places, show_faults
 from icvos.commands.progress import watched
 
 
@@ -32,11 +32,15 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
     PREDICTIONS is a run, a folder of predictions or a zip file of either. Errors prevent scoring and give exit status
     1; warnings do not. With --repair, the status is that of the new folder.
     """
+    from icvos.files.storage import require_writable
     from icvos.protocol import protocol as find_protocol
     from icvos.tasks.calls import repair
     from icvos.tasks.calls import validate as run
     from icvos.tasks.task import open_task
 
+    require_places(json_path)
+    if repaired:
+        require_writable(repaired, folder=True)
     task, chosen = open_task(benchmark), find_protocol(protocol).id
     err = is_stdout(json_path)  # the text goes elsewhere than the JSON
     with watched() as watch:

@@ -133,7 +133,7 @@ def add(name: str, path: Path) -> None:
     plain state dictionary, or not the published one, is refused.
     """
     from icvos.errors import IcvosError
-    from icvos.files.storage import sha256, take_in
+    from icvos.files.storage import require_writable, sha256, take_in
     from icvos.models.weights import registry
     from icvos.models.weights.integrity import published_fault, write_note
     from icvos.models.weights.load import read_state
@@ -143,9 +143,10 @@ def add(name: str, path: Path) -> None:
         raise IcvosError(f"{name}: has no place in the folder of weights; give the path of the file to the method")
     if not path.is_file():
         raise IcvosError(f"{path}: no such file; give a checkpoint")
-    read_state(path)
     published, converted = registry.places(known)
     target = converted if path.suffix == ".safetensors" else published
+    require_writable(target)
+    read_state(path)
     digest = sha256(path)
     if target == published and (fault := published_fault(path, known, digest)):
         raise IcvosError(

@@ -9,8 +9,10 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from icvos.errors import IcvosError
 from icvos.files.leftovers import remove, remove_leftovers, temporary_file, temporary_folder
 from icvos.files.names import require_inside
 
+LONE = re.compile("[\ud800-\udfff]")  # half a surrogate pair: Python's stand-in for a byte that is no UTF-8
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
 RENAME_SWAP = 2  # of macOS
 NO_SPACE, NO_RIGHT = "free some space or choose another folder", "choose a folder that you may write to"
@@ -59,8 +62,9 @@ def require_writable(path: Path, *, folder: bool = False) -> None:
         place = next(place for place in ((path, *above) if folder else above) if os.path.lexists(place))
         if not place.is_dir():
             raise _os_error(errno.ENOTDIR)
-        with temporary_file(place, "icvos" if folder else path.name):
-            pass
+        tempfile.TemporaryFile(dir=place).close()  # without a name, where the system has such files
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(f".{path.name or '_'}.12345678").lstat()  # the longest name that will be asked for
     except OSError as error:
         raise unwritable(path, error) from error
 
@@ -152,17 +156,37 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """`write_bytes` for UTF-8 text."""
-    write_bytes(path, text.encode("utf-8"))
+    """`write_bytes` for UTF-8 text, made `storable`."""
+    write_bytes(path, storable(text).encode("utf-8"))
 
 
-def json_text(value: Any) -> str:
-    """JSON with keys in the order given, two spaces of indent and a final newline."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+def storable(text: str) -> str:
+    r"""``text`` with ``\xe9`` for what UTF-8 cannot hold: a byte of a file name that is in another encoding.
+
+    >>> storable("caf\udce9")
+    'caf\\xe9'
+    """
+    return LONE.sub(lambda found: _spelled(ord(found[0])), text)
+
+
+def _spelled(code: int) -> str:
+    return f"\\x{code & 0xFF:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+def json_text(value: Any, encoding: str = "utf-8") -> str:
+    """JSON with keys in the order given, two spaces of indent and a final newline; texts are made `storable`.
+
+    Other characters that ``encoding`` does not have are escaped.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    text = LONE.sub(lambda found: json.dumps(storable(found[0]))[1:-1], text)
+    if encoding.lower() not in ("utf-8", "utf8"):
+        text = "".join(one if one.isascii() else json.dumps(one)[1:-1] for one in text)
+    return text
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`write_bytes` for JSON, see `json_text`."""
+    """`write_bytes` for `json_text`."""
     write_text(path, json_text(value))
 
 

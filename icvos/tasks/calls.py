@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icvos.errors import Fault, IcvosError
-from icvos.files.storage import write_json
+from icvos.files.storage import require_writable, write_json
 from icvos.protocol import PAPER, protocol
 from icvos.tasks.repairs import RepairReport
 from icvos.tasks.result import Result, Selection, scores_name
@@ -81,6 +81,7 @@ def evaluate(
         method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout
     )
     part = task.select(selection) if selection else task
+    require_writable(out, folder=True)
     watch.stage(method)
     with random_weights_allowed(random_weights):
         ran = part.predict(out, options, watch)
@@ -129,6 +130,9 @@ def score(
 
     task, chosen = as_task(benchmark), protocol(protocol_name)
     part = task.select(selection) if selection else task
+    for file in (out, frames_csv):
+        if file is not None:
+            require_writable(Path(file))
     watch.stage("score")
     with submission_folder(predictions, task.folders) as folder:
         rows = Path(frames_csv) if frames_csv else None
@@ -235,6 +239,7 @@ def write_sheets(sheets: Iterator[Sheet], out: Path, height_px: int, watch: Watc
     from icvos.files.names import plain_name
     from icvos.files.storage import write_bytes
 
+    require_writable(out, folder=True)
     watch.stage("render")
     written = []
     for sheet in sheets:

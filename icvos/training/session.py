@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icvos.errors import IcvosError
+from icvos.files.storage import require_writable
 from icvos.models.weights.registry import random_weights_allowed
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.training.next_commands import NextCommand, next_commands
@@ -170,6 +171,7 @@ def prepare(
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise IcvosError(f"{out}: is a file; choose another --out")
+    require_writable(out, folder=True)
     try:
         from icvos.training.episodes import TrainingEpisodes
         from icvos.training.learner import begin

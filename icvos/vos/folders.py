@@ -19,7 +19,7 @@ import numpy as np
 
 from icvos.errors import IcvosError
 from icvos.files.listing import frames_by_number, visible_folders
-from icvos.files.storage import write_text
+from icvos.files.storage import storable, write_text
 from icvos.files.untrusted import png_header
 from icvos.metrics import warm
 from icvos.vos.objects import FIGURES, Objects, VideoPair, VideoScores, score_video
@@ -122,6 +122,7 @@ def _pair(prediction: Path, truth: Path, chosen: Sequence[str], skip_ends: bool)
     true_folders, predicted_folders = _video_folders(truth), _video_folders(prediction)
     if truth in true_folders.values() and prediction in predicted_folders.values():
         predicted_folders = dict.fromkeys(true_folders, prediction)
+    chosen = [storable(name) for name in chosen]
     unknown = sorted(set(chosen) - set(true_folders))
     if unknown:
         raise IcvosError(f"{truth}: no video {unknown[0]}{_more(unknown)}; choose among its folders")
@@ -168,11 +169,11 @@ def _video_folders(root: Path) -> dict[str, Path]:
     """Each video's folder of PNGs by name: those in ``root``, or ``root`` itself where the PNGs lie in it."""
     if not root.is_dir():
         raise IcvosError(f"{root}: no such folder; expected masks as <video>/<frame>.png")
-    found = {folder.name: folder for folder in visible_folders(root) if _has_masks(folder)}
+    found = {storable(folder.name): folder for folder in visible_folders(root) if _has_masks(folder)}
     if found:
         return found
     if _has_masks(root):
-        return {root.resolve().name: root}
+        return {storable(root.resolve().name): root}
     inner = next((path for path in (root / "Annotations" / "480p", root / "Annotations") if path.is_dir()), None)
     hint = f"give {inner}" if inner else "give the folder that holds one folder of PNGs per video"
     raise IcvosError(f"{root}: no masks as <video>/<frame>.png; {hint}")

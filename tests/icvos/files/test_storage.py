@@ -147,7 +147,7 @@ def test_a_folder_that_takes_no_file_is_told_before_the_work(
     def refuse(**_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     for folder in (False, True):
         with pytest.raises(IcvosError, match=rf"out: cannot be written \({os.strerror(number)}\); "):
             require_writable(tmp_path / "deep" / "out", folder=folder)

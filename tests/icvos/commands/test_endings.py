@@ -1,0 +1,118 @@
+"""Commands that cannot go on end in one line, whatever the operating system refuses."""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from icvos.cli import main
+from icvos.errors import IcvosError, Stopped
+from tests.conftest import World, icvos
+
+
+def run(*arguments: object, stdout: int | Path = subprocess.PIPE, **environment: str) -> tuple[int, str, str]:
+    """A command in a process of its own: exit status, standard output, standard error."""
+    command = [sys.executable, "-m", "icvos", *map(str, arguments)]
+    out = stdout.open("wb") if isinstance(stdout, Path) else stdout
+    done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, env={**os.environ, **environment}, check=False)
+    return done.returncode, (done.stdout or b"").decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let ``icvos info`` raise."""
+
+    @click.command()
+    def info() -> None:
+        raise error
+
+    monkeypatch.setitem(main.commands, "info", info)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (IcvosError("a: is bad; mend it"), "a: is bad; mend it"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/a/b"), "/a/b: No such file or directory; "),
+        (PermissionError(errno.EACCES, "Permission denied", b"/caf\xe9"), "/caf?: Permission denied; get the right"),
+        (OSError(errno.EROFS, "Read-only file system", "x"), "x: Read-only file system; nothing can be written there"),
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot go on (No space left on device); free some space"),
+        (OSError(errno.EIO, "Input/output error", "x"), "x: Input/output error; look at the disk"),
+        (OSError(errno.EMFILE, "Too many open files", "x"), "x: Too many open files; raise the limit"),
+        (OSError("cannot identify image file"), "cannot go on (OSError: cannot identify image file); look"),
+        (shutil.Error([("/a/1", "/b/1", "[Errno 28] No space left")]), "/a/1: [Errno 28] No space left; look"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception, line: str) -> None:
+    raising(monkeypatch, error)
+    found = icvos("info", status=2).stderr
+    assert found.startswith(f"icvos: {line}")
+    assert len(found.splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("a fault of icvos"), KeyError("x"), OSError.__mro__[1]("y")])
+def test_faults_of_icvos_keep_their_traceback(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    raising(monkeypatch, error)
+    assert CliRunner().invoke(main, ["info"]).exception is error
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyboardInterrupt(), "stopped; run the same command again"),
+        (Stopped("3 of 7 clips are done; run the same command again to go on"), "stopped: 3 of 7 clips are done; run"),
+    ],
+)
+def test_an_interrupted_command_says_so(monkeypatch: pytest.MonkeyPatch, error: KeyboardInterrupt, line: str) -> None:
+    raising(monkeypatch, error)
+    found = icvos("info", status=130).stderr
+    assert found.startswith(f"icvos: {line}")
+    assert len(found.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("info", "{built}"), ("methods",), ("score", "{gt}", "{gt}", "--json", "-")])
+def test_output_that_cannot_be_written_is_one_line_at_most(
+    arguments: tuple[str, ...], world: World, built: Path
+) -> None:
+    gt = world.root / "davis" / "Annotations" / "480p"
+    words = [word.format(built=built, gt=gt) for word in arguments]
+    status, _, said = run(*words, stdout=Path("/dev/full"))
+    lines = [line for line in said.splitlines() if not line.startswith("warning: ")]
+    assert (status, len(lines)) == (2, 1), said
+    assert "No space left on device); free some space" in lines[0]
+    reader, writer = os.pipe()
+    os.close(reader)
+    status, _, said = run(*words, stdout=writer)
+    os.close(writer)
+    assert [line for line in said.splitlines() if not line.startswith("warning: ")] == []
+    assert status == 1
+
+
+@pytest.fixture
+def odd_names(world: World, tmp_path: Path) -> Path:
+    """True masks of which one video's folder has a Latin-1 name and one an accent."""
+    gt = tmp_path / "gt"
+    for name, new in (("car-park", b"caf\xe9"), ("dog-walk", "naïve".encode())):
+        shutil.copytree(world.root / "davis" / "Annotations" / "480p" / name, gt / name)
+        (gt / name).rename(gt / os.fsdecode(new))
+    return gt
+
+
+@pytest.mark.parametrize("environment", [{}, {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "1"}])
+def test_names_that_are_no_utf8_are_scored_and_written_as_they_can_be(
+    odd_names: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    files = "--json", tmp_path / "s.json", "--frames-csv", tmp_path / "f.csv"
+    status, _, said = run("score", odd_names, odd_names, *files, **environment)
+    assert status == 0, said
+    assert sorted(json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))["videos"]) == ["caf\\xe9", "naïve"]
+    rows = (tmp_path / "f.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert {row.partition(",")[0] for row in rows} == {"caf\\xe9", "naïve"}
+    status, out, said = run("score", odd_names, odd_names, "--json", "-", **environment)
+    assert (status, sorted(json.loads(out)["videos"])) == (0, ["caf\\xe9", "naïve"]), said

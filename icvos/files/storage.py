@@ -64,7 +64,7 @@ def require_writable(path: Path, *, folder: bool = False) -> None:
             raise _os_error(errno.ENOTDIR)
         tempfile.TemporaryFile(dir=place).close()  # without a name, where the system has such files
         with contextlib.suppress(FileNotFoundError):
-            path.with_name(f".{path.name or '_'}.12345678").lstat()  # the longest name that will be asked for
+            path.lstat()  # a name that is too long
     except OSError as error:
         raise unwritable(path, error) from error
 

@@ -74,6 +74,7 @@ def evaluate(
 
     if shots < 1:
         raise IcvosError("--shots must be 1 or more")
+    require_writable(Path(out), folder=True)
     settings_for(method, in_fold(settings or {}, 0))
     task, out = as_task(benchmark), Path(out)
     chosen = tuple(protocol(name) for name in protocols)
@@ -81,7 +82,6 @@ def evaluate(
         method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout
     )
     part = task.select(selection) if selection else task
-    require_writable(out, folder=True)
     watch.stage(method)
     with random_weights_allowed(random_weights):
         ran = part.predict(out, options, watch)

@@ -53,7 +53,7 @@ def written(name: str, world: World, built: Path, bar: Path) -> list[object]:
         "leaderboard": [run, "--out", bar / "site"],
         "render": [built, "--kind", "sheet", "--out", bar / "sheets"],
         "render sources": [*sources, "--kind", "sheet", "--out", bar / "sheets"],
-        "eval": ["--method", "none such", "--benchmark", built, "--out", bar / "run"],
+        "eval": ["--method", "oracle", "--benchmark", built, "--out", bar / "run"],
         "build": ["--davis", bar.parent / "absent", "--out", bar / "benchmark"],
         "episodes": ["all-coco", "--coco", bar.parent / "absent", "--out", bar / "episodes"],
         "curate candidates": [*sources, "--out", bar / "rows.csv"],

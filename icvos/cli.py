@@ -26,6 +26,7 @@ from icvos.commands import (
     validate,
     weights,
 )
+from icvos.notices import show_notices
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Data": (build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
@@ -65,6 +66,7 @@ def _summary(command: click.Command) -> str:
 @click.version_option(package_name="icvos")
 def main() -> None:
     """In-context video object segmentation: build the IC-VOS benchmark, run methods on it, score them, rank them."""
+    show_notices()
 
 
 for _command in (command for commands in SECTIONS.values() for command in commands):

@@ -1,6 +1,7 @@
 """A video and support pictures of your own, without a benchmark."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,17 @@ import numpy as np
 
 from icvos.errors import IcvosError
 from icvos.files.frames import open_frames
-from icvos.files.images import image_size, open_image, opened_image, refuse_animation
+from icvos.files.images import opened_image, read_image, read_orientation, refuse_animation, turned
 from icvos.files.listing import is_empty
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.storage import atomic_folder, require_writable
 from icvos.guard import Asked, description_of, masks_of, require_timeout
-from icvos.method import AnyMethod, Support, load_method, method_class, sees_truth, settings_for
+from icvos.method import AnyMethod, Image, Mask, Support, load_method, method_class, sees_truth, settings_for
+from icvos.notices import notice
 from icvos.tasks.record import record_of
 from icvos.tasks.task import SILENT, Watch
 
-EXIF_ORIENTATION = 0x0112
+QUARTER_TURNS = 5  # EXIF's orientations from here on exchange height and width
 
 
 def predict(
@@ -125,21 +127,48 @@ def _require_places(out: Path, overlay: Path | str | None) -> None:
         require_animation(Path(overlay))
 
 
+@dataclass(frozen=True, slots=True)
+class OwnSupport(Support):
+    """A support of your own, turned upright.
+
+    Args:
+        image_orientation: How the picture is stored by its EXIF data: 1 = upright, to 8.
+        mask_orientation: How the mask is stored: 1, or as the picture where it was drawn on the picture as stored.
+    """
+
+    image_orientation: int
+    mask_orientation: int
+
+    def image(self) -> Image:
+        """(H, W, 3) uint8 RGB."""
+        return turned(read_image(self.image_path), self.image_orientation)
+
+    def mask(self) -> Mask:
+        """(H, W) bool, of the image's size."""
+        return turned(read_binary(self.mask_path), self.mask_orientation)
+
+
 def support_of_files(image: Path, mask: Path) -> Support:
-    """A support from a picture and a mask of your own; raises `IcvosError` if they do not fit or the mask is empty."""
+    """A support from a picture and a mask of your own; raises `IcvosError` if they do not fit or the mask is empty.
+
+    A picture that is stored turned is turned as its EXIF data say. By its size, the mask of one that is turned by a
+    quarter was drawn on it upright or as stored; else the mask is taken to be upright, with a notice.
+    """
     for file in (image, mask):
         with opened_image(file) as opened:
             refuse_animation(file, opened)
-    if open_image(image).getexif().get(EXIF_ORIENTATION, 1) != 1:
-        raise IcvosError(
-            f"{image}: is stored turned, with a note (EXIF) to turn it back; save it upright, as its mask is"
-        )
-    support = Support(image.stem, image, mask)
-    found = support.mask()
-    if found.shape != image_size(image):
-        raise IcvosError(
-            f"{mask}: mask is {found.shape}, {image.name} is {image_size(image)} (height, width); use one size"
-        )
+    upright, orientation = read_image(image, upright=True).shape[:2], read_orientation(image)
+    stored = upright[::-1] if orientation >= QUARTER_TURNS else upright
+    found = read_binary(mask)
+    if found.shape not in (upright, stored):
+        raise IcvosError(f"{mask}: mask is {found.shape}, {image.name} is {upright} (height, width); use one size")
     if not found.any():
         raise IcvosError(f"{mask}: no pixel is set; mark the object with any non-zero value")
-    return support
+    if found.all():
+        what = "every pixel is set, so the whole picture counts as the object; leave the background 0"
+        notice(str(mask), "full", f"{mask}: {what}")
+    if orientation > 1 and upright == stored:
+        what = f"stored turned, with a note (EXIF) to turn it back; {mask.name} is taken to be of the picture upright"
+        notice(str(image), "turned", f"{image}: {what}")
+    as_stored = found.shape == stored != upright
+    return OwnSupport(image.stem, image, mask, orientation, orientation if as_stored else 1)

@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from icvos.errors import IcvosError
+from icvos.notices import is_shown, show_notices
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -39,7 +40,8 @@ def run_jobs(
     found: dict[int, R] = {}
     # spawned, not forked: a caller may hold threads (torch, OpenCV, a progress bar) that do not survive a fork
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+    initializer = show_notices if is_shown() else None
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=initializer) as pool:
         futures = {pool.submit(function, jobs[position]): position for position in costliest_first}
         try:
             for future in as_completed(futures):

@@ -36,8 +36,8 @@ FLOORS = (
     ("vos", "smallworld"),
     ("guard",),
     ("method",),
-    ("metrics", "files", "protocol", "categories", "settings"),
-    ("bitmasks", "errors", "suggestions", "workers"),
+    ("metrics", "files", "masks", "protocol", "categories", "settings"),
+    ("bitmasks", "errors", "suggestions", "workers", "notices"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 SHARED_BY_COMMANDS = {"options", "printing", "progress"}

@@ -24,7 +24,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
 from icvos.files.listing import is_passed_over
 from icvos.files.masks import read_ids
-from icvos.files.rle import PackedRle, Rle, compress_rle, decode_rle, rle_runs
+from icvos.files.rle import PackedRle, Rle, compress_rle, decode_rle, rle_runs, rle_size
 
 Rule = Literal["union", "painted"]
 FARTHEST = 4  # in longer sides of the image: how far out a polygon may reach before it is taken for damage
@@ -204,8 +204,8 @@ def _to_rle(segmentation: Any, height: int, width: int) -> PackedRle:
             raise ValueError("a polygon far outside the picture")  # or NaN: filling it would take all memory
         merged: PackedRle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
         return merged
-    size = [int(value) for value in segmentation["size"]]
-    if size != [height, width]:
+    size = rle_size(segmentation)
+    if size != (height, width):
         raise ValueError(f"an RLE of {size[1]}x{size[0]} pixels")
     return compress_rle(segmentation)
 

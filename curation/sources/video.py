@@ -1,7 +1,7 @@
 """What a video of a source data set is, and the rules by which its frames and masks are read.
 
 The rules are the same for DAVIS, MOSE and LVOS. A frame's name is its number, never its position: frames and masks are
-listed, put in order of their numbers and matched by them. A mask file's mode, not its colour, says what its values are.
+listed, put in order of their numbers and matched by them. `icvos.files.mask_rules` says what a mask's values are.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,16 +12,16 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 
 from icvos.errors import IcvosError
-from icvos.files.images import image_header, whole_image_size
+from icvos.files.images import whole_image_size
 from icvos.files.listing import frames_by_number
-from icvos.files.masks import read_ids, resize_nearest
+from icvos.files.mask_rules import MaskValues
+from icvos.files.masks import read_id_mask, resize_nearest, white_value
 from icvos.files.storage import read_json
 from icvos.suggestions import nearest
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG", ".png")
 MASK_SUFFIXES = (".png", ".PNG")
 VOID = 255
-GREY_MODES = ("1", "L", "I", "I;16", "I;16B")
 SourceName = Literal["davis", "mose", "lvos"]
 MissingMasks = Literal["error", "empty", "skip"]
 
@@ -49,6 +49,7 @@ class _Known(TypedDict, total=False):
 
     size: tuple[int, int]
     binary: bool
+    ids: dict[Path, set[int]]
     object_ids: tuple[int, ...]
 
 
@@ -95,11 +96,31 @@ class SourceVideo:
             if path is None:
                 yield np.zeros(size, dtype=np.uint8)
                 continue
-            ids = self._of_frame_size(read_ids(path), path, frame, size)
+            found = read_id_mask(path)
+            if not binary and found.says_white():
+                self._require_meaning(found, path)
+            ids = self._of_frame_size(found.values, path, frame, size)
             if binary:
                 yield (ids != 0).astype(np.uint8)
             else:
                 yield np.where(ids == VOID, np.zeros((), ids.dtype), ids)
+
+    def _require_meaning(self, mask: MaskValues, path: Path) -> None:
+        """Refuse a mask of white on black among masks of ids, unless their ids say what it means.
+
+        255 is void where another mask has it beside ids; one bit is object 1 where there is no other.
+        """
+        if "ids" not in self._known:
+            found = {other: read_id_mask(other) for other in self.masks if other}
+            self._known["ids"] = {other: set(one.ids()) for other, one in found.items() if not one.says_white()}
+        ids = set().union(*self._known["ids"].values())
+        if ids == {1} if mask.one_bit else VOID in ids:
+            return
+        other = next(name for name, values in self._known["ids"].items() if values)
+        raise IcvosError(
+            f"{path}: shows white on black, one object or void, but {other.name} of the same video has ids of objects; "
+            "save all masks of the video in one way"
+        )
 
     def _of_frame_size(self, ids: np.ndarray, path: Path, frame: Path, size: tuple[int, int]) -> np.ndarray:
         if ids.shape == size:
@@ -114,11 +135,11 @@ class SourceVideo:
     def is_binary(self) -> bool:
         """Whether the masks are the 0/255 union of all objects (DAVIS 2016), which cannot be split into objects.
 
-        So it is where every mask of the video is a grey or one-bit picture with no value but 0 and 255. The reading
-        stops at the first mask that is not: a palette picture by its header alone.
+        So it is where every mask of the video shows white on black, however each was saved. The reading stops at the
+        first mask that does not.
         """
         if "binary" not in self._known:
-            self._known["binary"] = _is_binary([path for path in self.masks if path is not None])
+            self._known["binary"] = white_value(path for path in self.masks if path is not None) > 0
         return self._known["binary"]
 
     def object_ids(self) -> tuple[int, ...]:
@@ -265,19 +286,6 @@ def _incomplete(video: SourceVideo, meta: VideoMeta) -> list[str]:
         if start is not None and start not in numbers:
             warnings.append(f"{folder}: no frame {start}, where the meta file has object {key} start")
     return warnings
-
-
-def _is_binary(masks: list[Path]) -> bool:
-    foreground = False
-    for path in masks:
-        mode, _, _ = image_header(path)
-        if mode not in GREY_MODES:
-            return False
-        values = read_ids(path)
-        if mode != "1" and not np.all((values == 0) | (values == VOID)):
-            return False
-        foreground = foreground or bool(values.any())
-    return foreground
 
 
 def _by(size: tuple[int, ...]) -> str:

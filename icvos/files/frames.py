@@ -10,17 +10,15 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps
 
 from icvos.errors import IcvosError
 from icvos.files.images import (
     decoding,
     first_shown,
-    open_image,
     opened_image,
     picture_count,
     read_image,
-    refuse_animation,
+    rgb,
 )
 from icvos.files.listing import natural, visible_entries
 
@@ -125,15 +123,7 @@ def open_frames(path: Path | str) -> Frames:
 
 def read_picture(path: Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a picture of your own, turned upright as its EXIF data say."""
-    image = open_image(path)
-    refuse_animation(path, image)
-    return _rgb(path, ImageOps.exif_transpose(image))
-
-
-def _rgb(path: Path, image: Pillow.Image) -> np.ndarray:
-    if image.mode.startswith(("I", "F")):
-        raise IcvosError(f"{path}: a picture of mode {image.mode}; save it with 8 bits a channel")
-    return np.asarray(image.convert("RGB"))
+    return read_image(path, upright=True)
 
 
 def load_av(path: Path) -> Any:
@@ -207,7 +197,7 @@ def _decode_video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 def _decode_animation(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     for number, image in enumerate(_pictures_of(path)):
-        yield f"{number:05d}", _rgb(path, image)
+        yield f"{number:05d}", rgb(path, image)
 
 
 def _durations_ms(path: Path) -> Iterator[float]:

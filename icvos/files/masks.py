@@ -1,93 +1,113 @@
 """Mask PNGs in and out, and resizing with a named convention.
 
-`icvos.files.png` reads the kinds of PNG that masks come in and Pillow all others; OpenCV turns palette indices into
-colours.
+`icvos.files.png` reads the kinds of PNG that masks come in and Pillow all others; `icvos.files.mask_rules` says what
+they mean and which are refused. OpenCV would turn palette indices into colours.
 """
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from icvos.bitmasks.mask import PackedMask, pack
-from icvos.errors import IcvosError
-from icvos.files import png
-from icvos.files.images import open_image
+from icvos.errors import Fault, IcvosError
+from icvos.files import mask_rules, png
+from icvos.files.mask_rules import BROKEN_PNG, MaskValues, decode, foreign, several_values, soft_edges, understood
 from icvos.files.storage import write_bytes
+from icvos.notices import notice
 
 Image.MAX_IMAGE_PIXELS = 1 << 28  # 16384 x 16384: above any dataset here, below a decompression bomb
-
-
-def _davis_palette() -> np.ndarray:
-    """(256, 3) uint8: the PASCAL VOC colour map, bit by bit, which DAVIS and all that follow it use."""
-    index = np.arange(256)
-    palette = np.zeros((256, 3), dtype=np.uint8)
-    for bit in range(8):
-        for channel in range(3):
-            palette[:, channel] |= (((index >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
-    return palette
-
-
-DAVIS_PALETTE = _davis_palette()
-_COLOUR_KEYS = DAVIS_PALETTE.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
-_COLOUR_ORDER = np.argsort(_COLOUR_KEYS)
-WHITE = 0xFFFFFF
+DAVIS_PALETTE = mask_rules.DAVIS_PALETTE
 
 
 def parse_png(path: Path) -> png.Png | None:
     """A mask PNG whose pixels are not decoded yet; None for what only Pillow reads, or says what is wrong with."""
+    return _parse(path, _content(path))
+
+
+def _content(path: Path) -> bytes:
     try:
-        return png.parse(path.read_bytes())
+        return path.read_bytes()
     except FileNotFoundError:
         raise IcvosError(f"{path}: no such file") from None
-    except (OSError, png.PngError) as error:
+    except OSError as error:
         raise IcvosError(f"{path}: cannot be decoded ({error}); fetch the file again") from error
 
 
+def _parse(path: Path, content: bytes) -> png.Png | None:
+    try:
+        return png.parse(content)
+    except png.PngError as error:
+        raise IcvosError(f"{path}: cannot be decoded ({error}); fetch the file again") from error
+
+
+def read_mask(path: Path) -> MaskValues:
+    """The values of a mask PNG and what they are shown as; `IcvosError` for what has no one right reading."""
+    content = _content(path)
+    plain = _parse(path, content)
+    values = plain.values() if plain is not None else None
+    if plain is not None and values is not None:
+        length = len(plain.colours) // 3
+        colours = np.frombuffer(plain.colours[: 3 * length], dtype=np.uint8).reshape(-1, 3) if plain.palette else None
+        return MaskValues(values, colours, one_bit=not plain.palette and plain.depth == 1)
+    if not content.startswith(png.SIGNATURE):
+        raise IcvosError(f"{path}: {foreign(content[:8])}")
+    try:
+        image = decode(content)
+    except BROKEN_PNG as error:
+        raise IcvosError(f"{path}: cannot be decoded ({error}); fetch the file again") from error
+    found = understood(image, str(path))
+    if isinstance(found, Fault):
+        raise IcvosError(str(found))
+    return found
+
+
 def read_ids(path: Path) -> np.ndarray:
-    """The values of a mask PNG, (H, W) uint8 or uint16: palette indices or grey levels, never colours.
+    """The values of a mask PNG as ids of objects, (H, W) uint8 or uint16, by the rules of `icvos.files.mask_rules`.
 
-    ``P`` gives indices whatever the palette; ``1``, ``L`` and ``I;16`` give values (``1`` as 0 and 1); ``RGB`` and
-    ``RGBA``, which image tools make of palette PNGs, are mapped back through the DAVIS palette, white to 255, and a
-    colour that is not in it raises `IcvosError`. 255 (void, or the foreground of a 0/255 mask) is left as it is.
+    255 (void, or the foreground of a 0/255 mask) is left as it is. `IcvosError` for shades of grey, which are no ids.
     """
-    found = parse_png(path)
-    values = found.values() if found is not None else None
-    if values is not None:
-        return values
-    image = open_image(path)
-    if image.mode in ("P", "L"):
-        return np.asarray(image)
-    if image.mode == "1":
-        return np.asarray(image).astype(np.uint8)
-    if image.mode in ("I;16", "I;16B", "I"):
-        values = np.asarray(image)
-        if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
-            raise IcvosError(f"{path}: values outside 0..65535; save the mask as an 8-bit palette PNG of object ids")
-        return values.astype(np.uint16)
-    if image.mode in ("RGB", "RGBA"):
-        return _ids_from_colours(np.asarray(image)[..., :3], path)
-    raise IcvosError(f"{path}: mask of mode {image.mode}; save it as a palette PNG whose indices are the object ids")
+    return read_id_mask(path).values
 
 
-def _ids_from_colours(colours: np.ndarray, path: Path) -> np.ndarray:
-    keys = colours.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
-    position = np.searchsorted(_COLOUR_KEYS, keys, sorter=_COLOUR_ORDER).clip(max=255)
-    ids = np.where(keys == WHITE, 255, _COLOUR_ORDER[position])  # white is in no palette here: a saved 0/255 mask
-    unknown = (_COLOUR_KEYS[ids] != keys) & (keys != WHITE)
-    if unknown.any():
-        y, x = (int(v) for v in np.argwhere(unknown)[0])
-        raise IcvosError(
-            f"{path}: colour {colours[y, x].tolist()} at row {y}, column {x} is not in the DAVIS palette; "
-            "save the mask as a palette PNG whose indices are the object ids"
-        )
-    return ids.astype(np.uint8)
+def read_id_mask(path: Path) -> MaskValues:
+    """`read_ids`, and what the ids are shown as."""
+    found = read_mask(path)
+    fault = soft_edges(found, str(path))
+    if fault is not None:
+        raise IcvosError(str(fault))
+    return found
 
 
 def read_binary(path: Path) -> np.ndarray:
-    """(H, W) bool: every non-zero value of the mask PNG is foreground."""
-    return read_ids(path) != 0
+    """(H, W) bool: every non-zero value of the mask PNG is foreground; several of them are a notice."""
+    found = read_mask(path)
+    fault = several_values(found, str(path))
+    if fault is not None:
+        notice(str(path.parent), fault.kind, str(fault))
+    return found.values != 0
+
+
+def white_value(paths: Iterable[Path]) -> int:
+    """What the object is in a video's masks that show it as white on black, all of them; 0 where they are not such.
+
+    255 where any grey or colour picture has it, else 1 where any is of one bit. How a single frame was saved does not
+    matter: grey, one bit, colours, or a palette of black and white among the others. The reading stops at the first
+    mask that shows anything else.
+    """
+    found = 0
+    for path in paths:
+        mask = read_id_mask(path)
+        largest = int(mask.values.max(initial=0))
+        if not largest:
+            continue
+        if not mask.is_black_and_white():
+            return 0
+        if largest == 255 or mask.one_bit:
+            found = max(found, largest)
+    return found
 
 
 def read_packed(path: Path, size: tuple[int, int] | None = None) -> PackedMask:

@@ -1,12 +1,15 @@
 """Mask PNGs, decoded with as little work as possible: values, or bits for `icvos.metrics`, never colours.
 
 Only the plain kinds that masks come in are read here: grey levels or palette indices of 1 to 8 bits, not interlaced,
-with every chunk in its place. `parse` returns None for whatever else a file may be, and Pillow, which knows all kinds
-and names every fault, is asked then. The size of the pixels is known before anything is inflated, and never exceeded.
+with every chunk in its place, and without anything that makes one doubt how they are meant. `parse` returns None for
+whatever else a file may be; Pillow decodes it then, and `icvos.files.mask_rules` says what it means. The size of the
+pixels is known before anything is inflated, and never exceeded.
 """
 
+import io
 import struct
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 from zlib_ng import zlib_ng
@@ -18,6 +21,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 1 << 28  # as for Pillow in icvos.files.masks
 MAX_TEXT = 1 << 16  # bytes of a comment
 GREY, PALETTE = 0, 3
+DARK = 32  # below it in all of red, green and blue, a colour is shown as black
 _CHUNK = struct.Struct(">I4s")
 _HEADER = struct.Struct(">IIBBBBB")
 _CHECKSUM = struct.Struct(">I")
@@ -38,6 +42,7 @@ class Png:
         depth: Bits of a pixel: 1, 2, 4 or 8.
         palette: Values are palette indices; else grey levels, of which those of 2 and 4 bits are spread over 0..255.
         data: The compressed pixels.
+        colours: Red, green and blue of every palette index.
     """
 
     height: int
@@ -45,6 +50,7 @@ class Png:
     depth: int
     palette: bool
     data: bytes
+    colours: bytes = b""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -105,11 +111,29 @@ class Png:
         return np.frombuffer(raw, dtype=np.uint8) if len(raw) == wanted and stream.eof else None
 
 
+def is_whole(file: BinaryIO) -> bool:
+    """Whether a PNG file, open at its beginning, has an end: chunk after chunk up to IEND. Nothing is decoded."""
+    file.seek(len(SIGNATURE))
+    while len(head := file.read(_CHUNK.size)) == _CHUNK.size:
+        length, name = _CHUNK.unpack(head)
+        if name == b"IEND":
+            return True
+        file.seek(length + _CHECKSUM.size, io.SEEK_CUR)
+    return False
+
+
 def parse(content: bytes) -> Png | None:
-    """Read the chunks of a file; None: not a PNG of a kind that is read here. `PngError` for a wrong checksum."""
+    """Read the chunks of a file; None: not a PNG of a kind that is read here.
+
+    `PngError` for a wrong checksum, and for a file that is cut off.
+    """
     chunks = _chunks(content)
     names = [name for name, _ in chunks]
-    if names[:1] != [b"IHDR"] or names[-1:] != [b"IEND"] or len(chunks[0][1]) != _HEADER.size:
+    if names[:1] != [b"IHDR"]:
+        return None
+    if names[-1] != b"IEND":
+        raise PngError(f"cut off: it has no end (IEND) in its {len(content)} bytes")
+    if len(chunks[0][1]) != _HEADER.size:
         return None
     width, height, depth, kind, compression, filters, interlaced = _HEADER.unpack(chunks[0][1])
     plain = kind in (GREY, PALETTE) and depth in (1, 2, 4, 8) and not (compression or filters or interlaced)
@@ -119,10 +143,12 @@ def parse(content: bytes) -> Png | None:
     last = first + names.count(b"IDAT")
     if names[first:last] != [b"IDAT"] * (last - first) or (kind == PALETTE and b"PLTE" not in names[:first]):
         return None
-    if not all(_is_harmless(name, len(body), kind) for name, body in (*chunks[1:first], *chunks[last:-1])):
+    beside = (*chunks[1:first], *chunks[last:-1])
+    if not all(_is_harmless(name, body, kind) for name, body in beside) or (kind == PALETTE and _is_turned(beside)):
         return None
     data = b"".join(body for _, body in chunks[first:last])
-    return Png(height, width, depth, kind == PALETTE, data)
+    colours = next((body for name, body in beside if name == b"PLTE"), b"") if kind == PALETTE else b""
+    return Png(height, width, depth, kind == PALETTE, data, colours)
 
 
 def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
@@ -142,8 +168,36 @@ def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _is_harmless(name: bytes, length: int, kind: int) -> bool:
+def _is_harmless(name: bytes, body: bytes, kind: int) -> bool:
     """Whether a chunk beside the pixels is one that changes no value, and of a length that Pillow accepts."""
+    if name == b"tRNS" and kind == GREY:
+        return body == b"\0\0"  # black is transparent: background in any case
     if name in (b"PLTE", b"tRNS"):
-        return (1 if kind == PALETTE else 2) <= length <= 768
-    return length == _HARMLESS.get(name) or (name == b"tEXt" and length < MAX_TEXT)
+        return (1 if kind == PALETTE else 2) <= len(body) <= 768
+    if name == b"tEXt":
+        return len(body) < MAX_TEXT and not body.startswith(b"Raw profile type")  # which may be EXIF data
+    return len(body) == _HARMLESS.get(name)
+
+
+def _is_turned(chunks: tuple[tuple[bytes, bytes], ...]) -> bool:
+    """Whether a palette may show objects as background and the reverse, if all of its indices are used."""
+    found = dict(reversed(chunks))
+    colours, alpha = found[b"PLTE"], found.get(b"tRNS", b"")
+    if max(colours[:3], default=0) < DARK and (not alpha.count(0) or not alpha[0]):
+        return False  # as in nearly every file
+    palette = np.frombuffer(colours[: len(colours) // 3 * 3], dtype=np.uint8).reshape(-1, 3)
+    return bool(turned_indices(palette, alpha).any())
+
+
+def turned_indices(colours: np.ndarray, alpha: bytes) -> np.ndarray:
+    """(N,) bool: which indices are shown as background is, black or transparent, where index 0 is shown as objects are.
+
+    Args:
+        colours: (N, 3) uint8, the palette.
+        alpha: Of the first indices, 0 = transparent; those beyond it are opaque.
+    """
+    opaque = np.full(len(colours), 255, dtype=np.uint8)
+    opaque[: len(alpha)] = np.frombuffer(alpha[: len(colours)], dtype=np.uint8)
+    clear = opaque == 0
+    background = clear | (colours < DARK).all(axis=1)
+    return (background & ~background[:1]) | (clear & ~clear[:1])

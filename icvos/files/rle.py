@@ -61,14 +61,34 @@ def rle_runs(rle: Rle | PackedRle) -> tuple[int, int, np.ndarray]:
 
     Raises as `decode_rle` does.
     """
-    height, width = (int(v) for v in rle["size"])
+    height, width = rle_size(rle)
     counts = rle["counts"]
-    runs = np.asarray(counts, dtype=np.int64) if isinstance(counts, list) else _decompress(counts)
+    runs = _whole(counts, "counts") if isinstance(counts, list) else _decompress(counts)
     pixels = height * width
-    inside = height >= 0 <= width and runs.ndim == 1 and runs.min(initial=0) >= 0 and runs.max(initial=0) <= pixels
-    if not inside or int(runs.sum()) != pixels:
+    if runs.min(initial=0) < 0 or runs.max(initial=0) > pixels or int(runs.sum()) != pixels:
         raise ValueError(f"runs do not add up to the {height} x {width} pixels of the mask")
     return height, width, runs
+
+
+def rle_size(rle: Rle | PackedRle) -> tuple[int, int]:
+    """(height, width) of the mask; raises as `decode_rle` does, also for other than two whole numbers from 0 on."""
+    size = rle["size"]
+    if not isinstance(size, list | tuple) or len(size) != 2:
+        raise ValueError(f"size {size!r:.40} is not [height, width]")
+    height, width = (int(value) for value in _whole(list(size), "size"))
+    if min(height, width) < 0:
+        raise ValueError(f"size {size!r:.40} is not [height, width]")
+    return height, width
+
+
+def _whole(values: list[int], what: str) -> np.ndarray:
+    """(N,) int64 of a list of whole numbers; fractions, texts, booleans and lists, which numpy would take, are none."""
+    if not all(kind is int or issubclass(kind, np.integer) for kind in set(map(type, values))):
+        raise ValueError(f"{what} are not whole numbers")
+    try:
+        return np.asarray(values, dtype=np.int64)
+    except OverflowError:
+        raise ValueError(f"{what} of more than 64 bits") from None
 
 
 def _decompress(counts: str | bytes) -> np.ndarray:

@@ -3,7 +3,6 @@
 Only PNG is ever decoded: Pillow would open any of its formats by content, and starts another program for some.
 """
 
-import io
 import json
 import os
 import struct
@@ -11,13 +10,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 from PIL import Image
 
 from icvos.bitmasks.mask import PackedMask
 from icvos.errors import Fault, PredictionError
 from icvos.files import png
-from icvos.files.rle import Rle
+from icvos.files.mask_rules import BROKEN_PNG, MaskValues, decode, doubted, foreign, several_values, understood
+from icvos.files.rle import Rle, rle_size
 from icvos.files.storage import once_each
 from icvos.files.submitted import opened
 
@@ -25,21 +24,7 @@ MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, ne
 MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
 MAX_RLE_PARTS = 1 << 18  # objects and lists in it: three for every frame
 HEAD_BYTES = 26  # of a PNG: up to the kind of its pixels
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
-# what Pillow raises for a PNG whose chunks are broken in one way or another
-BROKEN_PNG = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    EOFError,
-    Image.DecompressionBombError,
-)
 Decoded = TypeVar("Decoded")
 
 
@@ -61,10 +46,8 @@ def png_header(path: Path) -> tuple[int, int, str]:
 
 def parse_header(head: bytes, path: Path) -> tuple[int, int, str]:
     """`png_header` of the first `HEAD_BYTES` of a file."""
-    if len(head) < HEAD_BYTES or head[:8] != PNG_SIGNATURE or head[12:16] != b"IHDR" or head[25] not in PNG_MODES:
-        raise PredictionError(
-            Fault("unreadable", str(path), "cannot be decoded (not a PNG file); write the file again")
-        )
+    if len(head) < HEAD_BYTES or head[:8] != png.SIGNATURE or head[12:16] != b"IHDR" or head[25] not in PNG_MODES:
+        raise PredictionError(Fault("unreadable", str(path), foreign(head)))
     width, height = struct.unpack(">II", head[16:24])
     mode = PNG_MODES[head[25]]
     if head[24] == 16:
@@ -87,16 +70,25 @@ def open_png(path: Path, size: tuple[int, int], modes: tuple[str, ...] = MODES) 
             if length > _most_bytes(size):
                 raise ValueError(f"{length:,} bytes for {height} x {width} pixels")
             file.seek(0)
-            image = Image.open(io.BytesIO(file.read()), formats=("PNG",))
-        if (image.height, image.width) != size or image.mode not in (*modes, "I"):  # "I": 16 bits in older Pillows
-            raise ValueError("a second header that differs from the first")
-        image.load()
+            content = file.read()
+        image = decode(content, size, (*modes, "I"))  # "I": 16 bits in older Pillows
     except FileNotFoundError as error:
         raise PredictionError(Fault("missing-frame", str(path), "no such file; predict the frame")) from error
     except BROKEN_PNG as error:
         what = f"cannot be decoded ({error}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error
+    fault = doubted(image, str(path))
+    if fault is not None:
+        raise PredictionError(fault)
     return image
+
+
+def read_values(path: Path, size: tuple[int, int]) -> MaskValues:
+    """A predicted mask by the rules of `icvos.files.mask_rules`; `PredictionError` for one that they refuse."""
+    found = understood(open_png(path, size), str(path))
+    if isinstance(found, Fault):
+        raise PredictionError(found)
+    return found
 
 
 def read_plain(path: Path, size: tuple[int, int], to_size: tuple[int, int] | None) -> PackedMask | None:
@@ -119,30 +111,14 @@ def _most_bytes(size: tuple[int, int]) -> int:
 
 
 def odd_values(image: Image.Image, path: Path) -> Fault | None:
-    """A fault where a mask's values hardly mean what they will be read as: a background that is not index 0, or shades.
+    """A fault where a mask's values hardly mean what they will be read as, by the rules of `icvos.files.mask_rules`.
 
     Args:
         image: Decoded, of one of `MODES`.
         path: Its file, for the message.
     """
-    if image.mode == "1":
-        return None
-    values = (
-        [value for _, value in image.getcolors(256) or ()]
-        if image.mode != "I;16"
-        else np.unique(np.asarray(image)).tolist()
-    )
-    if image.mode == "P":
-        palette = image.getpalette("RGB") or []
-        black = [not any(palette[3 * value : 3 * value + 3]) for value in (0, *values)]
-        if len(palette) >= 3 and not black[0] and any(black[1:]):
-            what = "index 0 is shown in a colour and another one as black, yet indices count: 0 = background; swap them"
-            return Fault("palette", str(path), what)
-    several = len([value for value in values if value])
-    if several > 1:
-        what = f"{several} different values beside 0, and every one counts as foreground; save a mask of 0 and 1"
-        return Fault("values", str(path), what, "warning")
-    return None
+    found = understood(image, str(path))
+    return found if isinstance(found, Fault) else several_values(found, str(path))
 
 
 def load_rles(path: Path) -> dict[str, Rle]:
@@ -173,8 +149,7 @@ def decode_frame(
         raise PredictionError(Fault("missing-frame", where, "no such frame in the file; predict the frame"))
     try:
         rle = rles[frame]
-        height, width = (int(value) for value in rle["size"])
-        require_size((height, width), size, where)
+        require_size(rle_size(rle), size, where)
         return decode(rle)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         what = f"not a COCO RLE ({error}); write the mask again"

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 
 from icvos.errors import IcvosError
-from icvos.files.masks import read_ids
-from icvos.files.untrusted import png_header
+from icvos.files.masks import read_ids, white_value
 from icvos.metrics import count
 from icvos.metrics.summary import decay, mean, recall
 
@@ -63,21 +62,22 @@ class VideoPair:
 
 def score_video(pair: VideoPair, objects: Objects) -> VideoScores:
     """Read a video's masks as ids or as one object, whatever they are, and score it."""
-    binary_truth = objects != "binary" and _is_0_255(pair.truth)
-    binary_prediction = objects != "binary" and not binary_truth and _is_0_255(pair.prediction)
+    binary_truth = objects != "binary" and white_value(pair.truth) == VOID
+    binary_prediction = objects != "binary" and not binary_truth and white_value(pair.prediction) == VOID
     merge_truth, merge_prediction = _merges(pair, objects, binary_truth, binary_prediction)
     record = _Record(_fixed_ids(pair, objects, binary_truth))
     for true, predicted in zip(pair.truth, pair.prediction, strict=True):
         truth, prediction = read_ids(true), read_ids(predicted)
         if truth.shape != prediction.shape:
             raise IcvosError(f"{predicted}: mask of another size than its header says; write the file again")
-        record.equal = record.equal and np.array_equal(truth, prediction)
+        equal = np.array_equal(truth, prediction)
         if merge_truth:
             truth = _merged(truth, merge_truth)
         elif objects == "first-frame":
             truth = _no_void(truth)
         if merge_prediction:
             prediction = _merged(prediction, merge_prediction)
+        record.equal = record.equal and (equal or np.array_equal(truth, prediction))
         record.add(truth, prediction, predicted)
     names = tuple(path.stem for path in pair.truth)
     warnings = record.warnings(pair.prediction[0].parent)
@@ -108,22 +108,6 @@ def _fixed_ids(pair: VideoPair, objects: Objects, binary_truth: bool) -> list[in
     if objects == "all":
         return None
     return [1] if objects == "binary" or binary_truth else _first_ids(pair)
-
-
-def _is_0_255(paths: Sequence[Path]) -> bool:
-    """Whether grey masks hold 0 and 255 and nothing else in the whole sequence, which says that 255 is foreground.
-
-    Stops at the first mask that says otherwise: a palette picture by its header, ids at the first frame with an object.
-    """
-    foreground = False
-    for path in paths:
-        if png_header(path)[2] != "L":
-            return False
-        values = _values(read_ids(path))
-        if not set(values) <= {0, VOID}:
-            return False
-        foreground = foreground or VOID in values
-    return foreground
 
 
 def _values(ids: np.ndarray) -> list[int]:

@@ -19,7 +19,7 @@ from icvos.bitmasks.mask import PackedMask, pack
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.rle import Rle, decode_rle, pack_rle
 from icvos.files.submitted import is_plain, visible
-from icvos.files.untrusted import decode_frame, load_rles, odd_values, open_png, read_plain
+from icvos.files.untrusted import decode_frame, load_rles, odd_values, open_png, read_plain, read_values
 from icvos.protocol import Protocol
 from icvos.tasks.record import RECORD, RunRecord, read_record
 from icvos.tasks.video.benchmark import Clip
@@ -88,7 +88,7 @@ class Predictions:
         place = self.place(clip)
         if place.suffix == ".json":
             return decode_frame(self._read_rles(place), frame, clip.video.size, place, decode_rle)
-        return np.asarray(open_png(place / f"{frame}.png", clip.video.size)) != 0
+        return read_values(place / f"{frame}.png", clip.video.size).values != 0
 
     def packed(self, clip: Clip, frame: str, size: tuple[int, int] | None = None) -> PackedMask:
         """`mask` as bits, resized to ``size`` by the rule of `resize_nearest`; None: at its own size."""

@@ -15,10 +15,11 @@ from PIL import Image
 
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.listing import is_empty
+from icvos.files.mask_rules import BROKEN_PNG
 from icvos.files.masks import write_binary
 from icvos.files.storage import atomic_folder, write_bytes, write_text
 from icvos.files.submitted import visible
-from icvos.files.untrusted import BROKEN_PNG, MODES, load_rles, odd_values, open_png, png_header
+from icvos.files.untrusted import MODES, load_rles, odd_values, open_png, png_header
 from icvos.protocol import Protocol
 from icvos.tasks.archive import relocate, submission_folder
 from icvos.tasks.record import RECORD, read_record

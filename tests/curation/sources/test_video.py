@@ -163,6 +163,57 @@ def test_masks_of_0_and_255_are_one_object(folders: tuple[Path, Path], mode: str
     assert all(np.array_equal(ids, other) for ids, other in zip(video.iter_ids(), expected, strict=True))
 
 
+def write_white(path: Path, mode: str) -> None:
+    """Object 1 in white on black, as a picture of ``mode``."""
+    Image.fromarray(BINARY).convert(mode).save(path)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "1", "LA", "I;16", "two colours", "web colours"])
+@pytest.mark.parametrize("position", [0, 2])
+def test_one_frame_of_another_kind_leaves_0_255_masks_one_object(
+    folders: tuple[Path, Path], mode: str, position: int
+) -> None:
+    write_video(*folders, [BINARY, EMPTY, BINARY, BINARY], mode="L")
+    path = folders[1] / f"{position:05d}.png"
+    if mode == "I;16":
+        write_mask(path, BINARY.astype(np.uint16) * 257, "I;16")
+    elif mode == "two colours":
+        write_mask(path, ONE, palette=np.array([[0] * 3, [255] * 3], dtype=np.uint8))
+    elif mode == "web colours":
+        Image.fromarray(BINARY).convert("RGB").convert("P").save(path)
+    else:
+        write_white(path, mode)
+    video = read(folders)
+    assert video.is_binary()
+    assert all(np.array_equal(ids, other) for ids, other in zip(video.iter_ids(), [ONE, EMPTY, ONE, ONE], strict=True))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "1", "P"])
+def test_white_among_masks_of_ids_is_refused(folders: tuple[Path, Path], mode: str) -> None:
+    write_video(*folders, [TWO, TWO, TWO])
+    write_white(folders[1] / "00001.png", mode)
+    with pytest.raises(IcvosError, match=r"00001\.png: shows white on black.* but 00000\.png .* in one way"):
+        list(read(folders).iter_ids())
+
+
+def test_one_bit_among_masks_of_object_1_is_object_1(folders: tuple[Path, Path]) -> None:
+    write_video(*folders, [ONE, EMPTY, ONE])
+    write_white(folders[1] / "00002.png", "1")
+    assert all(
+        np.array_equal(ids, other) for ids, other in zip(read(folders).iter_ids(), [ONE, EMPTY, ONE], strict=True)
+    )
+
+
+def test_soft_edges_and_turned_palettes_are_refused(folders: tuple[Path, Path]) -> None:
+    write_video(*folders, [ONE, ONE])
+    Image.fromarray(BINARY).resize((80, 60), Image.Resampling.BILINEAR).save(folders[1] / "00001.png")
+    with pytest.raises(IcvosError, match=r"00001\.png: shades of grey"):
+        list(read(folders, ReadOptions(resize=True)).iter_ids())
+    write_mask(folders[1] / "00001.png", 1 - ONE, palette=np.array([[255] * 3, [0] * 3], dtype=np.uint8))
+    with pytest.raises(IcvosError, match=r"00001\.png: index 0 is shown in a colour"):
+        list(read(folders).iter_ids())
+
+
 def test_16_bit_masks_of_0_and_255_are_one_object(folders: tuple[Path, Path]) -> None:
     write_video(*folders, [BINARY, EMPTY], mode="I;16")
     assert read(folders).is_binary()

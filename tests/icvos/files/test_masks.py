@@ -1,6 +1,7 @@
 """Mask files of every kind that datasets come in."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from icvos.errors import IcvosError
+from icvos import masks
+from icvos.errors import IcvosError, PredictionError
 from icvos.files.images import image_size, read_image
 from icvos.files.masks import DAVIS_PALETTE, read_binary, read_ids, resize_nearest, write_binary
-from icvos.files.rle import decode_rle, encode_rle
+from icvos.files.rle import compress_rle, decode_rle, encode_rle, pack_rle
+from icvos.files.untrusted import decode_frame
 
 IDS = np.array([[0, 1, 2], [3, 10, 255]], dtype=np.uint8)
 
@@ -119,3 +122,54 @@ def test_rle_round_trip(height: int, width: int, seed: int) -> None:
 
 def test_rle_of_run_lengths() -> None:
     assert decode_rle({"size": [2, 3], "counts": [1, 2, 3]}).tolist() == [[False, True, False], [True, False, False]]
+
+
+SOUND = {"size": [2, 3], "counts": [1, 2, 3]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": [2.0, 3]},
+        {"size": [2.7, 3]},
+        {"size": ["2", 3]},
+        {"size": "23"},
+        {"size": [True, 6], "counts": [1, 2, 3]},
+        {"size": [2, 3, 1]},
+        {"size": [-2, -3]},
+        {"size": [[2], 3]},
+        {"size": {"2": 1, "3": 1}},
+        {"size": None},
+        {"counts": [1.0, 2, 3]},
+        {"counts": [1.9, 2.9, 3]},
+        {"counts": ["1", "2", "3"]},
+        {"counts": [True, 2, 3]},
+        {"counts": [[1, 2], [3]]},
+        {"counts": [[1, 2, 3]]},
+        {"counts": [1, 2, None]},
+        {"counts": [1 << 70, 2, 3]},
+        {"counts": [-1, 4, 3]},
+        {"counts": [1, 2, 4]},
+        {"counts": 6},
+        {"counts": True},
+    ],
+)
+def test_rle_takes_whole_numbers_alone(tmp_path: Path, change: Any) -> None:
+    rle: Any = {**SOUND, **change}
+    for decode in (decode_rle, pack_rle, compress_rle):
+        with pytest.raises((ValueError, TypeError)):
+            decode(rle)
+    with pytest.raises(PredictionError, match="00000"):
+        decode_frame({"00000": rle}, "00000", (2, 3), tmp_path, decode_rle)
+
+
+def test_rle_takes_the_whole_numbers_of_numpy() -> None:
+    rle: Any = {"size": list(np.array([2, 3])), "counts": list(np.array([1, 2, 3], dtype=np.uint32))}
+    assert np.array_equal(decode_rle(rle), decode_rle(SOUND))  # type: ignore[arg-type]
+
+
+def test_the_face_of_masks_reads_what_it_writes(tmp_path: Path) -> None:
+    assert masks.__all__ == ["decode_rle", "encode_rle", "read_binary", "read_ids", "write_binary"]
+    masks.write_binary(tmp_path / "a.png", IDS > 1)
+    assert np.array_equal(masks.read_binary(tmp_path / "a.png"), masks.read_ids(tmp_path / "a.png") == 1)
+    assert np.array_equal(masks.decode_rle(masks.encode_rle(IDS > 1)), IDS > 1)

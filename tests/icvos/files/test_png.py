@@ -139,7 +139,7 @@ def test_anything_that_is_valid(
         (b"cHRM", bytes(32)),
         (b"pHYs", bytes(9)),
         (b"tIME", bytes(7)),
-        (b"tRNS", b"\0\1"),
+        (b"tRNS", b"\0\0"),
         (b"tEXt", b"Software\0somebody's"),
     ],
 )

@@ -12,6 +12,7 @@ from PIL import Image
 from icvos.errors import IcvosError
 from icvos.files.masks import DAVIS_PALETTE
 from icvos.vos.folders import FolderScores, frame_rows, score_folders, write_frames_csv
+from icvos.vos.objects import Objects
 from tests import Json
 from tests.conftest import icvos
 from tests.golden import GOLDEN
@@ -108,6 +109,23 @@ def test_equal_to_vos_benchmark_on_generated_folders(tmp_path: Path, seed: int, 
                 frames[1][0, 0] = 1  # the peer has no answer to a truth without objects
             write_video(tmp_path / ("gt", "pred")[side] / f"video{video}", frames, grey=seed % 2 == 1)
     check_against(peer, tmp_path / "pred", tmp_path / "gt", skip_ends)
+
+
+@pytest.mark.parametrize("mode", ["1", "P"])
+@pytest.mark.parametrize("side", ["gt", "pred"])
+@pytest.mark.parametrize("objects", ["all", "first-frame"])
+def test_one_frame_of_another_kind_leaves_0_255_masks_one_object(
+    tmp_path: Path, mode: str, side: str, objects: Objects
+) -> None:
+    frames = [square(number + 2, 255) for number in range(4)]
+    for folder in ("gt", "pred"):
+        write_video(tmp_path / folder / "a", frames, grey=True)
+    wanted = score_folders(tmp_path / "pred", tmp_path / "gt", objects=objects)
+    path = tmp_path / side / "a" / "00001.png"
+    Image.fromarray(frames[1]).convert(mode).save(path)
+    found = score_folders(tmp_path / "pred", tmp_path / "gt", objects=objects)
+    assert found.to_result().overall == wanted.to_result().overall
+    assert found.warnings == wanted.warnings
 
 
 @pytest.mark.parametrize("values", [(255, 255), (1, 1)])

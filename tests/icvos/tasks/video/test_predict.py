@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from icvos.files.frames import read_ahead
+from icvos.files.images import turned
 from icvos.files.locks import lock_folder
 from icvos.files.masks import read_binary, write_binary
 from icvos.method import load_method
@@ -177,6 +178,37 @@ def test_own_support_must_fit_its_mask(tmp_path: Path) -> None:
     for mask, message in (("small.png", "mask is"), ("empty.png", "no pixel is set")):
         with pytest.raises(Exception, match=message):
             support_of_files(tmp_path / "a.png", tmp_path / mask)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_turned_by_exif_are_upright_with_their_masks(
+    tmp_path: Path, orientation: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The mask of a quarter turn may be drawn on the picture as stored, which its size says."""
+    pixels = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    with Image.open(tmp_path / "a.png") as picture:
+        upright = np.asarray(ImageOps.exif_transpose(picture))
+    write_binary(tmp_path / "upright.png", upright[..., 0] > 60)
+    write_binary(tmp_path / "stored.png", pixels[..., 0] > 60)
+    assert np.array_equal(turned(pixels, orientation), upright)
+    quarter = orientation >= 5
+    for name in ("upright.png", "stored.png") if quarter else ("upright.png",):
+        support = support_of_files(tmp_path / "a.png", tmp_path / name)
+        assert np.array_equal(support.image(), upright)
+        assert np.array_equal(support.mask(), upright[..., 0] > 60)
+    assert [str(tmp_path / "a.png") in record.getMessage() for record in caplog.records] == [True] * (
+        1 < orientation < 5
+    )
+
+
+def test_a_mask_of_the_whole_picture_is_a_notice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    write_binary(tmp_path / "full.png", np.ones((6, 8), dtype=bool))
+    support_of_files(tmp_path / "a.png", tmp_path / "full.png")
+    assert "full.png: every pixel is set" in caplog.text
 
 
 def test_frames_are_read_ahead_in_order_and_no_further(tmp_path: Path) -> None:

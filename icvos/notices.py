@@ -1,0 +1,43 @@
+"""What a user should know and what stops nothing: one line each, on the logger ``icvos``, once for each place.
+
+The command line shows them on standard error, as the processes that it starts do (`icvos.workers`).
+"""
+
+import logging
+import sys
+from functools import lru_cache
+
+LOGGER = logging.getLogger("icvos")
+
+
+def notice(place: str, kind: str, text: str) -> None:
+    """Log ``text`` as a warning, unless this process has logged one of the same ``kind`` for the same ``place``."""
+    if _is_new(place, kind):
+        LOGGER.warning("%s", text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _first(place: str, kind: str) -> list[bool]:  # noqa: ARG001  # the arguments are the key
+    return [True]
+
+
+def _is_new(place: str, kind: str) -> bool:
+    return bool(_first(place, kind)) and _first(place, kind).pop()
+
+
+class _OnStandardError(logging.Handler):
+    """Writes to what is standard error at the moment, as ``warning: ...``."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(f"warning: {record.getMessage()}\n")
+
+
+def show_notices() -> None:
+    """Write notices to standard error from now on."""
+    if not is_shown():
+        LOGGER.addHandler(_OnStandardError())
+
+
+def is_shown() -> bool:
+    """Whether `show_notices` has been called in this process."""
+    return any(isinstance(handler, _OnStandardError) for handler in LOGGER.handlers)

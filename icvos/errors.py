@@ -72,6 +72,11 @@ def printable(text: str, most: int = MAX_TEXT) -> str:
     return UNSEEN.sub("?", "".join(character if character.isprintable() else "?" for character in text))
 
 
+def printable_lines(text: str) -> str:
+    """`printable` line by line, for text that may have several; nothing is cut off."""
+    return "\n".join(printable(line, len(line)) for line in text.split("\n"))
+
+
 class PredictionError(IcvosError):
     """A predicted mask that cannot be used; its one argument is the `Fault`."""
 

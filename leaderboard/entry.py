@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 from icvos.files.schema import Count, FormatOne, Schema, parse_schema
 from icvos.tasks.record import RunRecord
 from icvos.tasks.result import Result
@@ -23,7 +23,7 @@ REMEDY = "submit the predictions again with icvos submit"
 def _short(text: str) -> str:
     if not text.strip() or text != text.strip():
         raise ValueError("is empty or begins or ends with a space; give a short text")
-    if len(text) > MAX_NAME or not text.isprintable():
+    if len(text) > MAX_NAME or printable(text) != text:
         raise ValueError(f"is longer than {MAX_NAME} characters or not printable; shorten it")
     return text
 

@@ -29,6 +29,7 @@ from pydantic import (
 from curation.sources.video import SourceName
 from icvos.categories import Category, category
 from icvos.errors import IcvosError, printable
+from icvos.files.cells import cell, from_cell
 from icvos.files.schema import Schema, misfit
 from icvos.files.storage import require_writable, write_text
 
@@ -133,7 +134,8 @@ def write_rows(path: Path, rows: Iterable[CurationRow]) -> None:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row.model_dump(by_alias=True) for row in rows)
+    for row in rows:
+        writer.writerow({key: cell(value) for key, value in row.model_dump(by_alias=True).items()})
     write_text(path, buffer.getvalue())
 
 
@@ -168,7 +170,7 @@ def _parse(text: str, name: str) -> tuple[CurationRow, ...]:
     for record in reader:
         number = reader.line_num
         try:
-            row = CurationRow.model_validate({key: (record.get(key) or "").strip() for key in COLUMNS})
+            row = CurationRow.model_validate({key: from_cell((record.get(key) or "").strip()) for key in COLUMNS})
         except ValidationError as error:
             raise IcvosError(printable(f"{name}, line {number}: {misfit(error, 'a curation row')}")) from error
         if row.key in seen:

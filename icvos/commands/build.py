@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.options import FOLDER, WORKERS, examples, source_options
+from icvos.commands.printing import say
 
 COUNT = click.IntRange(1)
 
@@ -96,7 +97,7 @@ def _check(out: Path, workers: int) -> None:
     with watched() as watch:
         problems = check_benchmark(out, workers=workers, watch=watch)
     for problem in problems:
-        click.echo(problem)
+        say(problem)
     if problems:
         raise IcvosError(f"{out}: {len(problems)} faults; run the build again to restore it")
-    click.echo(f"{out}: matches its digest {Benchmark.open(out).digest}")
+    say(f"{out}: matches its digest {Benchmark.open(out).digest}")

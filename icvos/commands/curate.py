@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.options import FOLDER, examples, source_options
+from icvos.commands.printing import say
 
 
 @click.group(epilog=examples("icvos curate candidates --mose MOSE --lvos LVOS --out rows.csv"))
@@ -29,9 +30,7 @@ def candidates(out: Path, **given: Any) -> None:
 
     with watched() as watch:
         rows = write_candidates(out, watch=watch, **given)
-    click.echo(
-        f"{out}: {len(rows)} rows; split a row where its objects are of several classes, then pass it as --curation"
-    )
+    say(f"{out}: {len(rows)} rows; split a row where its objects are of several classes, then pass it as --curation")
 
 
 @curate.command(
@@ -53,4 +52,4 @@ def recover(out: Path, published: Path, **given: Any) -> None:
 
     with watched() as watch:
         findings = recover_rows(out, published, watch=watch, **given)
-    click.echo(f"{out}: {sum(bool(finding.row) for finding in findings)} of {len(findings)} clips recovered")
+    say(f"{out}: {sum(bool(finding.row) for finding in findings)} of {len(findings)} clips recovered")

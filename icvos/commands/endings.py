@@ -13,6 +13,7 @@ import click
 
 from icvos.errors import IcvosError, Stopped, printable
 
+MAX_LINE = 4000  # characters of a message
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 AGAIN = "run the same command again"
 REMEDIES = {
@@ -41,7 +42,7 @@ class UserError(click.ClickException):
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"icvos: {self.message}", err=True, file=file)
+        click.echo(f"icvos: {printable(self.message, MAX_LINE)}", err=True, file=file)
 
 
 class StoppedError(UserError):

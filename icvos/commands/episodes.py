@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.options import FOLDER, WORKERS, examples
+from icvos.commands.printing import say
 
 
 @click.command(
@@ -83,7 +84,7 @@ def _check(name: str, out: Path) -> None:
     with watched() as watch:
         problems = check_benchmark(out, watch=watch)
     for problem in problems:
-        click.echo(problem)
+        say(problem)
     if problems:
         raise IcvosError(f"{out}: {len(problems)} faults; build the episodes again")
-    click.echo(f"{out}: matches its digest {benchmark.digest}")
+    say(f"{out}: matches its digest {benchmark.digest}")

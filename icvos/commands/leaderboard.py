@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import FOLDER, examples
+from icvos.commands.printing import say
 
 
 @click.command(epilog=examples("icvos leaderboard board --out site", "icvos leaderboard runs/*"))
@@ -29,4 +30,4 @@ def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Pat
     tables = rank(results)
     Console().print(terminal(tables))
     if out:
-        click.echo(f"{write_site(tables, out, pictures)}")
+        say(f"{write_site(tables, out, pictures)}")

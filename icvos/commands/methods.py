@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import RANDOM_WEIGHTS, SETTINGS, examples, json_option, read_settings
-from icvos.commands.printing import is_stdout, listing, put_json, show
+from icvos.commands.printing import is_stdout, listing, put_json, say, show
 
 
 @click.group(
@@ -39,8 +39,8 @@ def show_one(name: str, json_path: Path | None) -> None:
     if json_path:
         return put_json(json_path, card.to_json())
     needs = ", ".join(card.requirements.needs) or "no checkpoint"
-    click.echo(f"{name} ({card.requirements.where}): {card.requirements.state}; needs {needs}\n")
-    click.echo(card.about.partition("\n\n")[0])
+    say(f"{name} ({card.requirements.where}): {card.requirements.state}; needs {needs}\n")
+    say(card.about.partition("\n\n")[0])
     if card.settings:
         table = listing("--set", "type", "default", "meaning")
         for setting in card.settings:
@@ -77,7 +77,7 @@ def check(
 
     def report(check: Check) -> None:
         if not quiet:
-            click.echo(str(check))
+            say(str(check))
 
     found = check_method(
         name, settings=read_settings(pairs), frames=frames, random_weights=random_weights, report=report
@@ -85,5 +85,5 @@ def check(
     if json_path:
         put_json(json_path, found.to_json())
     if not quiet:
-        click.echo(found.summary())
+        say(found.summary())
     context.exit(1 if found.failed else 0)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, SETTINGS, TIMEOUT, examples, read_settings
+from icvos.commands.printing import say
 from icvos.commands.progress import watched
 
 
@@ -52,6 +53,6 @@ def predict(
         count = run(
             list(zip(supports, masks, strict=True)), video, out, settings=read_settings(pairs), watch=watch, **given
         )
-    click.echo(f"{out}: {count} masks")
+    say(f"{out}: {count} masks")
     if given["overlay"]:
-        click.echo(f"{given['overlay']}")
+        say(f"{given['overlay']}")

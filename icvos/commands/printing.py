@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from icvos.errors import printable, printable_lines
+
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
     from icvos.errors import Fault
     from icvos.tasks.listing import Listing
     from icvos.tasks.result import Report, Result
+
+
+def say(text: object, *, err: bool = False, bold: bool = False) -> None:
+    """Print a line, or several: the one door for text, through which nothing that steers a terminal goes."""
+    click.secho(printable_lines(str(text)), err=err, bold=bold or None)
+
 
 WIDE = 200  # columns of a table in a pipe, where no name may be broken
 PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}  # nothing in a file is read as markup
@@ -24,7 +32,13 @@ def listing(*columns: str) -> "Table":
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD)
+    class Shown(Table):
+        """A table whose texts are shown as they are."""
+
+        def add_row(self, *cells: Any, **options: Any) -> None:
+            super().add_row(*(printable_lines(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+    table = Shown(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -45,11 +59,11 @@ def show_listings(listings: "Iterable[Listing | str]") -> None:
 
     for item in listings:
         if isinstance(item, str):
-            click.echo(item)
+            say(item)
             continue
-        table = Table(box=box.SIMPLE_HEAD, title=item.title or None, title_justify="left")
+        table = Table(box=box.SIMPLE_HEAD, title=printable(item.title) or None, title_justify="left")
         for position, column in enumerate(item.columns):
-            table.add_column(column, justify="right" if position else "left", overflow="fold")
+            table.add_column(printable(column), justify="right" if position else "left", overflow="fold")
         for row in item.rows:
             if row is None:
                 table.add_section()
@@ -62,7 +76,7 @@ def _cell(text: str) -> "Text":
     """A cell of a table of figures; what follows a stroke is a published figure, and dim."""
     from rich.text import Text
 
-    own, stroke, published = text.partition(" / ")
+    own, stroke, published = printable_lines(text).partition(" / ")
     return Text.assemble(own, (f"{stroke}{published}", "dim"))
 
 
@@ -71,26 +85,26 @@ def show_result(result: "Result", path: Path) -> None:
     from icvos.tasks.result import random_weights
 
     if random_weights(result):
-        click.secho("RANDOM WEIGHTS: the figures below mean nothing; no leaderboard takes them", bold=True)
+        say("RANDOM WEIGHTS: the figures below mean nothing; no leaderboard takes them", bold=True)
     for line in result.lines(str(path)):
-        click.echo(line)
+        say(line)
 
 
 def show_report(report: "Report", head: Sequence[str] = ()) -> None:
     """Print a report: its notes on standard error, ``head``, its tables and its lines."""
     for note in report.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     for line in head:
-        click.echo(line)
+        say(line)
     show_listings(report.tables)
     for line in report.lines:
-        click.echo(line)
+        say(line)
 
 
 def show_faults(faults: "Iterable[Fault]", prefix: str = "", err: bool = False) -> None:
     """Print faults, a line each."""
     for fault in faults:
-        click.echo(f"{prefix}{fault.severity}: {fault}", err=err)
+        say(f"{prefix}{fault.severity}: {fault}", err=err)
 
 
 def is_stdout(path: Path | None) -> bool:
@@ -99,11 +113,11 @@ def is_stdout(path: Path | None) -> bool:
 
 
 def put_json(path: Path, value: Any) -> None:
-    """Write a JSON value to a file, or to standard output where ``path`` is ``-``."""
+    """Write a JSON value to a file, or in ASCII to standard output where ``path`` is ``-``: it may be a terminal."""
     from icvos.files.storage import json_text, write_json
 
     if is_stdout(path):
-        sys.stdout.write(json_text(value, sys.stdout.encoding))
+        sys.stdout.write(json_text(value, "ascii"))
         sys.stdout.flush()  # now, where a closed pipe or a full disk is met
     else:
         write_json(path, value)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import METHOD, RANDOM_WEIGHTS, SETTINGS, SHOTS, examples, json_option, read_settings
-from icvos.commands.printing import put_json, require_places
+from icvos.commands.printing import put_json, require_places, say
 
 
 @click.command(
@@ -42,7 +42,7 @@ def profile(
     if json_path:
         put_json(json_path, found.to_json())
     else:
-        click.echo("\n".join(found.lines()))
+        say("\n".join(found.lines()))
 
 
 def read_size(text: str) -> tuple[int, int]:

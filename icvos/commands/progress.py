@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import click
+from icvos.commands.printing import say
+from icvos.errors import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -24,7 +25,7 @@ def _progress() -> "Iterator[Progress]":
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -43,9 +44,11 @@ def _progress() -> "Iterator[Progress]":
 def bar(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
     """A bar; call what it gives with ``advance=n``, ``completed=n``, ``total=n`` or ``description=text``."""
     with _progress() as progress:
-        task = progress.add_task(description, total=total)
+        task = progress.add_task(printable(description), total=total)
 
         def update(**change: object) -> None:
+            if "description" in change:
+                change["description"] = printable(str(change["description"]))
             progress.update(task, **change)  # type: ignore[arg-type]
 
         yield update
@@ -63,8 +66,8 @@ class Bars:
         """A new bar, in the place of the last."""
         if self.task is not None:
             self.progress.remove_task(self.task)
-        self.name = name
-        self.task = self.progress.add_task(name, total=None)
+        self.name = printable(name)
+        self.task = self.progress.add_task(self.name, total=None)
 
     def total(self, units: int, done: int = 0) -> None:
         """The length of the bar."""
@@ -76,11 +79,11 @@ class Bars:
     def advance(self, units: int = 1, what: str = "") -> None:
         """The bar grows."""
         if self.task is not None:
-            self.progress.update(self.task, advance=units, description=f"{self.name} {what}".strip())
+            self.progress.update(self.task, advance=units, description=f"{self.name} {printable(what)}".strip())
 
     def note(self, text: str) -> None:
         """A line on standard error."""
-        click.echo(f"warning: {text}", err=True)
+        say(f"warning: {text}", err=True)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.options import FOLDER, examples, read_selection, selection_options, source_options
+from icvos.commands.printing import say
 from icvos.commands.progress import watched
 
 
@@ -66,4 +67,4 @@ def render(benchmark: Path | None, predictions: Path | None, out: Path, **given:
 
             chosen = replace(selection, videos=(*selection.videos, *selection.clips), clips=())
             written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing.height_px, watch)
-    click.echo(f"{out}: {len(written)} files")
+    say(f"{out}: {len(written)} files")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import FOLDER, examples
+from icvos.commands.printing import say
 
 
 @click.command(epilog=examples("icvos schemas --out docs/schemas"))
@@ -18,4 +19,4 @@ def schemas(out: Path) -> None:
     texts = schema_texts()
     for name, text in texts.items():
         write_text(out / name, text)
-    click.echo(f"{out}: {len(texts)} files")
+    say(f"{out}: {len(texts)} files")

@@ -14,7 +14,7 @@ from icvos.commands.options import (
     selected_names,
     selection_options,
 )
-from icvos.commands.printing import is_stdout, put_json, require_places, show_result
+from icvos.commands.printing import is_stdout, put_json, require_places, say, show_result
 from icvos.commands.progress import watched
 
 
@@ -114,6 +114,6 @@ def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> No
     if given["frames_csv"]:
         write_frames_csv(given["frames_csv"], scores)
     for line in scores.warnings:
-        click.echo(f"warning: {line}", err=True)
+        say(f"warning: {line}", err=True)
     if not is_stdout(given["json_path"]):
-        click.echo(result.line())
+        say(result.line())

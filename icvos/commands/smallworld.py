@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from icvos.commands.options import FOLDER, examples
+from icvos.commands.printing import say
 
 
 @click.command(
@@ -36,4 +37,4 @@ def smallworld(out: Path, **given: Any) -> None:
         raise IcvosError(f"{out}: is not an empty folder; choose another")
     require_writable(out, folder=True)
     folders = write_world(out, **given)
-    click.echo(f"{out}: {', '.join(sorted(folders))} and curation.csv")
+    say(f"{out}: {', '.join(sorted(folders))} and curation.csv")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, examples, read_settings
+from icvos.commands.printing import say
 
 if TYPE_CHECKING:
     from icvos.training.report import Losses, ValidationScores
@@ -66,10 +67,10 @@ def train(context: click.Context, /, name: str, listed: bool, workers: int, **gi
     if not session.is_main:
         session.train(workers=workers)
         return None
-    say(session.summary())
+    say_all(session.summary())
     with bar(name) as update:
         result = session.train(workers=workers, report=Teller(session.recipe.epochs, update))
-    return say(result.summary())
+    return say_all(result.summary())
 
 
 def open_session(
@@ -88,10 +89,10 @@ def open_session(
     return prepare(recipe, data, out, random_weights=random_weights)
 
 
-def say(lines: list[str]) -> None:
+def say_all(lines: list[str]) -> None:
     """Print lines, warnings in bold."""
     for line in lines:
-        click.secho(line, bold=line.startswith("RANDOM WEIGHTS") or None)
+        say(line, bold=line.startswith("RANDOM WEIGHTS"))
 
 
 class Teller:
@@ -116,7 +117,7 @@ class Teller:
         """A line, and the bar at the step."""
         self.first = step
         self.update(completed=step, total=total)
-        click.echo(f"trained already: {total} steps" if step == total else f"resumed after step {step} of {total}")
+        say(f"trained already: {total} steps" if step == total else f"resumed after step {step} of {total}")
 
     def trained(self, step: int, total: int, losses: "Losses") -> None:
         """The bar; a line after an epoch, and now and then where there is no bar."""
@@ -132,16 +133,16 @@ class Teller:
         each = (time.monotonic() - self.began) / (step - self.first)
         if within + 1 == of_epoch:
             means = {name: value / self.summed for name, value in self.sums.items()}
-            click.echo(f"{where}: {_figures(means)}  (mean of {self.summed} steps, {each:.2f} s a step)")
+            say(f"{where}: {_figures(means)}  (mean of {self.summed} steps, {each:.2f} s a step)")
         elif not self.terminal and time.monotonic() - self.told >= QUIET_SECONDS:
-            click.echo(f"  step {step}/{total}: {_figures(losses)}  {_duration(each * (total - step))} left")
+            say(f"  step {step}/{total}: {_figures(losses)}  {_duration(each * (total - step))} left")
             self.told = time.monotonic()
 
     def validated(self, step: int, total: int, scores: "ValidationScores") -> None:  # noqa: ARG002  # a Report
         """A line with both figures."""
         mark = "  best so far" if scores.miou > self.best else ""
         self.best = max(self.best, scores.miou)
-        click.echo(f"  validation: mIoU {100 * scores.miou:.2f}  FB-IoU {100 * scores.fb_iou:.2f}{mark}")
+        say(f"  validation: mIoU {100 * scores.miou:.2f}  FB-IoU {100 * scores.fb_iou:.2f}{mark}")
 
 
 def _figures(losses: Mapping[str, float]) -> str:

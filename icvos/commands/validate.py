@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOL, examples, json_option
-from icvos.commands.printing import is_stdout, put_json, require_places, show_faults
+from icvos.commands.printing import is_stdout, put_json, require_places, say, show_faults
 from icvos.commands.progress import watched
 
 
@@ -53,7 +53,7 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
         report["repairs"] = [one.to_json() for one in done.repairs]
         report["left"] = [fault.to_json() for fault in faults]
         for one in done.repairs:
-            click.echo(f"repaired: {one}", err=err)
+            say(f"repaired: {one}", err=err)
         show_faults(faults, "left: ", err)
     if json_path:
         put_json(json_path, report)
@@ -62,6 +62,6 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
         f"{count} {noun}{'' if count == 1 else 's'}"
         for count, noun in ((errors, "error"), (len(faults) - errors, "warning"))
     )
-    click.echo(f"{repaired or predictions}: {', '.join(counts)} under {chosen}", err=err)
+    say(f"{repaired or predictions}: {', '.join(counts)} under {chosen}", err=err)
     if errors:
         raise SystemExit(1)

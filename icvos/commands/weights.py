@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from icvos.commands.options import examples
+from icvos.commands.printing import say
 
 if TYPE_CHECKING:
     from icvos.models.weights.registry import Checkpoint
@@ -30,7 +31,7 @@ def list_() -> None:
         size = f"{known.size / MEGABYTE:.0f}" if known.size else ""
         table.add_row(known.name, known.file, size, known.licence, known.trained_on, _state(known))
     show(table)
-    click.echo(f"folder: {registry.folder()}")
+    say(f"folder: {registry.folder()}")
 
 
 def _state(known: "Checkpoint") -> str:
@@ -73,7 +74,7 @@ def fetch(names: tuple[str, ...]) -> None:
                     completed=done // MEGABYTE, total=total and total // MEGABYTE
                 ),
             )
-        click.echo(f"{known.name}: {path}")
+        say(f"{known.name}: {path}")
 
 
 @weights.command(epilog=examples("icvos weights verify", "icvos weights verify sam-vit-h"))
@@ -97,7 +98,7 @@ def verify(names: tuple[str, ...]) -> None:
             continue
         good, verdict = _verdict(known, path)
         failed |= not good
-        click.echo(f"{known.name}: {verdict}: {path}")
+        say(f"{known.name}: {verdict}: {path}")
     if failed:
         raise SystemExit(1)
 
@@ -154,4 +155,4 @@ def add(name: str, path: Path) -> None:
         )
     take_in(path, target)
     write_note(target, digest)
-    click.echo(f"{name}: {target}")
+    say(f"{name}: {target}")

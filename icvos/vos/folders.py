@@ -18,6 +18,7 @@ from typing import get_args
 import numpy as np
 
 from icvos.errors import IcvosError
+from icvos.files.cells import cell
 from icvos.files.listing import frames_by_number, visible_folders
 from icvos.files.storage import storable, write_text
 from icvos.files.untrusted import png_header
@@ -212,7 +213,7 @@ def frame_rows(scores: FolderScores) -> Iterator[tuple[str, ...]]:
         for one in video.objects:
             frames = video.frames[len(video.frames) - len(one.j) :]
             for frame, j, f in zip(frames, one.j.tolist(), one.f.tolist(), strict=True):
-                yield (video.video, str(one.id), frame, repr(j), repr(f))
+                yield (cell(video.video), str(one.id), cell(frame), repr(j), repr(f))
 
 
 def write_frames_csv(path: Path, scores: FolderScores) -> None:

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable_lines
 from icvos.files.listing import is_empty
 from icvos.files.names import require_inside
 from icvos.files.storage import read_json, write_bytes, write_json, write_text
@@ -142,6 +142,7 @@ def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> s
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_finalize,
     )
     environment.filters |= {"percent": percent, "count": count}
     environment.globals |= {
@@ -173,6 +174,13 @@ def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> s
         version=_version(),
         newest=max((row.entry.date for table in tables for row in table.measured if row.entry), default=""),
     )
+
+
+def _finalize(value: object) -> object:
+    """Every value on its way into the page: texts from results without what hides or turns the reading direction."""
+    from markupsafe import Markup
+
+    return printable_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _explanations(tables: Sequence[Table]) -> list[Explanation]:

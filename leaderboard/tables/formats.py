@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from icvos.errors import printable
+from icvos.files.cells import cell as spreadsheet_cell
 from leaderboard.tables.shape import KINDS, Breakdown, Column, Figures, Kind, Row, Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 DASH = "–"
+MAX_CELL = 300  # characters of a text in a table
 
 
 def percent(value: float | None) -> str:
@@ -61,6 +64,11 @@ def _in_text(table: Table) -> list[Breakdown]:
     return [part for part in table.breakdowns if part.figures and not part.page_only]
 
 
+def _shown(text: str) -> str:
+    """A text from a result, for any table: nothing that hides or steers, and of bounded width."""
+    return printable(text, MAX_CELL)
+
+
 # Terminal
 
 
@@ -72,7 +80,7 @@ def terminal(tables: Sequence[Table], *, breakdowns: bool = True) -> "Renderable
     parts: list[RenderableType] = []
     for table in tables:
         parts.append(_terminal_table(table))
-        parts += [Text(f"[{mark}] {text}", style="dim") for mark, text in table.footnotes.items()]
+        parts += [Text(f"[{mark}] {_shown(text)}", style="dim") for mark, text in table.footnotes.items()]
         if breakdowns:
             parts += [_terminal_breakdown(part) for part in _in_text(table)]
         parts.append(Text(""))
@@ -84,7 +92,7 @@ def _terminal_table(table: Table) -> "RenderableType":
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    title = Text(f"{table.title}\n{table.coverage}", style="bold")
+    title = Text(f"{_shown(table.title)}\n{_shown(table.coverage)}", style="bold")
     padding = (0, 1 if len(table.shown) <= 8 else 0, 0, 0)  # many columns get closer, to fit a terminal of 80
     grid = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=padding, pad_edge=False)
     grid.add_column(Text("#"), justify="right", no_wrap=True)
@@ -99,7 +107,7 @@ def _terminal_table(table: Table) -> "RenderableType":
             grid.add_row(Text(""), Text(KINDS[kind], style="italic dim"))
         for row in rows:
             marks = f" [{','.join(row.notes)}]" if row.notes else ""
-            name = Text.assemble(Text(row.label, style="" if kind == "ranked" else "dim"), (marks, "dim"))
+            name = Text.assemble(Text(_shown(row.label), style="" if kind == "ranked" else "dim"), (marks, "dim"))
             figures = [Text.from_ansi(text) for text in _cells(table, row, _ansi_bold)]
             grid.add_row(Text(str(row.rank or "")), name, *figures)
         grid.add_section()
@@ -121,10 +129,10 @@ def _terminal_breakdown(part: Breakdown) -> "RenderableType":
     grid.add_column(part.kind)
     grid.add_column(part.noun, justify="right")
     for label in part.labels:
-        grid.add_column(Text(label), justify="right", overflow="fold")
+        grid.add_column(Text(_shown(label)), justify="right", overflow="fold")
     for key, figures in part.figures.items():
         cells = [Text(percent(value), style="bold" if i in part.best[key] else "") for i, value in enumerate(figures)]
-        grid.add_row(Text(key), count(part.counts[key]), *cells)
+        grid.add_row(Text(_shown(key)), count(part.counts[key]), *cells)
     return grid
 
 
@@ -148,7 +156,7 @@ def markdown(tables: Sequence[Table], *, breakdowns: bool = True) -> str:
 def _markdown_table(table: Table, breakdowns: bool) -> Iterable[str]:
     yield f"### {_markdown(table.title)}"
     yield ""
-    yield f"{table.coverage}{'; ' + table.about if table.about else ''}."
+    yield f"{_shown(table.coverage)}{'; ' + table.about if table.about else ''}."
     yield ""
     headings = ["#", "Method", *_headings(table)]
     yield from _markdown_grid(headings, "rl" + "r" * len(table.shown), _markdown_rows(table))
@@ -192,7 +200,8 @@ def _markdown_bold(text: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    escaped = re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", text)
+    escaped = re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", _shown(text))
+    escaped = escaped.replace("://", ":\\//").replace("www.", "www\\.")  # which would become links
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -233,7 +242,7 @@ def _csv_columns(table: Table) -> list[str]:
 def _csv_base(table: Table, row: Row) -> dict[str, object]:
     repeated = ("shots", "draws")  # of the whole row, whatever the group
     return {
-        "benchmark": table.benchmark,
+        "benchmark": _csv(table.benchmark),
         "protocol": table.protocol,
         "digest": table.digest or "",
         "kind": row.kind,
@@ -261,12 +270,12 @@ def _csv_overall(table: Table, row: Row) -> dict[str, object]:
         "rank": row.rank or "",
         **_csv_figures(table, row.figures),
         **{key: percent(value) for key, value in bounds.items() if value is not None},
-        "notes": "; ".join(table.footnotes[mark] for mark in row.notes),
+        "notes": _csv("; ".join(table.footnotes[mark] for mark in row.notes)),
     }
 
 
 def _csv(text: str) -> str:
-    return f"'{text}" if text.startswith(tuple("=+-@")) else text  # a spreadsheet would run such a cell as a formula
+    return spreadsheet_cell(_shown(text))
 
 
 # LaTeX
@@ -327,9 +336,11 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "[": "{[}",  # behind a row's end, a bracket or a star would be taken for its option
+    "*": "{*}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 
 
 def _latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in _shown(text))

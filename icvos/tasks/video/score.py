@@ -18,6 +18,7 @@ import numpy as np
 
 from icvos.bitmasks.mask import PackedMask, pack
 from icvos.errors import IcvosError
+from icvos.files.cells import cell
 from icvos.files.images import image_size
 from icvos.files.masks import parse_png, read_binary
 from icvos.files.storage import write_text
@@ -195,7 +196,7 @@ def frame_rows(scores: Scores) -> Iterator[tuple[str, ...]]:
         for draw, one in zip(scores.draws, per_draw, strict=True):
             last = (str(draw),) if several else ()
             for frame, j, f in zip(one.frames, one.j.tolist(), one.f.tolist(), strict=True):
-                yield (clip.video.name, str(clip.category.index), frame, repr(j), repr(f), *last)
+                yield (cell(clip.video.name), str(clip.category.index), cell(frame), repr(j), repr(f), *last)
 
 
 def write_frames_csv(path: Path, scores: Scores) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath, PureWindowsPath
 
 from icvos.errors import IcvosError
+from icvos.files.text import read_text
 
 Listing = Mapping[str, frozenset[int]]  # picture key -> classes
 LARGEST = 1 << 28  # bytes; the lists of all 80 classes of COCO's training pictures have about a fifth of this
@@ -67,8 +68,8 @@ def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST:
             raise IcvosError(f"{path}: larger than {LARGEST >> 20} MiB; this is no published list")
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path).strip()
+    except (OSError, ValueError) as error:
         raise IcvosError(f"{path}: cannot be read ({error}); fetch the list again") from error
 
 

@@ -13,6 +13,7 @@ from curation.sources.video import STRICT, ReadOptions, SourceDataset
 from icvos.errors import IcvosError
 from icvos.files.listing import visible_folders
 from icvos.files.storage import read_json
+from icvos.files.text import read_text
 
 Annotations = Literal["semi-supervised", "unsupervised"]
 MASK_FOLDERS: dict[str, str] = {"semi-supervised": "Annotations", "unsupervised": "Annotations_unsupervised"}
@@ -87,8 +88,8 @@ _SEMANTICS_SCHEMA = 'expected {"<sequence>": {"<object id>": "<name>"}}; fetch t
 def sequence_names(path: Path) -> list[str]:
     """The sequences of a set file: a bare name a line (2017), or the paths of a frame and its mask (2016)."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path).split("\n")
+    except (OSError, ValueError) as error:
         raise IcvosError(f"{path}: cannot be read as a list of sequences ({error}); fetch it again") from error
     firsts = [line.split()[0] for line in lines if line.strip()]
     return list(dict.fromkeys(first.rstrip("/").split("/")[-2] if "/" in first else first for first in firsts))

@@ -23,6 +23,7 @@ from curation.sources.layout import find_root
 from curation.sources.left_out import some_of
 from icvos.errors import IcvosError
 from icvos.files.masks import read_ids
+from icvos.files.text import read_text
 
 EXPECTED = "JPEGImages/, ImageSets/Segmentation/ and SegmentationClass/ or SegmentationClassAug/"
 AUGMENTED = ("trainaug", "train_aug")  # names of one list
@@ -118,7 +119,10 @@ class Pascal:
         if not path.is_file():
             there = ", ".join(sorted(found.stem for found in path.parent.glob("*.txt")))
             raise IcvosError(f"{path}: no such list; there is {there or 'none'}")
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        try:
+            lines = read_text(path).splitlines()
+        except (OSError, ValueError) as error:
+            raise IcvosError(f"{path}: cannot be read as a list of pictures ({error}); fetch it again") from error
         return [PureWindowsPath(line.split()[0]).stem for line in lines if line.strip()]
 
 

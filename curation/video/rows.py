@@ -32,6 +32,7 @@ from icvos.errors import IcvosError, printable
 from icvos.files.cells import cell, from_cell
 from icvos.files.schema import Schema, misfit
 from icvos.files.storage import require_writable, write_text
+from icvos.files.text import read_text
 
 Decision = Literal["accepted", "rejected", "undecided"]
 
@@ -114,12 +115,12 @@ REQUIRED = COLUMNS[:5]
 def read_rows(path: Path) -> tuple[CurationRow, ...]:
     """The rows of a curation file in order; raises `IcvosError` naming file, line, column and remedy for a bad one."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except FileNotFoundError:
         raise IcvosError(
             f"{path}: no such file; make one with: icvos curate candidates, or icvos curate recover"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise IcvosError(f"{path}: cannot be read as a curation file ({error}); save it as UTF-8 CSV") from error
     return _parse(text, str(path))
 

@@ -121,9 +121,15 @@ def selected_names(text: str | None, option: str) -> tuple[str, ...]:
 
 def names(text: str) -> tuple[str, ...]:
     """The names in a comma-separated text, or in a file that has one on each line."""
+    from icvos.errors import IcvosError
+    from icvos.files.text import read_text
+
     path = Path(text)
     if text and path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = read_text(path).splitlines()
+        except (OSError, ValueError) as error:
+            raise IcvosError(f"{path}: cannot be read as a list of names ({error}); write one on each line") from error
         return tuple(line.strip() for line in lines if line.strip())
     return tuple(part.strip() for part in text.split(",") if part.strip())
 

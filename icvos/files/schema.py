@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from icvos.errors import IcvosError, printable
 from icvos.files.storage import refuse_repeated_keys, write_json
+from icvos.files.text import without_mark
 
 ROUND_OFF = 1e-9  # a mean of fractions may leave 0..1 by the last digit
 MAX_NAME = 200  # characters of a key or a name
@@ -79,11 +80,13 @@ def read_bytes(path: Path, what: str, remedy: str, max_bytes: int | None = None)
     try:
         if max_bytes is not None and path.stat().st_size > max_bytes:
             raise IcvosError(f"{path}: larger than {max_bytes >> 20} MiB, so not {what}; {remedy}")
-        return path.read_bytes()
+        return without_mark(path.read_bytes())
     except FileNotFoundError:
         raise IcvosError(f"{path}: no such file; expected {what}") from None
     except OSError as error:
         raise IcvosError(f"{path}: cannot be read as {what} ({error.strerror}); {remedy}") from error
+    except ValueError as error:
+        raise IcvosError(f"{path}: cannot be read as {what}: {error}") from error
 
 
 def parse_schema(data: bytes | str, model: type[M], where: str, what: str, remedy: str) -> M:

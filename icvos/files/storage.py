@@ -20,6 +20,7 @@ from typing import Any
 from icvos.errors import IcvosError
 from icvos.files.leftovers import remove, remove_leftovers, temporary_file, temporary_folder
 from icvos.files.names import require_inside
+from icvos.files.text import read_text
 
 LONE = re.compile("[\ud800-\udfff]")  # half a surrogate pair: Python's stand-in for a byte that is no UTF-8
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
@@ -223,7 +224,7 @@ def read_json(path: Path, what: str, compact: Callable[[dict[str, Any]], Any] | 
     """
     hook = once_each if compact is None else lambda pairs: compact(once_each(pairs))
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=hook)
+        return json.loads(read_text(path), object_pairs_hook=hook)
     except FileNotFoundError:
         raise IcvosError(f"{path}: no such file; expected {what}") from None
     except (OSError, ValueError, RecursionError) as error:

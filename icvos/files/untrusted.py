@@ -19,6 +19,7 @@ from icvos.files.mask_rules import BROKEN_PNG, MaskValues, decode, doubted, fore
 from icvos.files.rle import Rle, rle_size
 from icvos.files.storage import once_each
 from icvos.files.submitted import opened
+from icvos.files.text import without_mark
 
 MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, never colours
 MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
@@ -131,7 +132,7 @@ def load_rles(path: Path) -> dict[str, Rle]:
             data = file.read(MAX_RLE_BYTES + 1)
         if data.count(b"{") + data.count(b"[") > MAX_RLE_PARTS:  # small lists take far more memory than text
             raise ValueError("more objects and lists than a clip has")
-        found: dict[str, Rle] = json.loads(data, object_pairs_hook=once_each)
+        found: dict[str, Rle] = json.loads(without_mark(data), object_pairs_hook=once_each)
     except (OSError, ValueError, RecursionError) as error:
         what = f"cannot be read as JSON ({error}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error

@@ -11,6 +11,7 @@ from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.names import PlainPath
 from icvos.files.schema import Count, FormatOne, Name, Schema, Seconds, misfit
 from icvos.files.submitted import opened
+from icvos.files.text import without_mark
 
 RECORD = "run.json"
 MAX_RECORD_BYTES = 1 << 20  # one of 600 clips takes 80 kB
@@ -130,7 +131,7 @@ def _bounded(data: bytes) -> bytes:
         raise ValueError(f"larger than {MAX_RECORD_BYTES >> 20} MiB")
     if sum(map(data.count, (b",", b"[", b"{"))) > MAX_RECORD_PARTS:
         raise ValueError(f"has more than {MAX_RECORD_PARTS:,} values")
-    return data
+    return without_mark(data)
 
 
 def _require_small(value: Any, depth: int = 0) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from icvos.errors import IcvosError
+from icvos.files.text import read_text
 from icvos.settings import Checked, Count, Positive, Range, Whole, check, fill, refusal
 from icvos.suggestions import nearest
 
@@ -114,12 +115,19 @@ def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> R
     if name in shipped:
         text = shipped[name]
     elif path.is_file():
-        text = path.read_bytes().decode("utf-8", errors="replace")
+        text = _read(path)
     else:
         near = nearest(name, sorted(shipped))
         hint = f"did you mean {near}?" if near else f"recipes that come with icvos: {', '.join(sorted(shipped))}"
         raise IcvosError(f"{name}: no such recipe or file; {hint}")
     return _parse(name, text, changes or {})
+
+
+def _read(path: Path) -> str:
+    try:
+        return read_text(path)
+    except (OSError, ValueError) as error:
+        raise IcvosError(f"{path}: cannot be read as a recipe ({error}); write it as a text of TOML") from error
 
 
 def _parse(name: str, text: str, changes: Mapping[str, Any]) -> Recipe:

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from icvos.errors import IcvosError
 from icvos.files.names import require_inside
 from icvos.files.storage import atomic_file, atomic_folder, is_object, once_each, write_json
+from icvos.files.text import read_text
 from icvos.tasks.runs import versions
 from icvos.training.recipe import Recipe
 from icvos.training.report import ValidationScores
@@ -75,7 +76,7 @@ class RunState:
         """The state in a file; raises `IcvosError` that names file, key and remedy where it does not fit."""
         remedy = f"remove {path.parent} to train from the start, or choose another --out"
         try:
-            value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once_each)
+            value = json.loads(read_text(path), object_pairs_hook=once_each)
         except (OSError, ValueError, RecursionError) as error:
             raise IcvosError(f"{path}: cannot be read as the state of a training run ({error}); {remedy}") from error
         if not isinstance(value, dict):

@@ -11,6 +11,7 @@ killed run loses the one under way; a last line that is cut off counts for nothi
 A file may come from elsewhere: lines are bounded, and a mask's size is compared before its runs are decoded.
 """
 
+import codecs
 import json
 import os
 from collections.abc import Container, Iterator, Sequence
@@ -79,6 +80,8 @@ def read_answers(path: Path) -> Iterator[Answer | Fault]:
                 line = file.readline(MAX_LINE_BYTES)
                 if not line:
                     return
+                if number == 1:
+                    line = line.removeprefix(codecs.BOM_UTF8)
                 where = f"{path}: line {number}"
                 if line.endswith(b"\n"):
                     yield _parse(line, where)

@@ -1,9 +1,12 @@
 """The same work on many jobs, by one process or several, with the same results in the same order."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from icvos.errors import IcvosError
@@ -40,8 +43,7 @@ def run_jobs(
     found: dict[int, R] = {}
     # spawned, not forked: a caller may hold threads (torch, OpenCV, a progress bar) that do not survive a fork
     context = multiprocessing.get_context("spawn")
-    initializer = show_notices if is_shown() else None
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=initializer) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, _begin, (is_shown(),)) as pool:
         futures = {pool.submit(function, jobs[position]): position for position in costliest_first}
         try:
             for future in as_completed(futures):
@@ -52,3 +54,20 @@ def run_jobs(
         finally:
             pool.shutdown(cancel_futures=True)
     return [found[position] for position in range(len(jobs))]
+
+
+def _begin(shows: bool) -> None:
+    """Prepare a worker.
+
+    It ends when its parent is killed: it would wait for jobs for ever, and write beside the process that goes on.
+    """
+    if shows:
+        show_notices()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

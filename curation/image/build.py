@@ -17,7 +17,9 @@ from curation.image.lists import picture_key
 from curation.image.pictures import Source
 from curation.image.plan import EpisodeOptions, MaskRule, Name, Plan, Splits, make_plan
 from icvos.errors import IcvosError
-from icvos.files.listing import is_leftover
+from icvos.files.leftovers import is_ours, remove_leftovers
+from icvos.files.listing import is_empty
+from icvos.files.locks import lock_folder
 from icvos.files.storage import require_writable, write_text
 from icvos.tasks.image.benchmark import Picture
 from icvos.tasks.image.folds import OF_COCO, Folds, class_names, fold_classes
@@ -91,6 +93,14 @@ def build_episodes(
 def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch = SILENT) -> Manifest:
     """Build in ``out`` what was planned; the rest as `build_episodes`."""
     _claim(out)
+    with lock_folder(out):
+        remove_leftovers(out)
+        for path in _unfinished(out):
+            path.unlink(missing_ok=True)
+        return _build(plan, out, workers, watch)
+
+
+def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
     said = {**dict.fromkeys(plan.notes), **dict.fromkeys(plan.val.warnings)}
     for note in said:
         watch.note(note)
@@ -158,27 +168,28 @@ def _folds(plan: Plan, by_class: Mapping[int, Sequence[str]], watch: Watch) -> t
     return tuple(folds)
 
 
-def _require_place(out: Path) -> list[Path]:
-    """Refuse a folder that holds something else than an image benchmark, or that cannot be written; what was begun."""
+def _require_place(out: Path) -> None:
+    """Refuse a folder that holds something else than an image benchmark, or that cannot be written."""
     if out.exists() and not out.is_dir():
         raise IcvosError(f"{out}: is a file; choose another --out")
-    found = [path for path in out.iterdir() if not is_leftover(path.name)] if out.is_dir() else []
-    unfinished = [path for path in found if path.name.startswith(tuple(f".{name}." for name in FILES))]
-    if any(path.name not in FILES and path not in unfinished for path in found):
+    if not is_empty(out, [*(out / name for name in FILES), *_unfinished(out)]):
         raise IcvosError(f"{out}: holds something that icvos episodes did not make; choose an empty or new folder")
     require_writable(out, folder=True)
-    return unfinished
 
 
 def _claim(out: Path) -> None:
-    """`_require_place`, then make ``out``, without files of a build that was killed."""
-    unfinished = _require_place(out)
+    """`_require_place`, then make ``out``."""
+    _require_place(out)
     try:
-        for path in unfinished:
-            path.unlink()
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise IcvosError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
+
+
+def _unfinished(out: Path) -> list[Path]:
+    """What builds that were killed left before temporaries said whose they are."""
+    found = (path for name in FILES for path in out.glob(f".{name}.*"))
+    return [path for path in found if not is_ours(path.name)]
 
 
 def pictures_by_class(pictures: Iterable[Picture]) -> dict[int, list[str]]:

@@ -5,7 +5,6 @@ was made from what. A killed build therefore leaves finished videos, and running
 is written last: a folder that has it is complete.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,13 +15,15 @@ from curation.sources.datasets import SourceFolders
 from curation.video.clips import make_video
 from curation.video.manifest import make_manifest
 from curation.video.plan import Plan, make_plan
-from curation.video.records import RECORDS, SCRATCH, SupportsRecord, VideoRecord, invalidate
+from curation.video.records import RECORDS, SCRATCH, SupportsRecord, VideoRecord
 from curation.video.select import left_out_entry
 from curation.video.supports import SupportOptions, draw, make_class
 from curation.video.tubes import Tubes
 from icvos.categories import category
 from icvos.errors import IcvosError
+from icvos.files.leftovers import end_scratch, remove_leftovers, temporary_folder
 from icvos.files.listing import is_empty
+from icvos.files.locks import lock_folder
 from icvos.files.names import name_fault, plain_name, require_inside
 from icvos.files.schema import write_schema
 from icvos.files.storage import require_writable
@@ -96,6 +97,12 @@ def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch = SILENT
     for video in plan.tubes:  # before the work of the others
         plain_name(video.name, f"a video of {video.source}")
     claim(out)
+    with lock_folder(out):
+        remove_leftovers(out / SCRATCH)
+        return _build(plan, out, workers, watch)
+
+
+def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
     supports = _make_supports(plan, out, watch)
     tubes, without = _with_supports(plan, supports)
     watch.stage("videos")
@@ -112,7 +119,7 @@ def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch = SILENT
         raise IcvosError(f"{out}: no category is in its video's first frame; pass --allow-late to build them all")
     classes = sorted({int(index) for record in kept.values() for index in record.clips})
     used = {index: supports[index] for index in classes if index in supports}
-    _remove_strangers(out, set(kept), set(used))
+    _remove_strangers(out, set(kept), set(used), {record.name for record in built})
     late = [
         left_out_entry(record.source, record.name.partition("_")[2], category(index), reason)
         for record in built
@@ -128,7 +135,7 @@ def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch = SILENT
     )
     write_schema(out / SUPPORTS, file)
     write_schema(out / MANIFEST, manifest)
-    shutil.rmtree(out / SCRATCH, ignore_errors=True)
+    end_scratch(out / SCRATCH)
     _note_few(file, watch)
     return manifest
 
@@ -168,7 +175,6 @@ def claim(out: Path) -> None:
         (out / RECORDS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise IcvosError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
-    shutil.rmtree(out / SCRATCH, ignore_errors=True)
 
 
 def _make_supports(plan: Plan, out: Path, watch: Watch) -> dict[int, SupportsRecord]:
@@ -203,16 +209,26 @@ def _with_supports(plan: Plan, supports: Mapping[int, SupportsRecord]) -> tuple[
     return found, left_out
 
 
-def _remove_strangers(out: Path, videos: set[str], classes: set[int]) -> None:
-    """Remove what an earlier build with another choice left behind: only folders that have a record of ours."""
+def _remove_strangers(out: Path, videos: set[str], classes: set[int], seen: set[str]) -> None:
+    """Remove what an earlier build with another choice left behind: only folders that have a record of ours.
+
+    A folder goes at once, by a rename, so that no half of one is ever taken for whole; its record goes after it. The
+    records of videos ``seen`` now that had no category to build stay.
+    """
+    (out / SCRATCH).mkdir(exist_ok=True)
     for kind, wanted in zip(KINDS, (videos, {str(index) for index in classes}), strict=True):
         for record in sorted((out / RECORDS / kind).glob("*.json")):
             name = record.name.removesuffix(".json")
             folder = out / kind / name
-            if name not in wanted and not name_fault(name) and folder.is_dir():
+            if name in wanted or name_fault(name):
+                continue
+            if folder.is_dir():
                 require_inside(folder, out)
-                invalidate(out, record)
-                shutil.rmtree(folder)
+                (out / MANIFEST).unlink(missing_ok=True)
+                with temporary_folder(out / SCRATCH, name) as scratch:
+                    folder.rename(scratch / name)
+            if kind != "videos" or name not in seen:
+                record.unlink()
 
 
 def _note_few(supports: Supports, watch: Watch) -> None:

@@ -30,11 +30,13 @@ def smallworld(out: Path, **given: Any) -> None:
     """Draw miniature DAVIS, MOSE, LVOS and COCO datasets to try everything on."""
     from icvos.errors import IcvosError
     from icvos.files.listing import is_empty
-    from icvos.files.storage import require_writable
+    from icvos.files.locks import lock_folder
+    from icvos.files.storage import atomic_folder
     from icvos.smallworld.layouts import write_world
 
-    if not is_empty(out):
-        raise IcvosError(f"{out}: is not an empty folder; choose another")
-    require_writable(out, folder=True)
-    folders = write_world(out, **given)
+    with lock_folder(out):
+        if not is_empty(out):
+            raise IcvosError(f"{out}: is not an empty folder; choose another")
+        with atomic_folder(out, out.absolute().parent) as scratch:
+            folders = write_world(scratch, **given)
     say(f"{out}: {', '.join(sorted(folders))} and curation.csv")

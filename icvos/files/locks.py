@@ -59,7 +59,8 @@ def lock_file(path: Path, what: str, *, wait: bool = False) -> Iterator[None]:
         if os.name == "nt":  # which removes no open file
             os.close(handle)
         with contextlib.suppress(OSError):
-            path.unlink()
+            if os.name == "nt" or _is_still(path, handle):  # the folder may have been replaced, and be another's now
+                path.unlink()
         if os.name != "nt":
             os.close(handle)
 

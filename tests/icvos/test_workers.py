@@ -2,12 +2,17 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from icvos.errors import IcvosError
+from icvos.files.leftovers import is_running
 from icvos.workers import run_jobs
+from tests import ROOT
 
 
 def doubled(job: int) -> tuple[int, int]:
@@ -44,3 +49,33 @@ def test_errors_come_out_of_workers_whole(workers: int) -> None:
 def test_a_killed_worker_is_said_in_one_line() -> None:
     with pytest.raises(IcvosError, match=r"^a worker process was killed, .*; use fewer --workers$"):
         run_jobs(killed, range(4), 2)
+
+
+PARENT = """
+from pathlib import Path
+import sys
+from icvos.workers import run_jobs
+from tests.icvos.test_workers import slow
+if __name__ == "__main__":
+    run_jobs(slow, [Path(sys.argv[1]) / str(job) for job in range(4)], 2)
+"""
+
+
+def slow(job: Path) -> None:
+    job.write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def test_workers_of_a_killed_process_end(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], cwd=ROOT)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and len([path for path in tmp_path.iterdir() if path.read_text()]) < 2:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    workers = [int(path.read_text()) for path in tmp_path.iterdir()]
+    assert len(workers) == 2
+    while time.monotonic() < until and any(is_running(worker) for worker in workers):
+        time.sleep(0.01)
+    assert not any(is_running(worker) for worker in workers)
+    assert len(list(tmp_path.iterdir())) == 2  # nothing more was begun

@@ -144,6 +144,47 @@ def test_a_killed_build_goes_on_to_the_same_benchmark(built: Path, world: World,
     assert not (out / ".partial").exists()
 
 
+def test_two_builds_at_once_in_one_folder(built: Path, world: World, tmp_path: Path) -> None:
+    """One makes the benchmark, as if alone; the other is told in one line which folder, and who works on it."""
+    out = tmp_path / "b"
+    arguments = ["build", *world.build_arguments, "--out", str(out)]
+    command = [sys.executable, "-c", "from icvos.cli import main; main()", *arguments]
+    started = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in started]
+    codes = [process.returncode for process in started]
+    for code, text, other in zip(codes, said, reversed(started), strict=True):
+        if code:
+            line = text.splitlines()[-1]
+            assert line.startswith(f"icvos: {out}: another process ({other.pid}) is working on it; wait"), text
+    assert 0 in codes
+    assert tree(out) == tree(built)
+
+
+@pytest.mark.parametrize("stopped", ["rename", "unlink"])
+def test_a_build_that_was_stopped_removing_leaves_no_half(
+    built: Path, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: str
+) -> None:
+    """What another choice of videos leaves behind goes whole, whichever choice comes next."""
+    out = tmp_path / "b"
+    shutil.copytree(built, out)
+    fewer = [part for part in world.build_arguments if part not in ("--mose", str(world.root / "mose"))]
+
+    def stop(path: Path, *arguments: object, **more: object) -> None:
+        if "mose_" in str(path) and not more:
+            raise KeyboardInterrupt
+        usual(path, *arguments, **more)
+
+    usual = getattr(Path, stopped)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, stopped, stop)
+        icvos("build", *fewer, "--out", out, status=1)
+    assert not (out / "icvos.json").exists()
+    icvos("build", *world.build_arguments, "--out", out)
+    assert tree(out) == tree(built)
+
+
 def test_dry_run_writes_nothing(world: World, tmp_path: Path) -> None:
     output = icvos("build", *world.build_arguments, "--dry-run", "--out", tmp_path / "b").output
     assert "would build" in output

@@ -179,7 +179,7 @@ def test_a_build_that_was_stopped_removing_leaves_no_half(
     usual = getattr(Path, stopped)
     with monkeypatch.context() as patch:
         patch.setattr(Path, stopped, stop)
-        icvos("build", *fewer, "--out", out, status=1)
+        icvos("build", *fewer, "--out", out, status=130)
     assert not (out / "icvos.json").exists()
     icvos("build", *world.build_arguments, "--out", out)
     assert tree(out) == tree(built)

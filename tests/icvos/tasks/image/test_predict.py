@@ -212,7 +212,7 @@ def test_always_removes_the_masks_before_their_record(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("icvos.tasks.image.predict.open_record", stop)
-    evaluate(tiny, run, "--overwrite", "always", "--fold", 0, "--set", "sleep=0.001", status=1)
+    evaluate(tiny, run, "--overwrite", "always", "--fold", 0, "--set", "sleep=0.001", status=130)
     assert record(run) == before
     assert not (run / "fold0" / "episodes.jsonl").exists()
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from curation.sources.layout import RESOLUTIONS, find_root, only_one, read_folders
+from curation.sources.layout import RESOLUTIONS, find_root, note_orphans, only_one, read_folders
+from curation.sources.left_out import Findings, some_of
 from curation.sources.video import STRICT, ReadOptions, SourceDataset
 from icvos.errors import IcvosError
 from icvos.files.listing import visible_folders
@@ -47,20 +48,28 @@ def read(
     chosen = _resolution(root, resolution, annotations)
     frames = root / "JPEGImages" / chosen
     masks = root / MASK_FOLDERS[annotations] / chosen
-    warnings: list[str] = []
+    findings = Findings()
     sets = _set_files(root, year, splits, annotations)
     on_disk = {folder.name for folder in visible_folders(frames)}
+    names, elsewhere = sorted(on_disk), {}
     if sets:
         listed = sorted({name for path in sets.values() for name in sequence_names(path)})
-        warnings += _compare(root, sets, listed, on_disk)
+        elsewhere = _compare(root, sets, listed, on_disk, findings)
         names = [name for name in listed if name in on_disk]
-    else:
-        names = sorted(on_disk)
-    videos = read_folders("davis", [(frames / name, masks / name) for name in names], options, warnings)
+    note_orphans(frames, masks, findings)
+    videos = read_folders("davis", [(frames / name, masks / name) for name in names], options, findings)
     if not videos:
         raise IcvosError(f"{frames}: no sequence of {', '.join(sets) or 'any set'} is there; fetch the frames of DAVIS")
-    version = _version(sets)
-    return SourceDataset("davis", root, version, tuple(sets) or ("all",), tuple(videos.values()), tuple(warnings))
+    return SourceDataset(
+        "davis",
+        root,
+        _version(sets),
+        tuple(sets) or ("all",),
+        tuple(videos.values()),
+        tuple(findings.warnings),
+        findings.left_out,
+        elsewhere,
+    )
 
 
 def semantics(root: Path) -> dict[str, dict[int, str]]:
@@ -146,17 +155,22 @@ def _set_files(root: Path, year: str | None, splits: Sequence[str] | None, annot
     return found
 
 
-def _compare(root: Path, sets: dict[str, Path], listed: Sequence[str], on_disk: set[str]) -> list[str]:
-    """Sequences that the sets name but the disk lacks, and those on disk that no set file at all names."""
+def _compare(
+    root: Path, sets: dict[str, Path], listed: Sequence[str], on_disk: set[str], findings: Findings
+) -> dict[str, str]:
+    """The sequences on disk that only other sets name; those of one side alone are added to ``findings``."""
     everywhere = {name for path in sorted((root / "ImageSets").glob("*/*.txt")) for name in sequence_names(path)}
     absent = [name for name in listed if name not in on_disk]
     unknown = sorted(on_disk - everywhere)
-    if not absent and not unknown:
-        return []
-    return [
-        f"{root / 'ImageSets'}: in {', '.join(sets)} but not on disk: {', '.join(absent) or 'none'}; "
-        f"on disk but in no set: {', '.join(unknown) or 'none'}"
-    ]
+    findings.left_out.update({name: f"in {', '.join(sets)} but not on disk" for name in absent})
+    findings.left_out.update(dict.fromkeys(unknown, "on disk, but in no set of ImageSets"))
+    if absent or unknown:
+        findings.warnings.append(
+            f"{root / 'ImageSets'}: {len(absent)} in {', '.join(sets)} but not on disk: {some_of(absent) or 'none'}; "
+            f"{len(unknown)} on disk but in no set: {some_of(unknown) or 'none'}"
+        )
+    others = sorted((on_disk & everywhere) - set(listed))
+    return dict.fromkeys(others, f"in a set that is not read, not in {', '.join(sets)}")
 
 
 def _version(sets: dict[str, Path]) -> str:

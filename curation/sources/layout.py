@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.sources.left_out import Findings, some_of
 from curation.sources.video import ReadOptions, SourceName, SourceVideo, list_video
 from icvos.errors import IcvosError
 from icvos.files.listing import visible_entries, visible_folders
@@ -145,12 +146,12 @@ def choose_splits(root: Path, splits: Sequence[str] | None, public: Sequence[str
 
 
 def read_folders(
-    source: SourceName, folders: Iterable[tuple[Path, Path]], options: ReadOptions, warnings: list[str]
+    source: SourceName, folders: Iterable[tuple[Path, Path]], options: ReadOptions, findings: Findings
 ) -> dict[str, SourceVideo]:
     """The videos of pairs of a frame and a mask folder by name, in order of name; a name that occurs twice raises."""
     videos: dict[str, SourceVideo] = {}
     for frame_folder, mask_folder in folders:
-        video = list_video(source, frame_folder, mask_folder, options, warnings)
+        video = list_video(source, frame_folder, mask_folder, options, findings)
         if video is None:
             continue
         if video.name in videos:
@@ -161,22 +162,41 @@ def read_folders(
 
 
 def read_splits(
-    source: SourceName, splits: Sequence[SplitFolders], options: ReadOptions, warnings: list[str]
+    source: SourceName, splits: Sequence[SplitFolders], options: ReadOptions, findings: Findings
 ) -> dict[str, SourceVideo]:
-    """The videos of ``splits`` by name; mask folders without a frame folder are added to ``warnings``."""
+    """The videos of ``splits`` by name; ``findings`` has what is not among them."""
     pairs = []
     for split in splits:
         if not split.masks.is_dir():
             raise IcvosError(f"{split.masks}: no such folder; fetch the annotations of split {split.name}")
         names = [folder.name for folder in sorted(visible_folders(split.frames))]
-        orphans = [folder.name for folder in sorted(visible_folders(split.masks)) if folder.name not in set(names)]
-        if orphans:
-            warnings.append(f"{split.masks}: masks of videos without frames, not read: {', '.join(orphans)}")
+        note_orphans(split.frames, split.masks, findings)
         pairs += [(split.frames / name, split.masks / name) for name in names]
-    videos = read_folders(source, pairs, options, warnings)
+    videos = read_folders(source, pairs, options, findings)
     if not videos:
         raise IcvosError(f"{splits[0].frames}: no video of two or more frames; fetch the frames of {TITLES[source]}")
     return videos
+
+
+def note_orphans(frames: Path, masks: Path, findings: Findings) -> None:
+    """Leave out the masks of videos that have no folder in ``frames``, and say which files lie beside the folders."""
+    there = {folder.name for folder in visible_folders(frames)}
+    orphans = sorted(folder for folder in visible_folders(masks) if folder.name not in there)
+    findings.left_out.update(dict.fromkeys((folder.name for folder in orphans), "masks without frames"))
+    if orphans:
+        names = some_of([folder.name for folder in orphans])
+        findings.warnings.append(f"{masks}: {len(orphans)} folders of masks without frames, left out: {names}")
+    for folder in (frames, masks):
+        files = sorted(path.name for path in visible_entries(folder) if not path.is_dir())
+        if files:
+            findings.warnings.append(f"{folder}: {len(files)} files where videos are, not read: {some_of(files)}")
+
+
+def elsewhere(root: Path, chosen: Sequence[SplitFolders]) -> dict[str, str]:
+    """The videos below ``root`` of splits that are not ``chosen``, with the reason why they are not read."""
+    read = [split.frames for split in chosen]
+    others = [split for entries in split_folders(root).values() for split in entries if split.frames not in read]
+    return {name: f"in split {split.name}, which is not read" for split in others for name in by_name([split])}
 
 
 def by_name(splits: Iterable[SplitFolders]) -> Mapping[str, Path]:

@@ -1,7 +1,8 @@
 """What a reader of a source data set passes over, and why: each item is read, refused by name, or counted here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 SHOWN = 5  # names in a line
 
@@ -28,3 +29,21 @@ class LeftOut:
     def __str__(self) -> str:
         """``3 annotations of images that it does not list: 5, 9, 12``."""
         return f"{len(self.names):,} {self.what} {self.reason}: {some_of(self.names)}"
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the reading of videos did not stop at.
+
+    Args:
+        warnings: One line each.
+        left_out: The folders that are no video of the data set after all, by name, with the reason.
+    """
+
+    warnings: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, folder: Path, reason: str) -> None:
+        """The video in ``folder`` is left out."""
+        self.left_out[folder.name] = reason
+        self.warnings.append(f"{folder}: left out: {reason}")

@@ -14,11 +14,13 @@ from curation.sources.layout import (
     SplitFolders,
     by_name,
     choose_splits,
+    elsewhere,
     find_root,
     has_splits_of,
     read_splits,
     split_folders,
 )
+from curation.sources.left_out import Findings
 from curation.sources.video import (
     STRICT,
     ReadOptions,
@@ -48,12 +50,21 @@ def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOption
         "train/JPEGImages/<video> or val/JPEGImages/<video>",
     )
     chosen = choose_splits(root, splits, ("train", "val"), "lvos")
-    warnings: list[str] = []
-    videos = read_splits("lvos", chosen, options, warnings)
+    findings = Findings()
+    videos = read_splits("lvos", chosen, options, findings)
     for split in chosen:
-        warnings += _meta_warnings(root, split, videos)
+        findings.warnings += _meta_warnings(root, split, videos)
     names = tuple(split.name for split in chosen)
-    return SourceDataset("lvos", root, _version(root), names, tuple(videos.values()), tuple(warnings))
+    return SourceDataset(
+        "lvos",
+        root,
+        _version(root),
+        names,
+        tuple(videos.values()),
+        tuple(findings.warnings),
+        findings.left_out,
+        elsewhere(root, chosen),
+    )
 
 
 def _meta_warnings(root: Path, split: SplitFolders, videos: Mapping[str, SourceVideo]) -> list[str]:

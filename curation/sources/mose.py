@@ -6,7 +6,16 @@ Only the train split has public masks for every frame. An object may leave and c
 from collections.abc import Sequence
 from pathlib import Path
 
-from curation.sources.layout import by_name, choose_splits, find_root, has_splits_of, read_splits, split_folders
+from curation.sources.layout import (
+    by_name,
+    choose_splits,
+    elsewhere,
+    find_root,
+    has_splits_of,
+    read_splits,
+    split_folders,
+)
+from curation.sources.left_out import Findings
 from curation.sources.video import STRICT, ReadOptions, SourceDataset, check_meta, read_meta
 
 VIDEOS_IN_V1 = 2149
@@ -29,14 +38,23 @@ def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOption
         "train/JPEGImages/<video> or JPEGImages/train/<video>",
     )
     chosen = choose_splits(root, splits, ("train",), "mose")
-    warnings: list[str] = []
-    videos = read_splits("mose", chosen, options, warnings)
+    findings = Findings()
+    videos = read_splits("mose", chosen, options, findings)
     for split in chosen:
         path = root / f"meta_{split.name}.json"
         if path.is_file():
-            warnings += check_meta(path, read_meta(path), by_name([split]), videos)
+            findings.warnings += check_meta(path, read_meta(path), by_name([split]), videos)
     names = tuple(split.name for split in chosen)
-    return SourceDataset("mose", root, _version(root), names, tuple(videos.values()), tuple(warnings))
+    return SourceDataset(
+        "mose",
+        root,
+        _version(root),
+        names,
+        tuple(videos.values()),
+        tuple(findings.warnings),
+        findings.left_out,
+        elsewhere(root, chosen),
+    )
 
 
 def _version(root: Path) -> str:

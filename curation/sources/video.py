@@ -11,9 +11,10 @@ from typing import Any, Literal, TypedDict
 
 import numpy as np
 
+from curation.sources.left_out import Findings, some_of
 from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
-from icvos.files.listing import frames_by_number
+from icvos.files.listing import frames_by_number, visible_entries
 from icvos.files.mask_rules import MaskValues
 from icvos.files.masks import read_id_mask, resize_nearest, white_value
 from icvos.files.storage import read_json
@@ -166,6 +167,8 @@ class SourceDataset:
         splits: The splits read, as they are called on disk.
         videos: In order of their names.
         warnings: Every finding that did not stop the reading, one line each.
+        left_out: What is named like a video where videos are and is not among them, with the reason.
+        elsewhere: The videos of splits that are not read, with the split.
     """
 
     source: SourceName
@@ -174,6 +177,8 @@ class SourceDataset:
     splits: tuple[str, ...]
     videos: tuple[SourceVideo, ...]
     warnings: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def video(self, name: str) -> SourceVideo:
         """The video with this name; case matters. Raises `IcvosError` with the nearest name."""
@@ -194,33 +199,48 @@ class VideoMeta:
 
 
 def list_video(
-    source: SourceName, frame_folder: Path, mask_folder: Path, options: ReadOptions, warnings: list[str]
+    source: SourceName, frame_folder: Path, mask_folder: Path, options: ReadOptions, findings: Findings
 ) -> SourceVideo | None:
-    """The video in these two folders, or None where there is nothing to read; findings are added to ``warnings``."""
+    """The video in these two folders, or None where there is nothing to read; ``findings`` says why."""
     frames = frames_by_number(frame_folder, FRAME_SUFFIXES, options.natural_sort)
+    _note_strangers(frame_folder, frames, "frames", findings)
     if not frames:
+        findings.leave_out(frame_folder, f"no frame ({', '.join(FRAME_SUFFIXES)}) in it")
         return None
     if len(frames) == 1:
-        warnings.append(f"{frame_folder}: only one frame, so no video; skipped")
+        findings.leave_out(frame_folder, "only one frame, so no video")
         return None
     masks = frames_by_number(mask_folder, MASK_SUFFIXES, options.natural_sort) if mask_folder.is_dir() else {}
+    if masks:
+        _note_strangers(mask_folder, masks, "masks", findings)
     surplus = [path.name for key, path in masks.items() if key not in frames]
     if surplus:
-        warnings.append(f"{mask_folder}: masks without a frame, not read: {', '.join(surplus)}")
+        findings.warnings.append(f"{mask_folder}: {len(surplus)} masks without a frame, not read: {some_of(surplus)}")
     missing = [path.name for key, path in frames.items() if key not in masks]
     if missing and options.missing_masks == "error":
         raise IcvosError(
             f"{mask_folder}: no mask for frame {missing[0]} ({len(missing)} of {len(frames)} frames have none); fetch "
             "the masks, or choose to have frames without a mask read as empty or left out (missing masks: empty, skip)"
         )
-    if missing and options.missing_masks == "skip":
+    if missing:
+        done = "left out" if options.missing_masks == "skip" else "read as empty"
+        findings.warnings.append(f"{mask_folder}: {len(missing)} frames without a mask, {done}: {some_of(missing)}")
+    if options.missing_masks == "skip":
         frames = {key: path for key, path in frames.items() if key in masks}
-        warnings.append(f"{mask_folder}: {len(missing)} frames without a mask left out: {', '.join(missing)}")
         if not frames:
+            findings.leave_out(frame_folder, "no frame with a mask")
             return None
     return SourceVideo(
         source, frame_folder.name, tuple(frames.values()), tuple(masks.get(key) for key in frames), options
     )
+
+
+def _note_strangers(folder: Path, known: Mapping[int | str, Path], what: str, findings: Findings) -> None:
+    """Say what else lies among the frames or masks in ``folder``."""
+    names = {path.name for path in known.values()}
+    strangers = sorted(path.name for path in visible_entries(folder) if path.name not in names)
+    if strangers:
+        findings.warnings.append(f"{folder}: {len(strangers)} files that are no {what}, not read: {some_of(strangers)}")
 
 
 def read_meta(path: Path) -> dict[str, VideoMeta]:

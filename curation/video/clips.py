@@ -75,16 +75,22 @@ def _write_video(tubes: Tubes, folder: Path, allow_late: bool, recipe: str) -> V
             written[index].add(position, frame.stem, mask)
     clips: dict[str, ClipEntry] = {}
     left_out = []
+    unseen = tubes.unseen
     for index, found in written.items():
         reason = _refusal(found.first, tubes.frames, allow_late)
         if found.first is None or reason:
             shutil.rmtree(found.folder)
             left_out.append((str(index), reason))
             continue
+        united = tubes.instances[index]
+        if index in unseen and united is not None:
+            united -= len(unseen[index])
+            names = ", ".join(map(str, unseen[index]))
+            left_out.append((str(index), f"object {names} is in no mask of the video; the clip has the others"))
         clips[str(index)] = ClipEntry(
             first_frame=tubes.frames[found.first].stem,
             visible=found.visible,
-            instances=tubes.instances[index],
+            instances=united,
             masks=found.digest.hexdigest(),
         )
     return VideoRecord(

@@ -1,6 +1,6 @@
 """What a benchmark of videos is built from: selected source videos, COCO for the supports, and what is left out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Unpack
@@ -8,8 +8,8 @@ from typing import Unpack
 from curation.sources.coco import Coco
 from curation.sources.datasets import SourceFolders, read_datasets
 from curation.sources.left_out import some_of
-from curation.video.rows import merge, read_rows, shipped_rows
-from curation.video.select import Selection, how_to_get_rows, is_undecided, select
+from curation.video.rows import CurationRow, merge, read_rows, shipped_rows
+from curation.video.select import Selection, has_no_class, how_to_get_rows, is_undecided, select
 from curation.video.supports import SupportOptions
 from curation.video.tubes import Tubes, republish
 from icvos.categories import category
@@ -80,13 +80,27 @@ def make_plan(
     if not datasets:
         raise IcvosError("no source: give at least one of --davis, --mose, --lvos, or --published")
     files = [curation] if isinstance(curation, Path | str) else curation
-    rows = merge(shipped_rows(), *(read_rows(Path(path)) for path in files))
-    selection = select(datasets, rows, accept_undecided=accept_undecided)
+    tables = {str(path): read_rows(Path(path)) for path in files}
+    shipped = shipped_rows()
+    rows = merge(shipped, *tables.values())
+    selection = select(datasets, rows, shipped=shipped, accept_undecided=accept_undecided)
+    _note_replaced(tables, watch)
     left_out = selection.left_out + _of_supports(images, watch)
     if not only_decided:
         _note_undecided(selection, watch)
     versions = tuple((dataset.source, dataset.version) for dataset in datasets)
     return Plan(selection.candidates, left_out, versions, images, options, allow_late)
+
+
+def _note_replaced(tables: Mapping[str, Sequence[CurationRow]], watch: Watch) -> None:
+    """Say where one curation file replaces the rows of another."""
+    owner: dict[tuple[str, str], str] = {}
+    for path, rows in tables.items():
+        videos = {(row.source, row.video) for row in rows}
+        for earlier in sorted({owner[video] for video in videos if video in owner}):
+            names = sorted(video[1] for video in videos if owner.get(video) == earlier)
+            watch.note(f"{path}: replaces the rows of {len(names)} videos in {earlier}: {some_of(names)}")
+        owner.update(dict.fromkeys(videos, path))
 
 
 def _of_supports(images: Coco | None, watch: Watch) -> tuple[LeftOutEntry, ...]:
@@ -108,6 +122,9 @@ def _note_undecided(selection: Selection, watch: Watch) -> None:
         watch.note(
             f"{undecided} undecided clips are left out; --accept undecided builds them, --only-decided is silent"
         )
+    unnamed = sum(map(has_no_class, selection.left_out))
+    if unnamed:
+        watch.note(f"{unnamed} undecided rows have no class and are left out; fill in the class and decide them")
     for name, missing in selection.without_rows.items():
         if missing:
             watch.note(f"{name}: {len(missing)} videos have no curation row ({some_of(missing)}); {how_to_get_rows()}")

@@ -30,7 +30,9 @@ class VideoRecord(Schema):
     height: Count = Field(description="The frames' height in pixels.")
     width: Count = Field(description="The frames' width in pixels.")
     clips: dict[ClassIndex, ClipEntry] = Field(description="By class, as in icvos.json.")
-    left_out: tuple[tuple[ClassIndex, str], ...] = Field(description="Classes that were not built, each with a reason.")
+    left_out: tuple[tuple[ClassIndex, str], ...] = Field(
+        description="Classes that were not built, or not whole, each with a reason."
+    )
 
     def entry(self) -> VideoEntry:
         """The video as ``icvos.json`` has it."""

@@ -162,22 +162,44 @@ def merge(*tables: Sequence[CurationRow]) -> tuple[CurationRow, ...]:
 
 
 def _parse(text: str, name: str) -> tuple[CurationRow, ...]:
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [column for column in REQUIRED if column not in (reader.fieldnames or ())]
-    if missing:
-        raise IcvosError(f"{name}: no column {', '.join(missing)}; the first line must be {','.join(COLUMNS)}")
+    reader = csv.DictReader(io.StringIO(text), strict=True)  # an open quote would swallow the rows that follow
+    try:
+        _require_columns(reader.fieldnames or (), name)
+        records = [(reader.line_num, record) for record in reader]
+    except csv.Error as error:
+        raise IcvosError(
+            f"{name}, near line {reader.line_num}: cannot be read as CSV ({error}); close every quote, or save it again"
+        ) from error
     rows: list[CurationRow] = []
     seen: dict[tuple[str, str, int], int] = {}
-    for record in reader:
-        number = reader.line_num
+    owner: dict[tuple[str, str, int], tuple[int, str]] = {}  # source, video, object -> line and class
+    for number, record in records:
+        where = f"{name}, line {number}"
+        if any(map(str.strip, record.get(None) or ())):  # csv's key for surplus cells
+            raise IcvosError(f"{where}: more cells than the first line has; put cells with commas into quotes")
         try:
             row = CurationRow.model_validate({key: from_cell((record.get(key) or "").strip()) for key in COLUMNS})
         except ValidationError as error:
-            raise IcvosError(printable(f"{name}, line {number}: {misfit(error, 'a curation row')}")) from error
+            raise IcvosError(printable(f"{where}: {misfit(error, 'a curation row')}")) from error
         if row.key in seen:
-            raise IcvosError(
-                f"{name}, line {number}: same video and class as line {seen[row.key]}; remove one of the two"
-            )
+            raise IcvosError(f"{where}: same video and class as line {seen[row.key]}; remove one of the two")
         seen[row.key] = number
+        if row.category and row.decision == "accepted":
+            for found in row.objects:
+                line, kind = owner.setdefault((row.source, row.video, found), (number, row.category.name))
+                if line != number:
+                    raise IcvosError(
+                        f"{where}: object {found} is accepted as {row.category.name} here and as {kind} in line "
+                        f"{line}; remove it from one of the two"
+                    )
         rows.append(row)
     return tuple(rows)
+
+
+def _require_columns(columns: Sequence[str], name: str) -> None:
+    missing = [column for column in REQUIRED if column not in columns]
+    if missing:
+        raise IcvosError(f"{name}: no column {', '.join(missing)}; the first line must be {','.join(COLUMNS)}")
+    twice = [column for column in COLUMNS if list(columns).count(column) > 1]
+    if twice:
+        raise IcvosError(f"{name}: two columns {', '.join(twice)}; remove one of the two")

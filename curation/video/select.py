@@ -1,15 +1,20 @@
 """Which candidates the curation rows select, and a reason for everything left out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from curation.sources.video import SourceDataset, SourceVideo
+from curation.video.absent import not_given, why_absent
 from curation.video.rows import CurationRow
 from curation.video.tubes import Candidate
 from icvos.categories import Category
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 from icvos.tasks.video.manifest import LeftOutEntry
+
+MOST_SUGGESTIONS = 50  # rows without a video, from which on nobody mistyped a name
+NO_ROW = "no curation row"
+NO_CLASS = "undecided: its row has no class; fill it in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +27,20 @@ class Selection:
 
 
 def select(
-    datasets: Sequence[SourceDataset], rows: Iterable[CurationRow], *, accept_undecided: bool = False
+    datasets: Sequence[SourceDataset],
+    rows: Iterable[CurationRow],
+    *,
+    shipped: Collection[CurationRow] = (),
+    accept_undecided: bool = False,
 ) -> Selection:
-    """Match the rows with the videos that are there; other rows are ignored.
+    """Match the rows with the videos that are there, and give a reason for every row and video that is not built.
+
+    Args:
+        datasets: What was read.
+        rows: The curation rows, each of which is built or left out with a reason.
+        shipped: Those of them that nobody wrote for these data sets: where none of a data set's videos has one, they
+            are of another.
+        accept_undecided: Build undecided rows as well as accepted ones.
 
     Raises `IcvosError` if no clip remains.
     """
@@ -45,7 +61,52 @@ def select(
                 candidates.append(Candidate(video, chosen))
     if not candidates:
         raise IcvosError(_nothing(datasets, left_out, without_rows))
+    left_out += _rows_without_video(datasets, of_video, set(shipped), accept_undecided)
+    left_out += _videos_without_rows(datasets, without_rows, {(entry.source, entry.video) for entry in left_out})
     return Selection(tuple(sorted(candidates, key=lambda found: found.name)), tuple(left_out), without_rows)
+
+
+def _rows_without_video(
+    datasets: Sequence[SourceDataset],
+    of_video: Mapping[tuple[str, str], Sequence[CurationRow]],
+    shipped: Collection[CurationRow],
+    accept_undecided: bool,
+) -> list[LeftOutEntry]:
+    """The rows to be built whose video was not read, each with the reason."""
+    given = {dataset.source: dataset for dataset in datasets}
+    present = {(dataset.source, video.name) for dataset in datasets for video in dataset.videos}
+    at_home = {row.source for row in shipped if (row.source, row.video) in present}
+    absent = [
+        row
+        for key in sorted(set(of_video) - present)
+        for row in of_video[key]
+        if row.category and _is_wanted(row, accept_undecided) and (row not in shipped or row.source in at_home)
+    ]
+    own = [row for row in absent if row not in shipped]
+    found = []
+    for row in absent:
+        dataset = given.get(row.source)
+        suggest = row not in shipped and len(own) <= MOST_SUGGESTIONS
+        reason = not_given(row.source) if dataset is None else why_absent(row.video, dataset, suggest)
+        found.append(left_out_entry(row.source, row.video, row.category, reason))
+    return found
+
+
+def _videos_without_rows(
+    datasets: Sequence[SourceDataset], without_rows: Mapping[str, Sequence[str]], listed: Collection[tuple[str, str]]
+) -> list[LeftOutEntry]:
+    """The videos that no row is about, and the folders that the readers left out, unless they are ``listed``."""
+    found = []
+    for dataset in datasets:
+        reasons = {**dict.fromkeys(without_rows[dataset.source], NO_ROW), **dataset.left_out}
+        for name, reason in sorted(reasons.items()):
+            if (dataset.source, name) not in listed:
+                found.append(left_out_entry(dataset.source, name, None, reason))
+    return found
+
+
+def _is_wanted(row: CurationRow, accept_undecided: bool) -> bool:
+    return row.decision == "accepted" or (row.decision == "undecided" and accept_undecided)
 
 
 def _classes(
@@ -55,29 +116,36 @@ def _classes(
     chosen: list[tuple[int, tuple[int, ...]]] = []
     left_out: list[LeftOutEntry] = []
     for row in rows:
-        if row.category is None:
-            continue
-        if row.decision == "accepted" or (row.decision == "undecided" and accept_undecided):
+        if row.category is not None and _is_wanted(row, accept_undecided):
             chosen.append((row.category.index, row.objects))
-        else:
-            reason = f"{row.decision}: {row.reason}" if row.reason else row.decision
-            left_out.append(left_out_entry(video.source, video.name, row.category, reason))
+            continue
+        reason = f"{row.decision}: {row.reason}" if row.reason else row.decision
+        if row.category is None and row.decision == "undecided":
+            reason = NO_CLASS
+        left_out.append(left_out_entry(video.source, video.name, row.category, reason))
     if chosen and len(rows) > 1 and video.is_binary():
         kinds = ", ".join(sorted(row.category.name if row.category else "other" for row in rows))
         reason = f"its masks are 0/255, all objects in one ({kinds}): give the masks with object ids (DAVIS 2017)"
-        left_out += [left_out_entry(video.source, video.name, row.category, reason) for row in rows if row.category]
+        wanted = [row for row in rows if row.category and _is_wanted(row, accept_undecided)]
+        left_out += [left_out_entry(video.source, video.name, row.category, reason) for row in wanted]
         return (), left_out
     return tuple(sorted(chosen)), left_out
 
 
-def left_out_entry(source: str, video: str, kind: Category, reason: str) -> LeftOutEntry:
-    """The category of a source video that is not built, and why."""
-    return LeftOutEntry(source=source, video=video, category=kind.name, reason=reason)
+def left_out_entry(source: str, video: str, kind: Category | None, reason: str) -> LeftOutEntry:
+    """The category of a source video that is not built, or None for the whole video, and why."""
+    name = kind.name if kind else ""
+    return LeftOutEntry(source=source, video=printable(video), category=name, reason=printable(reason))
 
 
 def is_undecided(entry: LeftOutEntry) -> bool:
-    """Whether it was left out for want of a decision."""
-    return entry.reason.startswith("undecided")
+    """Whether it is a clip that was left out for want of a decision."""
+    return bool(entry.category) and entry.reason.startswith("undecided")
+
+
+def has_no_class(entry: LeftOutEntry) -> bool:
+    """Whether it is a row that was never filled in."""
+    return entry.reason == NO_CLASS
 
 
 def _nothing(

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -48,6 +48,11 @@ class Tubes(Protocol):
         """Class index -> how many annotated objects its masks unite; None where nobody knows."""
         ...
 
+    @property
+    def unseen(self) -> dict[int, tuple[int, ...]]:
+        """Class index -> its objects that are in no mask; known when `iter_masks` is through."""
+        ...
+
     def only(self, indices: Collection[int]) -> Self:
         """The same video with these classes alone."""
         ...
@@ -70,6 +75,7 @@ class Candidate:
 
     video: SourceVideo
     classes: tuple[tuple[int, tuple[int, ...]], ...]
+    _seen: set[int] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @property
     def source(self) -> str:
@@ -89,11 +95,18 @@ class Candidate:
 
     @property
     def recipe(self) -> str:
-        return f"objects {self.classes} {self.video.options}"
+        return f"objects {self.classes}, each looked for, {self.video.options}"
 
     @property
     def instances(self) -> dict[int, int | None]:
         return {index: len(objects) for index, objects in self.classes}
+
+    @property
+    def unseen(self) -> dict[int, tuple[int, ...]]:
+        if self.video.is_binary():
+            return {}
+        absent = {index: tuple(sorted(set(objects) - self._seen)) for index, objects in self.classes}
+        return {index: objects for index, objects in absent.items() if objects}
 
     def only(self, indices: Collection[int]) -> Self:
         return replace(self, classes=tuple(entry for entry in self.classes if entry[0] in indices))
@@ -103,7 +116,9 @@ class Candidate:
 
     def iter_masks(self) -> Iterator[dict[int, np.ndarray]]:
         binary = self.video.is_binary()
+        wanted = {found for _, objects in self.classes for found in objects}
         for ids in self.video.iter_ids():
+            self._seen.update(found for found in wanted - self._seen if not binary and (ids == found).any())
             yield {index: ids > 0 if binary else np.isin(ids, objects) for index, objects in self.classes}
 
 
@@ -138,6 +153,10 @@ class Republished:
     @property
     def instances(self) -> dict[int, int | None]:
         return dict.fromkeys(self.classes)
+
+    @property
+    def unseen(self) -> dict[int, tuple[int, ...]]:
+        return {}
 
     def only(self, indices: Collection[int]) -> Self:
         return replace(self, classes=tuple(index for index in self.classes if index in indices))

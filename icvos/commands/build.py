@@ -83,8 +83,8 @@ def build(
             build_plan(plan, out, workers=workers, watch=watch)
     if dry_run:
         *videos, everything = plan.lines()
-        lines = [*videos, *left_out_lines(plan.left_out), f"would build {everything}; nothing was written"]
-        return show_listings(lines)
+        left_out = [*left_out_lines(plan.left_out), f"{len(plan.left_out):,} left out"] if plan.left_out else []
+        return show_listings([*videos, *left_out, f"would build {everything}; nothing was written"])
     return show_listings(summary(Benchmark.open(out)))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from icvos.tasks.listing import Listing
 from icvos.tasks.video.benchmark import Benchmark
-from icvos.tasks.video.manifest import LeftOutEntry, Manifest
+from icvos.tasks.video.manifest import MANIFEST, LeftOutEntry, Manifest
 
 
 def summary(benchmark: Benchmark) -> list[Listing | str]:
@@ -35,11 +35,17 @@ def left_out_lines(left_out: Iterable[LeftOutEntry]) -> list[str]:
     return lines
 
 
+def _where_left_out(number: int, root: Path) -> list[str]:
+    """How long the list of what was left out is, and where."""
+    return [f"{number:,} left out, each with its reason: left_out in {root / MANIFEST}"] if number else []
+
+
 def _built(manifest: Manifest, root: Path) -> list[Listing | str]:
     return [
         _categories(manifest),
         _sources(manifest, root),
         *left_out_lines(manifest.left_out),
+        *_where_left_out(len(manifest.left_out), root),
         f"{root}: {manifest.digest}",
     ]
 

@@ -16,6 +16,7 @@ from tests.curation.sources.source_folders import (
     ids_of,
     write_davis,
     write_lvos,
+    write_mask,
     write_mose,
     write_text,
     write_video,
@@ -140,12 +141,23 @@ def test_an_unknown_set_is_refused(tmp_path: Path) -> None:
 def test_sets_and_disk_are_compared_with_both_lists(tmp_path: Path) -> None:
     write_davis(tmp_path, ["dog"])
     write_video(tmp_path / "JPEGImages/480p/mine", tmp_path / "Annotations/480p/mine", [ONE] * 2)
+    write_video(tmp_path / "JPEGImages/480p/swan", tmp_path / "Annotations/480p/swan", [ONE] * 2)
     write_text(tmp_path / "ImageSets/2017/val.txt", "dog\nbmx-trees\ncows\n")
+    write_text(tmp_path / "ImageSets/2017/test-dev.txt", "swan\n")
+    write_mask(tmp_path / "Annotations/480p/hen/00000.png", ONE)
     found = davis.read(tmp_path)
     assert names(found) == ["dog"]
     assert found.warnings == (
-        f"{tmp_path / 'ImageSets'}: in val but not on disk: bmx-trees, cows; on disk but in no set: mine",
+        f"{tmp_path / 'ImageSets'}: 2 in val but not on disk: bmx-trees, cows; 1 on disk but in no set: mine",
+        f"{tmp_path / 'Annotations/480p'}: 1 folders of masks without frames, left out: hen",
     )
+    assert found.left_out == {
+        "bmx-trees": "in val but not on disk",
+        "cows": "in val but not on disk",
+        "mine": "on disk, but in no set of ImageSets",
+        "hen": "masks without frames",
+    }
+    assert found.elsewhere == {"swan": "in a set that is not read, not in val"}
 
 
 def test_no_sequence_on_disk_is_an_error(tmp_path: Path) -> None:

@@ -120,7 +120,20 @@ def test_a_folder_of_one_frame_is_skipped(tmp_path: Path) -> None:
     write_video(tmp_path / "train/JPEGImages/330ac20d", tmp_path / "train/Annotations/330ac20d", [ONE])
     found = mose.read(tmp_path)
     assert names(found) == ["0a43a414"]
-    assert found.warnings == (f"{tmp_path / 'train/JPEGImages/330ac20d'}: only one frame, so no video; skipped",)
+    assert found.warnings == (f"{tmp_path / 'train/JPEGImages/330ac20d'}: left out: only one frame, so no video",)
+
+
+def test_files_where_videos_are_and_videos_of_other_splits_are_known(tmp_path: Path) -> None:
+    write_mose(tmp_path)
+    write_mose(tmp_path, ["fc4c1c67"], split="valid")
+    (tmp_path / "train/JPEGImages/330ac20d.zip").touch()
+    (tmp_path / "train/Annotations/330ac20d").touch()
+    found = mose.read(tmp_path)
+    assert found.warnings == (
+        f"{tmp_path / 'train/JPEGImages'}: 1 files where videos are, not read: 330ac20d.zip",
+        f"{tmp_path / 'train/Annotations'}: 1 files where videos are, not read: 330ac20d",
+    )
+    assert found.elsewhere == {"fc4c1c67": "in split valid, which is not read"}
 
 
 def test_masks_without_video_are_a_warning_and_no_masks_an_error(tmp_path: Path) -> None:
@@ -128,7 +141,9 @@ def test_masks_without_video_are_a_warning_and_no_masks_an_error(tmp_path: Path)
     (tmp_path / "train/JPEGImages/fc4c1c67").rename(tmp_path / "elsewhere")
     found = mose.read(tmp_path)
     assert names(found) == ["0a43a414"]
-    assert found.warnings == (f"{tmp_path / 'train/Annotations'}: masks of videos without frames, not read: fc4c1c67",)
+    masks = tmp_path / "train/Annotations"
+    assert found.warnings == (f"{masks}: 1 folders of masks without frames, left out: fc4c1c67",)
+    assert found.left_out == {"fc4c1c67": "masks without frames"}
     (tmp_path / "train/Annotations").rename(tmp_path / "masks")
     with pytest.raises(IcvosError, match="/train/Annotations: no such folder; fetch the annotations of split train"):
         mose.read(tmp_path)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from curation.sources.left_out import Findings
 from curation.sources.video import (
     STRICT,
     ReadOptions,
@@ -35,10 +36,10 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 def read(folders: tuple[Path, Path], options: ReadOptions = STRICT) -> SourceVideo:
     """The video in ``folders``, where there must be one and nothing to remark on."""
-    warnings: list[str] = []
-    video = list_video("davis", *folders, options, warnings)
+    findings = Findings()
+    video = list_video("davis", *folders, options, findings)
     assert video is not None
-    assert warnings == []
+    assert findings.warnings == [] or options.missing_masks == "empty"
     return video
 
 
@@ -119,9 +120,13 @@ def test_leftovers_of_systems_and_archives_are_ignored(folders: tuple[Path, Path
 def test_a_folder_without_frames_is_no_video(folders: tuple[Path, Path]) -> None:
     folders[0].mkdir(parents=True)
     (folders[0] / "readme.txt").write_text("nothing")
-    warnings: list[str] = []
-    assert list_video("davis", *folders, STRICT, warnings) is None
-    assert warnings == []
+    findings = Findings()
+    assert list_video("davis", *folders, STRICT, findings) is None
+    assert findings.warnings == [
+        f"{folders[0]}: 1 files that are no frames, not read: readme.txt",
+        f"{folders[0]}: left out: no frame (.jpg, .jpeg, .JPG, .JPEG, .png) in it",
+    ]
+    assert findings.left_out == {"clip": "no frame (.jpg, .jpeg, .JPG, .JPEG, .png) in it"}
 
 
 # Masks
@@ -329,12 +334,12 @@ def test_a_frame_without_mask_is_an_error_empty_or_left_out(folders: tuple[Path,
     assert [path is None for path in empty.masks] == [False, True, False, True]
     assert [int(ids.max()) for ids in empty.iter_ids()] == [1, 0, 2, 0]
     assert not empty.is_binary()
-    warnings: list[str] = []
-    skipped = list_video("davis", *folders, ReadOptions(missing_masks="skip"), warnings)
+    findings = Findings()
+    skipped = list_video("davis", *folders, ReadOptions(missing_masks="skip"), findings)
     assert skipped is not None
     assert stems(skipped) == ["00000", "00002"]
     assert [int(ids.max()) for ids in skipped.iter_ids()] == [1, 2]
-    assert warnings == [f"{folders[1]}: 2 frames without a mask left out: 00001.jpg, 00003.jpg"]
+    assert findings.warnings == [f"{folders[1]}: 2 frames without a mask, left out: 00001.jpg, 00003.jpg"]
 
 
 def test_a_video_without_mask_folder_follows_the_same_option(folders: tuple[Path, Path]) -> None:
@@ -342,24 +347,43 @@ def test_a_video_without_mask_folder_follows_the_same_option(folders: tuple[Path
     with pytest.raises(IcvosError, match=r"no mask for frame 00000\.jpg \(2 of 2 frames have none\)"):
         read(folders)
     assert read(folders, ReadOptions(missing_masks="empty")).object_ids() == ()
-    assert list_video("davis", *folders, ReadOptions(missing_masks="skip"), []) is None
+    findings = Findings()
+    assert list_video("davis", *folders, ReadOptions(missing_masks="skip"), findings) is None
+    assert findings.left_out == {"clip": "no frame with a mask"}
+    write_mask(folders[1] / "00000.png", ONE)
+    counted = Findings()
+    assert list_video("davis", *folders, ReadOptions(missing_masks="empty"), counted) is not None
+    assert counted.warnings == [f"{folders[1]}: 1 frames without a mask, read as empty: 00001.jpg"]
+
+
+@pytest.mark.parametrize("name", ["00002.webp", "00002.Jpg", "00002.bmp", "notes.txt", "00002"])
+def test_files_that_are_no_frames_or_masks_are_counted(folders: tuple[Path, Path], name: str) -> None:
+    write_video(*folders, [ONE] * 2)
+    for folder in folders:
+        (folder / name).touch()
+    findings = Findings()
+    assert list_video("davis", *folders, STRICT, findings) is not None
+    assert findings.warnings == [
+        f"{folders[0]}: 1 files that are no frames, not read: {name}",
+        f"{folders[1]}: 1 files that are no masks, not read: {name}",
+    ]
 
 
 def test_a_mask_without_frame_is_a_warning(folders: tuple[Path, Path]) -> None:
     write_video(*folders, [ONE, ONE])
     write_mask(folders[1] / "00007.png", TWO)
-    warnings: list[str] = []
-    video = list_video("davis", *folders, STRICT, warnings)
+    findings = Findings()
+    video = list_video("davis", *folders, STRICT, findings)
     assert video is not None
     assert video.object_ids() == (1,)
-    assert warnings == [f"{folders[1]}: masks without a frame, not read: 00007.png"]
+    assert findings.warnings == [f"{folders[1]}: 1 masks without a frame, not read: 00007.png"]
 
 
 def test_a_folder_of_one_frame_is_skipped_with_a_warning(folders: tuple[Path, Path]) -> None:
     write_video(*folders, [ONE])
-    warnings: list[str] = []
-    assert list_video("davis", *folders, STRICT, warnings) is None
-    assert warnings == [f"{folders[0]}: only one frame, so no video; skipped"]
+    findings = Findings()
+    assert list_video("davis", *folders, STRICT, findings) is None
+    assert findings.warnings == [f"{folders[0]}: left out: only one frame, so no video"]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])

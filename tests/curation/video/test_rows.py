@@ -73,12 +73,33 @@ def test_spreadsheet_habits_are_taken(tmp_path: Path) -> None:
         (HEADER + "\n\ndavis,a,dog,1\n", 'line 4: decision is "", should be'),
         (HEADER + "davis,a,,1,accepted,,,\n", "line 2: accepted without a class"),
         (HEADER + "davis,a,dog,1,accepted,,,\ndavis,a,dog,2,accepted,,,\n", "line 3: same video and class as line 2"),
+        (
+            HEADER + "davis,a,dog,1;2,accepted,,,\ndavis,a,cat,2;3,accepted,,,\n",
+            "line 3: object 2 is accepted as cat here and as dog in line 2; remove it from one",
+        ),
+        (HEADER + "davis,a,dog,1,accepted,all, in frame 0,me,now\n", "line 2: more cells than the first line has"),
+        (
+            HEADER + 'davis,a,dog,1,accepted,"all,me,\ndavis,b,dog,1,accepted,,,\n',
+            "cannot be read as CSV .*close every",
+        ),
+        (HEADER + f"davis,a,dog,1,accepted,{'x' * 200_000},,\n", "near line 1: cannot be read as CSV"),
+        ("class," + HEADER + "cat,davis,a,dog,1,accepted,,,\n", "two columns class; remove one"),
     ],
 )
 def test_bad_rows_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "rows.csv").write_text(text)
     with pytest.raises(IcvosError, match=message):
         read_rows(tmp_path / "rows.csv")
+
+
+def test_a_last_line_without_its_end_and_surplus_commas_count(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(HEADER + "davis,a,dog,1,accepted,,,,,\ndavis,b,dog,1,accepted,,,")
+    assert [row.video for row in read_rows(tmp_path / "rows.csv")] == ["a", "b"]
+
+
+def test_an_object_may_be_of_two_classes_where_one_is_not_accepted(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(HEADER + "davis,a,dog,1,accepted,,,\ndavis,a,cat,1,rejected,,,\n")
+    assert len(read_rows(tmp_path / "rows.csv")) == 2
 
 
 def test_a_later_table_replaces_whole_videos() -> None:

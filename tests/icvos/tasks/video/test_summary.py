@@ -5,7 +5,7 @@ from pathlib import Path
 
 from icvos.tasks.listing import Listing
 from icvos.tasks.video.benchmark import Benchmark
-from icvos.tasks.video.manifest import LeftOutEntry
+from icvos.tasks.video.manifest import MANIFEST, LeftOutEntry
 from icvos.tasks.video.summary import left_out_lines, summary
 from tests.conftest import icvos
 from tests.icvos.handmade import write_benchmark
@@ -29,7 +29,12 @@ def test_counts_stand_beside_the_papers(benchmark: Benchmark) -> None:
         f"{manifest.counts.clips} / 437",
         f"{manifest.counts.frames} / 99,549",
     )
-    assert lines == [*left_out_lines(manifest.left_out), f"{benchmark.root}: {benchmark.digest}"]
+    assert len(manifest.left_out) > 1
+    assert lines == [
+        *left_out_lines(manifest.left_out),
+        f"{len(manifest.left_out)} left out, each with its reason: left_out in {benchmark.root / MANIFEST}",
+        f"{benchmark.root}: {benchmark.digest}",
+    ]
 
 
 def test_a_source_that_the_paper_lacks_stands_alone(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ class Fault:
 
     Args:
         kind: A word to group by: missing, extra or misnamed followed by -video, -class or -frame; size, mode, palette,
-            values, unreadable, ambiguous, truth, digest, record, extra-file; of archives: path, link, duplicate,
-            encrypted, nested, limit.
+            values, unreadable, ambiguous, truth, digest, record, mixture, extra-draw, extra-file; of archives: path,
+            link, duplicate, encrypted, nested, limit.
         where: The file or folder.
         what: What is wrong and the remedy, in one line.
         severity: An ``error`` keeps the folder from being scored, a ``warning`` does not.

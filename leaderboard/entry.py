@@ -61,6 +61,7 @@ class Entry:
         notes: Free text from whoever submitted it.
         added: When it was put on a board, ISO 8601; "" for a run that is on no board.
         declared_clips: How many clips the whole benchmark has, where the file says so.
+        withheld: Why a board does not rank it, beside what its result says; "" where there is no such reason.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Entry:
     notes: str = ""
     added: str = ""
     declared_clips: int | None = None
+    withheld: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:

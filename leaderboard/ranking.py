@@ -1,17 +1,21 @@
 """Results side by side: from files to tables, and from tables to a folder that shows them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from icvos.files.storage import write_text
+from leaderboard.entry import Entry
 from leaderboard.site.build import build_site
 from leaderboard.store import collect
 from leaderboard.tables.build import BUILDERS, build_tables, render
 from leaderboard.tables.shape import Table
 
 
-def rank(paths: Iterable[Path | str]) -> list[Table]:
+def rank(paths: Iterable[Path | str], *, all_draws: bool = False) -> list[Table]:
     """The tables of all results in ``paths``: run folders, scores files, boards and files of boards.
+
+    With ``all_draws`` only results over all support draws of the benchmark are ranked.
 
     `leaderboard.tables.build.render` writes them as text. Raises `IcvosError` for a file that is no result.
 
@@ -20,7 +24,15 @@ def rank(paths: Iterable[Path | str]) -> list[Table]:
     >>> [row.label for row in rank(["mine/scores.json"])[0].rows if row.kind != "reported"]
     ['mine']
     """
-    return build_tables(collect(paths))
+    entries = collect(paths)
+    return build_tables(map(_withheld, entries) if all_draws else entries)
+
+
+def _withheld(entry: Entry) -> Entry:
+    """The entry, not to be ranked where it is not known to be over all draws."""
+    note = entry.result.draws_note
+    reason = f"{note}, and this board asks for all" if note else "does not say over how many of the draws it is"
+    return entry if note == "" else replace(entry, withheld=reason)
 
 
 def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = ()) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from icvos.errors import IcvosError
 from icvos.files.locks import lock_folder
 from icvos.files.storage import json_text, write_new
-from icvos.tasks.result import MAX_BYTES, Result, refuse_random
+from icvos.tasks.result import MAX_BYTES, Result, refuse_random, scores_files
 from leaderboard.entry import FORMAT, Entry, check_name, parse_entry, read_entry
 
 
@@ -156,8 +156,7 @@ def _entries_of(path: Path) -> list[Entry]:
         return [_ranked(path)]
     if not path.is_dir():
         raise IcvosError(f"{path}: no such file or folder; give run folders, result files or a board")
-    runs = sorted({*path.glob("scores.json"), *path.glob("scores-*.json")})
-    if runs:
+    if runs := scores_files(path):
         return [_ranked(found) for found in runs]
     entries = Board.open(path).entries
     if not entries:

@@ -83,6 +83,7 @@ def submit(
     name: str,
     revision: str = "1",
     notes: str = "",
+    all_draws: bool = False,
     workers: int = 1,
     watch: Watch | None = None,
 ) -> SubmissionReport:
@@ -96,6 +97,7 @@ def submit(
         name: The method's name on the board.
         revision: Which state of the method.
         notes: Free text.
+        all_draws: Refuse a run that is not over all support draws of the benchmark.
         workers: Processes for scoring.
         watch: Is told how checking and scoring go on.
 
@@ -119,5 +121,7 @@ def submit(
         refuse_random_records(read_records(checked.folder, opened.part).values(), predictions)
         watch.stage(f"score {protocol.id}")
         result = opened.score(checked.folder, protocol, watch, workers=workers)
+    if all_draws and result.draws_note:
+        raise IcvosError(f"{predictions}: {result.draws_note}; predict all, or leave out --all-draws")
     path = board.add(result, name=name, revision=revision, notes=notes, benchmark_clips=opened.clips)
     return SubmissionReport(path, result, checked.warnings)

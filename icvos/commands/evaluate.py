@@ -73,7 +73,7 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
     """
     from icvos.method import settings_for
     from icvos.tasks.calls import evaluate as run
-    from icvos.tasks.result import scores_name
+    from icvos.tasks.calls import evaluated_path
     from icvos.tasks.runs import in_fold
     from icvos.tasks.task import open_task
 
@@ -85,7 +85,7 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
     with watched() as watch:
         results = run(method, task, out, settings=settings, parts=parts, selection=selection, watch=watch, **given)
     for result in results:
-        show_result(result, out / scores_name(result.protocol))
+        show_result(result, evaluated_path(out, result))
 
 
 def _parts(task: "Task", **given: str | None) -> tuple[int, ...] | None:

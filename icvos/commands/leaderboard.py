@@ -13,8 +13,9 @@ from icvos.commands.printing import say
 @click.option(
     "--out", type=FOLDER, default=None, help="Write index.html and leaderboard.md, .tex and .csv to this folder."
 )
+@click.option("--all-draws", is_flag=True, help="Rank only results over all support draws of the benchmark.")
 @click.option("--picture", "pictures", type=FOLDER, multiple=True, help="A picture for the page (repeatable).")
-def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Path, ...]) -> None:
+def leaderboard(results: tuple[Path, ...], out: Path | None, all_draws: bool, pictures: tuple[Path, ...]) -> None:
     """Rank results in tables and on a page.
 
     RESULTS are run folders, scores files, or the folder of a leaderboard.
@@ -27,7 +28,7 @@ def leaderboard(results: tuple[Path, ...], out: Path | None, pictures: tuple[Pat
 
     if out:
         require_writable(out, folder=True)
-    tables = rank(results)
+    tables = rank(results, all_draws=all_draws)
     Console().print(terminal(tables))
     if out:
         say(f"{write_site(tables, out, pictures)}")

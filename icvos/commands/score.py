@@ -44,7 +44,8 @@ from icvos.commands.progress import watched
     "json_path",
     type=click.Path(path_type=Path, allow_dash=True),
     default=None,
-    help="Write the scores to this file (- prints them).  [default: with --benchmark, in PREDICTIONS]",
+    help="Write the scores to this file (- prints them).  [default: with --benchmark, scores.json in PREDICTIONS; of a "
+    "part of the benchmark, scores-partial.json]",
 )
 @click.option("--frames-csv", type=FOLDER, default=None, help="Also write J and F of every frame to this file.")
 @selection_options
@@ -76,8 +77,7 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
     from icvos.tasks.calls import scores_path
 
     selection, protocol = read_selection(given), given["protocol"] or PAPER
-    path = given["json_path"] or scores_path(predictions, protocol)
-    require_places(path)
+    require_places(given["json_path"] or scores_path(predictions, protocol))
     with watched() as watch:
         result = run(
             predictions,
@@ -88,6 +88,7 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
             frames_csv=given["frames_csv"],
             watch=watch,
         )
+    path = given["json_path"] or scores_path(predictions, protocol, result.partial)
     put_json(path, result.to_json())
     if not is_stdout(path):
         show_result(result, path)

@@ -1,6 +1,7 @@
 """`icvos submit`: predictions onto a leaderboard."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,10 +17,9 @@ from icvos.commands.progress import watched
 @click.option("--revision", default="1", show_default=True, help="New figures of the same method are a new revision.")
 @PROTOCOLS
 @click.option("--board", type=FOLDER, required=True, help="The folder of the leaderboard.")
+@click.option("--all-draws", is_flag=True, help="Refuse a run that is not over all support draws of the benchmark.")
 @WORKERS
-def submit(
-    predictions: Path, benchmark: Path, protocols: tuple[str, ...], board: Path, workers: int, name: str, revision: str
-) -> None:
+def submit(predictions: Path, benchmark: Path, protocols: tuple[str, ...], board: Path, **given: Any) -> None:
     """Check predictions, score them, and put the result on a leaderboard.
 
     PREDICTIONS is a run, a folder of predictions or a zip file of either.
@@ -33,9 +33,7 @@ def submit(
     for protocol in map(find_protocol, protocols):
         with watched() as watch:
             try:
-                report = run(
-                    task, predictions, protocol, board=board, name=name, revision=revision, workers=workers, watch=watch
-                )
+                report = run(task, predictions, protocol, board=board, watch=watch, **given)
             except SubmissionError as error:
                 show_faults(error.faults, err=True)
                 raise

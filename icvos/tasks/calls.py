@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from icvos.errors import Fault, IcvosError
 from icvos.files.storage import require_writable, write_json
 from icvos.protocol import PAPER, protocol
+from icvos.tasks.record import RECORD
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import Result, Selection, scores_name
+from icvos.tasks.result import Result, Selection, scores_files, scores_name
 from icvos.tasks.task import SHEET_FRAMES, SILENT, Drawing, Sheet, Task, Watch, open_task
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def evaluate(
         watch: Is told how it goes on.
 
     Returns:
-        The result under each protocol, in order.
+        The result under each protocol, in order; `evaluated_path` says where each is written.
 
     Raises:
         IcvosError: Bad input, a method that cannot be built, or an ``out`` that holds something else.
@@ -89,9 +90,16 @@ def evaluate(
     for one in chosen:
         watch.stage(f"score {one.id}")
         result = part.score(out, one, watch, workers=workers, parts=ran)
-        write_json(out / scores_name(one.id), result.to_json())
+        write_json(evaluated_path(out, result), result.to_json())
         found.append(result)
     return tuple(found)
+
+
+def evaluated_path(run: Path, result: Result) -> Path:
+    """Where `evaluate` writes a result: that of a part of the benchmark, or of some draws of the run, has its own."""
+    records = {path.parent.name for path in run.glob(f"*/{RECORD}")}
+    others = records - {f"{part}{number}" for part in ("draw", "fold") for number in result.parts}
+    return run / scores_name(result.protocol, result.partial or bool(others))
 
 
 def score(
@@ -138,16 +146,16 @@ def score(
         rows = Path(frames_csv) if frames_csv else None
         result = part.score(folder, chosen, watch, workers=workers, frames_csv=rows)
         for path, record in read_records(folder, task.part).items():
-            for fault in other_build(path, record, result.digest):
+            for fault in other_build(path, record, result.digest) if record.digest else ():
                 watch.note(str(relocate(fault, folder, Path(predictions))))
     if out is not None:
         write_json(Path(out), result.to_json())
     return result
 
 
-def scores_path(predictions: Path, protocol_name: str) -> Path:
-    """Where the scores of predictions belong: in their folder, or beside their zip file."""
-    name = scores_name(protocol(protocol_name).id)
+def scores_path(predictions: Path, protocol_name: str, partial: bool = False) -> Path:
+    """Where the scores of predictions belong: in their folder, or beside their zip file; ``partial`` ones are apart."""
+    name = scores_name(protocol(protocol_name).id, partial)
     return predictions / name if predictions.is_dir() else predictions.with_name(f"{predictions.stem}-{name}")
 
 
@@ -262,6 +270,8 @@ def write_sheets(sheets: Iterator[Sheet], out: Path, height_px: int, watch: Watc
 def find_scores(path: Path | str, protocol_name: str | None = None) -> Path:
     """The scores file that ``path`` is, or that a run folder has for a protocol; None: ``paper``, or the only one.
 
+    Partial scores are found where there are no whole ones.
+
     Raises:
         IcvosError: The run folder has none; the message says how to make it.
     """
@@ -271,14 +281,16 @@ def find_scores(path: Path | str, protocol_name: str | None = None) -> Path:
     if any((path / name).is_file() for name in ("icvos.json", "episodes.json")):
         raise IcvosError(f"{path}: is a benchmark, not a run; give the folder of a run, which icvos eval makes")
     chosen = protocol(protocol_name or PAPER.id).id
-    file = path / scores_name(chosen)
-    others = sorted(path.glob("scores-*.json"))
-    if protocol_name is None and not file.is_file() and len(others) == 1:
+    others = scores_files(path)
+    names = [scores_name(chosen, partial) for partial in (False, True)]
+    file = next((other for other in others if other.name in names), path / names[0])
+    if protocol_name is None and file not in others and len(others) == 1:
         file = others[0]
-    if not file.is_file():
-        there = f"there is {', '.join(other.name for other in others)}; " if others else ""
+    if file not in others:
+        there = [other.name for other in others if other.name != scores_name(PAPER.id)]
+        known = f"there is {', '.join(there)}; " if there else ""
         raise IcvosError(
-            f"{file}: no such file; {there}score the run first with: "
+            f"{file}: no such file; {known}score the run first with: "
             f"icvos score {path} --protocol {chosen} --benchmark ..."
         )
     return file

@@ -36,7 +36,7 @@ class Weights(_Open):
     """A checkpoint that a method loaded; it says which."""
 
     name: ShownName | None = Field(None, description="Its name in the registry, or its file.")
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")] | None = Field(
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{2,64}$")] | None = Field(
         None, description="Of the file, or how it begins; null for random weights."
     )
     random: bool = Field(False, description="Whether it is random, or was trained on top of random weights.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Protocol, Self
 
 from pydantic import AfterValidator, Field
@@ -15,6 +16,7 @@ from icvos.tasks.record import RunRecord
 FORMAT = 1  # of scores.json
 MAX_BYTES = 64 * 2**20  # a result of all 437 clips over five draws takes less than one
 INTERVAL_LEVEL = 0.95
+MOST_EQUAL = 0.9  # of the masks, beyond which they are taken for copies of the truth: no method gets every pixel right
 FEWEST = 6  # videos, or episodes of a fold: an interval over fewer is far too narrow
 REMEDY = "score the predictions again with icvos score"
 
@@ -43,8 +45,20 @@ class Bootstrap(Schema):
 class Result(Protocol):
     """A scored run, whatever its task: what the leaderboard and the commands ask of it."""
 
-    protocol: str
-    digest: str | None
+    @property
+    def protocol(self) -> str:
+        """The protocol's id."""
+        ...
+
+    @property
+    def digest(self) -> str | None:
+        """The benchmark's."""
+        ...
+
+    @property
+    def partial(self) -> bool:
+        """Whether it says that a part of the benchmark is missing."""
+        ...
 
     @property
     def kind(self) -> str:
@@ -78,6 +92,26 @@ class Result(Protocol):
         The protocol, the digest ("" without one), and then, in words that can stand in the name of a file, whatever
         else makes results of this kind incomparable.
         """
+        ...
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """The numbers of its draws or folds."""
+        ...
+
+    @property
+    def partial_note(self) -> str:
+        """What it lacks of the benchmark, in words; "" where it is known to lack nothing, or nothing is known."""
+        ...
+
+    @property
+    def draws_note(self) -> str | None:
+        """That it is of fewer draws than there are, in words; "" where it is of all, None where nobody knows."""
+        ...
+
+    @property
+    def equal_share(self) -> float:
+        """The share of its masks that equal the truth to the last pixel, among those where there is one."""
         ...
 
     def to_json(self) -> dict[str, Any]:
@@ -159,13 +193,45 @@ class Report:
     content: Schema | None = None
 
 
-def scores_name(protocol: str) -> str:
-    """The file for the scores of a run under a protocol, by its id.
+def scores_name(protocol: str, partial: bool = False) -> str:
+    """The file for the scores of a run under a protocol, by its id; those of a part of it are apart.
 
-    >>> scores_name("paper@1"), scores_name("native@1")
-    ('scores.json', 'scores-native@1.json')
+    >>> scores_name("paper@1"), scores_name("native@1", partial=True)
+    ('scores.json', 'scores-native@1-partial.json')
     """
-    return "scores.json" if protocol == PAPER.id else f"scores-{protocol}.json"
+    stem = "scores" if protocol == PAPER.id else f"scores-{protocol}"
+    return f"{stem}{'-partial' * partial}.json"
+
+
+def scores_files(run: Path) -> list[Path]:
+    """The scores files of a run folder, in order of their names; a partial one only where the whole one is absent."""
+    found = {path.stem: path for path in (*run.glob("scores.json"), *run.glob("scores-*.json"))}
+    return [
+        path
+        for stem, path in sorted(found.items())
+        if not (stem.endswith("-partial") and stem.removesuffix("-partial") in found)
+    ]
+
+
+def equal_to_truth(result: Result) -> bool:
+    """Whether more than `MOST_EQUAL` of the masks equal the truth: no board ranks such a result."""
+    return result.equal_share > MOST_EQUAL
+
+
+def equal_note(result: Result) -> str:
+    """That its masks are copies of the truth, in words; "" where they are not."""
+    return f"equal to the truth in {100 * result.equal_share:.4g} % of the masks" if equal_to_truth(result) else ""
+
+
+def copies(result: Result) -> tuple[str, ...]:
+    """A line for a terminal where the masks are copies of the truth."""
+    return (f"{equal_note(result)}: no leaderboard ranks it",) if equal_to_truth(result) else ()
+
+
+def caveats(result: Result) -> tuple[str, ...]:
+    """What must be said wherever its figures are shown."""
+    partial = f"partial, {result.partial_note}" if result.partial_note else ""
+    return tuple(filter(None, (equal_note(result), partial, result.draws_note)))
 
 
 def random_weights(result: Result) -> bool:

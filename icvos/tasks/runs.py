@@ -20,6 +20,7 @@ from icvos.files.submitted import is_plain, link_fault, visible
 from icvos.guard import Asked, description_of, require_timeout
 from icvos.method import AnyMethod, sees_truth
 from icvos.protocol import PAPER, Protocol
+from icvos.tasks.mixture import difference
 from icvos.tasks.record import RECORD, Part, RunRecord, record_of
 
 RUN_FORMAT = 1
@@ -190,6 +191,28 @@ def other_build(path: Path, run: RunRecord, digest: str | None) -> Iterator[Faul
     if run.digest and digest and run.digest != digest:
         what = f"made for another build of the benchmark ({run.digest}, not {digest}); predict again for it"
         yield Fault("digest", str(path), what, "warning")
+
+
+def refuse_other_parts(out: Path, part: Part, wanted: Mapping[int, RunRecord], replaced: Collection[int] = ()) -> None:
+    """Refuse a folder whose other draws or folds are another method's, or the same's with other settings or weights.
+
+    Args:
+        out: The run folder.
+        part: What it consists of.
+        wanted: By number the `identity` of those that are to be made.
+        replaced: The numbers of those whose predictions are made again, whatever is there.
+    """
+    for path in sorted(out.glob(f"{part}*/{RECORD}")):
+        text = path.parent.name.removeprefix(part)
+        if not text.isdecimal() or int(text) in replaced or _holds_nothing_else(path):
+            continue
+        number, found = int(text), read_schema(path, RunRecord, "the record of a run", "choose another --out")
+        for own, record in wanted.items():
+            one = difference(record, found, (own, number) if part == "fold" else None)
+            if own != number and one is not None:
+                key, new, old = one
+                noun = "run" if part == "draw" else "fold"
+                raise IcvosError(f"{path}: holds a {noun} with {key} {old!r}, not {new!r}; choose another --out")
 
 
 def now() -> str:

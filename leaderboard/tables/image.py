@@ -1,7 +1,6 @@
 """Tables of image benchmarks: mIoU of every fold; one for each benchmark, protocol, digest and number of shots."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import cast
 
 from icvos.protocol import PROTOCOLS
@@ -12,16 +11,17 @@ from leaderboard.tables.shape import (
     Column,
     Explanation,
     Figures,
-    Kind,
     Row,
     Table,
     add_note,
     break_down,
     common_level,
     in_order,
+    kind_of,
     mark_best,
     plural,
     row_labels,
+    with_notes,
 )
 
 MEASURE = ("miou", "mIoU")
@@ -59,7 +59,7 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
     footnotes: dict[str, str] = {}
     labels = row_labels(entries)
     rows = in_order((_row(entry, label, columns) for entry, label in zip(entries, labels, strict=True)), MEASURE[0])
-    rows = [_with_partial_note(row, footnotes) for row in rows]
+    rows = [with_notes(row, _result(row.entry).partial_note if row.entry else "", footnotes) for row in rows]
     if reported:
         rows += _reported_rows(first, columns, footnotes)
     rows = mark_best(rows, columns)
@@ -120,7 +120,6 @@ def _coverage(counts: dict[str, int]) -> str:
 def _row(entry: Entry, label: str, columns: Sequence[Column]) -> Row:
     result = _result(entry)
     overall, folds = result.overall, result.folds
-    kind: Kind = "upper bound" if entry.sees_truth else "partial" if _missing(result) else "ranked"
     figures: dict[str, float | int | None] = dict.fromkeys(column.key for column in columns)
     figures |= _pair(overall) | {f"fold_{number}": fold.miou for number, fold in folds.items()}
     figures |= {"shots": result.shots, "folds": len(folds), "episodes": overall.episodes}
@@ -130,6 +129,7 @@ def _row(entry: Entry, label: str, columns: Sequence[Column]) -> Row:
     }
     parts = {number: _fold(fold) for number, fold in folds.items()}
     groups = {"fold": parts, "class": classes}
+    kind = kind_of(entry, bool(result.partial_note))
     return Row(label, kind, figures, interval=result.sure.miou if result.sure else None, entry=entry, groups=groups)
 
 
@@ -139,21 +139,6 @@ def _pair(pair: Pair) -> dict[str, float | int | None]:
 
 def _fold(fold: Fold) -> Figures:
     return _pair(fold) | {"episodes": fold.episodes, "seconds_per_image": fold.seconds_per_image}
-
-
-def _missing(result: ImageResult) -> str:
-    """What is missing of a result, in words; "" where nothing is."""
-    benchmark, folds = result.benchmark, result.folds
-    if any(fold.episodes < fold.of for fold in folds.values()):
-        return f"scored on {result.overall.episodes:,} of {benchmark.episodes:,} episodes only"
-    if len(folds) < benchmark.folds:
-        return f"the mean of {len(folds)} of {benchmark.folds} folds only"
-    return ""
-
-
-def _with_partial_note(row: Row, footnotes: dict[str, str]) -> Row:
-    missing = _missing(_result(row.entry)) if row.entry else ""
-    return replace(row, notes=(add_note(footnotes, missing),)) if missing else row
 
 
 def _reported_rows(first: ImageResult, columns: Sequence[Column], footnotes: dict[str, str]) -> list[Row]:

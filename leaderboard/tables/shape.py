@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from icvos.protocol import Protocol
-from icvos.tasks.result import Bootstrap
+from icvos.tasks.result import Bootstrap, equal_note, equal_to_truth
 from leaderboard.entry import Entry
 
-Kind = Literal["ranked", "partial", "upper bound", "reported"]
+Kind = Literal["ranked", "partial", "equal to the truth", "upper bound", "reported"]
 KINDS: dict[Kind, str] = {
     "ranked": "Measured",
     "partial": "Partial results: not ranked",
+    "equal to the truth": "Equal to the truth: not ranked",
     "upper bound": "Upper bound: sees true masks, not ranked",
     "reported": "Reported in papers, not run here",
 }
@@ -229,6 +230,27 @@ def in_order(rows: Iterable[Row], measure: str) -> list[Row]:
         replace(row, rank=scores.index(_shown(row.figures[measure] or 0)) + 1) if row.kind == "ranked" else row
         for row in ordered
     ]
+
+
+def kind_of(entry: Entry, partial: bool) -> Kind:
+    """Where the row of a result stands, ``partial`` or not."""
+    if entry.sees_truth:
+        return "upper bound"
+    if equal_to_truth(entry.result):
+        return "equal to the truth"
+    return "partial" if partial or entry.withheld else "ranked"
+
+
+def with_notes(row: Row, partial: str, footnotes: dict[str, str]) -> Row:
+    """The row with marks of what must be said beside its figures, which goes into ``footnotes``.
+
+    ``partial`` is what it lacks of the benchmark, in words; "" where it lacks nothing.
+    """
+    if row.entry is None:
+        return row
+    result = row.entry.result
+    notes = filter(None, (equal_note(result), partial, row.entry.withheld or result.draws_note))
+    return replace(row, notes=tuple(add_note(footnotes, note) for note in notes))
 
 
 def add_note(footnotes: dict[str, str], text: str) -> str:

@@ -1,7 +1,7 @@
 """Tables of IC-VOS: J and F of clips, by category, source and condition; one for each protocol and digest."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import cast
 
 from icvos.protocol import PROTOCOLS
@@ -13,16 +13,17 @@ from leaderboard.tables.shape import (
     Breakdown,
     Column,
     Figures,
-    Kind,
     Row,
     Table,
     add_note,
     break_down,
     common_level,
     in_order,
+    kind_of,
     mark_best,
     plural,
     row_labels,
+    with_notes,
 )
 
 MEASURE = ("jf", "J&F")
@@ -42,13 +43,19 @@ COLUMNS = (
 def video_table(entries: Sequence[Entry], reported: bool) -> Table:
     """The table of results that share protocol and digest; ``reported`` puts the paper's own beneath."""
     first = _result(entries[0])
-    total = _total_clips(entries)
+    totals = {id(entry): _total_clips(entry, entries) for entry in entries}
+    total = _common_total(list(totals.values()))
     footnotes: dict[str, str] = {}
     overalls = [_result(entry).overall for entry in entries]
-    widest = max(overalls, key=lambda overall: (overall.clips, overall.frames))
+    widest = max(
+        (_result(entry).overall for entry in entries if totals[id(entry)] == total),
+        key=lambda overall: (overall.clips, overall.frames),
+    )
     labels = row_labels(entries)
-    rows = in_order((_row(entry, label, total) for entry, label in zip(entries, labels, strict=True)), MEASURE[0])
-    rows = [_with_partial_note(row, total, footnotes) for row in rows]
+    rows = in_order(
+        (_row(entry, label, totals[id(entry)]) for entry, label in zip(entries, labels, strict=True)), MEASURE[0]
+    )
+    rows = [with_notes(row, _partial_note(row), footnotes) for row in rows]
     if reported and first.protocol.partition("@")[0] == PROTOCOL:
         rows += _reported_rows(footnotes, widest.videos)
     rows = mark_best(rows, COLUMNS)
@@ -82,12 +89,22 @@ def _result(entry: Entry) -> VideoResult:
     return cast(VideoResult, entry.result)
 
 
-def _total_clips(entries: Sequence[Entry]) -> int:
-    """How many clips the benchmark has, as far as all its results together tell."""
-    results = [_result(entry) for entry in entries]
-    seen = {clip for result in results for clip in result.clips}
-    declared = [entry.declared_clips or _result(entry).benchmark_clips or 0 for entry in entries]
-    return max(len(seen), *declared, *(result.overall.clips for result in results))
+def _total_clips(entry: Entry, entries: Sequence[Entry]) -> int:
+    """How many clips the benchmark has, as an entry says itself; what others say of it is no reason to doubt this one.
+
+    Where it says nothing, as results of older programs, the clips that any of ``entries`` was scored on count.
+    """
+    result = _result(entry)
+    stated = max(entry.declared_clips or 0, result.benchmark_clips or 0)
+    if not stated:
+        stated = len({clip for other in entries for clip in _result(other).clips})
+    return max(stated, result.overall.clips)
+
+
+def _common_total(totals: Sequence[int]) -> int:
+    """What most entries take for the number of clips; of equally many the smaller."""
+    counts = Counter(totals)
+    return min(totals, key=lambda total: (-counts[total], total))
 
 
 def _coverage(counts: dict[str, int]) -> str:
@@ -109,7 +126,7 @@ def _facts(counts: dict[str, int], breakdowns: tuple[Breakdown, ...]) -> tuple[t
 def _row(entry: Entry, label: str, total: int) -> Row:
     result = _result(entry)
     overall = result.overall
-    kind: Kind = "upper bound" if entry.sees_truth else "partial" if overall.clips < total else "ranked"
+    kind = kind_of(entry, overall.clips < total or bool(result.partial_note))
     figures: Figures = {
         **_pair(overall),
         "shots": result.shots,
@@ -146,11 +163,11 @@ def _over_draws(overall: Overall, key: str) -> str:
     return " · ".join(percent(draw.figure(key)) for draw in draws) if len(draws) > 1 else ""
 
 
-def _with_partial_note(row: Row, total: int, footnotes: dict[str, str]) -> Row:
-    clips = row.figures["clips"]
-    if clips is None or clips >= total:
-        return row
-    return replace(row, notes=(add_note(footnotes, f"scored on {clips:,} of {total:,} clips only"),))
+def _partial_note(row: Row) -> str:
+    clips, total = row.figures["clips"] or 0, row.figures["clips_total"] or 0
+    if clips < total:
+        return f"scored on {clips:,} of {total:,} clips only"
+    return _result(row.entry).partial_note if row.entry else ""
 
 
 def _reported_rows(footnotes: dict[str, str], videos: int) -> list[Row]:

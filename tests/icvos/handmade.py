@@ -17,7 +17,7 @@ from tests.golden.masks import build
 SIZES = {"davis_dog": (30, 40), "lvos_cats": (48, 36), "mose_dog": (25, 61)}
 FRAMES = {"davis_dog": 5, "lvos_cats": 9, "mose_dog": 3}
 CLASSES = {"davis_dog": ("17",), "lvos_cats": ("1", "16"), "mose_dog": ("17",)}
-DIGEST = f"sha256:{'d' * 64}"
+SUPPORTS = Supports(format=1, rule="union", shots=5, classes={}, draws=({}, {}))
 
 
 def frame_name(video: str, position: int) -> str:
@@ -25,8 +25,22 @@ def frame_name(video: str, position: int) -> str:
     return f"{1 + 5 * position:08d}" if video.startswith("lvos") else f"{position:05d}"
 
 
+def make_videos() -> dict[str, VideoEntry]:
+    found = {}
+    for video, (height, width) in SIZES.items():
+        clip = ClipEntry(first_frame=frame_name(video, 0), visible=FRAMES[video], instances=None, masks="0" * 64)
+        clips = dict.fromkeys(CLASSES[video], clip)
+        source = video.partition("_")[0]
+        found[video] = VideoEntry(source=source, frames=FRAMES[video], height=height, width=width, clips=clips)
+    return found
+
+
+MANIFEST = make_manifest(make_videos(), SUPPORTS, {}, {}, ()).model_copy(update={"name": "handmade"})
+DIGEST = MANIFEST.digest
+
+
 def write_benchmark(root: Path) -> Benchmark:
-    videos = {}
+    """The benchmark, with two draws of no supports."""
     for video, (height, width) in SIZES.items():
         folder = root / "videos" / video
         (folder / "JPEGImages").mkdir(parents=True)
@@ -37,17 +51,8 @@ def write_benchmark(root: Path) -> Benchmark:
                 seed = int(kind) + len(video)
                 truth = build(f"moved:{seed},{position},{-position}", height, width)
                 write_binary(folder / "Annotations" / kind / f"{name}.png", truth)
-        clip = ClipEntry(first_frame=frame_name(video, 0), visible=FRAMES[video], instances=None, masks="0" * 64)
-        videos[video] = VideoEntry(
-            source=video.partition("_")[0],
-            frames=FRAMES[video],
-            height=height,
-            width=width,
-            clips=dict.fromkeys(CLASSES[video], clip),
-        )
-    supports = Supports(format=1, rule="union", shots=5, classes={}, draws=())
-    manifest = make_manifest(videos, supports, {}, {}, ())
-    write_schema(root / "icvos.json", manifest.model_copy(update={"name": "handmade", "digest": DIGEST}))
+    write_schema(root / "supports.json", SUPPORTS)
+    write_schema(root / "icvos.json", MANIFEST)
     return Benchmark.open(root)
 
 

@@ -9,7 +9,8 @@ from icvos.errors import Fault, PredictionError
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, fault_of, read_answers
 from icvos.tasks.image.score import fold_shots
-from icvos.tasks.record import RECORD, read_record
+from icvos.tasks.mixture import mixture
+from icvos.tasks.record import RECORD, RunRecord, read_record
 from icvos.tasks.runs import fold_folders
 
 MAX_LISTED = 1000  # faults of one kind of one fold
@@ -35,13 +36,16 @@ def check_images(
         return [error.fault]
     found: list[Fault] = []
     shots: dict[int, Path] = {}
+    records: dict[int, tuple[Path, RunRecord]] = {}
     for fold in range(len(benchmark.folds)):
         if fold not in folders and benchmark.folds[fold].episodes:
             what = "no such fold; the result is partial and not ranked"
             found.append(Fault("missing-fold", str(folder / f"fold{fold}"), what, "warning"))
     for fold, place in folders.items():
         try:
-            shots.setdefault(fold_shots(benchmark, fold, read_record(place / RECORD), place), place)
+            record = read_record(place / RECORD)
+            shots.setdefault(fold_shots(benchmark, fold, record, place), place)
+            records[fold] = place, record
             found += _check_fold(benchmark.episodes(fold), place)
         except PredictionError as error:
             found.append(error.fault)
@@ -50,6 +54,8 @@ def check_images(
     if len(shots) > 1:
         what = f"folds of {' and '.join(map(str, sorted(shots)))} shots; submit each number of shots by itself"
         found.append(Fault("record", str(folder), what))
+    else:
+        found += mixture(records, "fold")
     return found
 
 

@@ -14,16 +14,14 @@ from icvos.errors import IcvosError
 from icvos.files.locks import lock_folder
 from icvos.files.names import require_inside
 from icvos.files.rle import encode_rle
-from icvos.files.schema import read_schema, write_schema
+from icvos.files.schema import write_schema
 from icvos.files.storage import sync
 from icvos.guard import Asked, mask_of
 from icvos.method import AnyMethod, Mask, load_method, sees_truth
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, end_last_line, right_answers
 from icvos.tasks.record import RECORD, RunBenchmark, RunRecord
-from icvos.tasks.runs import RunOptions, claim, identity, in_fold, now, open_record, refuse_other
-
-SAME = ("method", "sees_truth", "benchmark", "shots")  # of all folds that one folder holds
+from icvos.tasks.runs import RunOptions, claim, identity, in_fold, now, open_record, refuse_other_parts
 
 
 def run_images(
@@ -56,21 +54,13 @@ def run_images(
                 method = None  # let go of the last fold's network before the next is loaded
                 method = load_method(options.method, settings)
             wanted = identity(method, options, _about(benchmark, fold))
-            _refuse_other(out, wanted, fold)
+            refuse_other_parts(out, "fold", {fold: wanted}, folds if options.overwrite == "always" else ())
             _predict_fold(method, episodes[fold], out / f"fold{fold}", wanted, options, limit, partial(advance, fold))
 
 
 def _about(benchmark: ImageBenchmark, fold: int) -> RunRecord:
     """What a fold is run on, as its record says it."""
     return RunRecord(benchmark=RunBenchmark(name=benchmark.name, digest=benchmark.digest), fold=fold)
-
-
-def _refuse_other(out: Path, wanted: RunRecord, fold: int) -> None:
-    """Refuse a folder whose other folds are another method's, or are not answers to the same questions."""
-    for path in sorted(out.glob(f"fold*/{RECORD}")):
-        if path.parent.name != f"fold{fold}":
-            found = read_schema(path, RunRecord, "the record of a run", "choose another --out")
-            refuse_other(path, found, wanted, SAME, "fold")
 
 
 def _predict_fold(

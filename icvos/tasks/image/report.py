@@ -5,18 +5,19 @@ from collections.abc import Iterator, Sequence
 from icvos.errors import IcvosError
 from icvos.tasks.image.result import ImageResult
 from icvos.tasks.listing import Listing, percent
-from icvos.tasks.result import FEWEST, Named, Report, Selection
+from icvos.tasks.result import FEWEST, Named, Report, Selection, caveats, copies
 
 
 def lines(result: ImageResult, where: str) -> Sequence[str]:
     """A line for each fold, and one for their mean."""
-    found = []
+    found = [*copies(result)]
     for number, fold in result.folds.items():
         of = "" if fold.episodes == fold.of else f" of {fold.of}"
         found.append(
             f"fold {number}: mIoU {percent(fold.miou)}  FB-IoU {percent(fold.fb_iou)}  "
             f"{fold.episodes}{of} episodes, {fold.classes} classes{_without(fold.without)}"
         )
+    partial = " (partial)" if result.partial_note else ""
     overall, shots = result.overall, f"{result.shots} shot{'' if result.shots == 1 else 's'}"
     interval = f"(no interval: {few_episodes(result.fewest_episodes)})"
     if result.sure is not None:
@@ -25,7 +26,7 @@ def lines(result: ImageResult, where: str) -> Sequence[str]:
     found.append(
         f"{result.benchmark.name}, {shots}, {result.protocol}: "
         f"mIoU {percent(overall.miou)} {interval}  FB-IoU {percent(overall.fb_iou)}  "
-        f"{overall.folds} of {result.benchmark.folds} folds, {overall.episodes} episodes -> {where}"
+        f"{overall.folds} of {result.benchmark.folds} folds, {overall.episodes} episodes{partial} -> {where}"
     )
     return tuple(found)
 
@@ -53,7 +54,7 @@ def report(result: ImageResult, named: Named, ceiling: Named | None) -> Report:
     """Every fold with its classes."""
     if ceiling is not None:
         raise IcvosError(f"{named.where}: on images; its report has no ceiling, leave it out")
-    title = f"{named.name}, {result.benchmark.name}, {result.protocol}"
+    title = f"{named.name}, {', '.join((result.benchmark.name, result.protocol, *caveats(result)))}"
     return Report((Listing(title, ("", "episodes", "mIoU", "FB-IoU"), tuple(_rows(result))),))
 
 

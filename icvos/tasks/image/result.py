@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from icvos.files.schema import Count, FormatOne, Fraction, Name, Schema, Seconds
+from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Schema, Seconds
 from icvos.tasks.record import MAX_SHOTS, RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
@@ -44,6 +44,9 @@ class Fold(Pair):
     episodes: Count = Field(description="How many were scored.")
     of: Count = Field(description="How many the fold has.")
     classes: Count = Field(description="How many classes they ask for.")
+    equal: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Episodes whose mask equals the truth to the last pixel, as compared."
+    )
     without: tuple[Name, ...] = Field(description="Classes that no scored episode asks for, which count nowhere.")
     interval: FoldInterval | None = Field(description="How sure the figures are; null where episodes are too few.")
     seconds_per_image: Seconds | None = Field(None, description="Mean time of an episode; null where one has none.")
@@ -96,6 +99,7 @@ class ImageResult(Schema):
     digest: Digest = Field(description="Of the benchmark that was scored against.")
     benchmark: BenchmarkCounts = Field(description="What the benchmark has, scored or not.")
     shots: Annotated[int, Field(ge=1, le=MAX_SHOTS)] = Field(description="Supports for every episode.")
+    partial: bool = Field(False, description="Whether folds or episodes of the benchmark are missing.")
     overall: Overall = Field(description="The plain means over the folds.")
     folds: dict[FoldKey, Fold] = Field(min_length=1, description="By the fold's number.")
     categories: dict[Name, Category] = Field(description="By class name.")
@@ -133,6 +137,34 @@ class ImageResult(Schema):
             if abs(sum(found.iou for found in own) / len(own) - fold.miou) > MEAN_TOLERANCE:
                 raise ValueError(f"folds.{number}.miou is not the mean of its categories")
         return self
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """The numbers of its folds."""
+        return tuple(map(int, self.folds))
+
+    @property
+    def partial_note(self) -> str:
+        """That episodes or folds are missing."""
+        if any(fold.episodes < fold.of for fold in self.folds.values()):
+            return f"scored on {self.overall.episodes:,} of {self.benchmark.episodes:,} episodes only"
+        if len(self.folds) < self.benchmark.folds:
+            return f"the mean of {len(self.folds)} of {self.benchmark.folds} folds only"
+        return ""
+
+    @property
+    def draws_note(self) -> str:
+        """There are no draws."""
+        return ""
+
+    @property
+    def equal_share(self) -> float:
+        """The share of episodes; where folds do not count them, that of classes without one wrong pixel."""
+        folds = self.folds.values()
+        if all(fold.equal is not None for fold in folds):
+            return sum(fold.equal or 0 for fold in folds) / sum(fold.episodes for fold in folds)
+        right = sum(found.episodes for found in self.categories.values() if found.iou >= 1 - ROUND_OFF)
+        return right / self.overall.episodes
 
     @property
     def sure(self) -> Interval | None:

@@ -22,6 +22,7 @@ from icvos.tasks.image import result
 from icvos.tasks.image.benchmark import IGNORED, Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, right_answers
 from icvos.tasks.image.result import ImageResult
+from icvos.tasks.mixture import refuse_mixture
 from icvos.tasks.record import RECORD, RunRecord, read_record
 from icvos.tasks.result import FEWEST, INTERVAL_LEVEL
 from icvos.tasks.runs import fold_folders
@@ -87,6 +88,7 @@ class ImageScores:
                 episodes=len(kinds),
                 of=fold.of,
                 classes=len(scores.class_iou),
+                equal=sum(0 < counts.inter_foreground == counts.union_foreground for _, counts in fold.episodes),
                 without=tuple(names[kind] for kind in test if kind not in scores.class_iou),
                 interval=result.FoldInterval(**_bounds(samples)) if len(kinds) >= FEWEST else None,
                 seconds_per_image=fold.seconds_per_image,
@@ -96,6 +98,7 @@ class ImageScores:
                 categories[names[kind]] = result.Category(
                     index=kind, fold=fold.fold, iou=iou, episodes=kinds.count(kind)
                 )
+        whole = len(folds) == len(self.benchmark.folds) and all(fold.episodes == fold.of for fold in folds.values())
         return ImageResult(
             format=1,
             task="image",
@@ -107,6 +110,7 @@ class ImageScores:
                 episodes=sum(len(fold.episodes) for fold in self.benchmark.folds),
             ),
             shots=self.shots,
+            partial=not whole,
             overall=self._overall(list(folds.values()), resampled),
             folds=folds,
             categories=categories,
@@ -150,7 +154,7 @@ def score_images(
     """Score every finished fold of a run, or of the ``folds`` of it.
 
     Raises `IcvosError` where no fold is finished, where folds are of other questions than the benchmark's or of
-    different shots, and for a mask that is broken, of another size or class, or there twice.
+    different shots or methods, and for a mask that is broken, of another size or class, or there twice.
 
     Args:
         benchmark: The truth.
@@ -160,9 +164,11 @@ def score_images(
         progress: Called in this process with a fold's number when it is done.
     """
     folders = {fold: folder for fold, folder in fold_folders(Path(path)).items() if folds is None or fold in folds}
-    shots = {fold_shots(benchmark, fold, read_record(folder / RECORD), folder) for fold, folder in folders.items()}
+    records = {fold: (folder, read_record(folder / RECORD)) for fold, folder in folders.items()}
+    shots = {fold_shots(benchmark, fold, record, folder) for fold, (folder, record) in records.items()}
     if len(shots) > 1:
         raise IcvosError(f"{path}: folds of {sorted(shots)} shots; score them in folders of their own")
+    refuse_mixture(records, "fold")
     found = run_jobs(
         partial(_score_fold, root=benchmark.root, run=Path(path), protocol=protocol),
         list(folders),

@@ -1,5 +1,6 @@
 """Every fault of a submission in one pass: names, sizes, kinds of image, values, files that cannot be read."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from icvos.protocol import Protocol
 from icvos.tasks.record import RECORD, RunRecord, read_record
 from icvos.tasks.runs import draw_folders, other_build
 from icvos.tasks.video.benchmark import Benchmark, Clip
-from icvos.tasks.video.predictions import Predictions, counted_frames
+from icvos.tasks.video.predictions import Predictions, counted_frames, draw_faults
 
 OWN_FILES = re.compile(r"run\.json|scores.*\.json|.*\.csv")
 MAX_LISTED = 1000  # extra names of one place; the rest is counted
@@ -42,9 +43,11 @@ def check(
         progress: Called after each clip.
     """
     required = tuple(benchmark.clips if clips is None else clips)
-    return [
-        fault for draw in draw_folders(folder) for fault in _check_folder(benchmark, draw, protocol, required, progress)
-    ]
+    folders = draw_folders(folder)
+    found = [fault for draw in folders for fault in _check_folder(benchmark, draw, protocol, required, progress)]
+    with contextlib.suppress(PredictionError):  # of a record that cannot be read, which is among the faults
+        found += draw_faults(benchmark, [Predictions.open(draw) for draw in folders])
+    return found
 
 
 def _check_folder(

@@ -87,6 +87,7 @@ def summarise(
     protocol: str,
     digest: str | None,
     run: RunRecord,
+    benchmark: result.BenchmarkCounts | None = None,
 ) -> VideoResult:
     """The result that the figures of clips make.
 
@@ -96,12 +97,15 @@ def summarise(
         protocol: The protocol's id.
         digest: The benchmark's.
         run: How the predictions were made.
+        benchmark: What the whole benchmark has; None where nobody knows.
     """
     kinds = {clip: category(clip.rpartition("/")[2]) for clip in clips}
     return VideoResult(
         format=1,
         protocol=protocol,
         digest=digest,
+        benchmark=benchmark,
+        partial=benchmark is not None and len(clips) < benchmark.clips,
         overall=overall(clips),
         categories={
             kind.name: result.Category(

@@ -22,7 +22,7 @@ from icvos.files.storage import atomic_folder
 from icvos.guard import Asked, guarded, masks_of, remarks_of
 from icvos.method import AnyMethod, Mask, Segmenter, Support, load_method, sees_truth
 from icvos.tasks.record import RECORD, ClipRun, RunBenchmark, RunRecord
-from icvos.tasks.runs import SCRATCH, RunOptions, claim, identity, now, open_record
+from icvos.tasks.runs import SCRATCH, RunOptions, claim, identity, now, open_record, refuse_other_parts
 from icvos.tasks.video.benchmark import Benchmark, Clip
 
 
@@ -89,7 +89,7 @@ def run(
     claim(out, "draw", options.overwrite)
     with lock_folder(out):
         remove_leftovers(out / SCRATCH)
-        records = {draw: _opened(benchmark, method, out, options, draw) for draw in draws}
+        records = _opened(benchmark, method, out, options, draws)
         work = plan(clips, out, options, records)
         start(sum(item.frames for item in work if item.done), sum(item.frames for item in work))
         for draw in draws:
@@ -106,11 +106,17 @@ def run(
     return draws
 
 
-def _opened(benchmark: Benchmark, method: AnyMethod, out: Path, options: RunOptions, draw: int) -> RunRecord:
-    """The record so far of a draw."""
-    wanted = identity(method, options, _about(benchmark, draw))
+def _opened(
+    benchmark: Benchmark, method: AnyMethod, out: Path, options: RunOptions, draws: Sequence[int]
+) -> dict[int, RunRecord]:
+    """The record so far of every draw; `IcvosError` where the folder holds draws of another method."""
+    wanted = {draw: identity(method, options, _about(benchmark, draw)) for draw in draws}
+    refuse_other_parts(out, "draw", wanted, draws if options.overwrite == "always" else ())
     new = RunRecord(frames=0, seconds_per_frame=None, clips={})
-    return open_record(out / f"draw{draw}" / RECORD, wanted, new, options.overwrite)
+    return {
+        draw: open_record(out / f"draw{draw}" / RECORD, record, new, options.overwrite)
+        for draw, record in wanted.items()
+    }
 
 
 def _predict_clip(

@@ -10,7 +10,7 @@ Pillow would open any of its formats by content, and starts another program for 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,9 @@ from icvos.files.rle import Rle, decode_rle, pack_rle
 from icvos.files.submitted import is_plain, visible
 from icvos.files.untrusted import decode_frame, load_rles, odd_values, open_png, read_plain, read_values
 from icvos.protocol import Protocol
+from icvos.tasks.mixture import mixture
 from icvos.tasks.record import RECORD, RunRecord, read_record
-from icvos.tasks.video.benchmark import Clip
+from icvos.tasks.video.benchmark import Benchmark, Clip
 
 
 def counted_frames(clip: Clip, protocol: Protocol) -> tuple[str, ...]:
@@ -32,6 +33,16 @@ def counted_frames(clip: Clip, protocol: Protocol) -> tuple[str, ...]:
     if not names:
         raise IcvosError(f"{clip.folder}: no frame of {len(frames)} counts under {protocol.id}; use another protocol")
     return names
+
+
+def draw_faults(benchmark: Benchmark, draws: Sequence["Predictions"]) -> Iterator[Fault]:
+    """What keeps prediction folders from being the draws of one run: draws that there are not, or another method's."""
+    for draw in draws:
+        if draw.number >= max(1, benchmark.draws):
+            there = f"draws 0..{benchmark.draws - 1}" if benchmark.draws else "no supports, so only draw 0"
+            what = f"is of draw {draw.number}, {benchmark.name} has {there}; make it one of those, or remove it"
+            yield Fault("extra-draw", str(draw.folder), what)
+    yield from mixture({draw.number: (draw.folder, draw.run) for draw in draws}, "draw")
 
 
 class Predictions:
@@ -56,6 +67,12 @@ class Predictions:
         if not folder.is_dir():
             raise IcvosError(f"{folder}: no such folder; expected predictions as <video>/<class>/<frame>.png")
         return cls(folder, read_record(folder / RECORD))
+
+    @property
+    def number(self) -> int:
+        """The support draw: what the folder's name says, else its record, else 0."""
+        name = re.fullmatch(r"draw(\d{1,4})", self.folder.name)
+        return int(name[1]) if name else self.run.draw or 0
 
     @property
     def clip_ids(self) -> tuple[str, ...]:

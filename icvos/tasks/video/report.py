@@ -8,26 +8,36 @@ from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.schema import Schema
 from icvos.tasks.listing import DASH, Listing, percent, signed_percent
-from icvos.tasks.result import FEWEST, Named, Report, Selection
+from icvos.tasks.result import FEWEST, Named, Report, Selection, caveats, copies
 from icvos.tasks.video.analysis import analyse
 from icvos.tasks.video.comparison import Compared, Comparison, compare, require_comparable
 from icvos.tasks.video.means import summarise
-from icvos.tasks.video.result import Analysis, Bin, Ceiling, Pair, VideoResult
+from icvos.tasks.video.result import Analysis, BenchmarkCounts, Bin, Ceiling, Pair, VideoResult
 
 Row = tuple[str, ...]
 
 
 def lines(result: VideoResult, where: str) -> Sequence[str]:
-    """The overall figures of a result in one line."""
+    """The overall figures of a result in one line, below a warning where its masks are copies of the truth."""
     overall = result.overall
     interval = f"(no interval: {few_videos(overall.videos)})  "
     if overall.sure is not None:
         low, high = overall.sure.jf
         interval = f"[{percent(low)}, {percent(high)}]  "
     return (
+        *copies(result),
         f"{result.protocol}: J {percent(overall.j)}  F {percent(overall.f)}  J&F {percent(overall.jf)} {interval}"
-        f"{overall.clips} clips, {overall.frames} frames, {len(overall.draws)} draws -> {where}",
+        f"{_extent(result)}, {overall.frames} frames, {_draws_words(result)} -> {where}",
     )
+
+
+def _extent(result: VideoResult) -> str:
+    clips, total = result.overall.clips, result.benchmark_clips or 0
+    return f"{clips} of {total} clips (partial)" if clips < total else f"{clips} clips"
+
+
+def _draws_words(result: VideoResult) -> str:
+    return result.draws_note or f"{len(result.overall.draws)} draws"
 
 
 class ReportContent(Schema):
@@ -36,6 +46,7 @@ class ReportContent(Schema):
     name: str = Field(description="What the run is called.")
     protocol: str = Field(description="The protocol's id.")
     digest: str | None = Field(description="Of the benchmark that was scored against.")
+    caveats: tuple[str, ...] = Field(description="What must be said beside the figures, as that they are partial.")
     analysis: Analysis = Field(description="Where the run is good and where it fails.")
 
 
@@ -55,11 +66,15 @@ def report(result: VideoResult, named: Named, ceiling: Named | None) -> Report:
         )
     found = analyse(result.clips, highest.clips if highest else None)
     columns = ("", "clips", "frames", "J", "F", "J&F", *(["of ceiling"] if found.ceiling else []))
-    title = f"{named.name}, {result.protocol}" + (f"; ceiling: {ceiling.name}" if ceiling else "")
+    title = ", ".join((named.name, result.protocol, *caveats(result))) + (
+        f"; ceiling: {ceiling.name}" if ceiling else ""
+    )
     return Report(
         (Listing(title, columns, tuple(_rows(result, found))),),
         notes=tuple(_notes(result, found, ceiling)),
-        content=ReportContent(name=named.name, protocol=result.protocol, digest=result.digest, analysis=found),
+        content=ReportContent(
+            name=named.name, protocol=result.protocol, digest=result.digest, caveats=caveats(result), analysis=found
+        ),
     )
 
 
@@ -70,6 +85,8 @@ def _on_videos(named: Named) -> VideoResult:
 
 
 def _notes(result: VideoResult, found: Analysis, ceiling: Named | None) -> Iterator[str]:
+    if ceiling:
+        yield from (f"{ceiling.name} is {caveat}" for caveat in caveats(ceiling.result))
     if ceiling and not any(record.sees_truth for record in ceiling.result.records.values()):
         yield f"{ceiling.name} does not say that it sees the truth; is it a ceiling?"
     if ceiling and found.ceiling and found.ceiling.clips < result.overall.clips:
@@ -101,7 +118,9 @@ def restricted(result: VideoResult, selection: Selection, where: str) -> VideoRe
         raise IcvosError(f"{where}: no clip has all that --videos, --categories and --clips ask for; ask for less")
     if not all(found.draws for found in chosen.values()):
         raise IcvosError(f"{where}: has no figures of single draws; score the predictions again with: icvos score")
-    return summarise(chosen, {}, protocol=result.protocol, digest=result.digest, run=result.run)
+    total = result.benchmark_clips or len(result.clips)
+    benchmark = result.benchmark or BenchmarkCounts(clips=total, draws=None)
+    return summarise(chosen, {}, protocol=result.protocol, digest=result.digest, run=result.run, benchmark=benchmark)
 
 
 def _rows(result: VideoResult, found: Analysis) -> Iterator[Row | None]:
@@ -162,6 +181,8 @@ class ComparedRun(Schema):
     name: str = Field(description="What the run is called.")
     path: str = Field(description="Where its result lies.")
     draws: tuple[int | None, ...] = Field(description="The support draws that it is a mean over.")
+    shots: int | None = Field(description="Supports of each clip; null where nobody knows.")
+    caveats: tuple[str, ...] = Field(description="What must be said beside its figures, as that they are partial.")
 
 
 class _Sides(Schema):
@@ -178,7 +199,8 @@ def compared(named: Named, other: Named, most: int) -> Report:
     a, b = _on_videos(named), _on_videos(other)
     found = compare(a, b, named.where, other.where)
     sides = [
-        ComparedRun(name=side.name, path=side.where, draws=_draws(result)) for side, result in ((named, a), (other, b))
+        ComparedRun(name=side.name, path=side.where, draws=_draws(result), shots=result.shots, caveats=caveats(result))
+        for side, result in ((named, a), (other, b))
     ]
     return Report(
         comparison_tables(found, most),
@@ -194,6 +216,7 @@ def _draws(result: VideoResult) -> tuple[int | None, ...]:
 
 def _comparison_notes(found: Comparison, a: ComparedRun, b: ComparedRun) -> Iterator[str]:
     """What a reader of the comparison must know about its two sides."""
+    yield from (f"{letter} is {caveat}" for letter, side in (("A", a), ("B", b)) for caveat in side.caveats)
     for side, only in (("A", found.only_a), ("B", found.only_b)):
         if only:
             some = ", ".join(only[:5]) + (", ..." if len(only) > 5 else "")
@@ -202,6 +225,8 @@ def _comparison_notes(found: Comparison, a: ComparedRun, b: ComparedRun) -> Iter
         yield "neither result names the benchmark's digest; make sure that both were scored against the same one"
     if a.draws != b.draws:
         yield f"means over different support draws: {list(a.draws)} of A, {list(b.draws)} of B"
+    if None not in (a.shots, b.shots) and a.shots != b.shots:
+        yield f"made with different numbers of supports: {a.shots} of A, {b.shots} of B"
 
 
 def comparison_tables(found: Comparison, most: int) -> Sequence[Listing]:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from icvos.files.schema import Count, FormatOne, Fraction, Name, Schema
+from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Schema
 from icvos.tasks.record import RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
@@ -59,6 +59,10 @@ class ClipDraw(Schema):
     draw: int = Field(description="The number of the draw.")
     j: Fraction = Field(description="Mean J over frames.")
     f: Fraction = Field(description="Mean F over frames.")
+    equal: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Among the frames that show the category, those whose mask equals the truth to the last pixel.",
+    )
 
 
 class Clip(Pair):
@@ -68,6 +72,9 @@ class Clip(Pair):
     """
 
     frames: Count | None = Field(None, description="Frames that count.")
+    shown: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Frames that count and show the category, as compared."
+    )
     j_recall: Fraction | None = Field(None, description="Share of frames whose J is above 0.5.")
     f_recall: Fraction | None = Field(None, description="Share of frames whose F is above 0.5.")
     j_decay: Difference | None = Field(None, description="Mean J of the first quarter less that of the last.")
@@ -201,6 +208,15 @@ class Analysis(Schema):
     ceiling: Ceiling | None = Field(None, description="In a report with a ceiling: what is the most.")
 
 
+class BenchmarkCounts(Schema):
+    """What the benchmark has, scored or not."""
+
+    clips: Count = Field(description="How many clips.")
+    draws: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="How many support draws; 0 where it has no supports, null where nobody knows."
+    )
+
+
 class VideoResult(Schema):
     """``scores.json`` of a run on videos. A clip's value is the mean over support draws of its mean over frames; the
     figures of several clips are the plain means of theirs, so that a long video counts no more than a short one.
@@ -210,7 +226,9 @@ class VideoResult(Schema):
     task: Literal["video"] = Field("video", description="The kind of benchmark; absent means video.")
     protocol: ProtocolId = Field(description="Figures of different protocols never share a table.")
     digest: Digest | None = Field(description="Of the benchmark that was scored against; null in the published layout.")
-    overall: Overall = Field(description="All clips.")
+    benchmark: BenchmarkCounts | None = Field(None, description="What the benchmark has, scored or not.")
+    partial: bool = Field(False, description="Whether clips of the benchmark are missing.")
+    overall: Overall = Field(description="All clips that were scored.")
     categories: dict[Name, Category] = Field({}, description="By category, in order of the class index.")
     sources: dict[Name, Group] = Field({}, description="By source data set.")
     clips: dict[Name, Clip] = Field({}, description="By clip, <video>/<class>.")
@@ -218,6 +236,14 @@ class VideoResult(Schema):
     run: RunRecord = Field(
         RunRecord(), description="run.json of the first draw, or of the first one with random weights; {} without one."
     )
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Self:
+        if self.benchmark and self.partial != (self.overall.clips < self.benchmark.clips):
+            raise ValueError("partial does not agree with overall.clips and benchmark.clips")
+        if self.benchmark and self.overall.clips > self.benchmark.clips:
+            raise ValueError("overall.clips is more than benchmark.clips")
+        return self
 
     @property
     def kind(self) -> str:
@@ -251,8 +277,47 @@ class VideoResult(Schema):
 
     @property
     def benchmark_clips(self) -> int | None:
-        """How many clips the whole benchmark has, where the record says."""
+        """How many clips the whole benchmark has, where the result says, or the record that it comes with."""
+        if self.benchmark:
+            return self.benchmark.clips
         return self.run.benchmark.clips if self.run.benchmark else None
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """The numbers of its draws."""
+        return tuple(draw.draw or 0 for draw in self.overall.draws) or (0,)
+
+    @property
+    def partial_note(self) -> str:
+        """That clips are missing."""
+        clips, total = self.overall.clips, self.benchmark_clips or 0
+        if clips < total:
+            return f"scored on {clips:,} of {total:,} clips only"
+        return "scored on some clips only" if self.partial else ""
+
+    @property
+    def draws_note(self) -> str | None:
+        """That draws are missing; a method that sees the truth has one draw by right."""
+        if self.run.sees_truth:
+            return ""
+        if self.benchmark is None or self.benchmark.draws is None:
+            return None
+        own, total = max(1, len(self.overall.draws)), self.benchmark.draws
+        return f"{own} of {total} draws" if own < total else ""
+
+    @property
+    def equal_share(self) -> float:
+        """Among the frames that show the category; that of the draw that has most."""
+        if not all(clip.shown is not None and clip.draws for clip in self.clips.values()):
+            return self._equal_clips()
+        total = sum(clip.shown or 0 for clip in self.clips.values())
+        draws = zip(*(clip.draws for clip in self.clips.values()), strict=False)
+        return max((sum(one.equal or 0 for one in draw) for draw in draws), default=0) / total if total else 0.0
+
+    def _equal_clips(self) -> float:
+        """The share of frames in clips without one wrong pixel, for results that do not count equal frames."""
+        frames = [(clip.frames or 1, clip.j >= 1 - ROUND_OFF) for clip in self.clips.values()]
+        return sum(count for count, right in frames if right) / max(1, sum(count for count, _ in frames))
 
     def lines(self, where: str) -> Sequence[str]:
         """The figures for a terminal: a line for each draw where there are several, and one for all."""

@@ -8,7 +8,6 @@ of their values, so that a long video counts no more than a short one; ``jf = (j
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from icvos.bitmasks.mask import PackedMask, pack
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, PredictionError
 from icvos.files.cells import cell
 from icvos.files.images import image_size
 from icvos.files.masks import parse_png, read_binary
@@ -31,7 +30,7 @@ from icvos.tasks.video import result
 from icvos.tasks.video.analysis import clip_facts
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.means import figures, summarise
-from icvos.tasks.video.predictions import Predictions, counted_frames
+from icvos.tasks.video.predictions import Predictions, counted_frames, draw_faults
 from icvos.tasks.video.result import VideoResult
 from icvos.workers import run_jobs
 
@@ -43,6 +42,7 @@ class ClipScores:
     """J and F of every frame of a clip that counts, and how much of the frame the truth takes: 0 where it is empty.
 
     ``j``, ``f`` and ``areas`` are (T,) float64 in the order of ``frames``; areas are shares of the frame as compared.
+    ``equal`` is in how many of the frames that show the category the mask equals the truth to the last pixel.
     """
 
     clip: str
@@ -50,6 +50,7 @@ class ClipScores:
     j: np.ndarray
     f: np.ndarray
     areas: np.ndarray
+    equal: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Scores:
         draws: The numbers of the support draws.
         values: For every clip one `ClipScores` per draw.
         run: The record of the first draw, or of the first with random weights, which make the whole meaningless.
+        benchmark: What the whole benchmark has.
     """
 
     protocol: str
@@ -71,12 +73,15 @@ class Scores:
     draws: tuple[int, ...]
     values: tuple[tuple[ClipScores, ...], ...]
     run: RunRecord
+    benchmark: result.BenchmarkCounts
 
     def to_result(self) -> VideoResult:
         """Every figure that is reported."""
         clips = {clip.id: self._clip(clip, per_draw) for clip, per_draw in zip(self.clips, self.values, strict=True)}
         sources = {clip.id: clip.video.source for clip in self.clips}
-        return summarise(clips, sources, protocol=self.protocol, digest=self.digest, run=self.run)
+        return summarise(
+            clips, sources, protocol=self.protocol, digest=self.digest, run=self.run, benchmark=self.benchmark
+        )
 
     def _clip(self, clip: Clip, per_draw: Sequence[ClipScores]) -> result.Clip:
         values = np.array([[one.j for one in per_draw], [one.f for one in per_draw]])
@@ -84,12 +89,13 @@ class Scores:
         return result.Clip(
             **figures(means.mean(axis=0)),
             frames=len(per_draw[0].frames),
+            shown=int((per_draw[0].areas > 0).sum()),
             **_robustness(per_draw),
             instances=clip.instances,
             **clip_facts(per_draw[0].areas, values),
             draws=tuple(
-                result.ClipDraw(draw=draw, j=float(j), f=float(f))
-                for draw, (j, f) in zip(self.draws, means, strict=True)
+                result.ClipDraw(draw=draw, j=float(j), f=float(f), equal=one.equal)
+                for draw, (j, f), one in zip(self.draws, means, per_draw, strict=True)
             ),
         )
 
@@ -106,12 +112,14 @@ def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Clip
     """
     frames = counted_frames(clip, protocol)
     j, f, areas = np.empty(len(frames)), np.empty(len(frames)), np.empty(len(frames))
+    equal = 0
     for position, frame in enumerate(frames):
         truth = _truth(clip, frame, protocol)
         counts = count_packed(truth, predictions.packed(clip, frame, protocol.size))
         pixels = truth.height * truth.width
         j[position], f[position], areas[position] = counts.j, counts.f, counts.truth_area / pixels
-    return ClipScores(clip.id, frames, j, f, areas)
+        equal += 0 < counts.inter == counts.truth_area == counts.prediction_area
+    return ClipScores(clip.id, frames, j, f, areas, equal)
 
 
 def _truth(clip: Clip, frame: str, protocol: Protocol) -> PackedMask:
@@ -140,6 +148,9 @@ def score(
 ) -> Scores:
     """Score a prediction folder, or a run folder with one per draw.
 
+    Raises `IcvosError` where a mask is missing or broken, for draws that the benchmark does not have, and for draws of
+    different methods.
+
     Args:
         benchmark: The truth.
         path: A prediction folder or a run folder.
@@ -154,6 +165,7 @@ def score(
         raise IcvosError(f"{path}: no clip to score; choose at least one")
     folders = draw_folders(path) if folders is None else tuple(folders)
     draws = [Predictions.open(folder) for folder in folders]
+    numbers = require_draws(benchmark, draws)
     _require_complete(chosen, draws, protocol)
     if workers > 1:
         warm()  # compiled at most once, not by every worker at the same time
@@ -165,12 +177,15 @@ def score(
         done=progress or (lambda clip: None),
     )
     run = next((draw.run for draw in draws if draw.run.made_with_random_weights), draws[0].run)
-    return Scores(protocol.id, benchmark.digest, chosen, _draw_numbers(folders), tuple(values), run)
+    whole = result.BenchmarkCounts(clips=len(benchmark.clips), draws=benchmark.draws)
+    return Scores(protocol.id, benchmark.digest, chosen, numbers, tuple(values), run, whole)
 
 
-def _draw_numbers(folders: Sequence[Path]) -> tuple[int, ...]:
-    names = [re.fullmatch(r"draw(\d+)", folder.name) for folder in folders]
-    return tuple(int(name[1]) if name else 0 for name in names)
+def require_draws(benchmark: Benchmark, draws: Sequence[Predictions]) -> tuple[int, ...]:
+    """The numbers of the draws; `PredictionError` for one that the benchmark does not have, or of another method."""
+    for fault in draw_faults(benchmark, draws):
+        raise PredictionError(fault)
+    return tuple(draw.number for draw in draws)
 
 
 def _require_complete(clips: Iterable[Clip], draws: Sequence[Predictions], protocol: Protocol) -> None:

@@ -170,7 +170,14 @@ def test_a_random_run_and_a_true_one_never_mix(built: Path, tmp_path: Path) -> N
     refusal = run(built, tmp_path / "true", "--allow-random-weights", status=2).stderr
     assert "holds a run with checkpoints, this one has random weights" in refusal
     shutil.copytree(tmp_path / "random" / "draw0", tmp_path / "true" / "draw1")
-    assert SAYS in icvos("score", tmp_path / "true", "--benchmark", built).output  # one random draw spoils the mean
+    copied = record(tmp_path / "random")
+    for number, words in (
+        (0, "says that it is draw 0"),
+        (1, "was made with weights [{'name': 'blink', 'sha256': None"),
+    ):
+        (tmp_path / "true" / "draw1" / "run.json").write_text(json.dumps({**copied, "draw": number}))
+        assert words in icvos("score", tmp_path / "true", "--benchmark", built, status=2).stderr
+    shutil.rmtree(tmp_path / "true" / "draw1")
     run(built, tmp_path / "true", "--allow-random-weights", "--overwrite", "always")
     assert record(tmp_path / "true")["random_weights"] is True
 

@@ -23,6 +23,9 @@ class SquaresResult(Schema):
     task: Literal["squares"]
     protocol: str
     overall: float
+    digest: None = None
+    partial: bool = False
+    parts: ClassVar[tuple[int, ...]] = (0,)
     records: ClassVar[Json] = {}
 
     def lines(self, where: str) -> Sequence[str]:

@@ -54,6 +54,11 @@ def scores(run: Path, name: str = "scores.json") -> Json:
     return found
 
 
+def partial(run: Path) -> Json:
+    """The scores of a part of the benchmark, which are apart."""
+    return scores(run, "scores-partial.json")
+
+
 def record(run: Path, fold: int = 0) -> Json:
     found: Json = json.loads((run / f"fold{fold}" / "run.json").read_text())
     return found
@@ -108,7 +113,7 @@ def test_what_sees_the_truth_is_given_the_query(tiny: ImageBenchmark, tmp_path: 
 
 def test_more_shots_are_shown_and_recorded(tiny: ImageBenchmark, tmp_path: Path) -> None:
     evaluate(tiny, tmp_path / "run", "--shots", 3, "--fold", 0)
-    assert (record(tmp_path / "run")["shots"], scores(tmp_path / "run")["shots"]) == (3, 3)
+    assert (record(tmp_path / "run")["shots"], partial(tmp_path / "run")["shots"]) == (3, 3)
     assert "not 4; build them again" in evaluate(tiny, tmp_path / "x", "--shots", 4, status=2).stderr
     refusal = evaluate(tiny, tmp_path / "run", "--fold", 1, status=2).stderr
     assert "holds a fold with shots 3, not 1" in refusal
@@ -131,16 +136,26 @@ def test_limited_runs_are_partial_and_go_on(tiny: ImageBenchmark, tmp_path: Path
     output = evaluate(tiny, out, "--limit", 4).output
     assert "fold 0: mIoU" in output
     assert f"4 of {EPISODES} episodes" in output
-    assert scores(out)["folds"]["0"]["episodes"] == 4
+    assert partial(out)["folds"]["0"]["episodes"] == 4
+    assert partial(out)["partial"] is True
+    assert not (out / "scores.json").exists()
     assert "(no interval: a fold of 4 episodes says little, 6 are the fewest that do)" in output
-    assert scores(out)["folds"]["0"]["interval"] is scores(out)["overall"]["interval"] is None
+    assert partial(out)["folds"]["0"]["interval"] is partial(out)["overall"]["interval"] is None
     first = lines(out)
     evaluate(tiny, out, "--fold", 0)
     assert lines(out)[:4] == first
     assert [line["episode"] for line in lines(out)] == list(range(EPISODES))
     evaluate(tiny, out, "--limit", 2)  # asks for nothing new, takes nothing away
     assert (record(out)["asked"], record(out)["episodes"], record(out, 1)["asked"]) == (EPISODES, EPISODES, 4)
-    assert scores(out)["overall"]["episodes"] == EPISODES + 4
+    assert partial(out)["overall"]["episodes"] == EPISODES + 4
+    evaluate(tiny, out)
+    whole = (out / "scores.json").read_bytes()
+    assert scores(out)["partial"] is False
+    with (out / "fold1" / "episodes.jsonl").open("ab") as file:
+        file.truncate(100)
+    assert "(partial)" in icvos("score", out, "--benchmark", tiny.root).output
+    assert (out / "scores.json").read_bytes() == whole  # a partial score never takes the place of a whole one
+    assert partial(out)["overall"]["episodes"] == EPISODES
 
 
 def test_overwriting(run: Path, tiny: ImageBenchmark) -> None:
@@ -212,7 +227,7 @@ def test_always_removes_the_masks_before_their_record(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("icvos.tasks.image.predict.open_record", stop)
-    evaluate(tiny, run, "--overwrite", "always", "--fold", 0, "--set", "sleep=0.001", status=130)
+    evaluate(tiny, run, "--overwrite", "always", "--set", "sleep=0.001", status=130)
     assert record(run) == before
     assert not (run / "fold0" / "episodes.jsonl").exists()
 
@@ -223,7 +238,7 @@ def test_a_cut_off_last_line_is_predicted_again(run: Path, tiny: ImageBenchmark)
     path.write_bytes(path.read_bytes()[:-40])
     output = icvos("score", run, "--benchmark", tiny.root)
     assert f"fold 0 is left out: it has {EPISODES - 1} of {EPISODES} episodes" in output.stderr
-    assert set(scores(run)["folds"]) == {"1"}
+    assert set(partial(run)["folds"]) == {"1"}
     evaluate(tiny, run)
     assert lines(run) == before
     assert set(scores(run)["folds"]) == {"0", "1"}
@@ -333,8 +348,8 @@ def test_lite_and_oracle_run_on_images(tiny: ImageBenchmark, tmp_path: Path, mon
     limits = ("--limit", 2)
     evaluate(tiny, tmp_path / "lite", *limits, method="lite")
     evaluate(tiny, tmp_path / "oracle", *limits, method="oracle")
-    assert scores(tmp_path / "lite")["overall"]["episodes"] == 4
-    assert scores(tmp_path / "oracle")["overall"]["miou"] > 0.95
+    assert partial(tmp_path / "lite")["overall"]["episodes"] == 4
+    assert partial(tmp_path / "oracle")["overall"]["miou"] > 0.95
 
 
 def test_supports_can_be_kept_by_methods(tiny: ImageBenchmark) -> None:

@@ -167,7 +167,7 @@ def test_what_cannot_be_compared_is_refused(other: Json, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("clip", ["davis_dog/99", "davis_dog", "davis_dog/"])
+@pytest.mark.parametrize("clip", ["davis_dog/99", "davis_dog"])
 def test_a_clip_without_a_class_is_refused(clip: str) -> None:
     with pytest.raises(IcvosError, match=rf"^a\.json: clip {clip}: .*; score the predictions again$"):
         compare(result({clip: 0.5}), result({clip: 0.5}), "a.json", "b.json")

@@ -73,7 +73,10 @@ def test_result_by_hand(handmade: Benchmark, run: Path, protocol: Protocol) -> N
         assert [entry["j"], entry["f"]] == pytest.approx(means.mean(axis=0), abs=1e-15)
         assert entry["jf"] == (entry["j"] + entry["f"]) / 2
         assert entry["frames"] == len(by_draw[0][0])
-        assert entry["draws"] == [{"draw": k, "j": float(means[k][0]), "f": float(means[k][1])} for k in (0, 1)]
+        assert entry["shown"] == entry["frames"]  # the category is in every frame
+        assert entry["draws"] == [
+            {"draw": k, "j": float(means[k][0]), "f": float(means[k][1]), "equal": 0} for k in (0, 1)
+        ]
         assert entry["j_recall"] == np.mean([recall(np.array(j)) for j, _ in by_draw])
         assert entry["f_decay"] == np.mean([decay(np.array(f)) for _, f in by_draw])
         per_clip[clip.id] = means

@@ -17,7 +17,7 @@ from icvos.training.batches import training_batches, validation_batches
 from icvos.training.learner import Learner, schedule
 from icvos.training.recipe import Recipe
 from icvos.training.report import Report, Silent, ValidationScores
-from icvos.training.run_folder import BEST, Log, RunState, resume, save, write_checkpoint
+from icvos.training.run_folder import BEST, Log, RunState, held, resume, save, write_checkpoint
 from icvos.training.trainable import Episodes, Trainable
 
 if TYPE_CHECKING:
@@ -63,9 +63,25 @@ def train(
     """
     learner = Learner(recipe, trainable)
     accelerator = learner.accelerator
-    main = accelerator.is_main_process
-    told = report if report is not None and main else Silent()
+    told = report if report is not None and accelerator.is_main_process else Silent()
     steps = steps_of_epoch(recipe, episodes, accelerator.num_processes)
+    with held(accelerator, out):
+        return _train(learner, recipe, trainable, episodes, out, workers, told, steps)
+
+
+def _train(
+    learner: Learner,
+    recipe: Recipe,
+    trainable: Trainable,
+    episodes: Episodes,
+    out: Path,
+    workers: int,
+    told: Report,
+    steps: int,
+) -> Trained:
+    """`train` in a folder that is held; an epoch has ``steps``."""
+    accelerator = learner.accelerator
+    main = accelerator.is_main_process
     total = steps * recipe.epochs
     state = resume(accelerator, out, RunState.fresh(recipe, episodes, accelerator.num_processes))
     done, best = state.step, state.best

@@ -4,6 +4,7 @@
 that a resumed run needs; ``log.jsonl`` every step's losses and every validation; TensorBoard's event files lie beside.
 """
 
+import contextlib
 import dataclasses
 import json
 import pickle
@@ -18,9 +19,22 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from icvos.errors import IcvosError
+from icvos.files.leftovers import remove_leftovers
+from icvos.files.locks import lock_folder
 from icvos.files.names import require_inside
-from icvos.files.storage import atomic_file, atomic_folder, is_object, once_each, write_json
+from icvos.files.storage import (
+    atomic_file,
+    is_object,
+    once_each,
+    put_folder,
+    recover_folder,
+    sync,
+    unwritable,
+    write_json,
+    write_text,
+)
 from icvos.files.text import read_text
+from icvos.notices import notice
 from icvos.tasks.runs import versions
 from icvos.training.recipe import Recipe
 from icvos.training.report import ValidationScores
@@ -30,6 +44,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 STATE_FORMAT = 1
+SCRATCH = ".partial"  # what is being saved
 BEST = "best.safetensors"
 LOG = "log.jsonl"
 LAST, STATE = "last", "state.json"
@@ -121,22 +136,44 @@ def resume(accelerator: "Accelerator", out: Path, fresh: RunState) -> RunState:
     return found
 
 
+@contextlib.contextmanager
+def held(accelerator: "Accelerator", out: Path) -> Iterator[None]:
+    """Keep the folder of a run for the processes that train together, without what a killed run left half-written.
+
+    Raises `IcvosError` where another run is training in it.
+    """
+    with contextlib.ExitStack() as stack:
+        if accelerator.is_main_process:
+            stack.enter_context(lock_folder(out))
+            for scratch in (out / SCRATCH, out / f"{SCRATCH}-{LAST}"):
+                require_inside(scratch, out)
+                shutil.rmtree(scratch, ignore_errors=True)
+            remove_leftovers(out)
+            last = out / LAST
+            require_inside(last, out)
+            if recover_folder(last):
+                text = "a process was killed while it replaced it; the one before is back, and training goes on from it"
+                notice(str(last), "recovered", f"{last}: {text}")
+        accelerator.wait_for_everyone()
+        yield
+
+
 def save(accelerator: "Accelerator", out: Path, state: RunState) -> None:
-    """Put all that a resumed run needs into ``last/``, whole or not at all."""
+    """Put all that a resumed run needs into ``last/``, whole or not at all, and on the disk with the log so far."""
     accelerator.wait_for_everyone()
-    partial = out / ".partial-last"
+    partial = out / SCRATCH / LAST  # by this name for all processes; the folder of the run is theirs alone
     require_inside(partial, out)
-    if accelerator.is_main_process:
-        shutil.rmtree(partial, ignore_errors=True)
-    accelerator.wait_for_everyone()
     accelerator.save_state(str(partial))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        with atomic_folder(out / LAST, out / ".partial", out) as folder:
-            shutil.copytree(partial, folder, dirs_exist_ok=True)
-            write_json(folder / STATE, dataclasses.asdict(state))
-        shutil.rmtree(partial)
-        shutil.rmtree(out / ".partial")
+        try:
+            write_json(partial / STATE, dataclasses.asdict(state))
+            if (out / LOG).is_file():
+                sync(out / LOG)
+            put_folder(partial, out / LAST, lasting=True)
+            partial.parent.rmdir()
+        except OSError as error:
+            raise unwritable(out / LAST, error) from error
     accelerator.wait_for_everyone()
 
 
@@ -163,7 +200,7 @@ class Log:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise IcvosError(f"{out}: cannot be made ({error.strerror}); choose another --out") from error
-        self.path.write_text("".join(_lines_until(self.path, done)), encoding="utf-8")
+        write_text(self.path, "".join(_lines_until(self.path, done)))
         self.board = SummaryWriter(str(out), purge_step=done + 1)
 
     def write(self, kind: Literal["train", "validation"], step: int, figures: Mapping[str, float]) -> None:
@@ -214,5 +251,5 @@ def write_checkpoint(
         "versions": versions(),
     }
     header = {"made_by": "icvos train"} | {name: json.dumps(fact) for name, fact in facts.items()}
-    with atomic_file(path) as temporary:
+    with atomic_file(path, lasting=True) as temporary:
         save_file(state, temporary, header)

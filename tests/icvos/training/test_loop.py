@@ -154,6 +154,73 @@ def test_optimisers_are_the_recipes_or_the_groups() -> None:
     assert type(make_optimisers(recipe(optimiser="sgd"), Toy())["total"]) is torch.optim.SGD
 
 
+class KilledError(Exception):
+    """What stands for a kill: nothing is tidied up after it in these tests."""
+
+
+def test_a_kill_while_the_state_is_replaced_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where folders cannot change places in one step, there is a moment without either; the next start says so."""
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    run(whole)
+    usual = Path.rename
+
+    def stop(path: Path, target: Path) -> Path:
+        if target == out / "last" and (out / ".last.old").is_dir():
+            raise KilledError
+        return usual(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("icvos.files.storage.exchange", lambda one, other: False)
+        patch.setattr("icvos.files.storage.recover_folder", lambda path: False)
+        patch.setattr(Path, "rename", stop)
+        with pytest.raises(KilledError):
+            run(out)
+    assert not (out / "last").exists()
+    run(out)
+    assert f"{out / 'last'}: a process was killed while it replaced it; the one before is back" in caplog.text
+    for kind in ("train", "validation"):
+        assert lines(out, kind) == lines(whole, kind)
+    one, other = (read_state(folder / "best.safetensors") for folder in (out, whole))
+    assert all(torch.equal(one[name], other[name]) for name in other)
+    assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
+
+
+def test_two_at_once_in_one_folder(tmp_path: Path) -> None:
+    """The second is refused before it touches anything, and the first goes on as if alone."""
+    refused = []
+
+    class Second(Silent):
+        def trained(self, step: int, total: int, losses: Losses) -> None:  # noqa: ARG002
+            if step == 5:
+                with pytest.raises(
+                    IcvosError, match=r"run: another process \(\d+\) is working on it; wait until"
+                ) as found:
+                    run(tmp_path / "run")
+                refused.append(str(found.value))
+
+    run(tmp_path / "whole")
+    train(recipe(), Toy(), Discs(), tmp_path / "run", report=Second())
+    assert len(refused) == 1
+    assert lines(tmp_path / "run", "train") == lines(tmp_path / "whole", "train")
+
+
+def test_a_log_is_cut_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, epochs=1)
+    before = (tmp_path / "log.jsonl").read_text()
+
+    def stop(path: Path) -> None:
+        if path.name.startswith(".log.jsonl."):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("icvos.files.storage.sync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, epochs=1)
+    assert (tmp_path / "log.jsonl").read_text() == before
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
 def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
     run(tmp_path, epochs=1)
     with pytest.raises(IcvosError, match="another epochs"):

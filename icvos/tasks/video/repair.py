@@ -6,9 +6,8 @@ do not belong there, which are left out. A mask is never resized, and none is ma
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +17,7 @@ from icvos.files.listing import is_empty
 from icvos.files.mask_rules import BROKEN_PNG
 from icvos.files.masks import write_binary
 from icvos.files.storage import atomic_folder, write_bytes, write_text
-from icvos.files.submitted import visible
+from icvos.files.submitted import is_plain, visible
 from icvos.files.untrusted import MODES, load_rles, odd_values, open_png, png_header
 from icvos.protocol import Protocol
 from icvos.tasks.archive import relocate, submission_folder
@@ -26,7 +25,10 @@ from icvos.tasks.record import RECORD, read_record
 from icvos.tasks.repairs import Repair, RepairReport
 from icvos.tasks.runs import draw_folders
 from icvos.tasks.video.benchmark import Benchmark, Clip
-from icvos.tasks.video.check import Names, check, class_names, frame_names, video_names
+from icvos.tasks.video.check import check
+from icvos.tasks.video.layouts import find_layout
+from icvos.tasks.video.names import REPAIRED, Names, frame_names
+from icvos.tasks.video.predictions import counted_frames
 
 COLOURS = ("RGB", "RGBA", "LA")
 
@@ -48,13 +50,13 @@ def repair(benchmark: Benchmark, path: Path | str, out: Path | str, protocol: Pr
             for draw in draw_folders(folder):
                 target = new if draw == folder else new / draw.name
                 target.mkdir(exist_ok=True)
-                for done in _repair_folder(benchmark, draw, target):
+                for done in _repair_folder(benchmark, draw, target, protocol):
                     fault = relocate(Fault("", done.where, done.what), folder, path)
                     repairs.append(Repair(fault.where, fault.what))
     return RepairReport(tuple(repairs), tuple(check(benchmark, out, protocol)))
 
 
-def _repair_folder(benchmark: Benchmark, root: Path, target: Path) -> Iterator[Repair]:
+def _repair_folder(benchmark: Benchmark, root: Path, target: Path, protocol: Protocol) -> Iterator[Repair]:
     entries = visible(root)
     try:
         if read_record(root / RECORD).given:
@@ -64,67 +66,70 @@ def _repair_folder(benchmark: Benchmark, root: Path, target: Path) -> Iterator[R
     for entry in entries:
         if not entry.is_dir() and entry.name != RECORD:
             yield Repair(str(entry), "left out: not part of a prediction folder")
+    layout = find_layout(benchmark, root, entries)
+    for fault in layout.faults:
+        if REPAIRED in fault.what:
+            yield Repair(str(root), f"put in order: {fault.what.removesuffix(f'; {REPAIRED}')}")
     clips: dict[str, list[Clip]] = {}
     for clip in benchmark.clips:
         clips.setdefault(clip.video.name, []).append(clip)
-    names = video_names(root, entries)
-    for video, found, renamed in _matched(names, clips):
-        folder = root / names.found[found]
+    for video, _, renamed in _matched(layout.videos, sorted(clips)):
         yield from renamed
-        yield from _repair_video(clips[video], folder, target / video)
-    yield from _left_out(names, clips)
+        names = layout.classes.get(video)
+        if isinstance(names, Names):
+            yield from _repair_video(clips[video], names, target / video, protocol)
+    yield from _left_out(layout.videos, sorted(clips))
 
 
-def _matched(names: Names, wanted: Iterable[str]) -> Iterator[tuple[str, str, list[Repair]]]:
-    """Each wanted name, the name that it was found under, and the repair where the two differ."""
-    wanted = tuple(wanted)
+def _matched(names: Names, wanted: Sequence[str]) -> Iterator[tuple[str, Path, list[Repair]]]:
+    """Each wanted name, the file or folder that it was found as, and the repair where the two differ."""
     meant = names.renames(wanted, wanted)
     for name in wanted:
-        if name in names.found:
-            yield name, name, []
-        elif name in meant:
-            where = str(names.place / names.found[meant[name]])
-            yield name, meant[name], [Repair(where, f"renamed to {name}")]
+        if name in meant:
+            path = names.found[meant[name]]
+            yield name, path, [Repair(str(path), f"renamed to {name}")]
+        elif name in names.found and not names.renumbered(wanted):
+            yield name, names.found[name], []
 
 
-def _left_out(names: Names, wanted: Iterable[str]) -> Iterator[Repair]:
-    wanted = tuple(wanted)
-    extra = sorted(names.found.keys() - set(wanted) - set(names.renames(wanted, wanted).values()))
-    if extra:
-        more = f" and {len(extra) - 1:,} more" if len(extra) > 1 else ""
-        where = str(names.place / names.found[extra[0]])
-        yield Repair(where, f"left out{more}: the benchmark has no such {names.level}")
+def _left_out(names: Names, wanted: Sequence[str]) -> Iterator[Repair]:
+    used = names.renames(wanted, wanted).values()
+    extra = sorted(names.found.keys() - set(wanted if not names.renumbered(wanted) else ()) - set(used))
+    paths = [names.found[name] for name in extra]
+    if paths:
+        more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+        yield Repair(str(paths[0]), f"left out{more}: the benchmark has no such {names.level}")
 
 
-def _repair_video(clips: list[Clip], folder: Path, target: Path) -> Iterator[Repair]:
-    try:
-        names = class_names(folder)
-    except PredictionError:
-        return
+def _repair_video(clips: Sequence[Clip], names: Names, target: Path, protocol: Protocol) -> Iterator[Repair]:
     by_index = {str(clip.category.index): clip for clip in clips}
-    for index, found, renamed in _matched(names, by_index):
-        source = folder / names.found[found]
+    for index, source, renamed in _matched(names, list(by_index)):
+        clip = by_index[index]
         yield from renamed
-        if source.is_dir():
-            yield from _repair_frames(by_index[index], source, target / index)
-        elif not (folder / index).is_dir():
-            yield from _repair_rles(by_index[index], source, target / f"{index}.json")
-    yield from _left_out(names, by_index)
+        if is_plain(source, folder=True):
+            yield from _repair_frames(clip, source, target / index, protocol)
+        elif not is_plain(source.with_name(source.name.removesuffix(".json")), folder=True):
+            yield from _repair_rles(clip, source, target / f"{index}.json", protocol)
+    yield from _left_out(names, list(by_index))
 
 
-def _repair_frames(clip: Clip, folder: Path, target: Path) -> Iterator[Repair]:
+def _repair_frames(clip: Clip, folder: Path, target: Path, protocol: Protocol) -> Iterator[Repair]:
     try:
-        names = frame_names(folder)
+        names = frame_names(folder, len(counted_frames(clip, protocol)))
     except PredictionError:
         return
     done: dict[str, list[str]] = {}
-    for frame, found, renamed in _matched(names, clip.video.frames):
-        source = folder / names.found[found]
+    for frame, source, renamed in _matched(names, clip.video.frames):
         if renamed:
             done.setdefault("renamed to the frames' names", []).append(source.name)
         what = _repair_mask(source, target / f"{frame}.png", clip.video.size)
         if what:
             done.setdefault(what, []).append(source.name)
+    for path in names.explained(
+        frame for frame in clip.video.frames if not (target / f"{frame}.png").exists()
+    ).values():
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target / path.name)  # no mask, and the check of the new folder says so
     for what, files in done.items():
         yield Repair(str(folder), f"{len(files):,} masks {what}, first {files[0]}")
     yield from _left_out(names, clip.video.frames)
@@ -172,19 +177,17 @@ def _two_colours(image: Image.Image) -> np.ndarray | None:
     return mask if not len(shades) or bool((shades == shades[0]).all()) else None
 
 
-def _repair_rles(clip: Clip, source: Path, target: Path) -> Iterator[Repair]:
+def _repair_rles(clip: Clip, source: Path, target: Path, protocol: Protocol) -> Iterator[Repair]:
     try:
         rles = load_rles(source)
     except PredictionError:
         write_bytes(target, b"")  # what is wrong with it is told by the check of the new folder
         return
-    names = frame_names(source, rles)
-    kept: dict[str, Any] = {}
-    renamed = []
-    for frame, found, repairs in _matched(names, clip.video.frames):
-        kept[frame] = rles[found]
-        renamed += [found] if repairs else []
-    if renamed:
-        yield Repair(str(source), f"{len(renamed):,} masks renamed to the frames' names, first {renamed[0]}")
+    names = frame_names(source, len(counted_frames(clip, protocol)), rles)
+    meant = names.renames(clip.video.frames, clip.video.frames)
+    kept = {frame: rles[name] for frame in clip.video.frames if (name := meant.get(frame, frame)) in rles}
+    if meant:
+        first = next(iter(meant.values()))
+        yield Repair(str(source), f"{len(meant):,} masks renamed to the frames' names, first {first}")
     write_text(target, json.dumps(kept))  # in ASCII: half a surrogate pair in a text cannot be written as UTF-8
     yield from _left_out(names, clip.video.frames)

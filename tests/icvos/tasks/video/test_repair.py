@@ -161,13 +161,16 @@ def test_what_is_not_harmless_stays(handmade: Benchmark, folder: Path) -> None:
     assert [done.what for done in report.repairs] == ["left out: not the record of a run"]
 
 
-def test_numbers_of_another_counting_are_not_renamed(handmade: Benchmark, folder: Path) -> None:
+def test_numbers_of_another_counting_are_renamed_only_all_together(handmade: Benchmark, folder: Path) -> None:
     """0..8 for a video whose frames are 1, 6, 11, ...: 1 and 6 look like frames but are the second and the seventh."""
     for position, path in enumerate(sorted((folder / "lvos_cats/1").iterdir())):
         path.rename(path.with_name(f"{position}.png"))
-    kinds = {fault.kind for fault in check(handmade, folder, PAPER)}
-    assert kinds == {"missing-frame", "extra-frame"}
-    report = repair(handmade, folder, folder.parent / "mended", PAPER)
+    assert [fault.kind for fault in check(handmade, folder, PAPER)] == ["renumbered-frames"]
+    assert repair(handmade, folder, folder.parent / "mended", PAPER).left == ()
+    assert_whole(handmade, folder.parent / "mended")
+    (folder / "lvos_cats/1/3.png").unlink()
+    assert {fault.kind for fault in check(handmade, folder, PAPER)} == {"missing-frame", "extra-frame"}
+    report = repair(handmade, folder, folder.parent / "again", PAPER)
     assert {fault.kind for fault in report.left} == {"missing-class"}
 
 

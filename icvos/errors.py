@@ -12,6 +12,9 @@ class IcvosError(Exception):
     """
 
 
+AGAIN = "run the same command again"
+
+
 class Stopped(KeyboardInterrupt):
     """Ctrl-C in the middle of work; the message says what is done, and how to go on."""
 

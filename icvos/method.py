@@ -72,6 +72,19 @@ class Propagator(Protocol):
         ...
 
 
+@runtime_checkable
+class Resumable(Propagator, Protocol):
+    """A propagator whose memory can be put aside, so that a video that was stopped goes on with the same masks."""
+
+    def remembered(self) -> dict[str, np.ndarray]:
+        """All that it needs for the frames to come; arrays that `step` leaves as they are."""
+        ...
+
+    def recall(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Be as after the frame at which `remembered` gave ``memory``; raises ValueError or KeyError for another's."""
+        ...
+
+
 class Method(Protocol):
     """A method that prompts a propagator. Any object with these two functions is one."""
 

@@ -1,24 +1,26 @@
 """A video and support pictures of your own, without a benchmark."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from icvos.errors import IcvosError
-from icvos.files.frames import open_frames
+from icvos.errors import AGAIN, IcvosError, Stopped
+from icvos.files.frames import Frames, open_frames
 from icvos.files.images import opened_image, read_image, read_orientation, refuse_animation, turned
 from icvos.files.listing import is_empty
 from icvos.files.masks import encode_binary, read_binary
-from icvos.files.storage import atomic_folder, require_writable
-from icvos.guard import Asked, description_of, masks_of, require_timeout
+from icvos.files.schema import write_schema
+from icvos.files.storage import require_writable
+from icvos.guard import Asked, description_of, guarded, masks_of, require_timeout
 from icvos.method import AnyMethod, Image, Mask, Support, load_method, method_class, sees_truth, settings_for
 from icvos.notices import notice
+from icvos.own_masks import MADE, Made, continued, finished, is_made, made_of, partial_folder
 from icvos.tasks.record import record_of
-from icvos.tasks.task import SILENT, Watch
+from icvos.tasks.task import SILENT, Drawing, Sheet, Watch
 
+FPS = 12  # frames a second of what does not say how fast it is
 QUARTER_TURNS = 5  # EXIF's orientations from here on exchange height and width
 
 
@@ -30,19 +32,23 @@ def predict(
     method: str = "lite",
     settings: Mapping[str, Any] | None = None,
     overlay: Path | str | None = None,
+    fps: float | None = None,
     random_weights: bool = False,
     timeout: float | None = None,
     watch: Watch = SILENT,
 ) -> int:
     """Segment your own video from your own pictures and masks.
 
+    Called again with the same arguments, it goes on where it was stopped, and makes no mask again that is there.
+
     Args:
         supports: (picture, mask) files; any non-zero value of a mask is the object.
-        video: A folder of frames, a picture, or a video file (extra ``[video]``).
+        video: A folder of frames, a picture, an animated picture, or a video file (extra ``[video]``).
         out: A new folder for one one-bit mask PNG per frame; it is there whole or not at all.
         method: The method's name.
         settings: Its settings, over its defaults.
         overlay: Also write the video with the masks, as .gif, .webp or .mp4.
+        fps: Frames a second of the overlay; None: as many as the video has, and 12 of a folder of frames.
         random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
         timeout: Seconds that the method may take for the video; None: as long as it wants.
         watch: Is told of every frame.
@@ -51,18 +57,17 @@ def predict(
         The number of frames.
 
     Raises:
-        IcvosError: A file is missing or does not fit, or ``out`` holds something.
+        IcvosError: A file is missing or does not fit, or ``out`` holds something else.
+        Stopped: Ctrl-C; the message says how many frames are done.
 
     >>> count = predict([("dog.jpg", "dog.png")], "walk", "found", settings={"short_side": 96})
-    >>> count == len(list(Path("found").iterdir()))
+    >>> count == len(list(Path("found").glob("*.png")))
     True
     """
-    from icvos.drawing.animation import write_animation
-    from icvos.drawing.overlays import overlay as drawn
     from icvos.models.weights.registry import random_weights_allowed
 
     out = Path(out)
-    _require_places(out, overlay)
+    _require_places(out, overlay, fps)
     require_timeout(timeout)
     settings_for(method, settings or {})
     if sees_truth(method_class(method)):
@@ -71,60 +76,170 @@ def predict(
         )
     if not supports:
         raise IcvosError("no support is given; show the object with --support PICTURE --mask MASK")
-    pairs = [support_of_files(Path(image), Path(mask)) for image, mask in supports]
+    files = [(Path(image), Path(mask)) for image, mask in supports]
+    pairs = [support_of_files(image, mask) for image, mask in files]
     frames = open_frames(video)
+    if overlay is not None:
+        _require_other(Path(overlay), [frames.path, *(file for pair in files for file in pair)])
     watch.stage(method)
-    watch.total(frames.count or 0)
     with random_weights_allowed(random_weights):
         built = load_method(method, settings or {})
-        record_of(description_of(built, method), method)  # refused before the work, not after
-        asked = Asked(method, str(video), timeout)
-        count = predict_video(built, pairs, frames, out, asked, watch.advance)
+        record = record_of(description_of(built, method), method)  # refused before the work, not after
+        made = made_of(method, record, files, frames)
+        count = finished(out, made)
+        if count is None:
+            count = predict_video(built, pairs, frames, out, made, Asked(method, str(video), timeout), watch)
+        else:
+            watch.note(f"{out}: holds these {count} masks already")
     if record_of(description_of(built, method), method).made_with_random_weights:
         watch.note("RANDOM WEIGHTS: these masks mean nothing")
     if overlay is not None:
-        images = (drawn(image, read_binary(out / f"{name}.png")) for name, image in open_frames(video))
-        write_animation(Path(overlay), images)
+        watch.stage("overlay")
+        watch.total(count)
+        try:
+            write_overlay(Path(overlay), frames, out, fps, watch.advance)
+        except KeyboardInterrupt as error:
+            raise Stopped(f"all {count} masks are done, the overlay is not; {AGAIN} for it") from error
     return count
 
 
 def predict_video(
     method: AnyMethod,
     supports: Sequence[Support],
-    frames: Iterable[tuple[str, np.ndarray]],
+    frames: Frames,
     out: Path,
+    made: Made,
     asked: Asked,
-    advance: Callable[[int], None] = lambda frames: None,
+    watch: Watch = SILENT,
 ) -> int:
     """Segment a video of your own: one-bit ``<frame>.png`` masks in ``out``, whole or not; the number of frames.
 
-    ``frames`` gives (name, (H, W, 3) uint8 RGB) in order, ``asked`` names the method and the video in errors.
+    What was stopped goes on with the next frame where the method can put its memory aside, else it begins anew.
+
+    Args:
+        method: What segments.
+        supports: What shows the object.
+        frames: The video.
+        out: The folder; empty, or not there.
+        made: What the masks are made with and from.
+        asked: Names the method and the video in errors.
+        watch: Is told of every frame.
     """
-    _require_places(out, None)
-    names: list[str] = []
+    with partial_folder(out, made) as partial:
+        with guarded(asked):
+            going = continued(method, partial.memory)
+        watch.total(frames.count or 0, partial.done)
+        names: list[str] = []
 
-    def images() -> Iterator[np.ndarray]:
-        for name, image in frames:
-            names.append(name)
-            yield image
+        def images() -> Iterator[Image]:
+            for name, image in frames.after(partial.done):
+                names.append(name)
+                yield image
 
-    count = 0
-    with atomic_folder(out, out.parent) as folder:
-        for count, mask in enumerate(masks_of(method, supports, images(), asked), start=1):
-            (folder / f"{names[count - 1]}.png").write_bytes(encode_binary(mask))
-            advance(1)
+        count = begun = partial.done
+        try:
+            for count, mask in enumerate(masks_of(going or method, supports, images(), asked), start=begun + 1):
+                (partial.folder / f"{names[count - begun - 1]}.png").write_bytes(encode_binary(mask))
+                if going is not None and going.memory is not None:
+                    partial.keep(going.memory, count)
+                watch.advance(1)
+        except BaseException as error:
+            if going is not None and going.memory is not None and partial.memory is not None:
+                partial.keep(partial.memory, partial.done, now=True)
+            if not isinstance(error, KeyboardInterrupt):
+                raise
+            how = "to go on" if going is not None else f"to begin anew: {asked.method} cannot go on within a video"
+            raise Stopped(f"{count} of {frames.count or 'the'} frames are done; {AGAIN} {how}") from error
+        write_schema(partial.folder / MADE, made.model_copy(update={"frames": count}))
     return count
 
 
-def _require_places(out: Path, overlay: Path | str | None) -> None:
+def write_overlay(
+    path: Path,
+    frames: Frames,
+    masks: Path,
+    fps: float | None = None,
+    advance: Callable[[int], None] = lambda frames: None,
+) -> None:
+    """Write a video with the masks ``<frame>.png`` of the folder ``masks`` on it.
+
+    Args:
+        path: ``.gif``, ``.webp`` or ``.mp4``.
+        frames: The video.
+        masks: The folder.
+        fps: Frames a second; None: as many as the video has, or `FPS`. A GIF of more than it can show leaves some out.
+        advance: Is told of every frame.
+    """
+    from icvos.drawing.animation import most_fps, write_animation
+
+    rate = fps or frames.fps or FPS
+    every = math.ceil(rate / most_fps(path))
+
+    def images() -> Iterator[Image]:
+        for number, image in enumerate(drawn_frames(frames, masks)):
+            advance(1)
+            if number % every == 0:
+                yield image
+
+    write_animation(path, images(), rate / every)
+
+
+def drawn_frames(frames: Frames, masks: Path) -> Iterator[Image]:
+    """Every frame with its mask in the folder ``masks`` drawn on it; `IcvosError` where that is absent or too small."""
+    from icvos.drawing.overlays import overlay
+
+    for name, image in frames:
+        file = masks / f"{name}.png"
+        if not file.is_file():
+            raise IcvosError(f"{file}: no mask of frame {name} of {frames.path}; give the masks of this video")
+        mask = read_binary(file)
+        if mask.shape != image.shape[:2]:
+            raise IcvosError(
+                f"{file}: mask is {mask.shape}, frame {name} of {frames.path} is {image.shape[:2]} (height, width); "
+                "give the masks of this video"
+            )
+        yield overlay(image, mask)
+
+
+def own_sheets(video: Path | str, predictions: Path | str, drawing: Drawing | None = None) -> Iterator[Sheet]:
+    """A video of your own with the masks that `predict` made, for `icvos.tasks.calls.write_sheets`: one file.
+
+    Args:
+        video: As for `predict`.
+        predictions: The folder of masks, one ``<frame>.png`` for every frame.
+        drawing: How it is drawn; the video keeps its speed whichever frames are. There are no errors to be shown.
+    """
+    from icvos.drawing.animation import most_fps
+    from icvos.drawing.panels import to_height
+
+    frames, masks, drawing = open_frames(video), Path(predictions), drawing or Drawing()
+    if not masks.is_dir():
+        raise IcvosError(f"{masks}: no such folder; give the one that icvos predict made of {video}")
+    kind, rate = drawing.kind or "gif", frames.fps or FPS
+    every = drawing.every * math.ceil(rate / drawing.every / most_fps(Path(f"x.{kind}")))
+    shown = (image for number, image in enumerate(drawn_frames(frames, masks)) if number % every == 0)
+    name = frames.path.resolve().stem if frames.path.is_file() else frames.path.resolve().name
+    yield Sheet(name, kind, (to_height(image, drawing.height_px) for image in shown), fps=rate / every)
+
+
+def _require_places(out: Path, overlay: Path | str | None, fps: float | None) -> None:
     """Refuse, before any work, what could not be written after it."""
-    if not is_empty(out):
+    if not is_empty(out) and not is_made(out):
         raise IcvosError(f"{out}: is not an empty folder; choose another --out")
     require_writable(out, folder=True)
     if overlay is not None:
-        from icvos.drawing.animation import require_animation
+        from icvos.drawing.animation import most_fps, require_animation
 
-        require_animation(Path(overlay))
+        require_animation(Path(overlay), FPS if fps is None else min(fps, most_fps(Path(overlay))))
+    elif fps is not None:
+        raise IcvosError("--fps is of the overlay; give --overlay too")
+
+
+def _require_other(overlay: Path, given: Sequence[Path]) -> None:
+    """Refuse an overlay in the place of a file that it is made from."""
+    for path in given:
+        if overlay.resolve() == path.resolve() or overlay.resolve().is_relative_to(path.resolve()):
+            raise IcvosError(f"{overlay}: would be written over or into {path}, which was given; choose another name")
 
 
 @dataclass(frozen=True, slots=True)

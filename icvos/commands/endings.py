@@ -11,11 +11,10 @@ from typing import Any
 
 import click
 
-from icvos.errors import IcvosError, Stopped, printable
+from icvos.errors import AGAIN, IcvosError, Stopped, printable
 
 MAX_LINE = 4000  # characters of a message
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
-AGAIN = "run the same command again"
 REMEDIES = {
     errno.ENOENT: f"it was there before, or a link leads nowhere; put it back and {AGAIN}",
     errno.EACCES: "get the right to read and write it, or choose another",

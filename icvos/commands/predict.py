@@ -29,7 +29,7 @@ from icvos.commands.progress import watched
 @click.option(
     "--mask", "masks", type=FOLDER, multiple=True, required=True, help="Its mask, in which non-zero is the object."
 )
-@click.option("--video", type=FOLDER, required=True, help="A video file or a folder of frames.")
+@click.option("--video", type=FOLDER, required=True, help="A video file, an animated picture or a folder of frames.")
 @click.option("--out", type=FOLDER, required=True, help="A new folder for one PNG mask per frame.")
 @click.option(
     "--method", metavar="NAME", default="lite", show_default=True, help="The method; icvos methods lists them."
@@ -38,12 +38,22 @@ from icvos.commands.progress import watched
 @click.option(
     "--overlay", type=FOLDER, default=None, help="Also write the video with the masks drawn on it: .gif, .webp or .mp4."
 )
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0.1),
+    metavar="N",
+    default=None,
+    help="Frames a second of the overlay.  [default: those of the video; 12 for a folder of frames]",
+)
 @TIMEOUT
 @RANDOM_WEIGHTS
 def predict(
     supports: tuple[Path, ...], masks: tuple[Path, ...], video: Path, out: Path, pairs: tuple[str, ...], **given: Any
 ) -> None:
-    """Segment your own video, given your own picture and mask."""
+    """Segment your own video, given your own picture and mask.
+
+    A prediction that was stopped goes on when the same command is run again, and masks that are there are used.
+    """
     from icvos.errors import IcvosError
     from icvos.own_video import predict as run
 

@@ -1,7 +1,7 @@
 """`icvos render`: pictures of masks."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,17 +9,27 @@ from icvos.commands.options import FOLDER, examples, read_selection, selection_o
 from icvos.commands.printing import say
 from icvos.commands.progress import watched
 
+if TYPE_CHECKING:
+    from icvos.tasks.result import Selection
+    from icvos.tasks.task import Drawing, Watch
+
 
 @click.command(
     epilog=examples(
         "icvos render IC-VOS --predictions runs/lite --errors --kind mp4 --out overlays",
         "icvos render coco-20i --predictions runs/vrp --clips 0/12,0/13 --out sheets",
+        "icvos render --video walk.mp4 --predictions masks --out overlays",
         "icvos render --davis DAVIS --videos dogs-jump --kind sheet --out sheets",
     )
 )
 @click.argument("benchmark", type=FOLDER, required=False)
 @source_options
-@click.option("--predictions", type=FOLDER, default=None, help="Predictions to show beside the truth.")
+@click.option(
+    "--video", type=FOLDER, default=None, help="A video of your own, as given to icvos predict; with --predictions."
+)
+@click.option(
+    "--predictions", type=FOLDER, default=None, help="Predictions to show beside the truth, or on the --video."
+)
 @click.option("--errors", is_flag=True, help="Colour the predictions' hits, misses and false alarms.")
 @selection_options
 @click.option("--out", type=FOLDER, required=True, help="The folder for one file per clip, video or fold.")
@@ -38,8 +48,8 @@ from icvos.commands.progress import watched
     show_default=True,
     help="Height of a panel, in pixels.",
 )
-def render(benchmark: Path | None, predictions: Path | None, out: Path, **given: Any) -> None:
-    """Draw masks over the frames of a benchmark or of source videos.
+def render(benchmark: Path | None, video: Path | None, predictions: Path | None, out: Path, **given: Any) -> None:
+    """Draw masks over the frames of a benchmark, of source videos, or of a video of your own.
 
     The first support of a clip is shown at its left, and predictions beside the truth. For a benchmark of images, a
     contact sheet shows some episodes of each fold.
@@ -47,20 +57,30 @@ def render(benchmark: Path | None, predictions: Path | None, out: Path, **given:
     from dataclasses import replace
 
     from icvos.errors import IcvosError
+    from icvos.own_masks import is_made
     from icvos.tasks.calls import render as run
     from icvos.tasks.calls import write_sheets
     from icvos.tasks.result import Selection
     from icvos.tasks.task import Drawing
 
-    sources = [f"--{name}" for name in ("davis", "mose", "lvos") if given[name]]
-    if benchmark and sources:
-        raise IcvosError(f"{' and '.join(sources)} beside the benchmark {benchmark}; give one or the other")
+    sources = " and ".join(f"--{name}" for name in ("davis", "mose", "lvos") if given[name])
+    named = sources, f"the benchmark {benchmark}" if benchmark else "", "--video" if video else ""
+    found = [*filter(None, named)]
+    if benchmark and is_made(benchmark):
+        like = f"icvos render --video VIDEO --predictions {benchmark} --out {out}"
+        raise IcvosError(f"{benchmark}: masks that icvos predict made, not a benchmark; draw them with: {like}")
+    if len(found) > 1:
+        raise IcvosError(f"{' beside '.join(found)}; give one or the other")
+    if predictions and not (benchmark or video):
+        raise IcvosError("--predictions of what? give the benchmark, or the --video, that they were made for")
     if given["errors"] and not predictions:
         raise IcvosError("--errors compares predictions with the truth; give --predictions too")
     drawing = Drawing(**{key: given.pop(key) for key in ("kind", "every", "errors", "height_px")})
     selection = read_selection(given) or Selection()
     with watched() as watch:
-        if benchmark:
+        if video:
+            written = _own(video, predictions, out, selection, drawing, watch)
+        elif benchmark:
             written = run(benchmark, out, predictions=predictions, selection=selection, drawing=drawing, watch=watch)
         else:
             from curation.sources.sheet import source_sheets
@@ -68,3 +88,18 @@ def render(benchmark: Path | None, predictions: Path | None, out: Path, **given:
             chosen = replace(selection, videos=(*selection.videos, *selection.clips), clips=())
             written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing.height_px, watch)
     say(f"{out}: {len(written)} files")
+
+
+def _own(
+    video: Path, predictions: Path | None, out: Path, selection: "Selection", drawing: "Drawing", watch: "Watch"
+) -> tuple[Path, ...]:
+    from icvos.errors import IcvosError
+    from icvos.own_video import own_sheets
+    from icvos.tasks.calls import write_sheets
+
+    if not predictions:
+        raise IcvosError(f"--video {video}: give its masks too, by --predictions; icvos predict makes them")
+    if drawing.errors or selection:
+        option = "--errors" if drawing.errors else "--videos, --categories and --clips"
+        raise IcvosError(f"{option}: a video of your own has no truth and no clips; leave it out")
+    return write_sheets(own_sheets(video, predictions, drawing), out, drawing.height_px, watch)

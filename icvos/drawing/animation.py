@@ -18,6 +18,7 @@ from icvos.files.storage import atomic_file, require_writable
 from icvos.method import Image
 
 SUFFIXES = (".gif", ".webp", ".mp4")
+MOST_FPS = 1000
 MOST_FPS_OF_GIF = 50  # frames a second: its delays are whole hundredths, and players slow down a delay of one
 PALETTE_SAMPLES = 48  # frames that the shared palette of a GIF is made from
 BT601, LIMITED_RANGE = 6, 1  # the numbers of these in the H.264 standard and in FFmpeg
@@ -62,15 +63,19 @@ def write_animation(path: Path | str, frames: Iterable[Image], fps: float = 12, 
     return next(counter)
 
 
+def most_fps(path: Path) -> int:
+    """How many frames a second a file of this kind can show."""
+    return MOST_FPS_OF_GIF if path.suffix.lower() == ".gif" else MOST_FPS
+
+
 def require_animation(path: Path, fps: float = 12) -> None:
     """Raise `IcvosError`, before any work, for a ``path`` or rate that `write_animation` would refuse."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise IcvosError(f"{path}: unknown kind of animation; end the name in {', '.join(SUFFIXES)}")
-    if not fps > 0 or (suffix == ".gif" and fps > MOST_FPS_OF_GIF):
+    if not 0 < fps <= most_fps(path):
         raise IcvosError(
-            f"{path}: {fps:g} frames a second cannot be shown; choose more than 0, and for a GIF at most "
-            f"{MOST_FPS_OF_GIF}"
+            f"{path}: {fps:g} frames a second cannot be shown; choose more than 0, and at most {most_fps(path)}"
         )
     if suffix == ".mp4":
         load_av(path)

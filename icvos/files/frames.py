@@ -76,8 +76,12 @@ class Frames:
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         """The frames in order; raises `IcvosError` for one that cannot be decoded or is of another size."""
+        return self.after(0)
+
+    def after(self, count: int) -> Iterator[tuple[str, np.ndarray]]:
+        """The same without the first ``count`` frames."""
         size: tuple[int, int] | None = None
-        for name, image in self._decoded():
+        for name, image in self._decoded(count):
             height, width = image.shape[:2]
             size = size or (height, width)
             if (height, width) != size:
@@ -87,12 +91,12 @@ class Frames:
                 )
             yield name, image
 
-    def _decoded(self) -> Iterator[tuple[str, np.ndarray]]:
+    def _decoded(self, start: int) -> Iterator[tuple[str, np.ndarray]]:
         if self.animated:
-            return _decode_animation(self.path)
+            return islice(_decode_animation(self.path), start, None)
         if self.pictures is None:
-            return _decode_video(self.path)
-        return ((picture.stem, read_picture(picture)) for picture in self.pictures)
+            return _decode_video(self.path, start)
+        return ((picture.stem, read_picture(picture)) for picture in self.pictures[start:])
 
 
 def open_frames(path: Path | str) -> Frames:
@@ -175,7 +179,7 @@ def _video_stream(container: Any, path: Path) -> Any:
     return max(films, key=lambda stream: (stream.frames != 1, bool(stream.disposition & disposition.default)))
 
 
-def _decode_video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+def _decode_video(path: Path, start: int) -> Iterator[tuple[str, np.ndarray]]:
     av = load_av(path)
     number = 0
     with _opened(path) as container:
@@ -185,7 +189,8 @@ def _decode_video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             raise IcvosError(f"{path}: frames of more than {limit} pixels; scale the video down")
         try:
             for frame in container.decode(stream):
-                yield f"{number:05d}", _upright(frame)
+                if number >= start:
+                    yield f"{number:05d}", _upright(frame)
                 number += 1
         except av.error.FFmpegError as error:
             raise IcvosError(

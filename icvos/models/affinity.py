@@ -5,7 +5,7 @@ Nothing is trained: the features are those of a frozen image backbone.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -104,6 +104,28 @@ class AffinityPropagator:
         self.recent.append(Remembered(features, labels))
         soft = labels[: self.grid[0], : self.grid[1]].cpu().numpy()
         return cv2.resize(soft, self.frame_size[::-1], interpolation=cv2.INTER_CUBIC) > 0.5
+
+    def remembered(self) -> dict[str, np.ndarray]:
+        """The remembered frames, the first before the last ones, and the sizes; see `icvos.method.Resumable`."""
+        held = [self.first, *self.recent] if self.first is not None else []
+        found = {"sizes": np.array([self.frame_size, self.grid])}
+        for number, frame in enumerate(held):
+            found[f"features{number}"] = frame.features.cpu().numpy()
+            found[f"labels{number}"] = frame.labels.cpu().numpy()
+        return found
+
+    def recall(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Be as when `remembered` gave ``memory``."""
+        (height, width), (rows, columns) = memory["sizes"].tolist()
+        count = sum(name.startswith("features") for name in memory)
+        tensors = {name: torch.tensor(array, device=self.device) for name, array in memory.items()}
+        held = [Remembered(tensors[f"features{number}"], tensors[f"labels{number}"]) for number in range(count)]
+        if not 1 <= count <= 1 + self.affinity.recent:
+            raise ValueError(f"a memory of {count} frames, at most {1 + self.affinity.recent} are remembered")
+        self.frame_size, self.grid = (height, width), (rows, columns)
+        self.first = held[0]
+        self.recent.clear()
+        self.recent.extend(held[1:])
 
     def held_bytes(self) -> int:
         """Bytes of features and labels remembered now; constant once ``1 + recent`` frames have been seen."""

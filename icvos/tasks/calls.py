@@ -254,7 +254,7 @@ def write_sheets(sheets: Iterator[Sheet], out: Path, height_px: int, watch: Watc
         name = plain_name(f"{sheet.name}.{'png' if sheet.kind == 'sheet' else sheet.kind}", "a picture")
         path = out / name
         if sheet.kind != "sheet":
-            write_animation(path, sheet.images)
+            write_animation(path, sheet.images, sheet.fps)
         elif sheet.rows:
             write_bytes(path, encode_png(stacked(list(sheet.images), gap_px=10)))
         else:

@@ -114,12 +114,14 @@ class Sheet:
         kind: ``gif``, ``webp``, ``mp4`` or ``sheet``.
         images: (H, W, 3) uint8 each, drawn when they are asked for.
         rows: Whether each is a whole row of a contact sheet.
+        fps: Frames a second of an animation.
     """
 
     name: str
     kind: str
     images: "Iterator[np.ndarray]"
     rows: bool = False
+    fps: float = 12
 
 
 class Task(Protocol):

@@ -14,6 +14,7 @@ from icvos.tasks.listing import Listing
 from icvos.tasks.record import RunRecord
 
 FORMAT = 1  # of scores.json
+MISSING = object()
 MAX_BYTES = 64 * 2**20  # a result of all 437 clips over five draws takes less than one
 INTERVAL_LEVEL = 0.95
 MOST_EQUAL = 0.9  # of the masks, beyond which they are taken for copies of the truth: no method gets every pixel right
@@ -116,6 +117,13 @@ class Result(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """The content of its file."""
+        ...
+
+    def prove(self, where: str) -> None:
+        """Raise `IcvosError`, which names the key, where a figure does not follow from what it is made of.
+
+        ``where`` names the result's file.
+        """
         ...
 
     def lines(self, where: str) -> Sequence[str]:
@@ -232,6 +240,31 @@ def caveats(result: Result) -> tuple[str, ...]:
     """What must be said wherever its figures are shown."""
     partial = f"partial, {result.partial_note}" if result.partial_note else ""
     return tuple(filter(None, (equal_note(result), partial, result.draws_note)))
+
+
+def first_difference(stated: Any, found: Any, *, tolerance: float, key: str = "") -> str:
+    """The first key at which a JSON value differs from what was ``found``; "" where they agree.
+
+    Numbers may differ by ``tolerance``. Keys that are not stated are not compared.
+
+    >>> first_difference({"a": [1, {"b": 0.5}]}, {"a": [1, {"b": 0.6}], "c": 1}, tolerance=0.01)
+    'a[1].b'
+    """
+    if isinstance(stated, dict) and isinstance(found, dict):
+        inside = (
+            first_difference(value, found.get(name, MISSING), tolerance=tolerance, key=f"{key}.{name}" if key else name)
+            for name, value in stated.items()
+        )
+        return next(filter(None, inside), "")
+    if isinstance(stated, list) and isinstance(found, list) and len(stated) == len(found):
+        inside = (
+            first_difference(one, other, tolerance=tolerance, key=f"{key}[{position}]")
+            for position, (one, other) in enumerate(zip(stated, found, strict=True))
+        )
+        return next(filter(None, inside), "")
+    numbers = isinstance(stated, int | float) and isinstance(found, int | float)
+    same = abs(stated - found) <= tolerance if numbers else stated == found
+    return "" if same else key
 
 
 def random_weights(result: Result) -> bool:

@@ -241,11 +241,15 @@ def result_model(kind: object, where: str) -> type[Schema]:
 
 
 def parse_result(value: Mapping[str, Any], where: str) -> Result:
-    """The result in an object read from JSON, of whichever kind; ``where`` names its file in errors."""
+    """The result in an object read from JSON, of whichever kind; ``where`` names its file in errors.
+
+    `IcvosError` for one that does not fit its model, or whose figures do not follow from what they are made of.
+    """
     model = result_model(value.get("task", "video"), where)
     found = cast(Result, parse_schema(json.dumps(value), model, where, "a result", REMEDY))
     if found.protocol not in PROTOCOLS:
         raise IcvosError(f"{where}: protocol is {found.protocol}, this icvos knows {', '.join(PROTOCOLS)}; {REMEDY}")
+    found.prove(where)
     return found
 
 

@@ -51,12 +51,13 @@ def make_scores(
     protocol: str = "paper@1",
     digest: str | None = DIGEST,
     clips: int = len(CLIPS),
+    first: int = 0,
     run: bool = True,
     analysed: bool = False,
     **record: Any,
 ) -> Json:
-    """The scores of a method that gets about ``j`` and ``f`` on the first ``clips`` of `CLIPS`."""
-    chosen = dict(list(CLIPS.items())[:clips])
+    """The scores of a method that gets about ``j`` and ``f`` on `CLIPS` from ``first`` to ``clips``."""
+    chosen = dict(list(CLIPS.items())[first:clips])
     scored = {
         name: {**figures(j + easier, f + easier), "frames": frames}
         for name, (_, _, _, frames, easier) in chosen.items()

@@ -112,7 +112,7 @@ def test_files_of_0_1_0_open_and_nothing_of_them_is_lost(tmp_path: Path, scores:
 
 def test_a_file_without_what_may_be_absent_opens(tmp_path: Path) -> None:
     bare = video_scores(facts=False)
-    for key in ("categories", "sources", "clips", "run"):
+    for key in ("categories", "sources", "run"):
         del bare[key]
     for key in ("draws", "interval", *SPREAD):
         del bare["overall"][key]

@@ -9,8 +9,6 @@ from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Sche
 from icvos.tasks.record import RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
-MEAN_TOLERANCE = 1e-4  # between jf and the mean of j and f
-
 Difference = Annotated[float, Field(ge=-1, le=1)]
 
 
@@ -23,7 +21,7 @@ class Pair(Schema):
 
     @model_validator(mode="after")
     def _mean(self) -> Self:
-        if abs(self.jf - (self.j + self.f) / 2) > MEAN_TOLERANCE:
+        if abs(self.jf - (self.j + self.f) / 2) > ROUND_OFF:
             raise ValueError("has a jf that is not the mean of its j and f")
         return self
 
@@ -318,6 +316,12 @@ class VideoResult(Schema):
         """The share of frames in clips without one wrong pixel, for results that do not count equal frames."""
         frames = [(clip.frames or 1, clip.j >= 1 - ROUND_OFF) for clip in self.clips.values()]
         return sum(count for count, right in frames if right) / max(1, sum(count for count, _ in frames))
+
+    def prove(self, where: str) -> None:
+        """Raise `IcvosError` where a figure over clips does not follow from the clips."""
+        from icvos.tasks.video.proof import prove
+
+        prove(self, where)
 
     def lines(self, where: str) -> Sequence[str]:
         """The figures for a terminal: a line for each draw where there are several, and one for all."""

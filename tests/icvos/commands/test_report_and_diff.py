@@ -208,6 +208,8 @@ def test_what_cannot_be_shown_or_compared_is_one_line(runs: Path, built: Path, t
     write_json(tmp_path / "other.json", {**other, "digest": "sha256:" + "0" * 64})
     for clip in old["clips"].values():
         del clip["first"]
+    write_json(tmp_path / "stale.json", old)
+    del old["analysis"]
     write_json(tmp_path / "old.json", old)
     write_json(tmp_path / "empty.json", {**other, "clips": {}})
     one = runs / "one"
@@ -220,7 +222,8 @@ def test_what_cannot_be_shown_or_compared_is_one_line(runs: Path, built: Path, t
         (["diff", one, one, "--protocol", "imaginary"], "unknown protocol 'imaginary'"),
         (["diff", one, one / "run.json"], "not a result"),
         (["report", tmp_path / "old.json"], "written before results held .*; score the predictions again"),
-        (["report", tmp_path / "empty.json"], "score the predictions again"),
+        (["report", tmp_path / "stale.json"], "analysis.length.under 50 frames does not follow from the clips; score"),
+        (["report", tmp_path / "empty.json"], "clips is empty, .*; score the predictions again"),
     ]
     for arguments, message in cases:
         done = icvos(*arguments, status=2)

@@ -52,7 +52,7 @@ def below(state: Mapping[str, Tensor], prefix: str) -> State:
 def require(state: Mapping[str, Tensor], wanted: Shape, source: str | Path) -> None:
     """Raise `IcvosError` where a generator's state dictionary is of another model or of other settings."""
     if "merge_1.0.weight" not in state:
-        raise IcvosError(f"{source}: is not a checkpoint of DC-SAM; train one with: icvos train dcsam-coco-20i")
+        raise IcvosError(f"{source}: is no checkpoint of DC-SAM; train one with: icvos train dcsam-coco-20i")
     if "merge_2.0.weight" not in state:
         raise IcvosError(f"{source}: is a checkpoint of VRP-SAM; run it with --method vrp-sam")
     found = shape_of(state)

@@ -64,7 +64,7 @@ def test_other_settings_are_named(tmp_path: Path, changes: dict, said: str) -> N
     ("drop", "said"),
     [
         ("merge_2", "is a checkpoint of VRP-SAM; run it with --method vrp-sam"),
-        ("merge", "is not a checkpoint of DC-SAM"),
+        ("merge", "no checkpoint of DC-SAM"),
     ],
 )
 def test_other_models_are_named(tmp_path: Path, drop: str, said: str) -> None:

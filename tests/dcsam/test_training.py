@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from dcsam.model import DCSAM, DCSAMSettings
 from dcsam.training import DCTrainable, Tuned, squared_dice, tuned_parameters
 from icvos.models.losses import dice
 from icvos.models.sam.sam2 import build_sam2
+from icvos.training.episodes import TrainingEpisodes
+from icvos.training.loop import train
+from icvos.training.recipe import Recipe
 from icvos.training.squares import tube_views
 from icvos.training.trainable import EpisodeBatch
 from tests import parity
 from tests.baselines.drawn import random_batch, small_sam2
+from tests.icvos.tasks.image.image_benchmark import write_image_benchmark
 
 SIDE = 64
 
@@ -109,3 +114,24 @@ def test_tube_views() -> None:
     assert np.array_equal(views[4][1], label)
     assert set(np.unique(views[1][1])) <= {0, 1}
     assert 0.8 < views[1][1].mean() / label.mean() < 1.2
+
+
+def test_a_run_on_tubes_gives_a_checkpoint_that_carries_sam2(method: DCSAM, tmp_path: Path) -> None:
+    benchmark = write_image_benchmark(tmp_path / "episodes")
+    recipe = Recipe(
+        "dcsam", benchmark="coco-20i", size=SIDE, tubes=True, epochs=1, episodes=2, batch=1, validation_episodes=1
+    )
+    trainable = trainable_of(method, "both")
+    before = {name: value.clone() for name, value in trainable.network.state_dict().items()}
+    done = train(recipe, trainable, TrainingEpisodes(benchmark, recipe), tmp_path / "run")
+    assert done.steps == 2
+    after = trainable.network.state_dict()
+    moved = {name.split(".")[1] for name, value in after.items() if not torch.equal(value, before[name])}
+    assert {"transformer_decoder", "merge_1", "sam_mask_decoder", "memory_attention", "memory_encoder"} <= moved
+    assert not moved & {"image_encoder", "sam_prompt_encoder", "obj_ptr_proj"}
+    with small_sam2():
+        again = DCSAM(dataclasses.replace(method.settings, checkpoint=str(done.checkpoint), tuned="none"))
+        carried = again.propagator().network.state_dict()
+    for name, value in after.items():
+        if name.startswith("sam2."):
+            assert torch.equal(carried[name.removeprefix("sam2.")], value), name

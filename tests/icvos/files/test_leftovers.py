@@ -32,6 +32,8 @@ def left(name: str, pid: int = DEAD.pid, machine: str = MACHINE, suffix: str = "
         (".a.json.swp", True),
         ("a.json", True),
     ],
+    # names hold numbers of processes, which differ among those that share the tests
+    ids=["dead", "our-number", "alive", "of-another-user", "other-machine", "other-name", "of-an-editor", "the-file"],
 )
 def test_whose_leftovers_go(tmp_path: Path, name: str, stays: bool) -> None:
     (tmp_path / name).write_text("half")

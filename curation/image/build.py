@@ -16,7 +16,7 @@ from typing import TypeVar
 from curation.image.lists import picture_key
 from curation.image.pictures import Source
 from curation.image.plan import EpisodeOptions, MaskRule, Name, Plan, Splits, make_plan
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 from icvos.files.leftovers import is_ours, remove_leftovers
 from icvos.files.listing import is_empty
 from icvos.files.locks import lock_folder
@@ -28,6 +28,7 @@ from icvos.tasks.image.manifest import (
     MANIFEST,
     Digests,
     FoldEntry,
+    LeftOutGroup,
     Manifest,
     OfSplits,
     manifest_text,
@@ -110,6 +111,7 @@ def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
     classes = class_names(plan.name)
     for name in FILES:  # no half-changed benchmark can be opened
         (out / name).unlink(missing_ok=True)
+    left_out = [*_groups(plan.val, val), *_never_asked(plan, folds)]
     _write_pictures(out / "val.json", val)
     digests = {"val": val_digest(plan.name, plan.rule, classes, folds, val)}
     sources = {"val": plan.val}
@@ -121,6 +123,7 @@ def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
         _note_unseen(plan.train, train, watch)
         _note_in_both(val, train, watch)
         _write_pictures(out / "train.json", train)
+        left_out += _groups(plan.train, train)
         digests["train"] = train_digest(plan.name, plan.rule, classes, folds, train)
         sources["train"] = plan.train
     manifest = Manifest(
@@ -132,6 +135,7 @@ def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
         images=OfSplits(**{key: str(source.images.resolve()) for key, source in sources.items()}),
         classes={str(kind): found for kind, found in classes.items()},
         folds=folds,
+        left_out=tuple(left_out),
     )
     write_text(out / MANIFEST, manifest_text(manifest))
     return manifest
@@ -141,8 +145,31 @@ def _write_pictures(path: Path, pictures: Iterable[Picture]) -> None:
     write_text(path, pictures_text(picture.entry() for picture in pictures))
 
 
+def _groups(source: Source, pictures: Sequence[Picture]) -> list[LeftOutGroup]:
+    """What was passed over of a split, as the manifest has it."""
+    return [
+        LeftOutGroup(split=source.split, what=one.what, reason=one.reason, names=tuple(map(_name, one.names)))
+        for one in source.passed_over(pictures)
+    ]
+
+
+def _name(given: object) -> str:
+    return printable(str(given))
+
+
+def _never_asked(plan: Plan, folds: Iterable[FoldEntry]) -> list[LeftOutGroup]:
+    """The classes of every fold that no episode asks for."""
+    names, found = class_names(plan.name), []
+    for number, fold in enumerate(folds):
+        asked = {kind for kind, _, _ in fold.episodes}
+        few = tuple(names[kind] for kind in fold.test if kind not in asked)
+        reason = f"of fold {number} that no episode asks for"
+        found += [LeftOutGroup(split=plan.val.split, what="classes", reason=reason, names=few)] if few else []
+    return found
+
+
 def _note_unseen(source: Source, pictures: Sequence[Picture], watch: Watch) -> None:
-    number = source.unseen(pictures)
+    number = len(source.unseen(pictures))
     if number:
         watch.note(f"{source.split}: {number} classes that the lists name are in no mask, not asked")
 

@@ -4,8 +4,8 @@ A picture is asked for a class whose mask has at least 2048 pixels, or that a pu
 such a class is left out. Pictures are made in batches, which are small enough to be sent to another process.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,7 @@ import numpy as np
 
 from curation.image.lists import Listing, picture_key
 from curation.sources.coco import MIN_PIXELS, Coco, Rule
-from curation.sources.left_out import some_of
+from curation.sources.left_out import LeftOut
 from curation.sources.outlines import area, counts
 from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
@@ -24,6 +24,7 @@ from icvos.tasks.task import SILENT, Watch
 from icvos.workers import run_jobs
 
 BATCH = 64  # pictures
+ABSENT = "of the lists that are not there"
 T = TypeVar("T")
 
 
@@ -35,21 +36,41 @@ class Source:
         split: ``val2014``, ``trainaug`` and the like.
         images: The folder of the image files.
         batches: Functions without arguments that make the pictures, each a list of them.
+        names: The files of the pictures that the batches are about.
         listing: What the published lists say, of the pictures that are there; None: without lists.
         warnings: Every finding that did not stop the reading, one line each.
+        left_out: What was passed over before the batches.
     """
 
     split: str
     images: Path
     batches: tuple["partial[list[Picture]]", ...]
+    names: tuple[str, ...] = field(repr=False)
     listing: Listing | None = None
     warnings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
-    def unseen(self, pictures: Iterable[Picture]) -> int:
-        """How many classes the lists name whose masks have no pixel, and are not asked."""
-        listing = self.listing or {}
-        found = sum(len(picture.listed) for picture in pictures if listing.get(picture_key(picture.path)))
-        return sum(map(len, listing.values())) - found
+    def unseen(self, pictures: Iterable[Picture]) -> tuple[str, ...]:
+        """``<picture>/<class>`` for every class that the lists name whose mask has no pixel, and is not asked."""
+        asked = {picture_key(picture.path): picture.listed for picture in pictures}
+        return tuple(
+            f"{key}/{kind}"
+            for key, kinds in (self.listing or {}).items()
+            for kind in sorted(kinds.difference(asked.get(key, ())))
+        )
+
+    def passed_over(self, pictures: Sequence[Picture]) -> list[LeftOut]:
+        """All that is not among the ``pictures`` that were made, in groups of one reason."""
+        made = {picture.name for picture in pictures}
+        by_area = self.listing is None or not any(self.listing.values())
+        reason = (
+            f"that show no class with {MIN_PIXELS} pixels" if by_area else "that show no class which the lists name"
+        )
+        groups = (
+            LeftOut("pictures", reason, tuple(name for name in self.names if name not in made)),
+            LeftOut("pairs of a picture and a class", "that the lists name and no mask shows", self.unseen(pictures)),
+        )
+        return [group for group in (*self.left_out, *groups) if group.names]
 
     def pictures(self, workers: int = 1, watch: Watch = SILENT) -> list[Picture]:
         """The pictures in order of name, the same for any number of workers; ``watch`` is told of every batch.
@@ -60,9 +81,10 @@ class Source:
         watch.total(len(self.batches))
         found = run_jobs(_make, self.batches, workers, done=lambda batch: watch.advance())
         pictures = sorted((picture for batch in found for picture in batch), key=lambda picture: picture.name)
-        if 2 * self.unseen(pictures) > sum(map(len, (self.listing or {}).values())):
+        unseen = len(self.unseen(pictures))
+        if 2 * unseen > sum(map(len, (self.listing or {}).values())):
             raise IcvosError(
-                f"{self.images}: {self.unseen(pictures)} classes that the lists name are in no mask, more than half; "
+                f"{self.images}: {unseen} classes that the lists name are in no mask, more than half; "
                 "give lists of this data set, with class numbers from 1"
             )
         return pictures
@@ -75,12 +97,14 @@ def _make(batch: "partial[list[Picture]]") -> list[Picture]:
 def from_annotations(coco: Coco, rule: Rule, listing: Listing | None = None) -> Source:
     """The pictures of a COCO split with masks from its annotations; of ``listing``, those that are there."""
     images = {image.file: image for image in coco.images.values()}
-    part, warnings = _there(listing, images, coco.folder)
+    part, paths, warnings, left_out = _there(listing, images, coco.folder)
     batches = tuple(
         partial(_annotated, coco.part(images[path] for path in chunk), rule, _part(part, chunk))
-        for chunk in _chunks([path for path in images if part is None or picture_key(path) in part])
+        for chunk in _chunks(paths)
     )
-    return Source(coco.split, coco.folder, batches, part, (*coco.warnings, *warnings))
+    names = tuple(sorted(path.name for path in paths))
+    left_out = (*coco.left_out, *left_out)
+    return Source(coco.split, coco.folder, batches, names, part, (*coco.warnings, *warnings), left_out)
 
 
 def from_class_pngs(
@@ -88,6 +112,7 @@ def from_class_pngs(
     images: Mapping[Path, Callable[[], np.ndarray]],
     classes: int,
     listing: Listing | None = None,
+    left_out: Sequence[LeftOut] = (),
 ) -> Source:
     """The pictures of a split with masks from PNGs whose values are class numbers, 255 = ignored.
 
@@ -96,25 +121,34 @@ def from_class_pngs(
         images: Every image file, all in one folder, with what reads its (H, W) class numbers.
         classes: Class numbers are 1..classes.
         listing: Which pictures are asked for which class; None: all, by the area of their masks.
+        left_out: What is not among ``images``.
     """
     folder = next(iter(images)).parent
-    part, warnings = _there(listing, images, folder)
+    part, paths, warnings, absent = _there(listing, images, folder)
     batches = tuple(
         partial(_numbered, [(path, images[path]) for path in chunk], classes, _part(part, chunk))
-        for chunk in _chunks([path for path in images if part is None or picture_key(path) in part])
+        for chunk in _chunks(paths)
     )
-    return Source(split, folder, batches, part, warnings)
+    names = tuple(sorted(path.name for path in paths))
+    return Source(split, folder, batches, names, part, warnings, (*left_out, *absent))
 
 
-def _there(listing: Listing | None, images: Iterable[Path], folder: Path) -> tuple[Listing | None, tuple[str, ...]]:
-    """The part of ``listing`` whose images are there, and a warning on the others."""
+def _there(
+    listing: Listing | None, images: Collection[Path], folder: Path
+) -> tuple[Listing | None, list[Path], tuple[str, ...], tuple[LeftOut, ...]]:
+    """The part of ``listing`` whose images are there, those images, a warning on the others, and what is left out."""
     if listing is None:
-        return None, ()
-    keys = {picture_key(path) for path in images}
-    absent = [key for key in listing if key not in keys]
-    found = f"{folder}: {len(absent)} pictures of the lists are not there, left out: {some_of(absent)}"
-    warnings = (found,) if absent else ()
-    return {key: kinds for key, kinds in listing.items() if key in keys}, warnings
+        return None, list(images), (), ()
+    by_key: dict[str, list[Path]] = {}
+    for path in images:
+        by_key.setdefault(picture_key(path), []).append(path)
+    absent = tuple(key for key in listing if key not in by_key)
+    unlisted = tuple(sorted(path.name for key, paths in by_key.items() if key not in listing for path in paths))
+    part = {key: kinds for key, kinds in listing.items() if key in by_key}
+    listed = [path for path in images if picture_key(path) in part]
+    groups = (LeftOut("pictures", ABSENT, absent), LeftOut("pictures", "that no list names", unlisted))
+    warnings = (f"{folder}: left out: {groups[0]}",) if absent else ()
+    return part, listed, warnings, tuple(group for group in groups if group.names)
 
 
 def _annotated(coco: Coco, rule: Rule, listing: Listing | None) -> list[Picture]:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from curation.image.lists import Listing, read_listing
 from curation.image.pictures import Source, from_annotations, from_class_pngs
 from curation.sources.coco import Coco, Rule, class_pngs, find_coco, has_split
-from curation.sources.pascal import Pascal
+from curation.sources.pascal import OF_VAL, Pascal
 from icvos.categories import COCO, PASCAL
 from icvos.errors import IcvosError
 from icvos.tasks.image.folds import OF_COCO, Folds, class_names
@@ -152,7 +152,8 @@ def plan_coco(
 def _coco_source(place: Path, split: str | None, rule: MaskRule, listing: Listing | None) -> Source:
     if rule == "png":
         assert split is not None
-        return from_class_pngs(split, class_pngs(place, split), len(COCO), listing)
+        images, left_out = class_pngs(place, split)
+        return from_class_pngs(split, images, len(COCO), listing, left_out)
     return from_annotations(Coco.open(place, split), rule, listing)
 
 
@@ -183,8 +184,9 @@ def plan_pascal(
 
 
 def _pascal_source(pascal: Pascal, split: str, listing: Listing | None) -> Source:
-    images, warnings = pascal.pictures(split)
-    source = from_class_pngs(split, images, len(PASCAL), listing)
+    images, left_out = pascal.pictures(split)
+    source = from_class_pngs(split, images, len(PASCAL), listing, left_out)
+    warnings = [f"{pascal.root}: left out: {group}" for group in left_out if group.reason != OF_VAL]
     return replace(source, warnings=(*warnings, *source.warnings))
 
 

@@ -22,7 +22,7 @@ from curation.sources.outlines import area, painted, tidy
 from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
-from icvos.files.listing import is_passed_over
+from icvos.files.listing import is_passed_over, visible_entries
 from icvos.files.masks import read_ids
 from icvos.files.rle import PackedRle, Rle, compress_rle, decode_rle, rle_runs, rle_size
 
@@ -176,21 +176,28 @@ def has_split(place: Path, split: str, png: bool = False) -> bool:
     return annotations.exists() and any(map(Path.is_dir, (place / split, place / "images" / split)))
 
 
-def class_pngs(place: Path, split: str) -> dict[Path, Callable[[], np.ndarray]]:
-    """Every image file of ``split`` that has a PNG of class numbers, with what reads it.
+def class_pngs(place: Path, split: str) -> tuple[dict[Path, Callable[[], np.ndarray]], list[LeftOut]]:
+    """Every image file of ``split`` that has a PNG of class numbers, with what reads it; and what has no other half.
 
     They lie in ``annotations/<split>/<image>.png``, as few-shot data sets ship them.
     """
     folder, images = place / "annotations" / split, _image_folder(place, split)
-    masks = {path.stem: path for path in folder.glob("*.png")}
+    entries = list(visible_entries(folder)) if folder.is_dir() else []
+    masks = {path.stem: path for path in entries if path.suffix == ".png"}
+    files = sorted(visible_entries(images))
     found = {
-        path: partial(read_ids, masks[path.stem])
-        for path in sorted(images.iterdir())
-        if path.suffix == ".jpg" and path.stem in masks
+        path: partial(read_ids, masks[path.stem]) for path in files if path.suffix == ".jpg" and path.stem in masks
     }
     if not found:
         raise IcvosError(f"{folder}: no <image>.png of an image in {images}; fetch them, or make masks by another rule")
-    return dict(found)
+    stems = {path.stem for path in found}
+    groups = (
+        LeftOut("files", "without a PNG of class numbers", tuple(path.name for path in files if path not in found)),
+        LeftOut(
+            "masks", "without an image", tuple(sorted(path.name for path in masks.values() if path.stem not in stems))
+        ),
+    )
+    return dict(found), [group for group in groups if group.names]
 
 
 def _to_rle(segmentation: Any, height: int, width: int) -> PackedRle:

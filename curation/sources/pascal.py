@@ -12,7 +12,7 @@ own lists hold many of them.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PureWindowsPath
@@ -20,14 +20,16 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from curation.sources.layout import find_root
-from curation.sources.left_out import some_of
+from curation.sources.left_out import LeftOut
 from icvos.errors import IcvosError
+from icvos.files.listing import visible_entries
 from icvos.files.masks import read_ids
 from icvos.files.text import read_text
 
 EXPECTED = "JPEGImages/, ImageSets/Segmentation/ and SegmentationClass/ or SegmentationClassAug/"
 AUGMENTED = ("trainaug", "train_aug")  # names of one list
 WITH_SBD = "train+sbd"
+OF_VAL = "of val, which are not trained on"
 LARGEST_MAT = 1 << 21  # bytes; SBD's masks have some thousands
 
 
@@ -80,36 +82,41 @@ class Pascal:
 
     def stems(self, split: str) -> list[str]:
         """The pictures of a list of ImageSets/Segmentation, or of a split of `training_split`, without VOC's val."""
-        if split == WITH_SBD and self.sbd is not None:
-            return self._without_val([*self._read(self._list("train")), *self._read(self.sbd / "train.txt")])
-        if split in AUGMENTED:
-            path = next((path for path in map(self._list, AUGMENTED) if path.is_file()), None)
-            folder = self.root / "SegmentationClassAug"
-            if path is None and folder.is_dir():
-                return self._without_val([found.stem for found in folder.iterdir() if found.suffix == ".png"])
-            return self._without_val(self._read(path or self._list(split)))
-        return sorted(set(self._read(self._list(split))))
+        named, of_val = self._named(split)
+        return sorted(named - of_val)
 
-    def pictures(self, split: str) -> tuple[dict[Path, Callable[[], np.ndarray]], list[str]]:
-        """Every image file of ``split`` that has a mask, with what reads the mask's class numbers; and warnings."""
-        folder, stems = self.root / "JPEGImages", self.stems(split)
+    def pictures(self, split: str) -> tuple[dict[Path, Callable[[], np.ndarray]], list[LeftOut]]:
+        """Every image file of ``split`` that has a mask, with what reads the mask's class numbers; and all others."""
+        folder, (named, of_val) = self.root / "JPEGImages", self._named(split)
+        stems = sorted(named - of_val)
         on_disk = {path.name for path in folder.iterdir()}
-        warnings = []
-        for what, absent in (
-            ("image", [stem for stem in stems if f"{stem}.jpg" not in on_disk]),
-            ("mask", [stem for stem in stems if stem not in self.masks]),
-        ):
-            if absent:
-                found = f"{len(absent)} pictures of {split} have no {what}, left out: {some_of(absent)}"
-                warnings.append(f"{self.root}: {found}")
+        groups = (
+            LeftOut(
+                "pictures", f"of {split} without an image", _those(stems, lambda stem: f"{stem}.jpg" not in on_disk)
+            ),
+            LeftOut("pictures", f"of {split} without a mask", _those(stems, lambda stem: stem not in self.masks)),
+            LeftOut("pictures", OF_VAL, tuple(sorted(named & of_val))),
+        )
         there = (stem for stem in stems if f"{stem}.jpg" in on_disk and stem in self.masks)
         images = {folder / f"{stem}.jpg": self.masks[stem] for stem in there}
         if not images:
             raise IcvosError(f"{folder}: no picture of {split} has an image and a mask; fetch VOC 2012, or give --sbd")
-        return images, warnings
+        return images, [group for group in groups if group.names]
 
-    def _without_val(self, stems: list[str]) -> list[str]:
-        return sorted(set(stems) - set(self._read(self._list("val"))))
+    def _named(self, split: str) -> tuple[set[str], set[str]]:
+        """The pictures that a split names, and those of val where they are not to be trained on."""
+        if split == WITH_SBD and self.sbd is not None:
+            named = [*self._read(self._list("train")), *self._read(self.sbd / "train.txt")]
+        elif split in AUGMENTED:
+            path = next((path for path in map(self._list, AUGMENTED) if path.is_file()), None)
+            folder = self.root / "SegmentationClassAug"
+            if path is None and folder.is_dir():
+                named = [found.stem for found in visible_entries(folder) if found.suffix == ".png"]
+            else:
+                named = self._read(path or self._list(split))
+        else:
+            return set(self._read(self._list(split))), set()
+        return set(named), set(self._read(self._list("val")))
 
     def _list(self, split: str) -> Path:
         return self.root / "ImageSets" / "Segmentation" / f"{split}.txt"
@@ -124,6 +131,10 @@ class Pascal:
         except (OSError, ValueError) as error:
             raise IcvosError(f"{path}: cannot be read as a list of pictures ({error}); fetch it again") from error
         return [PureWindowsPath(line.split()[0]).stem for line in lines if line.strip()]
+
+
+def _those(stems: Iterable[str], wanted: Callable[[str], bool]) -> tuple[str, ...]:
+    return tuple(filter(wanted, stems))
 
 
 def _is_voc(place: Path) -> bool:

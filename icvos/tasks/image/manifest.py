@@ -58,6 +58,15 @@ class FoldEntry(Schema):
         return self
 
 
+class LeftOutGroup(Schema):
+    """Things of one kind that were passed over, for one reason."""
+
+    split: Text = Field(description="The data set's split that they are of.")
+    what: Text = Field(description="The kind, in the plural: pictures, annotations, files, classes, pairs.")
+    reason: Text = Field(description="What they are, as it follows the kind.")
+    names: tuple[Text, ...] = Field(min_length=1, description="Their names or ids.")
+
+
 class Manifest(Schema):
     """``episodes.json``: classes, folds, and the frozen episodes."""
 
@@ -69,6 +78,9 @@ class Manifest(Schema):
     images: OfSplits = Field(description="Folders of the images, absolute or relative to the benchmark's folder.")
     classes: dict[ClassKey, Name] = Field(description="Numbers from 1, the data set's own, with their names.")
     folds: tuple[FoldEntry, ...] = Field(min_length=1, max_length=MAX_FOLDS, description="The folds in order.")
+    left_out: tuple[LeftOutGroup, ...] | None = Field(
+        default=None, description="What was passed over; absent in the files of earlier versions. No part of a digest."
+    )
 
     @model_validator(mode="after")
     def _named(self) -> Self:
@@ -137,10 +149,12 @@ def pictures_text(pictures: Iterable[PictureEntry]) -> str:
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """The text of ``episodes.json``: one line an episode."""
+    """The text of ``episodes.json``: one line an episode, and one for all that was passed over for one reason."""
     value = manifest.to_json()
     folds = ",\n".join(_fold_text(fold) for fold in value.pop("folds"))
-    return f'{json.dumps(value, indent=2, ensure_ascii=False)[:-2]},\n  "folds": [\n{folds}\n  ]\n}}\n'
+    groups = ",\n".join(json.dumps(group, ensure_ascii=False) for group in value.pop("left_out", None) or ())
+    head = json.dumps(value, indent=2, ensure_ascii=False)[:-2]
+    return f'{head},\n  "folds": [\n{folds}\n  ],\n  "left_out": [\n{groups}\n  ]\n}}\n'
 
 
 def _fold_text(fold: dict[str, list[object]]) -> str:

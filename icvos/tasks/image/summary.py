@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.image.folds import FOLD_LISTS, FoldList, fold_classes
+from icvos.tasks.image.manifest import MANIFEST
 from icvos.tasks.listing import Listing
+
+SHOWN = 5  # names in a line of what was passed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,21 @@ def summary(benchmark: ImageBenchmark) -> list[Listing | str]:
         f"{benchmark.root}: {benchmark.name}, {names}; {benchmark.manifest.rule}",
         Listing("", columns, tuple(rows)),
         "pairs of a picture and a class; after the stroke: the published lists",
+        *_left_out(benchmark),
         f"evaluation {benchmark.digest}",
     ]
     return [*shown, f"training {benchmark.training_digest}"] if trains else shown
+
+
+def _left_out(benchmark: ImageBenchmark) -> list[str]:
+    """A line for every reason to pass things over, and where all of them are listed."""
+    groups = benchmark.manifest.left_out or ()
+    lines = []
+    for group in groups:
+        some = ", ".join(group.names[:SHOWN]) + (", ..." if len(group.names) > SHOWN else "")
+        lines.append(f"left out: {group.split}: {len(group.names):,} {group.what} {group.reason}: {some}")
+    number, path = sum(len(group.names) for group in groups), benchmark.root / MANIFEST
+    return [*lines, f"{number:,} left out, each with its reason: left_out in {path}"] if groups else []
 
 
 def _row(number: int, found: FoldCounts, trains: bool) -> tuple[str, ...]:

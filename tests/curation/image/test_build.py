@@ -22,6 +22,7 @@ from icvos.files.masks import write_binary
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.image.folds import fold_classes
 from icvos.tasks.image.summary import fold_counts
+from tests.conftest import icvos
 from tests.curation.image.few_shot_folders import (
     LEFT,
     RIGHT,
@@ -160,6 +161,51 @@ def test_training_pictures(coco: Path, tmp_path: Path) -> None:
     trial, warnings = built(plan_coco("coco-20i", coco, Splits("val2014", "val2014")), tmp_path / "trial")
     assert "7 pictures are both evaluated and trained on: fit for a trial, not for a result" in warnings
     assert list(trial.training) == list(trial.validation)
+
+
+# What is passed over
+
+
+def test_what_is_passed_over_is_listed_and_counted(coco: Path, tmp_path: Path) -> None:
+    path = coco / "annotations" / "instances_val2014.json"
+    value = json.loads(path.read_text())
+    value["annotations"][1] |= {"id": 11, "iscrowd": 1}  # the bicycle of picture 1
+    path.write_text(json.dumps(value))
+    write_frame(coco / "val2014" / "000000000099.jpg")
+    (coco / "val2014" / "000000000007.jpg").unlink()
+    output = icvos("episodes", "coco-20i", "--coco", coco, "--episodes", 5, "--out", tmp_path / "out").output
+    benchmark = ImageBenchmark.open(tmp_path / "out")
+    assert groups_of(benchmark) == {
+        "annotations marked as crowds (iscrowd 1), which are no instances": ("11",),
+        "images of instances_val2014.json that are not there": ("000000000007.jpg",),
+        "files beside the images that instances_val2014.json lists": ("000000000099.jpg",),
+        "pictures that show no class with 2048 pixels": ("000000000008.jpg",),
+    }
+    groups = benchmark.manifest.left_out or ()
+    assert sum(len(group.names) for group in groups if group.what == "classes") == 80 - 2
+    assert "left out: val2014: 1 pictures that show no class with 2048 pixels: 000000000008.jpg\n" in output
+    assert f"82 left out, each with its reason: left_out in {tmp_path / 'out' / 'episodes.json'}\n" in output
+    assert "\n82 left out, each with its reason" in icvos("info", tmp_path / "out").output
+
+
+def test_a_benchmark_of_an_earlier_version_opens(coco: Path, tmp_path: Path) -> None:
+    benchmark, _ = built(plan_coco("coco-20i", coco, VAL2014, options=FEW), tmp_path / "out")
+    value = json.loads((benchmark.root / "episodes.json").read_text())
+    del value["left_out"]
+    (benchmark.root / "episodes.json").write_text(json.dumps(value))
+    assert ImageBenchmark.open(benchmark.root).digest == benchmark.digest
+    assert "left out: " not in icvos("info", benchmark.root).output
+
+
+def test_pngs_and_images_without_their_other_half_are_listed(coco: Path, tmp_path: Path) -> None:
+    for number in (1, 2, 3, 4, 99):
+        write_mask(coco / "annotations" / "val2014" / f"{number:012d}.png", numbers_of(PICTURES.get(number, [])), "L")
+    (coco / "annotations" / "instances_val2014.json").rename(coco / "annotations" / "instances_val2017.json")
+    benchmark, _ = built(plan_coco("coco-20i", coco, Splits(), "png", options=FEW), tmp_path / "out")
+    assert groups_of(benchmark) == {
+        "files without a PNG of class numbers": tuple(f"{number:012d}.jpg" for number in (5, 6, 7, 8)),
+        "masks without an image": ("000000000099.png",),
+    }
 
 
 # Draws
@@ -338,6 +384,12 @@ def listed_of(benchmark: ImageBenchmark) -> dict[int, tuple[int, ...]]:
     return {int(Path(name).stem.rpartition("_")[2]): picture.listed for name, picture in benchmark.validation.items()}
 
 
+def groups_of(benchmark: ImageBenchmark, split: str = "val2014") -> dict[str, tuple[str, ...]]:
+    """What was passed over of a split, but for the classes that no episode asks for."""
+    groups = [group for group in benchmark.manifest.left_out or () if group.split == split and group.what != "classes"]
+    return {f"{group.what} {group.reason}": group.names for group in groups}
+
+
 def names(*numbers: int) -> list[str]:
     return [f"COCO_val2014_{number:012d}" for number in numbers]
 
@@ -349,7 +401,13 @@ def test_lists_say_what_is_asked_whatever_the_area(coco: Path, tmp_path: Path) -
     benchmark, warnings = built(plan, tmp_path / "out")
     assert listed_of(benchmark) == {1: (1,), 2: (1,), 3: (16,), 4: (16,), 8: (16,)}
     assert "val2014: 1 classes that the lists name are in no mask, not asked" in warnings
-    assert f"{coco / 'val2014'}: 1 pictures of the lists are not there, left out: 000000000099" in warnings
+    assert f"{coco / 'val2014'}: left out: 1 pictures of the lists that are not there: 000000000099" in warnings
+    assert groups_of(benchmark) == {
+        "pictures of the lists that are not there": ("000000000099",),
+        "pictures that no list names": ("000000000005.jpg", "000000000006.jpg"),
+        "pictures that show no class which the lists name": ("000000000007.jpg",),
+        "pairs of a picture and a class that the lists name and no mask shows": ("000000000007/16",),
+    }
     assert benchmark.manifest.rule.endswith("classes: as published lists name them")
     assert {e.query.name for e in benchmark.episodes(3)} == {f"{number:012d}.jpg" for number in (3, 4, 8)}
     assert plan_coco("coco-20i", coco, VAL2014, lists=tmp_path).val.listing == plan.val.listing

@@ -70,15 +70,21 @@ def test_pictures_to_train_on_are_never_those_of_val(voc: Path, tmp_path: Path) 
 
 def test_pictures_without_image_or_mask_are_left_out(voc: Path) -> None:
     write_text(voc / "ImageSets" / "Segmentation" / "val.txt", f"{B}\n{C}\n2012_000001\n")
-    images, warnings = Pascal.open(voc).pictures("val")
+    images, left_out = Pascal.open(voc).pictures("val")
     assert list(images) == [voc / "JPEGImages" / f"{B}.jpg"]
-    assert warnings == [
-        f"{voc}: 1 pictures of val have no image, left out: 2012_000001",
-        f"{voc}: 2 pictures of val have no mask, left out: {C}, 2012_000001",
+    assert [str(group) for group in left_out] == [
+        "1 pictures of val without an image: 2012_000001",
+        f"2 pictures of val without a mask: {C}, 2012_000001",
     ]
     write_text(voc / "ImageSets" / "Segmentation" / "val.txt", f"{C}\n")
     with pytest.raises(IcvosError, match="no picture of val has an image and a mask; fetch VOC 2012, or give --sbd"):
         Pascal.open(voc).pictures("val")
+
+
+def test_pictures_of_val_in_a_list_to_train_on_are_counted(voc: Path, tmp_path: Path) -> None:
+    sbd = write_sbd(tmp_path / "sbd", {C: [(3, LEFT)]}, [B, C])
+    _, left_out = Pascal.open(voc, sbd).pictures("train+sbd")
+    assert [str(group) for group in left_out] == [f"1 pictures of val, which are not trained on: {B}"]
 
 
 def test_a_damaged_matlab_file_is_named(voc: Path, tmp_path: Path) -> None:

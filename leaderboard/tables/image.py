@@ -1,10 +1,11 @@
 """Tables of image benchmarks: mIoU of every fold; one for each benchmark, protocol, digest and number of shots."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
 from icvos.protocol import PROTOCOLS
-from icvos.tasks.image.result import Fold, ImageResult, Pair
+from icvos.tasks.image.result import BenchmarkCounts, Fold, ImageResult, Pair
 from leaderboard.entry import Entry
 from leaderboard.tables.reported import REPORTED_ON_IMAGES
 from leaderboard.tables.shape import (
@@ -54,7 +55,7 @@ EXPLANATION = Explanation(
 def image_table(entries: Sequence[Entry], reported: bool) -> Table:
     """The table of results that share benchmark, protocol, digest and shots; ``reported`` puts papers' own beneath."""
     first = _result(entries[0])
-    benchmark = first.benchmark
+    benchmark = _common_benchmark([_result(entry).benchmark for entry in entries])
     columns = _columns(benchmark.folds)
     footnotes: dict[str, str] = {}
     labels = row_labels(entries)
@@ -64,7 +65,7 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
         rows += _reported_rows(first, columns, footnotes)
     rows = mark_best(rows, columns)
     measured = [row for row in rows if row.entry]
-    overalls = [_result(entry).overall for entry in entries]
+    overalls = (_result(entry).overall for entry in entries if _result(entry).benchmark == benchmark)
     widest = max(overalls, key=lambda overall: overall.episodes)
     counts = {
         "folds": benchmark.folds,
@@ -98,6 +99,12 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
 
 def _result(entry: Entry) -> ImageResult:
     return cast(ImageResult, entry.result)
+
+
+def _common_benchmark(stated: Sequence[BenchmarkCounts]) -> BenchmarkCounts:
+    """What most entries say of the benchmark, of equally many the smaller: what one says changes no other's row."""
+    counts = Counter((one.folds, one.episodes) for one in stated)
+    return min(stated, key=lambda one: (-counts[one.folds, one.episodes], one.folds, one.episodes))
 
 
 def _columns(folds: int) -> tuple[Column, ...]:

@@ -10,8 +10,7 @@ from icvos.tasks.record import MAX_SHOTS, RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
 MAX_FOLDS = 1000
-MEAN_TOLERANCE = 1e-6  # between a mean and the mean of its parts
-
+EpisodeText = Annotated[str, Field(pattern=r"^[0-9]{1,4}( [0-9]{1,12}){4}$")]
 FoldKey = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,3})$")]
 
 
@@ -50,11 +49,16 @@ class Fold(Pair):
     without: tuple[Name, ...] = Field(description="Classes that no scored episode asks for, which count nowhere.")
     interval: FoldInterval | None = Field(description="How sure the figures are; null where episodes are too few.")
     seconds_per_image: Seconds | None = Field(None, description="Mean time of an episode; null where one has none.")
+    counts: Annotated[tuple[EpisodeText, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="Of every scored episode, in the order of the fold's: its class, then the intersections of "
+        "background and foreground and their unions, in pixels as compared. All figures follow from them.",
+    )
     run: RunRecord = Field(description="The fold's run.json.")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if abs((self.foreground_iou + self.background_iou) / 2 - self.fb_iou) > MEAN_TOLERANCE:
+        if abs((self.foreground_iou + self.background_iou) / 2 - self.fb_iou) > ROUND_OFF:
             raise ValueError("has an fb_iou that is not the mean of its foreground_iou and background_iou")
         if not self.classes <= self.episodes <= self.of:
             raise ValueError("has more classes than episodes, or more episodes than there are")
@@ -110,11 +114,13 @@ class ImageResult(Schema):
         if max(int(number) for number in self.folds) >= self.benchmark.folds:
             raise ValueError(f"folds has one beyond the benchmark's {self.benchmark.folds}")
         for key in ("miou", "fb_iou"):
-            if (
-                abs(sum(getattr(fold, key) for fold in folds) / len(folds) - getattr(self.overall, key))
-                > MEAN_TOLERANCE
-            ):
+            if abs(sum(getattr(fold, key) for fold in folds) / len(folds) - getattr(self.overall, key)) > ROUND_OFF:
                 raise ValueError(f"overall.{key} is not the mean of its folds")
+        of = sum(fold.of for fold in folds)
+        if of > self.benchmark.episodes or (len(folds) == self.benchmark.folds and of < self.benchmark.episodes):
+            raise ValueError("benchmark.episodes does not agree with its folds")
+        if "partial" in self.model_fields_set and self.partial != bool(self.partial_note):
+            raise ValueError("partial does not agree with folds and benchmark")
         if self.overall.folds != len(folds):
             raise ValueError("overall.folds is not the number of folds")
         for key in ("episodes", "classes"):
@@ -134,7 +140,7 @@ class ImageResult(Schema):
             fold = self.folds[number]
             if len(own) != fold.classes or sum(found.episodes for found in own) != fold.episodes:
                 raise ValueError(f"folds.{number} has other classes or episodes than its categories")
-            if abs(sum(found.iou for found in own) / len(own) - fold.miou) > MEAN_TOLERANCE:
+            if abs(sum(found.iou for found in own) / len(own) - fold.miou) > ROUND_OFF:
                 raise ValueError(f"folds.{number}.miou is not the mean of its categories")
         return self
 
@@ -202,7 +208,10 @@ class ImageResult(Schema):
         return self.protocol, self.digest, self.benchmark.name, f"{self.shots}-shot"
 
     def prove(self, where: str) -> None:
-        """Nothing yet."""
+        """Raise `IcvosError` where a figure does not follow from the episodes."""
+        from icvos.tasks.image.proof import prove
+
+        prove(self, where)
 
     def lines(self, where: str) -> Sequence[str]:
         """The figures for a terminal: a line for each fold, and one for their mean."""

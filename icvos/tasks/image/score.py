@@ -15,16 +15,15 @@ import numpy as np
 
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.masks import resize_nearest
-from icvos.metrics.fewshot import EpisodeCounts, count_episode, few_shot_scores, resampled_scores
-from icvos.metrics.summary import BOOTSTRAP_SAMPLES
+from icvos.metrics.fewshot import EpisodeCounts, count_episode
 from icvos.protocol import Protocol
 from icvos.tasks.image import result
 from icvos.tasks.image.benchmark import IGNORED, Episode, ImageBenchmark
+from icvos.tasks.image.means import counts_text, fold_means, overall_interval
 from icvos.tasks.image.predictions import EPISODES, right_answers
 from icvos.tasks.image.result import ImageResult
 from icvos.tasks.mixture import refuse_mixture
 from icvos.tasks.record import RECORD, RunRecord, read_record
-from icvos.tasks.result import FEWEST, INTERVAL_LEVEL
 from icvos.tasks.runs import fold_folders
 from icvos.workers import run_jobs
 
@@ -75,28 +74,27 @@ class ImageScores:
     def to_result(self) -> ImageResult:
         """Every figure that is reported."""
         names, folds, categories = self.benchmark.classes, {}, {}
-        resampled = np.array([resampled_scores(fold.episodes, stream=fold.fold) for fold in self.folds])
-        for fold, samples in zip(self.folds, resampled, strict=True):
-            kinds = [kind for kind, _ in fold.episodes]
-            scores = few_shot_scores(fold.episodes, sorted(set(kinds)))
-            test = self.benchmark.fold(fold.fold).test
+        made = [fold_means(fold.fold, fold.episodes) for fold in self.folds]
+        for fold, means in zip(self.folds, made, strict=True):
+            scores, test = means.scores, self.benchmark.fold(fold.fold).test
             folds[str(fold.fold)] = result.Fold(
                 miou=scores.miou,
                 fb_iou=scores.fb_iou,
                 foreground_iou=scores.foreground_iou,
                 background_iou=scores.background_iou,
-                episodes=len(kinds),
+                episodes=len(fold.episodes),
                 of=fold.of,
                 classes=len(scores.class_iou),
-                equal=sum(0 < counts.inter_foreground == counts.union_foreground for _, counts in fold.episodes),
+                equal=means.equal,
                 without=tuple(names[kind] for kind in test if kind not in scores.class_iou),
-                interval=result.FoldInterval(**_bounds(samples)) if len(kinds) >= FEWEST else None,
+                interval=means.interval,
                 seconds_per_image=fold.seconds_per_image,
+                counts=tuple(counts_text(kind, counts) for kind, counts in fold.episodes),
                 run=fold.run,
             )
             for kind, iou in scores.class_iou.items():
                 categories[names[kind]] = result.Category(
-                    index=kind, fold=fold.fold, iou=iou, episodes=kinds.count(kind)
+                    index=kind, fold=fold.fold, iou=iou, episodes=means.episodes[kind]
                 )
         whole = len(folds) == len(self.benchmark.folds) and all(fold.episodes == fold.of for fold in folds.values())
         return ImageResult(
@@ -111,19 +109,15 @@ class ImageScores:
             ),
             shots=self.shots,
             partial=not whole,
-            overall=self._overall(list(folds.values()), resampled),
+            overall=self._overall(list(folds.values()), overall_interval(made)),
             folds=folds,
             categories=categories,
         )
 
-    def _overall(self, folds: Sequence[result.Fold], resampled: np.ndarray) -> result.Overall:
+    def _overall(self, folds: Sequence[result.Fold], interval: result.Interval | None) -> result.Overall:
         counts = [fold.episodes for fold in folds]
         seconds = [fold.seconds_per_image for fold in self.folds]
         taken = [one * count for one, count in zip(seconds, counts, strict=True) if one is not None]
-        interval = None
-        if min(counts) >= FEWEST:
-            bounds = _bounds(resampled.mean(axis=0))
-            interval = result.Interval(level=INTERVAL_LEVEL, samples=BOOTSTRAP_SAMPLES, **bounds)
         return result.Overall(
             miou=sum(fold.miou for fold in folds) / len(folds),
             fb_iou=sum(fold.fb_iou for fold in folds) / len(folds),
@@ -133,13 +127,6 @@ class ImageScores:
             interval=interval,
             seconds_per_image=sum(taken) / sum(counts) if len(taken) == len(folds) else None,
         )
-
-
-def _bounds(samples: np.ndarray) -> dict[str, tuple[float, float]]:
-    """The intervals of mIoU and of FB-IoU by their keys, from (samples, 2) of both."""
-    tail = (1 - INTERVAL_LEVEL) / 2
-    low, high = np.quantile(samples, [tail, 1 - tail], axis=0).tolist()
-    return {"miou": (low[0], high[0]), "fb_iou": (low[1], high[1])}
 
 
 def score_images(

@@ -94,6 +94,21 @@ def test_a_result_is_partial_when_the_benchmark_is_known_to_be_larger(scores: Ma
     assert only(entry(scores())).rows[0].kind == "ranked"
 
 
+@pytest.mark.parametrize("claim", [10, 437, 10**9])
+@pytest.mark.parametrize("honest", [1, 2, 3])
+def test_a_claim_about_the_size_of_the_benchmark_changes_no_other_row(scores: Make, claim: int, honest: int) -> None:
+    others = [entry(scores(j=0.3 + 0.1 * n), f"m{n}", declared_clips=6) for n in range(honest)]
+    for liar in (
+        entry(scores(), "liar", declared_clips=claim),
+        entry(scores(benchmark={"digest": "x", "clips": claim}), "liar"),
+    ):
+        table = only(*others, liar)
+        kinds = {row.label: row.kind for row in table.rows}
+        assert kinds == {"liar": "partial"} | {f"m{n}": "ranked" for n in range(honest)}
+        assert table.counts["clips"] == 6
+        assert table.coverage == "6 clips, 6 videos, 880 frames"
+
+
 def test_two_partial_results_of_different_clips_are_both_partial(scores: Make) -> None:
     table = only(entry(scores(clips=3), "a"), entry(scores(first=3), "b"))
     assert [row.kind for row in table.rows] == ["partial", "partial"]

@@ -111,7 +111,7 @@ class BaseLearner(Prompter[BaseLearnerSettings]):
         with fresh_layers():
             self.network = BaseNetwork(body, chosen.base_classes)
         if chosen.checkpoint:
-            self.loaded = load_base(self.network, chosen.checkpoint)
+            self.loaded = load_base(self.network, chosen.checkpoint, chosen)
         self.network.eval().to(self.device)
 
     @staticmethod

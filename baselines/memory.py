@@ -39,6 +39,7 @@ class Memory:
     """The method ``memory``: k supports are k prompted frames before the video; no frame of the video is prompted."""
 
     Settings = MemorySettings
+    packages = ("sam2",)
 
     def __init__(self, settings: MemorySettings | None = None) -> None:
         self.settings = settings or MemorySettings()

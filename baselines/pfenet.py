@@ -24,7 +24,7 @@ from icvos.models.prior import prior, stretched
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture
-from icvos.models.weights.load import Loaded, fresh_layers, load_weights
+from icvos.models.weights.load import Loaded, fresh_layers, load_trained
 from icvos.settings import Checked, Positive, Side, check, refusal, renamed
 from icvos.training.trainable import EpisodeBatch
 
@@ -236,7 +236,7 @@ class PFENet(Prompter[PFENetSettings]):
         with fresh_layers():
             self.network = PFENetwork(body, chosen.bins)
         if chosen.checkpoint:
-            self.loaded = load_weights(self.network, chosen.checkpoint)
+            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, ("backbone", "bins"))
         self.network.eval().to(self.device)
 
     @staticmethod

@@ -27,7 +27,7 @@ from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam1 import Embedded, Sam1, load_sam
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.load import Loaded, fresh_layers, load_weights
+from icvos.models.weights.load import Loaded, fresh_layers, load_trained
 from icvos.settings import Checked, Count, Side, renamed
 from icvos.training.trainable import EpisodeBatch
 
@@ -265,6 +265,7 @@ class VRPSAM(Prompter[VRPSettings]):
 
     Settings = VRPSettings
     handover = "embeddings"
+    packages = ("sam2", "segment_anything")
     resize = "512-bilinear"
 
     def __init__(self, settings: VRPSettings | None = None) -> None:
@@ -277,7 +278,7 @@ class VRPSAM(Prompter[VRPSettings]):
         with fresh_layers():
             self.network = PromptEncoder(body, chosen.queries)
         if chosen.checkpoint:
-            self.loaded = load_weights(self.network, chosen.checkpoint)
+            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, ("backbone", "queries"))
         self.network.eval().to(self.device)
         self._sam: Sam1 | None = None
 

@@ -138,7 +138,10 @@ class Remarks(Protocol):
 
 @runtime_checkable
 class Needs(Protocol):
-    """A method's class (not an object of it) that names the checkpoints it would load, without loading them."""
+    """A method's class (not an object of it) that names the checkpoints it would load, without loading them.
+
+    Its ``packages``, where it has such a tuple, names modules of the extra ``models`` that it imports when it runs.
+    """
 
     @staticmethod
     def needs(settings: Any) -> tuple[str, ...]:

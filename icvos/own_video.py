@@ -14,7 +14,9 @@ from icvos.files.masks import encode_binary, read_binary
 from icvos.files.schema import write_schema
 from icvos.files.storage import require_writable
 from icvos.guard import Asked, description_of, guarded, masks_of, require_timeout
-from icvos.method import AnyMethod, Image, Mask, Support, load_method, method_class, sees_truth, settings_for
+from icvos.method import AnyMethod, Image, Mask, Support, load_method, method_class, sees_truth
+from icvos.models.needs import require_usable
+from icvos.models.weights.registry import random_weights_allowed
 from icvos.notices import notice
 from icvos.own_masks import MADE, Made, continued, finished, is_made, made_of, partial_folder
 from icvos.tasks.record import record_of
@@ -64,12 +66,11 @@ def predict(
     >>> count == len(list(Path("found").glob("*.png")))
     True
     """
-    from icvos.models.weights.registry import random_weights_allowed
-
     out = Path(out)
     _require_places(out, overlay, fps)
     require_timeout(timeout)
-    settings_for(method, settings or {})
+    with random_weights_allowed(random_weights):
+        require_usable(method, settings or {})
     if sees_truth(method_class(method)):
         raise IcvosError(
             f"method {method} is given the truth, which a video of your own lacks; choose another --method"

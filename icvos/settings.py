@@ -156,7 +156,7 @@ def check(settings: object) -> None:
 
 def refusal(name: str, value: object, wanted: str) -> IcvosError:
     """The error for a setting that cannot be ``value``."""
-    return IcvosError(f"setting {name}={_text(value)}: it must be {wanted}; change it with --set {name}=VALUE")
+    return IcvosError(f"setting {name}={as_text(value)}: it must be {wanted}; change it with --set {name}=VALUE")
 
 
 def without_default(cls: type) -> list[str]:
@@ -210,9 +210,18 @@ def _ranges(cls: type) -> dict[str, Range]:
     return {name: mark for name, marks in _marks(cls).items() for mark in marks if isinstance(mark, Range)}
 
 
-def _text(value: object) -> str:
-    """A value as the command line takes it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+def as_text(value: object) -> str:
+    """A setting as the command line takes it, to the last digit.
+
+    >>> as_text((1.0, 0.5)), as_text(1e-3), as_text(True)
+    ('1,0.5', '0.001', 'True')
+    """
+    if isinstance(value, list | tuple):
+        return ",".join(as_text(part) for part in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _fields(cls: type) -> Fields:

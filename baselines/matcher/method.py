@@ -109,6 +109,7 @@ class Matcher(Prompter[MatcherSettings]):
     """The method ``matcher``; see `MatcherSettings`. The patches of k supports compete in one assignment."""
 
     Settings = MatcherSettings
+    packages = ("sam2", "segment_anything", "ot", "torchvision")
 
     def __init__(self, settings: MatcherSettings | None = None) -> None:
         self.settings = settings or MatcherSettings()

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from icvos.errors import IcvosError
 from icvos.models.backbones.stages import Staged
 from icvos.models.maps import aligned
-from icvos.models.weights.load import Loaded, State, find_weights, load_weights, read_header
+from icvos.models.weights.header import read_header, require_alike
+from icvos.models.weights.load import Loaded, State, find_weights, load_weights
 
 
 class PyramidPooling(nn.Module):
@@ -64,12 +65,21 @@ class BaseNetwork(Staged):
         return found
 
 
-def load_base(network: BaseNetwork, checkpoint: str) -> Loaded:
+def load_base(network: BaseNetwork, checkpoint: str, settings: object = None, prefix: str = "") -> Loaded:
     """Load a base learner, trained here or published, by path.
+
+    Args:
+        network: Takes the weights in place.
+        checkpoint: The path.
+        settings: Of the method, with ``backbone`` and ``base_classes``; None: any.
+        prefix: What stands before a setting's name where it is set.
 
     Raises `IcvosError` where it knows another number of classes, or does not fit otherwise.
     """
     known = network.base_classes
+    path = find_weights(checkpoint)
+    if path is not None and settings is not None:
+        require_alike(path, settings, ("backbone", "base_classes"), prefix)
 
     def convert(state: State) -> State:
         state = {name: tensor for name, tensor in state.items() if not name.startswith("encoder.")}  # layer0 to 4 again
@@ -77,7 +87,7 @@ def load_base(network: BaseNetwork, checkpoint: str) -> Loaded:
         if found not in (known, -1):
             raise IcvosError(
                 f"{checkpoint}: this base learner knows {found} classes, base_classes is {known}; "
-                f"set base_classes={found}, or give another one"
+                f"add --set {prefix}base_classes={found}, or give another one"
             )
         return state
 

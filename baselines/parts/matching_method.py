@@ -19,7 +19,7 @@ from icvos.models.maps import aligned
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.load import Loaded, fresh_layers, load_weights
+from icvos.models.weights.load import Loaded, State, fresh_layers, load_trained
 from icvos.models.weights.registry import random_weights
 from icvos.settings import Checked, Count, Range, renamed
 
@@ -72,12 +72,29 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
         with fresh_layers():
             self.network = self.make(body)
         if chosen.checkpoint:
-            self.loaded = load_weights(self.network, chosen.checkpoint)
+            shaping = ("backbone", "base_classes", "shots")
+            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, shaping, self._as_set)
         elif chosen.base_checkpoint:
             base = BaseNetwork(build_backbone(chosen.backbone, "whole"), chosen.base_classes)
-            self.loaded = load_base(base, chosen.base_checkpoint)
+            self.loaded = load_base(base, chosen.base_checkpoint, chosen, "settings.")
             self.network.take(base)
         self.network.eval().to(self.device)
+
+    def _as_set(self, state: State) -> State:
+        """The state of a checkpoint; raises `IcvosError` where its shapes say that it is of other settings."""
+        chosen = self.settings
+        known = len(state.get("base_learnear.2.bias", ())) - 1
+        if known not in (chosen.base_classes, -1):
+            raise IcvosError(
+                f"{chosen.checkpoint}: its base learner knows {known} classes, base_classes is {chosen.base_classes}; "
+                f"add --set base_classes={known}"
+            )
+        shots = len(state.get("kshot_rw.2.bias", (0,)))
+        if shots != chosen.shots:
+            raise IcvosError(
+                f"{chosen.checkpoint}: is for {shots} supports, shots is {chosen.shots}; add --set shots={shots}"
+            )
+        return state
 
     @abstractmethod
     def make(self, body: Staged) -> N:

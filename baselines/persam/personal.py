@@ -76,6 +76,7 @@ class Personal(Prompter[S]):
     """The base of both methods."""
 
     with_maximum = False
+    packages = ("sam2", "segment_anything")
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

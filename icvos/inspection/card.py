@@ -7,7 +7,7 @@ from typing import Any
 
 from icvos.errors import IcvosError
 from icvos.inspection.requirements import Requirements, requirements_of
-from icvos.method import find_method
+from icvos.method import find_method, method_class
 from icvos.settings import Setting, describe
 
 
@@ -38,7 +38,8 @@ class Card:
             }
             for one in self.settings
         ]
-        return {**dataclasses.asdict(self.requirements), "about": self.about, "settings": settings}
+        required = self.requirements
+        return {**dataclasses.asdict(required), "ready": required.ready, "about": self.about, "settings": settings}
 
 
 def method_card(name: str) -> Card:
@@ -50,8 +51,8 @@ def method_card(name: str) -> Card:
     found = find_method(name)
     required = requirements_of(found)
     try:
-        factory = found.load()
-    except ImportError:
+        factory = method_class(name)
+    except IcvosError:
         raise IcvosError(f"method {name}: {required.state}") from None
     kind = getattr(factory, "Settings", None)
     module = inspect.getmodule(factory)

@@ -1,14 +1,15 @@
 """The installed methods: what each needs, and whether it is there. Nothing is built, loaded or fetched."""
 
-import dataclasses
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
 from icvos.errors import IcvosError
-from icvos.method import Needs, find_method, method_names
+from icvos.method import find_method, first_line, how_to_install, method_names
+from icvos.models.needs import CHECKPOINT, TRAINED, checkpoints_of, missing_packages
 from icvos.models.weights import registry
+from icvos.models.weights.integrity import cut_off, damage, what_else
+from icvos.settings import without_default
 
 READY = "ready"
 FETCH = "icvos weights fetch "
@@ -21,7 +22,7 @@ class Requirements:
     Args:
         method: Its name.
         where: Its entry point, ``module:Class``.
-        needs: Names of the checkpoints that it loads with its default settings.
+        needs: Names of the checkpoints that it loads to segment, with its default settings.
         state: ``ready``, or what is missing and how to get it.
     """
 
@@ -46,16 +47,19 @@ def requirements_of(point: EntryPoint) -> Requirements:
     try:
         factory = point.load()
     except ModuleNotFoundError as error:
-        package = "icvos[models]" if point.value.startswith(("baselines", "dcsam")) else error.name
-        return Requirements(point.name, point.value, (), f"missing package {error.name}: pip install '{package}'")
-    except (ImportError, AttributeError) as error:
-        return Requirements(point.name, point.value, (), f"cannot be loaded: {error}")
-    required = _settings_without_default(factory)
+        state = f"missing package {error.name}: {how_to_install(point, error)}"
+        return Requirements(point.name, point.value, (), state)
+    except (Exception, SystemExit) as error:  # its module is anybody's code, and the others are listed all the same
+        reason = first_line(error) if isinstance(error, ImportError | AttributeError) else repr(error)
+        return Requirements(point.name, point.value, (), f"cannot be loaded: {first_line(Exception(reason))}")
+    kind = getattr(factory, "Settings", None)
+    required = without_default(kind) if kind else []
     if required:
         state = f"missing: {' '.join(f'--set {name}=...' for name in required)}"
         return Requirements(point.name, point.value, (), state)
-    needs = checkpoints_of(factory)
-    ways = [way for name in needs if (way := _way_to(name))]
+    needs = checkpoints_of(factory, kind() if kind else None)
+    ways = [f"package {name}, pip install 'icvos[models]'" for name in missing_packages(factory)]
+    ways += [way for name in needs if (way := _way_to(name))]
     fetched = [way.removeprefix(FETCH) for way in ways if way.startswith(FETCH)]
     ways = [way for way in ways if not way.startswith(FETCH)]
     if fetched:
@@ -63,34 +67,21 @@ def requirements_of(point: EntryPoint) -> Requirements:
     return Requirements(point.name, point.value, needs, f"missing: {'; '.join(ways)}" if ways else READY)
 
 
-def _settings_without_default(factory: Any) -> list[str]:
-    kind = getattr(factory, "Settings", None)
-    missing = dataclasses.MISSING
-    fields = dataclasses.fields(kind) if kind else ()
-    return [field.name for field in fields if field.default is missing and field.default_factory is missing]
-
-
 def _way_to(name: str) -> str:
-    """How to get a checkpoint, in a few words; "" for one that is there."""
+    """How to get a checkpoint, in a few words; "" for one that is there and is what it should be."""
+    if name == TRAINED:
+        return f"--set {CHECKPOINT}=FILE, which icvos train makes"
     known = registry.checkpoints().get(name)
     if known is None:
-        return "" if Path(name).expanduser().is_file() else f"{name}, no such file"
+        path = Path(name).expanduser()
+        fault = (what_else(path) or cut_off(path)) if path.is_file() else ""
+        return f"{name} is {fault}" if fault else "" if path.is_file() else f"{name}, no such file"
     try:
-        return "" if registry.is_there(known) else registry.short_way(known)
+        if not registry.is_there(known):
+            return registry.short_way(known)
+        file = registry.locate(known)
     except IcvosError as error:  # the user's variable names a file that is not there
         return str(error)
-
-
-def checkpoints_of(factory: Any) -> tuple[str, ...]:
-    """The checkpoints that a method loads with its default settings.
-
-    They are what its class says (`Needs`), or else those settings that name a checkpoint.
-    """
-    kind = getattr(factory, "Settings", None)
-    settings = kind() if kind else None
-    if isinstance(factory, Needs):
-        return tuple(factory.needs(settings))
-    if settings is None:
-        return ()
-    values = [getattr(settings, field.name) for field in dataclasses.fields(settings)]
-    return tuple(dict.fromkeys(value for value in values if isinstance(value, str) and value in registry.checkpoints()))
+    other = (what_else(file) or cut_off(file)) if file else ""
+    fault = f"is {other}" if other else damage(file, known) if file else ""
+    return f"{file} {fault}, remove it and get {name} again" if fault else ""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import torch
 
 from icvos.method import Image, Mask, Prompt, Support
+from icvos.models.needs import is_untrained
 from icvos.models.sam.propagation import DType, Resize, Sam2Propagator, load_propagator
 from icvos.models.weights.load import Loaded
 
@@ -45,6 +46,7 @@ class Prompter(ABC, Generic[S]):
         device: Where its network is.
         handover: What SAM 2 is given, where that is no setting.
         resize: How frames become SAM 2's square.
+        packages: What is imported when it runs, see `icvos.method.Needs`.
     """
 
     settings: S
@@ -52,6 +54,7 @@ class Prompter(ABC, Generic[S]):
     device: torch.device
     handover: ClassVar[str] = "mask"
     resize: ClassVar[Resize] = "pillow-bicubic"
+    packages: ClassVar[tuple[str, ...]] = ("sam2",)
     _propagator: Sam2Propagator | None = None
 
     @abstractmethod
@@ -78,6 +81,8 @@ class Prompter(ABC, Generic[S]):
         carried = self._propagator
         weights = self.own_weights() + ([carried.loaded] if carried else [])
         settings = {"handover": self.handover} | dataclasses.asdict(self.settings)
+        if is_untrained(self, self.settings):
+            weights.append(Loaded("never trained", None))
         return {
             "settings": settings | (carried.describe() if carried else {}),
             "weights": [loaded.to_json() for loaded in weights],

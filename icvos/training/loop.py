@@ -4,9 +4,10 @@ Everything random follows from the seed, the epoch, the step and the process, so
 had not been. What lies in the output folder: see `icvos.training.run_folder`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -45,6 +46,7 @@ def train(
     episodes: Episodes,
     out: Path,
     *,
+    settings: Mapping[str, Any] | None = None,
     workers: int = 0,
     report: Report | None = None,
 ) -> Trained:
@@ -55,6 +57,7 @@ def train(
         trainable: The network and its losses; trained in place.
         episodes: Training and validation episodes.
         out: The output folder.
+        settings: What the method was built with, for the checkpoint's header.
         workers: Processes that decode pictures, for each training process.
         report: Told how it goes, in the main process.
 
@@ -66,21 +69,20 @@ def train(
     told = report if report is not None and accelerator.is_main_process else Silent()
     steps = steps_of_epoch(recipe, episodes, accelerator.num_processes)
     with held(accelerator, out):
-        return _train(learner, recipe, trainable, episodes, out, workers, told, steps)
+        return _train(learner, episodes, out, settings or {}, workers, told, steps)
 
 
 def _train(
     learner: Learner,
-    recipe: Recipe,
-    trainable: Trainable,
     episodes: Episodes,
     out: Path,
+    settings: Mapping[str, Any],
     workers: int,
     told: Report,
     steps: int,
 ) -> Trained:
     """`train` in a folder that is held; an epoch has ``steps``."""
-    accelerator = learner.accelerator
+    recipe, trainable, accelerator = learner.recipe, learner.trainable, learner.accelerator
     main = accelerator.is_main_process
     total = steps * recipe.epochs
     state = resume(accelerator, out, RunState.fresh(recipe, episodes, accelerator.num_processes))
@@ -109,11 +111,11 @@ def _train(
             if scores.miou > best:
                 best = scores.miou
                 if main:
-                    write_checkpoint(out / BEST, trainable, recipe, episodes, done, scores)
+                    write_checkpoint(out / BEST, trainable, recipe, episodes, done, scores, settings)
         save(accelerator, out, replace(state, step=done, best=best))
 
     if not recipe.validation_episodes and main:
-        write_checkpoint(out / BEST, trainable, recipe, episodes, done, None)
+        write_checkpoint(out / BEST, trainable, recipe, episodes, done, None, settings)
     accelerator.wait_for_everyone()
     accelerator.free_memory()
     return Trained(out / BEST, total, best if recipe.validation_episodes else None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from icvos.settings import as_text
 from icvos.training.recipe import Recipe
 
 
@@ -71,19 +72,9 @@ def _not_default(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in settings.items()
-        if name not in ("checkpoint", "base_checkpoint") and _text(value) != _text(defaults[name])
+        if name not in ("checkpoint", "base_checkpoint") and as_text(value) != as_text(defaults[name])
     }
 
 
 def _options(prefix: str, values: Mapping[str, Any]) -> list[str]:
-    return [part for name, value in values.items() for part in ("--set", f"{prefix}{name}={_text(value)}")]
-
-
-def _text(value: Any) -> str:
-    """A setting as the command line takes it, to the last digit."""
-    if isinstance(value, list | tuple):
-        return ",".join(_text(part) for part in value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    short = f"{value:g}"
-    return short if float(short) == value else repr(value)
+    return [part for name, value in values.items() for part in ("--set", f"{prefix}{name}={as_text(value)}")]

@@ -234,14 +234,24 @@ def _lines_until(path: Path, done: int) -> Iterator[str]:
 
 
 def write_checkpoint(
-    path: Path, trainable: Trainable, recipe: Recipe, episodes: Episodes, step: int, scores: ValidationScores | None
+    path: Path,
+    trainable: Trainable,
+    recipe: Recipe,
+    episodes: Episodes,
+    step: int,
+    scores: ValidationScores | None,
+    settings: Mapping[str, Any],
 ) -> None:
-    """The network's state dictionary as safetensors; its header says how it came about, in texts of JSON."""
+    """The network's state dictionary as safetensors; its header says how it came about, in texts of JSON.
+
+    ``settings`` are those that the method was built with, defaults included; see `icvos.models.weights.header`.
+    """
     state = {
         name: tensor.detach().cpu().contiguous().clone() for name, tensor in trainable.network.state_dict().items()
     }
     facts: dict[str, Any] = {
         "recipe": recipe.to_json(),
+        "settings": dict(settings),
         "episodes": episodes.digest,
         "classes": list(episodes.learned),
         "step": step,

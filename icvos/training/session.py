@@ -3,6 +3,7 @@
 Nothing here imports torch until a session is prepared.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from icvos.errors import IcvosError
 from icvos.files.storage import require_writable
+from icvos.method import settings_for
 from icvos.models.weights.registry import random_weights_allowed
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.training.next_commands import NextCommand, next_commands
@@ -123,7 +125,16 @@ class Session:
         """Train to the end; arguments and errors as those of `train`."""
         from icvos.training import loop
 
-        done = loop.train(self.recipe, self.trainable, self.episodes, self.out, workers=workers, report=report)
+        built = settings_for(self.recipe.method, self.settings)
+        done = loop.train(
+            self.recipe,
+            self.trainable,
+            self.episodes,
+            self.out,
+            settings=dataclasses.asdict(built) if built is not None else {},
+            workers=workers,
+            report=report,
+        )
         following = next_commands(self.recipe, self.settings, self.benchmark.root, done.checkpoint)
         return TrainingResult(done.checkpoint, done.steps, done.miou, self.random_weights, tuple(following))
 

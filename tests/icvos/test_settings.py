@@ -86,7 +86,7 @@ class Ranged(Checked):
         ({"share": 1.0}, "it must be from 0 to below 1"),
         ({"share": float("nan")}, "share=nan: it must be a finite number, from 0 to below 1"),
         ({"degrees": -90.0}, "it must be above -90, at most 90"),
-        ({"sides": (2.0, 0.0)}, "sides=2.0,0.0: it must be above 0 in every place"),
+        ({"sides": (2.0, 0.0)}, "sides=2,0: it must be above 0 in every place"),
         ({"kind": "c"}, "kind=c: it must be one of a, b"),
         ({"pairs": 3}, "pairs=3: it must be even"),
     ],

@@ -12,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from icvos.errors import IcvosError
 from icvos.models.backbones.stages import outputs_of
+from icvos.models.weights.load import fit_state, read_state
 
 LITE0_STAGES = (  # repeats, kernel, stride of the first block, expansion, output channels
     (1, 3, 1, 1, 16),
@@ -119,7 +120,7 @@ def lite0(device: torch.device | str = "cpu", weights: Path | None = None) -> Ef
     """EfficientNet-Lite0 with its ImageNet weights in evaluation mode, batch norms folded into the convolutions."""
     path = weights or lite0_weights()
     network = EfficientNetLite0()
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True), strict=True)
+    fit_state(network, read_state(path), path)
     network.eval().requires_grad_(False)
     fold_norms(network)
     return network.to(device).to(memory_format=torch.channels_last)

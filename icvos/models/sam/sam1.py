@@ -136,9 +136,14 @@ def encoder_of(state: State, source: str) -> Encoder:
 
     Raises `IcvosError` where it is none of SAM's. The number of heads is told from the width of the position tables.
     """
-    position = state.get("image_encoder.pos_embed")
-    if position is None:
-        raise IcvosError(f"{source}: is not a SAM checkpoint; give one of {', '.join(SAM_MODELS)}")
+    try:
+        return _encoder_of(state)
+    except (LookupError, ArithmeticError) as error:
+        raise IcvosError(f"{source}: is not a SAM checkpoint; give one of {', '.join(SAM_MODELS)}") from error
+
+
+def _encoder_of(state: State) -> Encoder:
+    position = state["image_encoder.pos_embed"]
     depth = len({name.split(".")[2] for name in state if name.startswith("image_encoder.blocks.")})
     side, width = 16 * position.shape[1], position.shape[3]
     tables = [state[f"image_encoder.blocks.{block}.attn.rel_pos_h"] for block in range(depth)]

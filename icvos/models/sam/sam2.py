@@ -223,7 +223,9 @@ def architecture_of(state: State, source: str) -> Architecture:
     stem = state.get("image_encoder.trunk.pos_embed")
     blocks = {name.split(".")[3] for name in state if name.startswith("image_encoder.trunk.blocks.")}
     for shape in SAM2_MODELS.values():
-        same_trunk = stem is not None and stem.shape[1] == shape.width and len(blocks) == sum(shape.stages)
+        same_trunk = (
+            stem is not None and stem.dim() == 4 and stem.shape[1] == shape.width and len(blocks) == sum(shape.stages)
+        )
         if same_trunk and shape.points_in_time == ("no_obj_embed_spatial" in state):
             return shape
     raise IcvosError(f"{source}: is not a SAM 2 checkpoint; give one of {', '.join(SAM2_MODELS)}")

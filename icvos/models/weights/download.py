@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
-from icvos.models.weights.integrity import published_fault, what_else, write_note
+from icvos.models.weights.integrity import damage, published_fault, what_else, write_note
 from icvos.models.weights.registry import Checkpoint, how_to_get, places
 
 CHUNK_BYTES = 1 << 18
@@ -54,7 +54,7 @@ def fetch(known: Checkpoint, *, pause: float = PAUSE_SECONDS, progress: Progress
         raise IcvosError(f"{known.name}: cannot be fetched; {how_to_get(known)}")
     target = places(known)[0]
     if target.is_file():
-        fault = published_fault(target, known)
+        fault = damage(target, known)
         if fault:
             raise IcvosError(f"{target}: {fault}; remove it and fetch it again")
         return target

@@ -4,14 +4,18 @@ Where no hash is published, the hash of the first fetch is written beside the fi
 -c`` reads it) and holds from then on.
 """
 
+import json
 import re
+import zipfile
 from pathlib import Path
 
+from icvos.errors import IcvosError
 from icvos.files.storage import sha256, write_text
-from icvos.models.weights.registry import Checkpoint
+from icvos.models.weights.registry import Checkpoint, places
 
 HEAD_BYTES = 512
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+MAX_HEADER_BYTES = 100 << 20  # of safetensors itself
 SAFETENSORS_BRACE = 8  # position of the first byte behind the header's length
 
 
@@ -33,6 +37,39 @@ def what_else(path: Path) -> str:
     except UnicodeDecodeError:
         return "no checkpoint format"
     return "a text"
+
+
+def require_checkpoint(path: Path) -> None:
+    """Raise `IcvosError` for a file that cannot be a checkpoint."""
+    try:
+        other = what_else(path) or cut_off(path)
+    except OSError as error:
+        raise IcvosError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if other:
+        raise IcvosError(f"{path}: is {other}, not a checkpoint; fetch it again, or train it again")
+
+
+def cut_off(path: Path) -> str:
+    """What a checkpoint is whose end is missing; "" for a whole one, or where its form does not tell."""
+    with path.open("rb") as file:
+        head = file.read(SAFETENSORS_BRACE + 1)
+    whole = zipfile.is_zipfile(path) if head.startswith(ZIP) else head[SAFETENSORS_BRACE:] != b"{" or _is_whole(path)
+    return "" if whole else "a file that was cut off or damaged"
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a safetensors file is as long as its header says."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(SAFETENSORS_BRACE), "little")
+        if length > min(size - SAFETENSORS_BRACE, MAX_HEADER_BYTES):
+            return False
+        try:
+            header = json.loads(file.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+            return size == SAFETENSORS_BRACE + length + max(ends, default=0)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return False
 
 
 def published_fault(path: Path, known: Checkpoint, digest: str | None = None) -> str:
@@ -71,6 +108,18 @@ def changed(path: Path, digest: str) -> str:
     return (
         f"has SHA-256 {digest[:12]}..., {note_path(path).name} says {note[:12]}..." if note not in ("", digest) else ""
     )
+
+
+def damage(path: Path, known: Checkpoint, digest: str | None = None) -> str:
+    """How a file in the folder of weights differs from what its name says; "" where it does not.
+
+    A file that the user names elsewhere is what they mean. ``digest`` is its SHA-256 where that is known already.
+    """
+    if path not in places(known):
+        return ""
+    digest = digest or sha256(path)
+    published = published_fault(path, known, digest) if path.suffix != ".safetensors" else ""
+    return published or changed(path, digest)
 
 
 def write_note(path: Path, digest: str) -> None:

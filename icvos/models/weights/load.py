@@ -9,7 +9,7 @@ import hashlib
 import pickle
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.models.weights import registry
-from icvos.models.weights.integrity import changed, published_fault, what_else
+from icvos.models.weights.header import read_header, require_alike
+from icvos.models.weights.integrity import damage, require_checkpoint
 
 State = dict[str, Tensor]
 _DAMAGE = (  # what torch's restricted unpickler raises on a damaged file, beside UnpicklingError
@@ -80,32 +81,33 @@ def load_weights(
         return Loaded(checkpoint, None)
     digest = sha256(path)
     known = registry.checkpoints().get(checkpoint)
-    fault = _fault(path, known, digest) if known else ""
+    fault = damage(path, known, digest) if known else ""
     if known and fault:
         raise IcvosError(f"{path}: is not {known.name}: {fault}; remove it and run: icvos weights fetch {known.name}")
     fit_state(network, convert(read_state(path)), path)
     return Loaded(known.name if known else path.name, digest, read_header(path).get("random_weights") == "true")
 
 
-def read_header(path: Path) -> dict[str, str]:
-    """What the header of a safetensors file says, see `icvos.training.run_folder`; {} for any other file."""
-    if path.suffix != ".safetensors":
-        return {}
-    from safetensors import SafetensorError, safe_open
+def load_trained(
+    network: nn.Module,
+    checkpoint: str,
+    settings: object,
+    names: Sequence[str],
+    convert: Callable[[State], State] = lambda state: state,
+) -> Loaded:
+    """`load_weights` of a network that `icvos train` may have made; where settings differ, its error says which.
 
-    try:
-        with safe_open(path, "pt") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again") from error
-
-
-def _fault(path: Path, known: registry.Checkpoint, digest: str) -> str:
-    """Why a file of the folder of weights is not what its name says; a file that the user names is what they mean."""
-    if path not in registry.places(known):
-        return ""
-    published = published_fault(path, known, digest) if path.suffix != ".safetensors" else ""
-    return published or changed(path, digest)
+    Args:
+        network: Takes the weights in place.
+        checkpoint: A name of the registry, or a path.
+        settings: What the method is built with.
+        names: The settings that shape the network.
+        convert: From the names of the file to those of the network.
+    """
+    path = find_weights(checkpoint)
+    if path is not None:
+        require_alike(path, settings, names)
+    return load_weights(network, checkpoint, convert)
 
 
 def fit_state(network: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
@@ -123,7 +125,26 @@ def fit_state(network: nn.Module, state: Mapping[str, Tensor], source: Path | st
                 f"{source}: {what} {', '.join(faults[:3])}{more}; this is not a checkpoint of {type(network).__name__} "
                 "in the chosen configuration"
             )
+    for name, tensor in wanted.items():
+        fault = _misfit(state[name], tensor)
+        if fault:
+            raise IcvosError(f"{source}: {name} {fault}")
     network.load_state_dict(dict(state))
+
+
+def _misfit(found: Tensor, wanted: Tensor) -> str:
+    """Why a tensor of the right shape has no place in a network, and the remedy; "" where it has."""
+    if wanted.is_floating_point() and not found.is_floating_point():
+        return f"holds {_kind(found)} where numbers with fractions belong; save the weights as they were trained"
+    if not wanted.is_floating_point() and found.is_floating_point() and wanted.dim():  # counters may be anything
+        return f"holds {_kind(found)} where {_kind(wanted)} belongs; save the weights as they were trained"
+    if found.is_floating_point() and bool(wanted.isfinite().all()) and not bool(found.float().isfinite().all()):
+        return "holds NaN or infinite numbers; its training diverged, or the file is damaged: fetch or train it again"
+    return ""
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def find_weights(checkpoint: str) -> Path | None:
@@ -151,9 +172,7 @@ def read_state(path: Path) -> State:
 
     Raises `IcvosError` for a file that is something else, is damaged, or holds objects that are not tensors.
     """
-    other = what_else(path)
-    if other:
-        raise IcvosError(f"{path}: is {other}, not a checkpoint; fetch it again")
+    require_checkpoint(path)
     found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     for key in ("model", "state_dict"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
@@ -162,9 +181,21 @@ def read_state(path: Path) -> State:
         isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()
     ):
         raise IcvosError(f"{path}: is not a state dictionary; save the state_dict of the network alone")
+    for name, value in found.items():
+        if odd := _odd(value):
+            raise IcvosError(f"{path}: {name} is {odd}; save plain dense tensors of real numbers, not {odd} ones")
     if found and all(name.startswith("module.") for name in found):
         found = {name.removeprefix("module."): tensor for name, tensor in found.items()}
     return dict(found)
+
+
+def _odd(tensor: Tensor) -> str:
+    """What kind of tensor no network here holds; "" for a plain one."""
+    if tensor.is_quantized:
+        return "quantised"
+    if tensor.layout != torch.strided or tensor.is_nested:
+        return "sparse" if not tensor.is_nested else "nested"
+    return "complex" if tensor.is_complex() else "empty (on the device meta)" if tensor.is_meta else ""
 
 
 def _read_safetensors(path: Path) -> State:

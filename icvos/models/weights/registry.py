@@ -135,9 +135,15 @@ def locate(known: Checkpoint) -> Path | None:
 
 def is_there(known: Checkpoint) -> bool:
     """Whether a checkpoint can be loaded on this machine without fetching anything."""
-    if known.module and importlib.util.find_spec(known.module):
-        return True
-    return locate(known) is not None
+    return bool(known.module and is_installed(known.module)) or locate(known) is not None
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported on this machine; it is not."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # refused by an import hook, or half imported
+        return False
 
 
 def how_to_get(known: Checkpoint) -> str:

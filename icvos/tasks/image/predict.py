@@ -6,9 +6,10 @@ folder at a time.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from icvos.errors import IcvosError
 from icvos.files.locks import lock_folder
@@ -17,7 +18,9 @@ from icvos.files.rle import encode_rle
 from icvos.files.schema import write_schema
 from icvos.files.storage import sync
 from icvos.guard import Asked, mask_of
-from icvos.method import AnyMethod, Mask, load_method, sees_truth
+from icvos.method import AnyMethod, Mask, load_method, method_class, sees_truth, settings_for
+from icvos.models.needs import checkpoints_of, require_usable
+from icvos.models.weights.header import read_training
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, end_last_line, right_answers
 from icvos.tasks.record import RECORD, RunBenchmark, RunRecord
@@ -44,6 +47,8 @@ def run_images(
     for fold in folds:
         if not episodes[fold]:
             raise IcvosError(f"{benchmark.root}: fold {fold} has no episodes to evaluate; build them, or leave it out")
+        require_usable(options.method, in_fold(options.settings, fold))  # all folds, before hours with the first
+        _refuse_seen(benchmark, fold, options.method, in_fold(options.settings, fold))
     claim(out, "fold", options.overwrite, folds)
     start(sum(len(episodes[fold][:limit]) for fold in folds))
     method = None
@@ -56,6 +61,26 @@ def run_images(
             wanted = identity(method, options, _about(benchmark, fold))
             refuse_other_parts(out, "fold", {fold: wanted}, folds if options.overwrite == "always" else ())
             _predict_fold(method, episodes[fold], out / f"fold{fold}", wanted, options, limit, partial(advance, fold))
+
+
+def _refuse_seen(benchmark: ImageBenchmark, fold: int, method: str, settings: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that learned classes which the fold is there to keep from it."""
+    numbers = {"all-coco": "coco-20i"}  # both have COCO's
+    name, own = benchmark.name, benchmark.fold(fold)
+    if set(own.test) & set(own.train):
+        return
+    for checkpoint in checkpoints_of(method_class(method), settings_for(method, settings)):
+        path = Path(checkpoint).expanduser()
+        training = read_training(path) if path.is_file() else None
+        if training is None or numbers.get(training.benchmark, training.benchmark) != name:
+            continue
+        if seen := training.classes.intersection(own.test):
+            of = f"fold {training.fold} of " if training.benchmark == name else ""
+            raise IcvosError(
+                f"{path}: was trained on {of}{training.benchmark}, where it saw {benchmark.classes[min(seen)]}, which "
+                f"fold {fold} asks for as unseen; give each fold its own, as --set checkpoint=RUN{{fold}}.safetensors, "
+                f"or choose another --fold"
+            )
 
 
 def _about(benchmark: ImageBenchmark, fold: int) -> RunRecord:

@@ -21,6 +21,7 @@ from icvos.files.schema import write_schema
 from icvos.files.storage import atomic_folder
 from icvos.guard import Asked, guarded, masks_of, remarks_of
 from icvos.method import AnyMethod, Mask, Segmenter, Support, load_method, sees_truth
+from icvos.models.needs import require_usable
 from icvos.tasks.record import RECORD, ClipRun, RunBenchmark, RunRecord
 from icvos.tasks.runs import SCRATCH, RunOptions, claim, identity, now, open_record, refuse_other_parts
 from icvos.tasks.video.benchmark import Benchmark, Clip
@@ -77,6 +78,7 @@ def run(
     A method that sees the truth does not depend on the supports and runs one draw. ``start`` is told the number of
     frames that are done and in all, ``advance`` of every frame made.
     """
+    require_usable(options.method, options.settings)
     method = load_method(options.method, options.settings)
     if not isinstance(method, Segmenter):
         with guarded(options.asked()):

@@ -73,6 +73,7 @@ def test_says_what_it_does(data: Path, whole: tuple[Path, str]) -> None:
     with safe_open(out / "best.safetensors", "pt") as file:
         header = file.metadata()
     assert json.loads(header["recipe"])["size"] == 33
+    assert json.loads(header["settings"])["bins"] == [1.0, 0.5, 0.25, 0.125]  # a default, which may change
     assert json.loads(header["classes"]) == [1, 2, 3, 5, 6, 7]
     again = icvos(*PFENET, "--data", data, "--out", out).output
     assert "trained already: 8 steps" in again
@@ -147,8 +148,8 @@ def test_two_processes_equal_one_with_the_doubled_batch(data: Path, tmp_path: Pa
         (["hdmnet-coco-20j"], "did you mean hdmnet-coco-20i"),
         (["pfenet-coco-20i"], "give --data, an image benchmark that icvos episodes made, and --out"),
         (["pfenet-coco-20i", "--set", "epoch=3"], "pfenet-coco-20i: unknown setting 'epoch'; did you mean epochs"),
-        (["pfenet-coco-20i", "--set", "scale=2,1"], "scale=2.0,1.0: it must be the least and the largest factor"),
-        (["pfenet-coco-20i", "--set", "learning_rate=0"], "setting learning_rate=0.0: it must be above 0"),
+        (["pfenet-coco-20i", "--set", "scale=2,1"], "scale=2,1: it must be the least and the largest factor"),
+        (["pfenet-coco-20i", "--set", "learning_rate=0"], "setting learning_rate=0: it must be above 0"),
         (["pfenet-pascal-5i", "data"], "is coco-20i, the recipe is for pascal-5i"),
         (["pfenet-coco-20i", "data"], "has 8 episodes to validate with, the recipe takes 1000"),
         (["pfenet-coco-20i", "data", *options(size=34)], "setting size=34: it must be of the form 8 n \\+ 1"),
@@ -199,3 +200,20 @@ def test_all_classes_train_and_a_network_learns_on_top(tmp_path: Path) -> None:
 
 def test_folds_of_the_drawn_benchmark_hold_out_their_classes() -> None:
     assert all(set(test).isdisjoint(train) and len(test) + len(train) == len(EVERY) for test, train in FOLDS)
+
+
+def test_a_checkpoint_is_refused_on_another_fold_and_with_other_bins(
+    data: Path, whole: tuple[Path, str], tmp_path: Path
+) -> None:
+    checkpoint = whole[0] / "best.safetensors"
+    run = ("eval", "--method", "pfenet", "--set", "backbone=vgg16-bn", "--set", "size=33", "--benchmark", data)
+    run = (*run, "--set", f"checkpoint={checkpoint}", "--out", tmp_path / "run")
+    for folds in (("--fold", 1), ()):  # without a choice, before the hours that the first fold takes
+        said = icvos(*run, *folds, status=2).stderr
+        assert f"{checkpoint}: was trained on fold 0 of coco-20i, where it saw " in said
+        assert "fold 1 asks for as unseen; give each fold its own, as --set checkpoint=RUN{fold}.safetensors" in said
+        assert len(said.splitlines()) == 1
+    said = icvos(*run, "--fold", 0, "--set", "bins=1,0.5", status=2).stderr
+    assert f"{checkpoint}: was trained with bins=1,0.5,0.25,0.125, not 1,0.5; add --set bins=1,0.5,0.25,0.125" in said
+    assert not (tmp_path / "run").exists()
+    icvos(*run, "--fold", 0, "--limit", 1)

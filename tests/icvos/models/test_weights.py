@@ -269,3 +269,76 @@ def test_the_registry_needs_no_torch() -> None:
         "assert not {'torch', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def changed(name: str, tensor: Any) -> Any:
+    return {**state(), name: tensor}
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (lambda: torch.full((2, 3), float("nan")), "0.weight holds NaN or infinite numbers; .*fetch or train it again"),
+        (lambda: torch.full((2, 3), float("inf"), dtype=torch.float16), "0.weight holds NaN or infinite numbers"),
+        (lambda: torch.ones(2, 3, dtype=torch.int64), "0.weight holds int64 where numbers with fractions belong"),
+        (lambda: torch.ones(2, 3, dtype=torch.uint8), "0.weight holds uint8 where"),
+        (lambda: torch.ones(2, 3, dtype=torch.bool), "0.weight holds bool where"),
+        (lambda: torch.ones(2, 3, dtype=torch.complex64), "0.weight is complex; save plain dense tensors"),
+        (lambda: torch.ones(2, 3).to_sparse(), "0.weight is sparse; save plain dense tensors"),
+        (lambda: torch.ones(2, 3).to_sparse_csr(), "0.weight is sparse"),
+        (lambda: torch.quantize_per_tensor(torch.ones(2, 3), 0.1, 0, torch.qint8), "0.weight is quantised"),
+        (lambda: torch.ones(2, 3, device="meta"), "0.weight is empty"),
+        (lambda: torch.ones(3, 2), "has another shape of 0.weight"),
+        (lambda: torch.ones(()), "has another shape of 0.weight"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_that_no_network_takes_are_named(tensor: Any, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    torch.save(changed("0.weight", tensor()), path)
+    before = network()
+    with pytest.raises(IcvosError, match=message) as refusal:
+        weights.load_weights(before, str(path))
+    assert str(refusal.value).startswith(f"{path}: ")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
+def test_numbers_of_another_precision_load(dtype: str, tmp_path: Path) -> None:
+    torch.save(changed("0.weight", torch.full((2, 3), 0.5, dtype=getattr(torch, dtype))), tmp_path / "net.pth")
+    target = network()
+    weights.load_weights(target, str(tmp_path / "net.pth"))
+    assert target[0].weight.dtype == torch.float32
+    assert bool((target[0].weight == 0.5).all())
+
+
+def test_half_of_the_names(tmp_path: Path) -> None:
+    torch.save({name: tensor for name, tensor in state().items() if name.startswith("0.")}, tmp_path / "net.pth")
+    with pytest.raises(IcvosError, match=r"lacks 1\.bias, 1\.running_mean, 1\.running_var and 1 more"):
+        weights.load_weights(network(), str(tmp_path / "net.pth"))
+
+
+@pytest.mark.parametrize("form", ["zip", "safetensors"])
+def test_a_file_whose_end_is_missing_says_so(form: str, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    path = tmp_path / ("net.safetensors" if form == "safetensors" else "net.pth")
+    save_file(dict(state()), path) if form == "safetensors" else torch.save(state(), path)
+    for length in (1, 9, 100):
+        path.write_bytes(path.read_bytes()[:-length])
+        with pytest.raises(IcvosError, match="is a file that was cut off or damaged, not a checkpoint; fetch it again"):
+            weights.load_weights(network(), str(path))
+
+
+@pytest.mark.parametrize("loader", ["sam", "sam2"])
+@pytest.mark.parametrize("shape", [(), (3,), (1, 2, 3), (1, 64, 64, 768)])
+def test_shapes_of_no_sam(loader: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    pytest.importorskip("segment_anything" if loader == "sam" else "sam2")
+    from icvos.models.sam.sam1 import load_sam
+    from icvos.models.sam.sam2 import load_sam2
+
+    names = {"sam": "image_encoder.pos_embed", "sam2": "image_encoder.trunk.pos_embed"}
+    found = {names[loader]: torch.zeros(shape), "image_encoder.blocks.0.a": torch.zeros(1)}
+    torch.save(found, tmp_path / "net.pth")
+    with pytest.raises(IcvosError, match="is not a SAM"):
+        (load_sam if loader == "sam" else load_sam2)(str(tmp_path / "net.pth"))

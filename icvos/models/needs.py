@@ -1,0 +1,64 @@
+"""What a method needs beside its own module: checkpoints and packages. Nothing is built, loaded or fetched.
+
+torch is not imported here; the module of the method may do so.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from icvos.errors import IcvosError
+from icvos.method import Needs, method_class, settings_for
+from icvos.models.weights import registry
+
+TRAINED = "a trained checkpoint"
+CHECKPOINT = "checkpoint"  # the setting that names it
+
+
+def is_untrained(factory: Any, settings: Any) -> bool:
+    """Whether a method that learns (`icvos.training.trainable.Learns`) is set to begin, not to use what it learned."""
+    return hasattr(factory, "trainable") and getattr(settings, CHECKPOINT, None) == ""
+
+
+def checkpoints_of(factory: Any, settings: Any) -> tuple[str, ...]:
+    """The checkpoints that a method loads to segment: names of the registry, paths, and `TRAINED` for one to be given.
+
+    They are what its class says (`Needs`), or else those settings that name a checkpoint.
+    """
+    if is_untrained(factory, settings):
+        settings = dataclasses.replace(settings, **{CHECKPOINT: TRAINED})
+    if isinstance(factory, Needs):
+        return tuple(factory.needs(settings))
+    if settings is None:
+        return ()
+    values = [getattr(settings, field.name) for field in dataclasses.fields(settings)]
+    named = [value for value in values if isinstance(value, str) and value in (TRAINED, *registry.checkpoints())]
+    return tuple(dict.fromkeys(named))
+
+
+def missing_packages(factory: Any) -> list[str]:
+    """The packages of ``factory.packages`` that are not installed; see `icvos.method.Needs`."""
+    return [name for name in getattr(factory, "packages", ()) if not registry.is_installed(name)]
+
+
+def require_usable(method: str, settings: Mapping[str, Any]) -> None:
+    """Raise `IcvosError` where a method cannot segment as it is set: before it is built, and before data are read.
+
+    Settings, packages, and checkpoints by path are looked at; those of the registry are where they are loaded, since
+    some are for videos alone. Where random weights are allowed, no checkpoint has to be there.
+    """
+    factory, chosen = method_class(method), settings_for(method, settings)
+    packages = missing_packages(factory)
+    if packages:
+        raise IcvosError(f"method {method} needs the package {packages[0]}; run: pip install 'icvos[models]'")
+    if registry.random_weights():
+        return
+    if is_untrained(factory, chosen):
+        raise IcvosError(
+            f"method {method} is not trained; add --set {CHECKPOINT}=PATH, a file that icvos train made "
+            f"(icvos train --list shows recipes)"
+        )
+    for name in checkpoints_of(factory, chosen):
+        if name not in registry.checkpoints() and not Path(name).expanduser().is_file():
+            raise IcvosError(f"{name}: no such file, nor a checkpoint's name ({registry.hint(name)}); give its path")

@@ -1,0 +1,78 @@
+"""How a checkpoint of `icvos train` came about: the header of its file. Nothing here imports torch."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from icvos.errors import IcvosError
+from icvos.models.weights.integrity import require_checkpoint
+from icvos.settings import as_text
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a checkpoint was trained on, and as what network.
+
+    Args:
+        benchmark: The image benchmark's name.
+        fold: The fold that was held out; 0 where there is only one.
+        classes: The classes that it learned, in the benchmark's own numbers, from 1.
+        settings: What its method was built with, as JSON values; in files of earlier versions what differed from the
+            defaults.
+    """
+
+    benchmark: str
+    fold: int
+    classes: frozenset[int]
+    settings: Mapping[str, Any]
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """What the header of a safetensors file says, see `icvos.training.run_folder`; {} for any other file."""
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    require_checkpoint(path)
+
+    try:
+        with safe_open(path, "np") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise IcvosError(f"{path}: is not a readable checkpoint; fetch it again, or train it again") from error
+
+
+def read_training(path: Path) -> Training | None:
+    """How `icvos train` made a checkpoint; None for a file that it did not make."""
+    header = read_header(path)
+    if header.get("made_by") != "icvos train":
+        return None
+    try:
+        recipe, learned = json.loads(header["recipe"]), json.loads(header["classes"])
+        shared = {name: recipe[name] for name in ("size", "shots")}
+        settings = json.loads(header.get("settings", "{}")) or {**shared, **recipe["settings"]}
+        classes = frozenset(int(kind) + 1 for kind in learned)
+        return Training(str(recipe["benchmark"]), int(recipe["fold"]), classes, dict(settings))
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise IcvosError(f"{path}: its header is not as icvos train writes it; train it again") from error
+
+
+def require_alike(path: Path, settings: object, names: Sequence[str], prefix: str = "") -> None:
+    """Raise `IcvosError` where a network was trained as another one than it is built now, with the settings to change.
+
+    Args:
+        path: The checkpoint.
+        settings: What the method is built with.
+        names: The settings that shape the network.
+        prefix: What stands before a name where it is set.
+    """
+    training = read_training(path)
+    trained = training.settings if training else {}
+    pairs = {name: (as_text(trained[name]), as_text(getattr(settings, name))) for name in names if name in trained}
+    others = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if others:
+        said = " and ".join(f"{name}={there}, not {here}" for name, (there, here) in others.items())
+        change = " ".join(f"--set {prefix}{name}={there}" for name, (there, _) in others.items())
+        raise IcvosError(f"{path}: was trained with {said}; add {change}")

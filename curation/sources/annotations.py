@@ -211,6 +211,8 @@ def _instances(path: Path, values: list[Any], kinds: dict[int, int], images: tup
 
 def _is_crowd(entries: _Entries, name: object, entry: dict[str, Any]) -> bool:
     given = entry.get("iscrowd", 0)
+    if type(given) is int and given in (0, 1):  # nearly always; there may be a million
+        return given == 1
     spelt = str(given).strip().lower() if isinstance(given, int | float | str) else ""
     if spelt not in (*_NOT_CROWDS, *_CROWDS):
         raise entries.fault(name, f"iscrowd is {_brief(given)}", "write 0, or 1 for a crowd")
@@ -219,15 +221,17 @@ def _is_crowd(entries: _Entries, name: object, entry: dict[str, Any]) -> bool:
 
 def _outline(entries: _Entries, name: object, found: Any, short: list[object]) -> Any:
     """The polygons, RLE or RLEs of an annotation; ``short`` gets its name for each polygon that encloses nothing."""
-    fault = None
+    kinds = set(map(type, found)) if isinstance(found, list) else set()
     if isinstance(found, dict):
         fault = _rle_fault(found)
-    elif isinstance(found, list) and all(isinstance(part, array) for part in found):
-        fault = _polygons_fault(found)
-        whole = [polygon for polygon in found if len(polygon) >= 6]
-        short += [name] * (len(found) - len(whole))
-        found = whole
-    elif isinstance(found, list) and all(isinstance(part, dict) for part in found):
+    elif kinds == {array}:
+        lengths = set(map(len, found))
+        fault = _polygons_fault(lengths)
+        if min(lengths) < 6 and fault is None:
+            whole = [polygon for polygon in found if len(polygon) >= 6]
+            short += [name] * (len(found) - len(whole))
+            found = whole
+    elif kinds == {dict}:
         fault = next(filter(None, map(_rle_fault, found)), None)
     else:
         fault = _brief(found)
@@ -236,8 +240,7 @@ def _outline(entries: _Entries, name: object, found: Any, short: list[object]) -
     return found
 
 
-def _polygons_fault(polygons: list["array[float]"]) -> str | None:
-    lengths = {len(polygon) for polygon in polygons}
+def _polygons_fault(lengths: set[int]) -> str | None:
     odd = next((length for length in lengths if length % 2), None)
     if odd is not None:
         return f"a polygon of {odd} numbers, which are no pairs of x and y"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Unpack
 
 from curation.sources.datasets import SourceFolders, read_datasets
+from curation.sources.left_out import some_of
 from curation.sources.video import SourceVideo
 from curation.video.rows import CurationRow, refuse_existing, shipped_rows, write_rows
 from icvos.errors import IcvosError
@@ -37,7 +38,11 @@ def write_candidates(
     if not datasets:
         raise IcvosError("no source: give at least one of --davis, --mose, --lvos")
     known = {(row.source, row.video) for row in shipped_rows()}
-    videos = [video for dataset in datasets for video in dataset.videos if (video.source, video.name) not in known]
+    everything = [video for dataset in datasets for video in dataset.videos]
+    videos = [video for video in everything if (video.source, video.name) not in known]
+    shipped = [video.name for video in everything if (video.source, video.name) in known]
+    if shipped:
+        watch.note(f"{len(shipped)} videos have rows that ship with icvos, so no row here: {some_of(shipped)}")
     watch.stage("candidates")
     watch.total(len(videos))
     rows = []

@@ -75,6 +75,8 @@ def make_plan(
     if published is not None:
         if datasets:
             raise IcvosError(f"{published}: --published replaces --davis, --mose and --lvos; give one or the other")
+        if curation:
+            raise IcvosError(f"{published}: --published has its categories already; leave out --curation")
         tubes = republish(Benchmark.open(published))
         return Plan(tubes, _of_supports(images, watch), coco=images, supports=options, allow_late=True)
     if not datasets:

@@ -20,7 +20,7 @@ from typing import Any
 from icvos.errors import IcvosError
 from icvos.files.leftovers import remove, remove_leftovers, temporary_file, temporary_folder
 from icvos.files.names import require_inside
-from icvos.files.text import read_text
+from icvos.files.text import without_mark
 
 LONE = re.compile("[\ud800-\udfff]")  # half a surrogate pair: Python's stand-in for a byte that is no UTF-8
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
@@ -224,7 +224,8 @@ def read_json(path: Path, what: str, compact: Callable[[dict[str, Any]], Any] | 
     """
     hook = once_each if compact is None else lambda pairs: compact(once_each(pairs))
     try:
-        return json.loads(read_text(path), object_pairs_hook=hook)
+        text = without_mark(path.read_bytes()).decode("utf-8")
+        return json.loads(text, object_pairs_hook=hook)
     except FileNotFoundError:
         raise IcvosError(f"{path}: no such file; expected {what}") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from icvos.files.names import PlainName, PlainPath
 from icvos.files.schema import FormatOne, Name, Pixels, Schema, Text, read_schema
+from icvos.files.storage import refuse_repeated_keys
 
 FORMAT: Final = 1
 MANIFEST = "episodes.json"
@@ -137,7 +138,9 @@ def _by_line(path: Path) -> Iterator[PictureEntry]:
             line = line.rstrip()
             if line == _TAIL.encode():
                 break
-            yield PictureEntry.model_validate_json(line.removesuffix(b","), strict=True)
+            line = line.removesuffix(b",")
+            yield PictureEntry.model_validate_json(line, strict=True)
+            refuse_repeated_keys(line)  # of which pydantic keeps the last
         if line != _TAIL.encode() or file.read().strip():
             raise ValueError("another last line")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from icvos.categories import Category, category
 from icvos.errors import IcvosError, printable
 from icvos.files.images import image_size
-from icvos.files.listing import sorted_frames, visible_folders
+from icvos.files.listing import sorted_frames, visible_entries, visible_folders
 from icvos.files.schema import read_schema
 from icvos.method import Support
 from icvos.tasks.video.manifest import MANIFEST, REMEDY, SUPPORTS, Manifest, Supports, VideoEntry, disagreement
@@ -152,7 +152,8 @@ class Benchmark:
     def _open_published(cls, root: Path) -> "Benchmark":
         videos: list[Video] = []
         clips: list[Clip] = []
-        faults = []
+        broken = sorted(path for path in visible_entries(root) if path.is_symlink() and not path.exists())
+        faults = [f"{path}: a link to nothing; copy the video again, or remove the link" for path in broken]
         for folder in sorted(visible_folders(root)):
             try:
                 found = _published_clips(folder)

@@ -334,7 +334,7 @@ def test_check_finds_what_has_changed(coco: Path, tmp_path: Path) -> None:
     ]
     write_few_shot_coco(coco, PICTURES)
     value = json.loads((out / "episodes.json").read_text())
-    value["folds"][0]["episodes"][3][2][1] = value["folds"][0]["episodes"][3][1]
+    value["folds"][0]["episodes"][3][2][1] = "000000000007.jpg"  # a car, and asked is a person
     (out / "episodes.json").write_text(json.dumps(value))
     assert check_benchmark(out) == [
         f"{out / 'val.json'}: does not match the digest of evaluation",

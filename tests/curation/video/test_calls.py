@@ -78,6 +78,11 @@ def test_an_error_comes_before_the_note_on_supports(world: World, tmp_path: Path
     assert watch.notes == []
 
 
+def test_a_published_copy_takes_no_curation_file(world: World, built: Path) -> None:
+    with pytest.raises(IcvosError, match="--published has its categories already; leave out --curation"):
+        make_plan(published=built, curation=world.root / "curation.csv")
+
+
 def test_few_supports_are_noted(world: World, tmp_path: Path) -> None:
     watch = Notes()
     arguments = {"davis": world.root / "davis", "coco": world.root / "coco", "curation": world.root / "curation.csv"}
@@ -124,7 +129,10 @@ def test_candidates_are_the_videos_without_a_row(tmp_path: Path) -> None:
     assert "bear" in {row.video for row in shipped_rows()}
     assert [(row.video, row.category, row.objects, row.decision) for row in rows] == [("hen", None, (1,), "undecided")]
     assert read_rows(tmp_path / "rows.csv") == rows
-    assert watch.notes == ["davis: wind has no object in any mask, so no row"]
+    assert watch.notes == [
+        "1 videos have rows that ship with icvos, so no row here: bear",
+        "davis: wind has no object in any mask, so no row",
+    ]
     with pytest.raises(IcvosError, match=r"rows\.csv: exists; choose another --out"):
         write_candidates(tmp_path / "rows.csv", davis=root)
     with pytest.raises(IcvosError, match="no source: give at least one"):

@@ -79,3 +79,15 @@ def test_broken_pictures_are_refused(tmp_path: Path, text: str, words: str) -> N
 def test_an_absent_file_of_pictures_is_named(tmp_path: Path) -> None:
     with pytest.raises(IcvosError, match=r"val\.json: no such file; expected the pictures of a benchmark"):
         read_pictures(tmp_path / "val.json", lambda entry: entry)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "val.json"])
+def test_a_key_that_is_there_twice_is_refused(tmp_path: Path, name: str) -> None:
+    write_images(tmp_path / "tiny")
+    path = tmp_path / "tiny" / name
+    text = path.read_text()
+    key = '"outlines": {' if name == "val.json" else '"classes": {'
+    path.write_text(text.replace(key, f'{key}"1": "x", ' if '"1": ' in text else key, 1))
+    assert path.read_text() != text
+    with pytest.raises(IcvosError, match=rf"{name}: cannot be read as .*key '1' occurs twice"):
+        _ = ImageBenchmark.open(tmp_path / "tiny").validation

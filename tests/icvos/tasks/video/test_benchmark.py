@@ -56,6 +56,7 @@ def first(folder: Path) -> Path:
         (lambda dog: rename(dog / "JPEGImages", "jpegimages"), "davis_dog-walk: .* no folder JPEGImages"),
         (lambda dog: (rename(dog / "JPEGImages", "a"), rename(dog / "Annotations", "b")), "davis_dog-walk: .*no video"),
         (lambda dog: (shutil.rmtree(dog), dog.mkdir()), "davis_dog-walk: an empty folder"),
+        (lambda dog: (shutil.rmtree(dog), dog.symlink_to("nothing")), "davis_dog-walk: a link to nothing"),
         (lambda dog: (rename(first(dog / "JPEGImages"), "a.jpg")), "frame names must be numbers"),
     ],
 )  # fmt: skip

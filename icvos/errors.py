@@ -34,9 +34,10 @@ class Fault:
     """One thing that is wrong with a prediction folder.
 
     Args:
-        kind: A word to group by: missing, extra or misnamed followed by -video, -class or -frame; size, mode, palette,
-            values, unreadable, ambiguous, truth, digest, record, mixture, extra-draw, extra-file; of archives: path,
-            link, duplicate, encrypted, nested, limit.
+        kind: A word to group by: missing, extra or misnamed followed by -video, -class or -frame; layout,
+            renumbered-frames, class-numbers; size, mode, palette, values, unreadable, format, ambiguous, empty, full,
+            inverted, truth, digest, record, mixture, extra-draw, extra-file, link; of archives: path, duplicate,
+            encrypted, nested, limit.
         where: The file or folder.
         what: What is wrong and the remedy, in one line.
         severity: An ``error`` keeps the folder from being scored, a ``warning`` does not.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from icvos.errors import Fault
     from icvos.tasks.listing import Listing
+    from icvos.tasks.repairs import Repair
     from icvos.tasks.result import Report, Result
 
 
@@ -102,9 +103,22 @@ def show_report(report: "Report", head: Sequence[str] = ()) -> None:
 
 
 def show_faults(faults: "Iterable[Fault]", prefix: str = "", err: bool = False) -> None:
-    """Print faults, a line each."""
-    for fault in faults:
-        say(f"{prefix}{fault.severity}: {fault}", err=err)
+    """Print faults, a line for each kind."""
+    from icvos.tasks.kinds import lines
+
+    for line in lines(faults):
+        say(f"{prefix}{line}", err=err)
+
+
+def show_repairs(repairs: "Iterable[Repair]", err: bool = False) -> None:
+    """Print what a repair did, a line for each kind."""
+    from icvos.tasks.kinds import told
+
+    kinds: dict[str, list[Repair]] = {}
+    for one in repairs:
+        kinds.setdefault(one.kind, []).append(one)
+    for same in kinds.values():
+        say(f"repaired: {told(same)}", err=err)
 
 
 def is_stdout(path: Path | None) -> bool:

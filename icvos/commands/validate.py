@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOL, examples, json_option
-from icvos.commands.printing import is_stdout, put_json, require_places, say, show_faults
+from icvos.commands.printing import is_stdout, put_json, require_places, say, show_faults, show_repairs
 from icvos.commands.progress import watched
 
 
@@ -27,7 +27,7 @@ from icvos.commands.progress import watched
     help="Write the predictions without harmless faults to this new folder.",
 )
 def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path | None, repaired: Path | None) -> None:
-    """List every fault of predictions, in one pass.
+    """Find every fault of predictions, in one pass; a line for each kind, with a count and three examples.
 
     PREDICTIONS is a run, a folder of predictions or a zip file of either. Errors prevent scoring and give exit status
     1; warnings do not. With --repair, the status is that of the new folder.
@@ -36,6 +36,7 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
     from icvos.protocol import protocol as find_protocol
     from icvos.tasks.calls import repair
     from icvos.tasks.calls import validate as run
+    from icvos.tasks.kinds import as_json
     from icvos.tasks.task import open_task
 
     require_places(json_path)
@@ -46,14 +47,12 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
     with watched() as watch:
         faults = run(predictions, task, chosen, watch=watch)
     show_faults(faults, err=err)
-    report: dict[str, object] = {"protocol": chosen, "faults": [fault.to_json() for fault in faults]}
+    report: dict[str, object] = {"protocol": chosen, **as_json("faults", faults)}
     if repaired:
         done = repair(predictions, task, repaired, chosen)
         faults = list(done.left)
-        report["repairs"] = [one.to_json() for one in done.repairs]
-        report["left"] = [fault.to_json() for fault in faults]
-        for one in done.repairs:
-            say(f"repaired: {one}", err=err)
+        report |= as_json("repairs", done.repairs) | as_json("left", faults)
+        show_repairs(done.repairs, err)
         show_faults(faults, "left: ", err)
     if json_path:
         put_json(json_path, report)

@@ -20,6 +20,7 @@ from icvos.files.rle import Rle, rle_size
 from icvos.files.storage import once_each
 from icvos.files.submitted import opened
 from icvos.files.text import without_mark
+from icvos.protocol import PROTOCOLS
 
 MODES = ("1", "L", "P", "I;16")  # of mask images: values or palette indices, never colours
 MAX_RLE_BYTES = 1 << 25  # of one clip's JSON; read, it takes up to some thirty times as much
@@ -160,4 +161,13 @@ def decode_frame(
 def require_size(found: tuple[int, int], expected: tuple[int, int], where: str) -> None:
     if found != expected:
         what = f"mask of {found[0]} x {found[1]}, the video is {expected[0]} x {expected[1]} (height x width)"
-        raise PredictionError(Fault("size", where, f"{what}; resize the mask to the video's own size"))
+        raise PredictionError(Fault("size", where, f"{what}; {_size_remedy(found, expected)}"))
+
+
+def _size_remedy(found: tuple[int, int], expected: tuple[int, int]) -> str:
+    """What to do about a mask of another size: not to resize one that lies on its side."""
+    if found == expected[::-1]:
+        return "height and width are swapped: turn or transpose the mask as it was turned, and do not resize it"
+    if found in {protocol.size for protocol in PROTOCOLS.values()}:
+        return "save masks at the video's own size, scoring brings them to the protocol's size itself"
+    return "resize the mask to the video's own size"

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from icvos.errors import Fault, IcvosError
 from icvos.files.listing import is_passed_over
-from icvos.files.submitted import find_links, visible
-from icvos.tasks.runs import draw_folders
+from icvos.files.submitted import find_links
+from icvos.tasks.wrapping import deeper, further_up, shortened
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need gigabytes of memory to unpack a few bytes
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
@@ -82,13 +82,14 @@ class ArchiveError(IcvosError):
 def submission_folder(path: Path | str, videos: Collection[str], limits: Limits = LIMITS) -> Iterator[Path]:
     """``path`` itself where it is a folder; of a zip file a temporary folder with its content, removed at the end.
 
-    One folder around everything in the archive is passed over: one that holds ``run.json``, ``draw<N>`` or one of
-    ``videos``. Raises `ArchiveError` for an archive with faults and for a folder with links, `IcvosError` for what is
-    neither.
+    Folders around the predictions in an archive are passed over; a folder must be the right one. ``videos`` are names
+    of videos, or of folds, by which predictions are known. Raises `ArchiveError` for an archive with faults, for a
+    folder with links and for one above or below the predictions, `IcvosError` for what is neither.
     """
     path = Path(path)
     if path.is_dir():
         refuse_links(path)
+        _refuse_other_place(path, videos)
         yield path
         return
     _require_zip(path)
@@ -96,15 +97,38 @@ def submission_folder(path: Path | str, videos: Collection[str], limits: Limits 
         folder = Path(temporary).resolve() / "submission"
         folder.mkdir()
         unpack(path, folder, limits)
-        yield _inside_wrapping(folder, set(videos))
+        inside = deeper(folder, videos)
+        if len(inside) > 1:
+            what = f"holds several folders of predictions ({shortened(inside, folder)}); pack one of them"
+            raise _unread(path, [Fault("layout", str(path), what)])
+        yield inside[0] if inside else folder
 
 
 def refuse_links(folder: Path) -> None:
     """Raise `ArchiveError` where something that may be read in a submitted folder is a link or a special file."""
     faults = find_links(folder)
     if faults:
-        count = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
-        raise ArchiveError(f"{folder}: {count}, not read; {faults[0]}", tuple(faults))
+        raise _unread(folder, faults)
+
+
+def _refuse_other_place(path: Path, names: Collection[str]) -> None:
+    """Raise `ArchiveError` for a folder around the predictions, or within them."""
+    inside, above = deeper(path, names), further_up(path, names)
+    if above is not None:
+        what = f"is a part of the predictions in {above}: give that folder instead"
+    elif len(inside) == 1:
+        what = f"the predictions lie deeper, in {inside[0]}: give that folder instead"
+    elif inside:
+        what = f"holds several folders of predictions ({shortened(inside, path)}): give one of them"
+    else:
+        return
+    raise _unread(path, [Fault("layout", str(path), what)])
+
+
+def _unread(path: Path, faults: Sequence[Fault]) -> ArchiveError:
+    if len(faults) == 1:
+        return ArchiveError(str(faults[0]), tuple(faults))
+    return ArchiveError(f"{path}: {len(faults):,} faults, not read; {faults[0]}", tuple(faults))
 
 
 def _require_zip(path: Path) -> None:
@@ -129,15 +153,6 @@ def relocate(fault: Fault, folder: Path, path: Path) -> Fault:
         return fault
     old, new = str(folder), str(path)
     return replace(fault, where=fault.where.replace(old, new), what=fault.what.replace(old, new))
-
-
-def _inside_wrapping(folder: Path, videos: set[str]) -> Path:
-    entries = visible(folder)
-    if len(entries) != 1 or not entries[0].is_dir():
-        return folder
-    inside = {entry.name for entry in visible(entries[0])}
-    wraps = inside & (videos | {"run.json"}) or draw_folders(entries[0]) != (entries[0],)
-    return entries[0] if wraps and entries[0].name not in videos else folder
 
 
 def unpack(path: Path, folder: Path, limits: Limits = LIMITS) -> None:

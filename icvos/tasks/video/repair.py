@@ -52,7 +52,7 @@ def repair(benchmark: Benchmark, path: Path | str, out: Path | str, protocol: Pr
                 target.mkdir(exist_ok=True)
                 for done in _repair_folder(benchmark, draw, target, protocol):
                     fault = relocate(Fault("", done.where, done.what), folder, path)
-                    repairs.append(Repair(fault.where, fault.what))
+                    repairs.append(Repair(fault.where, fault.what, done.kind))
     return RepairReport(tuple(repairs), tuple(check(benchmark, out, protocol)))
 
 
@@ -62,14 +62,14 @@ def _repair_folder(benchmark: Benchmark, root: Path, target: Path, protocol: Pro
         if read_record(root / RECORD).given:
             shutil.copyfile(root / RECORD, target / RECORD)
     except PredictionError:
-        yield Repair(str(root / RECORD), "left out: not the record of a run")
+        yield Repair(str(root / RECORD), "left out: not the record of a run", "left out")
     for entry in entries:
         if not entry.is_dir() and entry.name != RECORD:
-            yield Repair(str(entry), "left out: not part of a prediction folder")
+            yield Repair(str(entry), "left out: not part of a prediction folder", "left out")
     layout = find_layout(benchmark, root, entries)
     for fault in layout.faults:
         if REPAIRED in fault.what:
-            yield Repair(str(root), f"put in order: {fault.what.removesuffix(f'; {REPAIRED}')}")
+            yield Repair(str(root), f"put in order: {fault.what.removesuffix(f'; {REPAIRED}')}", "layout")
     clips: dict[str, list[Clip]] = {}
     for clip in benchmark.clips:
         clips.setdefault(clip.video.name, []).append(clip)
@@ -87,7 +87,7 @@ def _matched(names: Names, wanted: Sequence[str]) -> Iterator[tuple[str, Path, l
     for name in wanted:
         if name in meant:
             path = names.found[meant[name]]
-            yield name, path, [Repair(str(path), f"renamed to {name}")]
+            yield name, path, [Repair(str(path), f"renamed to {name}", f"renamed {names.level}")]
         elif name in names.found and not names.renumbered(wanted):
             yield name, names.found[name], []
 
@@ -98,7 +98,8 @@ def _left_out(names: Names, wanted: Sequence[str]) -> Iterator[Repair]:
     paths = [names.found[name] for name in extra]
     if paths:
         more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
-        yield Repair(str(paths[0]), f"left out{more}: the benchmark has no such {names.level}")
+        what = f"left out{more}: the benchmark has no such {names.level}"
+        yield Repair(str(paths[0]), what, f"left out {names.level}")
 
 
 def _repair_video(clips: Sequence[Clip], names: Names, target: Path, protocol: Protocol) -> Iterator[Repair]:
@@ -131,7 +132,7 @@ def _repair_frames(clip: Clip, folder: Path, target: Path, protocol: Protocol) -
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target / path.name)  # no mask, and the check of the new folder says so
     for what, files in done.items():
-        yield Repair(str(folder), f"{len(files):,} masks {what}, first {files[0]}")
+        yield Repair(str(folder), f"{len(files):,} masks {what}, first {files[0]}", f"masks {what.partition(' ')[0]}")
     yield from _left_out(names, clip.video.frames)
 
 
@@ -188,6 +189,6 @@ def _repair_rles(clip: Clip, source: Path, target: Path, protocol: Protocol) -> 
     kept = {frame: rles[name] for frame in clip.video.frames if (name := meant.get(frame, frame)) in rles}
     if meant:
         first = next(iter(meant.values()))
-        yield Repair(str(source), f"{len(meant):,} masks renamed to the frames' names, first {first}")
+        yield Repair(str(source), f"{len(meant):,} masks renamed to the frames' names, first {first}", "masks renamed")
     write_text(target, json.dumps(kept))  # in ASCII: half a surrogate pair in a text cannot be written as UTF-8
     yield from _left_out(names, clip.video.frames)

@@ -7,6 +7,8 @@ import logging
 import sys
 from functools import lru_cache
 
+from icvos.errors import printable
+
 LOGGER = logging.getLogger("icvos")
 
 
@@ -29,7 +31,7 @@ class _OnStandardError(logging.Handler):
     """Writes to what is standard error at the moment, as ``warning: ...``."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(f"warning: {record.getMessage()}\n")
+        sys.stderr.write(f"warning: {printable(record.getMessage())}\n")
 
 
 def show_notices() -> None:

@@ -27,7 +27,12 @@ from icvos.commands.progress import watched
     help="A picture that shows the object (repeatable).",
 )
 @click.option(
-    "--mask", "masks", type=FOLDER, multiple=True, required=True, help="Its mask, in which non-zero is the object."
+    "--mask",
+    "masks",
+    type=FOLDER,
+    multiple=True,
+    required=True,
+    help="Its mask, a PNG in which non-zero is the object.",
 )
 @click.option("--video", type=FOLDER, required=True, help="A video file, an animated picture or a folder of frames.")
 @click.option("--out", type=FOLDER, required=True, help="A new folder for one PNG mask per frame.")

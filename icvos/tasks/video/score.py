@@ -23,6 +23,7 @@ from icvos.files.masks import parse_png, read_binary
 from icvos.files.storage import write_text
 from icvos.metrics import count_packed, warm
 from icvos.metrics.summary import decay, mean, recall
+from icvos.notices import notice
 from icvos.protocol import Protocol
 from icvos.tasks.record import RunRecord
 from icvos.tasks.runs import draw_folders
@@ -108,9 +109,11 @@ def _robustness(per_draw: Sequence[ClipScores]) -> dict[str, float]:
 def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> ClipScores:
     """J and F of every frame of ``clip`` that counts, with two masks in memory at a time.
 
-    Raises `IcvosError` for a predicted mask that is missing, broken or of another size than the video.
+    Raises `IcvosError` for a predicted mask that is missing, broken or of another size than the video. Masks of several
+    values are a notice if they begin with the first frame: looking for them in every frame is for `check`.
     """
     frames = counted_frames(clip, protocol)
+    _notice_values(clip, frames[0], predictions)
     j, f, areas = np.empty(len(frames)), np.empty(len(frames)), np.empty(len(frames))
     equal = 0
     for position, frame in enumerate(frames):
@@ -120,6 +123,13 @@ def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Clip
         j[position], f[position], areas[position] = counts.j, counts.f, counts.truth_area / pixels
         equal += 0 < counts.inter == counts.truth_area == counts.prediction_area
     return ClipScores(clip.id, frames, j, f, areas, equal)
+
+
+def _notice_values(clip: Clip, frame: str, predictions: Predictions) -> None:
+    read_binary(clip.mask_path(frame))
+    _, oddity = predictions.examine(clip, frame)
+    if oddity is not None and oddity.severity == "warning":
+        notice(str(predictions.place(clip)), oddity.kind, str(oddity))
 
 
 def _truth(clip: Clip, frame: str, protocol: Protocol) -> PackedMask:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from icvos.errors import IcvosError
 from icvos.files.masks import read_binary, resize_nearest
@@ -264,3 +264,45 @@ def test_recorded_sequence_statistics_at_native_size(osvos: tuple[Benchmark, Pat
 
 def test_published_predictions_have_no_fault(osvos: tuple[Benchmark, Path]) -> None:
     assert check(*osvos, PAPER) == []
+
+
+def spoilt(path: Path, how: str) -> None:
+    """Save the mask at ``path`` so that it looks the same and reads otherwise."""
+    grey = Image.fromarray(read_binary(path).astype(np.uint8) * 255)
+    if how == "soft":
+        grey.filter(ImageFilter.GaussianBlur(1)).save(path)
+    elif how == "JPEG":
+        grey.save(path, "JPEG")
+    elif how == "cut":
+        path.write_bytes(path.read_bytes()[:-12])
+    else:
+        turned = Image.fromarray((np.asarray(grey) == 0).astype(np.uint8), mode="P")
+        turned.putpalette([255, 255, 255, 0, 0, 0])
+        turned.save(path)
+
+
+@pytest.mark.parametrize("side", ["truth", "prediction"])
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [("soft", ""), ("JPEG", "not a PNG"), ("cut", "cut off"), ("turned", "index 0 is shown in a colour")],
+)
+def test_truth_and_predictions_that_look_right_and_read_otherwise(
+    tmp_path: Path, side: str, how: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    benchmark = write_benchmark(tmp_path / "B")
+    run = write_predictions(benchmark, tmp_path / "run")
+    clip = benchmark.clips[0]
+    path = clip.mask_path(clip.video.frames[0])
+    if side == "prediction":
+        path = run / clip.id / path.name
+    assert score(benchmark, run, NATIVE)
+    assert not caplog.records
+    spoilt(path, how)
+    if message:
+        with pytest.raises(IcvosError, match=message) as refusal:
+            score(benchmark, run, NATIVE)
+        assert str(path) in str(refusal.value)
+    else:
+        assert score(benchmark, run, NATIVE)
+        assert f"{path}: " in caplog.text
+        assert "different values beside 0" in caplog.text

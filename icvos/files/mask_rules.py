@@ -144,6 +144,15 @@ def foreign(head: bytes) -> str:
     return "cannot be decoded (not a PNG file); write the file again"
 
 
+def plainly(found: png.Png) -> MaskValues | None:
+    """The values of a PNG of a plain kind; None where Pillow should look."""
+    values = found.values()
+    if values is None or not found.palette:
+        return None if values is None else MaskValues(values, one_bit=found.depth == 1)
+    length = len(found.colours) // 3
+    return MaskValues(values, np.frombuffer(found.colours[: 3 * length], dtype=np.uint8).reshape(-1, 3))
+
+
 def decode(content: bytes, size: tuple[int, int] | None = None, modes: Collection[str] = ()) -> Image.Image:
     """The picture in a PNG file; raises one of `BROKEN_PNG` for one that is damaged or cut off.
 
@@ -288,7 +297,7 @@ def several_values(found: MaskValues, where: str) -> Fault | None:
     if found.one_bit:
         return None
     largest = found.values.max(initial=0)
-    if np.all((found.values == 0) | (found.values == largest)):
+    if largest <= 1 or np.count_nonzero(found.values == largest) == np.count_nonzero(found.values):
         return None
     several = np.count_nonzero(found.used())
     what = f"{several} different values beside 0, and every one counts as foreground; save a mask of 0 and 1"

@@ -14,7 +14,16 @@ from PIL import Image
 from icvos.bitmasks.mask import PackedMask, pack
 from icvos.errors import Fault, IcvosError
 from icvos.files import mask_rules, png
-from icvos.files.mask_rules import BROKEN_PNG, MaskValues, decode, foreign, several_values, soft_edges, understood
+from icvos.files.mask_rules import (
+    BROKEN_PNG,
+    MaskValues,
+    decode,
+    foreign,
+    plainly,
+    several_values,
+    soft_edges,
+    understood,
+)
 from icvos.files.storage import write_bytes
 from icvos.notices import notice
 
@@ -47,11 +56,9 @@ def read_mask(path: Path) -> MaskValues:
     """The values of a mask PNG and what they are shown as; `IcvosError` for what has no one right reading."""
     content = _content(path)
     plain = _parse(path, content)
-    values = plain.values() if plain is not None else None
-    if plain is not None and values is not None:
-        length = len(plain.colours) // 3
-        colours = np.frombuffer(plain.colours[: 3 * length], dtype=np.uint8).reshape(-1, 3) if plain.palette else None
-        return MaskValues(values, colours, one_bit=not plain.palette and plain.depth == 1)
+    mask = plainly(plain) if plain is not None else None
+    if mask is not None:
+        return mask
     if not content.startswith(png.SIGNATURE):
         raise IcvosError(f"{path}: {foreign(content[:8])}")
     try:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from PIL import Image
 
 from icvos.bitmasks.mask import PackedMask
 from icvos.errors import Fault, PredictionError
 from icvos.files import png
-from icvos.files.mask_rules import BROKEN_PNG, MaskValues, decode, doubted, foreign, several_values, understood
+from icvos.files.mask_rules import BROKEN_PNG, MaskValues, decode, doubted, foreign, plainly, several_values, understood
 from icvos.files.rle import Rle, rle_size
 from icvos.files.storage import once_each
 from icvos.files.submitted import opened
@@ -95,16 +96,31 @@ def read_values(path: Path, size: tuple[int, int]) -> MaskValues:
 
 def read_plain(path: Path, size: tuple[int, int], to_size: tuple[int, int] | None) -> PackedMask | None:
     """The bits of a PNG of a plain kind, resized to ``to_size``; None for what `open_png` has to judge."""
+    found = _plain(path, size)
+    return None if found is None else found.packed(to_size)
+
+
+def examine(path: Path, size: tuple[int, int]) -> tuple[np.ndarray, Fault | None]:
+    """A predicted mask, (H, W) bool, and what its values make one doubt of; `PredictionError` as for `open_png`."""
+    plain = _plain(path, size)
+    found = plainly(plain) if plain is not None else None
+    if found is not None:
+        return found.values != 0, several_values(found, str(path))
+    image = open_png(path, size)
+    return np.asarray(image) != 0, odd_values(image, path)
+
+
+def _plain(path: Path, size: tuple[int, int]) -> png.Png | None:
     try:
         with opened(path) as file:
             honest = os.fstat(file.fileno()).st_size <= _most_bytes(size)
             found = png.parse(file.read()) if honest else None
-        return None if found is None or found.size != size else found.packed(to_size)
     except png.PngError as error:
         what = f"cannot be decoded ({error}); write the file again"
         raise PredictionError(Fault("unreadable", str(path), what)) from error
     except OSError:
         return None
+    return None if found is None or found.size != size else found
 
 
 def _most_bytes(size: tuple[int, int]) -> int:

@@ -19,7 +19,7 @@ from icvos.bitmasks.mask import PackedMask, pack
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.rle import Rle, decode_rle, pack_rle
 from icvos.files.submitted import is_plain, visible
-from icvos.files.untrusted import decode_frame, load_rles, odd_values, open_png, read_plain, read_values
+from icvos.files.untrusted import decode_frame, examine, load_rles, read_plain, read_values
 from icvos.protocol import Protocol
 from icvos.tasks.mixture import mixture
 from icvos.tasks.record import RECORD, RunRecord, read_record
@@ -120,9 +120,7 @@ class Predictions:
         place = self.place(clip)
         if place.suffix == ".json":
             return self.mask(clip, frame), None
-        path = place / f"{frame}.png"
-        image = open_png(path, clip.video.size)
-        return np.asarray(image) != 0, odd_values(image, path)
+        return examine(place / f"{frame}.png", clip.video.size)
 
     def place(self, clip: Clip) -> Path:
         """The clip's folder of PNGs, there or not, or its JSON of RLEs; `PredictionError` where both are there."""

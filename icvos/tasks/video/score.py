@@ -113,27 +113,23 @@ def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Clip
     values are a notice if they begin with the first frame: looking for them in every frame is for `check`.
     """
     frames = counted_frames(clip, protocol)
-    _notice_values(clip, frames[0], predictions)
     j, f, areas = np.empty(len(frames)), np.empty(len(frames)), np.empty(len(frames))
     equal = 0
     for position, frame in enumerate(frames):
-        truth = _truth(clip, frame, protocol)
-        counts = count_packed(truth, predictions.packed(clip, frame, protocol.size))
+        truth = _truth(clip, frame, protocol, closely=position == 0)
+        prediction = _prediction(clip, frame, predictions, protocol, closely=position == 0)
+        counts = count_packed(truth, prediction)
         pixels = truth.height * truth.width
         j[position], f[position], areas[position] = counts.j, counts.f, counts.truth_area / pixels
         equal += 0 < counts.inter == counts.truth_area == counts.prediction_area
     return ClipScores(clip.id, frames, j, f, areas, equal)
 
 
-def _notice_values(clip: Clip, frame: str, predictions: Predictions) -> None:
-    read_binary(clip.mask_path(frame))
-    _, oddity = predictions.examine(clip, frame)
-    if oddity is not None and oddity.severity == "warning":
-        notice(str(predictions.place(clip)), oddity.kind, str(oddity))
+def _truth(clip: Clip, frame: str, protocol: Protocol, *, closely: bool) -> PackedMask:
+    """The true mask; a size other than the video's raises `IcvosError`, also where masks are resized.
 
-
-def _truth(clip: Clip, frame: str, protocol: Protocol) -> PackedMask:
-    """The true mask; a size other than the video's raises `IcvosError`, also where masks are resized."""
+    Looked at ``closely``, several values are a notice.
+    """
     path = clip.mask_path(frame)
     found = parse_png(path)
     size = image_size(path) if found is None else found.size
@@ -142,8 +138,20 @@ def _truth(clip: Clip, frame: str, protocol: Protocol) -> PackedMask:
             f"{path}: true mask of {size[0]} x {size[1]}, the video is {clip.video.size[0]} x {clip.video.size[1]} "
             "(height x width); build the benchmark again"
         )
-    packed = found.packed(protocol.size) if found is not None else None
+    packed = found.packed(protocol.size) if found is not None and (found.depth == 1 or not closely) else None
     return pack(read_binary(path), protocol.size) if packed is None else packed
+
+
+def _prediction(clip: Clip, frame: str, predictions: Predictions, protocol: Protocol, *, closely: bool) -> PackedMask:
+    """The predicted mask; looked at ``closely``, several values are a notice."""
+    if not closely:
+        return predictions.packed(clip, frame, protocol.size)
+    mask, fault = predictions.examine(clip, frame)
+    if fault is not None and fault.severity == "error":
+        raise PredictionError(fault)
+    if fault is not None:
+        notice(str(predictions.place(clip)), fault.kind, str(fault))
+    return pack(mask, protocol.size)
 
 
 def score(

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from icvos.files.storage import write_text
+from icvos.tasks.calls import as_task
+from icvos.tasks.task import Task
 from leaderboard.entry import Entry
 from leaderboard.site.build import build_site
 from leaderboard.store import collect
@@ -12,10 +14,13 @@ from leaderboard.tables.build import BUILDERS, build_tables, render
 from leaderboard.tables.shape import Table
 
 
-def rank(paths: Iterable[Path | str], *, all_draws: bool = False) -> list[Table]:
+def rank(
+    paths: Iterable[Path | str], *, all_draws: bool = False, benchmarks: Iterable[Task | Path | str] = ()
+) -> list[Table]:
     """The tables of all results in ``paths``: run folders, scores files, boards and files of boards.
 
-    With ``all_draws`` only results over all support draws of the benchmark are ranked.
+    With ``all_draws`` only results over all support draws are ranked, with ``benchmarks`` only those on one of these; a
+    result that contradicts the benchmark it is on is refused.
 
     `leaderboard.tables.build.render` writes them as text. Raises `IcvosError` for a file that is no result.
 
@@ -24,8 +29,17 @@ def rank(paths: Iterable[Path | str], *, all_draws: bool = False) -> list[Table]
     >>> [row.label for row in rank(["mine/scores.json"])[0].rows if row.kind != "reported"]
     ['mine']
     """
-    entries = collect(paths)
+    tasks = [as_task(benchmark) for benchmark in benchmarks]
+    entries = [_confirmed(entry, tasks) if tasks else entry for entry in collect(paths)]
     return build_tables(map(_withheld, entries) if all_draws else entries)
+
+
+def _confirmed(entry: Entry, tasks: Sequence[Task]) -> Entry:
+    """The entry with the size of the benchmark that it is on; not to be ranked where it is on none of ``tasks``."""
+    for task in tasks:
+        if task.confirm(entry.result, str(entry.path)):
+            return replace(entry, declared_clips=task.clips)
+    return replace(entry, withheld="not on the benchmark that results were compared with")
 
 
 def _withheld(entry: Entry) -> Entry:

@@ -231,6 +231,16 @@ def equal_note(result: Result) -> str:
     return f"equal to the truth in {100 * result.equal_share:.4g} % of the masks" if equal_to_truth(result) else ""
 
 
+def few_videos(videos: int) -> str:
+    """Why there is no interval and no probability."""
+    return f"{videos} video{'s say' if videos != 1 else ' says'} nothing about others, {FEWEST} are the fewest that do"
+
+
+def few_episodes(episodes: int) -> str:
+    """Why there is no interval."""
+    return f"a fold of {episodes} episode{'s' * (episodes != 1)} says little, {FEWEST} are the fewest that do"
+
+
 def copies(result: Result) -> tuple[str, ...]:
     """A line for a terminal where the masks are copies of the truth."""
     return (f"{equal_note(result)}: no leaderboard ranks it",) if equal_to_truth(result) else ()

@@ -196,6 +196,13 @@ class Task(Protocol):
         """
         ...
 
+    def confirm(self, result: Result, where: str) -> bool:
+        """Whether a result is on this benchmark; `IcvosError`, which names the key, where it contradicts it.
+
+        Sizes, names and numbers of frames or episodes are compared, no mask is read.
+        """
+        ...
+
     def repair(self, predictions: Path, out: Path, protocol: "ScoringProtocol") -> RepairReport:
         """A copy of ``predictions`` in ``out`` without the harmless faults; `IcvosError` where none can be repaired."""
         ...

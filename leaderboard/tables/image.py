@@ -6,6 +6,7 @@ from typing import cast
 
 from icvos.protocol import PROTOCOLS
 from icvos.tasks.image.result import BenchmarkCounts, Fold, ImageResult, Pair
+from icvos.tasks.result import FEWEST, few_episodes
 from leaderboard.entry import Entry
 from leaderboard.tables.reported import REPORTED_ON_IMAGES
 from leaderboard.tables.shape import (
@@ -60,7 +61,7 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
     footnotes: dict[str, str] = {}
     labels = row_labels(entries)
     rows = in_order((_row(entry, label, columns) for entry, label in zip(entries, labels, strict=True)), MEASURE[0])
-    rows = [with_notes(row, _result(row.entry).partial_note if row.entry else "", footnotes) for row in rows]
+    rows = [with_notes(row, *_notes(row), footnotes) for row in rows]
     if reported:
         rows += _reported_rows(first, columns, footnotes)
     rows = mark_best(rows, columns)
@@ -99,6 +100,15 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
 
 def _result(entry: Entry) -> ImageResult:
     return cast(ImageResult, entry.result)
+
+
+def _notes(row: Row) -> tuple[str, str]:
+    """What a result lacks of the benchmark, and why it has no interval."""
+    if row.entry is None:
+        return "", ""
+    result = _result(row.entry)
+    fewest = result.fewest_episodes
+    return result.partial_note, "" if fewest >= FEWEST else f"no interval: {few_episodes(fewest)}"
 
 
 def _common_benchmark(stated: Sequence[BenchmarkCounts]) -> BenchmarkCounts:

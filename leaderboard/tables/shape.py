@@ -241,15 +241,15 @@ def kind_of(entry: Entry, partial: bool) -> Kind:
     return "partial" if partial or entry.withheld else "ranked"
 
 
-def with_notes(row: Row, partial: str, footnotes: dict[str, str]) -> Row:
+def with_notes(row: Row, partial: str, unsure: str, footnotes: dict[str, str]) -> Row:
     """The row with marks of what must be said beside its figures, which goes into ``footnotes``.
 
-    ``partial`` is what it lacks of the benchmark, in words; "" where it lacks nothing.
+    ``partial`` is what it lacks of the benchmark, in words, and ``unsure`` why it has no interval; "" for neither.
     """
     if row.entry is None:
         return row
     result = row.entry.result
-    notes = filter(None, (equal_note(result), partial, row.entry.withheld or result.draws_note))
+    notes = filter(None, (equal_note(result), partial, row.entry.withheld or result.draws_note, unsure))
     return replace(row, notes=tuple(add_note(footnotes, note) for note in notes))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from icvos.protocol import PROTOCOLS
+from icvos.tasks.result import FEWEST, few_videos
 from icvos.tasks.video.result import AbsenceGroup, Analysis, Bin, Group, Overall, Pair, VideoResult
 from leaderboard.entry import Entry
 from leaderboard.tables.formats import percent
@@ -55,7 +56,7 @@ def video_table(entries: Sequence[Entry], reported: bool) -> Table:
     rows = in_order(
         (_row(entry, label, totals[id(entry)]) for entry, label in zip(entries, labels, strict=True)), MEASURE[0]
     )
-    rows = [with_notes(row, _partial_note(row), footnotes) for row in rows]
+    rows = [with_notes(row, _partial_note(row), _unsure_note(row), footnotes) for row in rows]
     if reported and first.protocol.partition("@")[0] == PROTOCOL:
         rows += _reported_rows(footnotes, widest.videos)
     rows = mark_best(rows, COLUMNS)
@@ -161,6 +162,11 @@ def _group(group: Group | Bin | AbsenceGroup) -> Figures:
 def _over_draws(overall: Overall, key: str) -> str:
     draws = overall.draws
     return " · ".join(percent(draw.figure(key)) for draw in draws) if len(draws) > 1 else ""
+
+
+def _unsure_note(row: Row) -> str:
+    videos = _result(row.entry).overall.videos if row.entry else FEWEST
+    return "" if videos >= FEWEST else f"no interval: {few_videos(videos)}"
 
 
 def _partial_note(row: Row) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from icvos.errors import IcvosError
 from icvos.files.schema import ROUND_OFF
 from icvos.metrics.fewshot import EpisodeCounts
+from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.image.means import FoldMeans, fold_means, overall_interval, read_counts
 from icvos.tasks.image.result import Fold, ImageResult
 from icvos.tasks.result import REMEDY, first_difference
@@ -20,6 +21,32 @@ def prove(result: ImageResult, where: str) -> None:
     """
     for key, problem in _faults(result):
         raise IcvosError(f"{where}: {key} {problem}; {REMEDY}")
+
+
+def confirm(result: ImageResult, benchmark: ImageBenchmark, where: str) -> None:
+    """Raise `IcvosError`, which names the key, where a result contradicts the benchmark that it says it is on."""
+    for key, problem in _contradictions(result, benchmark):
+        raise IcvosError(f"{where}: {key} {problem}; {REMEDY}")
+
+
+def _contradictions(result: ImageResult, benchmark: ImageBenchmark) -> Iterator[tuple[str, str]]:
+    episodes = [len(fold.episodes) for fold in benchmark.folds]
+    whole = {"name": benchmark.name, "folds": len(episodes), "episodes": sum(episodes)}
+    for key, real in whole.items():
+        if (stated := getattr(result.benchmark, key)) != real:
+            yield f"benchmark.{key}", f"is {stated}, not {real}"
+    for number, fold in result.folds.items():
+        asked = benchmark.fold(int(number)).episodes
+        if fold.of != len(asked):
+            yield f"folds.{number}.of", f"is {fold.of}, in {benchmark.name} {len(asked)}"
+        for position, text in enumerate(fold.counts or ()):
+            if read_counts(text)[0] != asked[position][0]:
+                yield f"folds.{number}.counts[{position}]", f"is not of class {asked[position][0]}"
+    for name, found in result.categories.items():
+        if benchmark.classes.get(found.index) != name:
+            yield f"categories.{name}.class", f"is {found.index}, {benchmark.classes.get(found.index, 'no class')}"
+        if found.index not in benchmark.fold(found.fold).test:
+            yield f"categories.{name}.fold", f"is {found.fold}, which does not ask for it"
 
 
 def _faults(result: ImageResult) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from icvos.errors import IcvosError
 from icvos.tasks.image.result import ImageResult
 from icvos.tasks.listing import Listing, percent
-from icvos.tasks.result import FEWEST, Named, Report, Selection, caveats, copies
+from icvos.tasks.result import Named, Report, Selection, caveats, copies, few_episodes
 
 
 def lines(result: ImageResult, where: str) -> Sequence[str]:
@@ -29,11 +29,6 @@ def lines(result: ImageResult, where: str) -> Sequence[str]:
         f"{overall.folds} of {result.benchmark.folds} folds, {overall.episodes} episodes{partial} -> {where}"
     )
     return tuple(found)
-
-
-def few_episodes(episodes: int) -> str:
-    """Why there is no interval."""
-    return f"a fold of {episodes} episode{'s' * (episodes != 1)} says little, {FEWEST} are the fewest that do"
 
 
 def _without(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from icvos.tasks.image.result import ImageResult
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import Selection
+from icvos.tasks.result import Result, Selection
 from icvos.tasks.runs import RunOptions, fold_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 
@@ -114,6 +114,15 @@ class ImageTask:
         for fold, (have, asked) in found.left_out.items():
             watch.note(f"fold {fold} is left out: it has {have} of {asked} episodes")
         return found.to_result()
+
+    def confirm(self, result: Result, where: str) -> bool:
+        """Whether a result is on this benchmark; `IcvosError` where its folds or episodes are not the benchmark's."""
+        from icvos.tasks.image.proof import confirm
+
+        if not isinstance(result, ImageResult) or result.digest != self.benchmark.digest:
+            return False
+        confirm(result, self.benchmark, where)
+        return True
 
     def repair(self, predictions: Path, out: Path, protocol: Protocol) -> RepairReport:  # noqa: ARG002  # as on videos
         """Refused: lines of an ``episodes.jsonl`` have no harmless faults."""

@@ -6,9 +6,11 @@ from typing import Any
 from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.schema import ROUND_OFF
+from icvos.protocol import protocol
 from icvos.tasks.result import REMEDY, first_difference
-from icvos.tasks.video.benchmark import guess_source
+from icvos.tasks.video.benchmark import Benchmark, guess_source
 from icvos.tasks.video.means import summarise
+from icvos.tasks.video.predictions import counted_frames
 from icvos.tasks.video.result import Clip, ClipDraw, VideoResult
 
 
@@ -20,6 +22,35 @@ def prove(result: VideoResult, where: str) -> None:
     """
     for key, problem in _faults(result):
         raise IcvosError(f"{where}: {key} {problem}; {REMEDY}")
+
+
+def confirm(result: VideoResult, benchmark: Benchmark, where: str) -> None:
+    """Raise `IcvosError`, which names the key, where a result contradicts the benchmark that it says it is on."""
+    for key, problem in _contradictions(result, benchmark):
+        raise IcvosError(f"{where}: {key} {problem}; {REMEDY}")
+
+
+def _contradictions(result: VideoResult, benchmark: Benchmark) -> Iterator[tuple[str, str]]:
+    draws = result.benchmark.draws if result.benchmark else None
+    for key, stated, real in (
+        ("benchmark.clips", result.benchmark_clips, len(benchmark.clips)),
+        ("benchmark.draws", draws, benchmark.draws),
+    ):
+        if stated is not None and stated != real:
+            yield key, f"is {stated}, {benchmark.name} has {real}"
+    known, scored = {clip.id: clip for clip in benchmark.clips}, protocol(result.protocol)
+    for name, found in result.clips.items():
+        if name not in known:
+            yield f"clips.{name}", f"is no clip of {benchmark.name}"
+            continue
+        frames = len(counted_frames(known[name], scored))
+        if found.frames not in (None, frames):
+            yield f"clips.{name}.frames", f"is {found.frames}, in {benchmark.name} {frames} count"
+        if found.instances not in (None, known[name].instances):
+            yield f"clips.{name}.instances", f"is {found.instances}, in {benchmark.name} {known[name].instances}"
+    sources = {known[name].video.source for name in result.clips if name in known}
+    if result.sources and result.sources.keys() != sources:
+        yield "sources", f"are {', '.join(result.sources)}, in {benchmark.name} {', '.join(sorted(sources))}"
 
 
 def _faults(result: VideoResult) -> Iterator[tuple[str, str]]:

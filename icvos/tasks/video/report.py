@@ -8,7 +8,7 @@ from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.schema import Schema
 from icvos.tasks.listing import DASH, Listing, percent, signed_percent
-from icvos.tasks.result import FEWEST, Named, Report, Selection, caveats, copies
+from icvos.tasks.result import Named, Report, Selection, caveats, copies, few_videos
 from icvos.tasks.video.analysis import analyse
 from icvos.tasks.video.comparison import Compared, Comparison, compare, require_comparable
 from icvos.tasks.video.means import summarise
@@ -262,11 +262,6 @@ def _clips(pairs: Mapping[str, Compared]) -> Listing:
 
 def _with_category(clip: str) -> str:
     return f"{clip} {category(clip.rpartition('/')[2]).name}"
-
-
-def few_videos(videos: int) -> str:
-    """Why there is no interval and no probability."""
-    return f"{videos} video{'s say' if videos != 1 else ' says'} nothing about others, {FEWEST} are the fewest that do"
 
 
 def _probability(value: float | None) -> str:

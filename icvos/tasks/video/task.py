@@ -10,7 +10,7 @@ from icvos.protocol import Protocol
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import Selection
+from icvos.tasks.result import Result, Selection
 from icvos.tasks.runs import RunOptions
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.video.benchmark import Benchmark, Clip
@@ -120,6 +120,15 @@ class VideoTask:
         if frames_csv:
             write_frames_csv(frames_csv, scores)
         return scores.to_result()
+
+    def confirm(self, result: Result, where: str) -> bool:
+        """Whether a result is on this benchmark; `IcvosError` where its clips are not the benchmark's."""
+        from icvos.tasks.video.proof import confirm
+
+        if not isinstance(result, VideoResult) or result.digest != self.benchmark.digest:
+            return False
+        confirm(result, self.benchmark, where)
+        return True
 
     def repair(self, predictions: Path, out: Path, protocol: Protocol) -> RepairReport:
         """A copy of ``predictions`` in ``out`` without the harmless faults."""

@@ -80,7 +80,11 @@ def test_what_sees_the_truth_or_is_partial_is_not_ranked(scores: Make) -> None:
     assert table.rows[0].best >= {"j", "f", "jf"}
     assert not table.rows[2].best
     assert not table.rows[3].best
-    assert table.footnotes == {"a": "scored on 3 of 6 clips only"}
+    assert table.footnotes == {
+        "a": "scored on 3 of 6 clips only",
+        "b": "no interval: 3 videos say nothing about others, 6 are the fewest that do",
+    }
+    assert [row.notes for row in table.rows] == [(), (), ("a", "b"), ()]
     assert all(leaders == frozenset({0}) for leaders in part(table, "category").best.values())
 
 

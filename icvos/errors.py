@@ -1,6 +1,8 @@
 """The one exception that a user is meant to see."""
 
+import contextlib
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +19,17 @@ AGAIN = "run the same command again"
 
 class Stopped(KeyboardInterrupt):
     """Ctrl-C in the middle of work; the message says what is done, and how to go on."""
+
+
+@contextlib.contextmanager
+def stoppable(told: Callable[[], str]) -> Iterator[None]:
+    """Inside, Ctrl-C becomes `Stopped` with what is ``told`` then; one from further inside, which knows more, stays."""
+    try:
+        yield
+    except Stopped:
+        raise
+    except KeyboardInterrupt as error:
+        raise Stopped(told()) from error
 
 
 MAX_TEXT = 1000  # characters of a message

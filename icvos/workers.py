@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -61,6 +62,7 @@ def _begin(shows: bool) -> None:
 
     It ends when its parent is killed: it would wait for jobs for ever, and write beside the process that goes on.
     """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once; its parent says what is done
     if shows:
         show_notices()
     parent = multiprocessing.parent_process()

@@ -7,8 +7,10 @@ import click
 
 from icvos.commands.options import FOLDER, WORKERS, examples, source_options
 from icvos.commands.printing import say
+from icvos.errors import AGAIN
 
 COUNT = click.IntRange(1)
+STOPPED = f"{{done}} of {{units}} {{stage}} are made; {AGAIN} to go on"
 
 
 @click.command(
@@ -77,7 +79,7 @@ def build(
     if not dry_run:
         require_place(out)
     supports = SupportOptions(support_masks, supports_per_class, draws, shots)
-    with watched() as watch:
+    with watched(STOPPED) as watch:
         plan = make_plan(accept_undecided=accept is not None, supports=supports, watch=watch, **given)
         if not dry_run:
             build_plan(plan, out, workers=workers, watch=watch)

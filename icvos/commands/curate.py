@@ -7,6 +7,9 @@ import click
 
 from icvos.commands.options import FOLDER, examples, source_options
 from icvos.commands.printing import say
+from icvos.errors import AGAIN
+
+STOPPED = f"{{done}} of {{units}} videos are read and nothing is written; {AGAIN}"
 
 
 @click.group(epilog=examples("icvos curate candidates --mose MOSE --lvos LVOS --out rows.csv"))
@@ -28,7 +31,7 @@ def candidates(out: Path, **given: Any) -> None:
     from curation.video.candidates import write_candidates
     from icvos.commands.progress import watched
 
-    with watched() as watch:
+    with watched(STOPPED) as watch:
         rows = write_candidates(out, watch=watch, **given)
     say(f"{out}: {len(rows)} rows; split a row where its objects are of several classes, then pass it as --curation")
 
@@ -50,6 +53,6 @@ def recover(out: Path, published: Path, **given: Any) -> None:
     from curation.video.recover import recover_rows
     from icvos.commands.progress import watched
 
-    with watched() as watch:
+    with watched(STOPPED) as watch:
         findings = recover_rows(out, published, watch=watch, **given)
     say(f"{out}: {sum(bool(finding.row) for finding in findings)} of {len(findings)} clips recovered")

@@ -7,6 +7,9 @@ import click
 
 from icvos.commands.options import FOLDER, WORKERS, examples
 from icvos.commands.printing import say
+from icvos.errors import AGAIN
+
+STOPPED = f"{{done}} of {{units}} batches of {{stage}} are read and nothing is written; {AGAIN}"
 
 
 @click.command(
@@ -67,7 +70,7 @@ def episodes(name: Any, out: Path, workers: int, check: bool, **given: Any) -> N
     year = given.pop("year")
     splits = Splits(given.pop("val_split"), given.pop("train_split"), int(year) if year else None)
     options = EpisodeOptions(given.pop("episodes"), given.pop("max_shots"))
-    with watched() as watch:
+    with watched(STOPPED) as watch:
         build_episodes(name, out, splits=splits, options=options, workers=workers, watch=watch, **given)
     return show_listings(summary(ImageBenchmark.open(out)))
 

@@ -22,7 +22,8 @@ from icvos.commands.options import (
     selection_options,
 )
 from icvos.commands.printing import show_result
-from icvos.commands.progress import watched
+from icvos.commands.progress import scored_in, watched
+from icvos.errors import AGAIN
 
 if TYPE_CHECKING:
     from icvos.tasks.task import Task
@@ -82,7 +83,7 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
     task = open_task(benchmark)
     parts = _parts(task, draws=given.pop("draws"), folds=given.pop("folds"))
     selection = read_selection(given, given.pop("limit"))
-    with watched() as watch:
+    with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
         results = run(method, task, out, settings=settings, parts=parts, selection=selection, watch=watch, **given)
     for result in results:
         show_result(result, evaluated_path(out, result))

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from icvos.commands.printing import say
-from icvos.errors import printable
+from icvos.errors import AGAIN, printable, stoppable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from icvos.tasks.task import Task
 
 
 @contextlib.contextmanager
@@ -61,12 +63,14 @@ class Bars:
         self.progress = progress
         self.name = ""
         self.task: TaskID | None = None
+        self.units = self.done = 0  # of the stage
 
     def stage(self, name: str) -> None:
         """A new bar, in the place of the last."""
         if self.task is not None:
             self.progress.remove_task(self.task)
         self.name = printable(name)
+        self.units = self.done = 0
         self.task = self.progress.add_task(self.name, total=None)
 
     def total(self, units: int, done: int = 0) -> None:
@@ -74,12 +78,19 @@ class Bars:
         if self.task is None:
             self.stage("")
         assert self.task is not None
+        self.units, self.done = units, done
         self.progress.update(self.task, total=units or None, completed=done)
 
     def advance(self, units: int = 1, what: str = "") -> None:
         """The bar grows."""
+        self.done += units
         if self.task is not None:
             self.progress.update(self.task, advance=units, description=f"{self.name} {printable(what)}".strip())
+
+    def said(self, text: str) -> str:
+        """``text`` with the figures of the stage, see `watched`; without one, only what to do."""
+        known = self.units or self.done
+        return text.format(done=self.done, units=self.units, stage=self.name) if known else AGAIN
 
     def note(self, text: str) -> None:
         """A line on standard error."""
@@ -87,7 +98,17 @@ class Bars:
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[Bars]:
-    """Bars for one call."""
+def watched(stopped: str = AGAIN) -> Iterator[Bars]:
+    """Bars for one call.
+
+    ``stopped`` is what Ctrl-C tells; ``{done}``, ``{units}`` and ``{stage}`` in it stand for how far the call has come.
+    """
     with _progress() as progress:
-        yield Bars(progress)
+        bars = Bars(progress)
+        with stoppable(lambda: bars.said(stopped)):
+            yield bars
+
+
+def scored_in(task: "Task") -> str:
+    """What a benchmark is scored by: clips, or its parts."""
+    return f"{task.part}s" if task.clips is None else "clips"

@@ -8,10 +8,13 @@ import click
 from icvos.commands.options import FOLDER, examples, read_selection, selection_options, source_options
 from icvos.commands.printing import say
 from icvos.commands.progress import watched
+from icvos.errors import AGAIN
 
 if TYPE_CHECKING:
     from icvos.tasks.result import Selection
     from icvos.tasks.task import Drawing, Watch
+
+STOPPED = f"{{done}} files are written; {AGAIN}"
 
 
 @click.command(
@@ -77,7 +80,7 @@ def render(benchmark: Path | None, video: Path | None, predictions: Path | None,
         raise IcvosError("--errors compares predictions with the truth; give --predictions too")
     drawing = Drawing(**{key: given.pop(key) for key in ("kind", "every", "errors", "height_px")})
     selection = read_selection(given) or Selection()
-    with watched() as watch:
+    with watched(STOPPED) as watch:
         if video:
             written = _own(video, predictions, out, selection, drawing, watch)
         elif benchmark:

@@ -15,7 +15,8 @@ from icvos.commands.options import (
     selection_options,
 )
 from icvos.commands.printing import is_stdout, put_json, require_places, say, show_result
-from icvos.commands.progress import watched
+from icvos.commands.progress import scored_in, watched
+from icvos.errors import AGAIN
 
 
 @click.command(
@@ -75,13 +76,15 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
 def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]) -> None:
     from icvos.tasks.calls import score as run
     from icvos.tasks.calls import scores_path
+    from icvos.tasks.task import open_task
 
     selection, protocol = read_selection(given), given["protocol"] or PAPER
     require_places(given["json_path"] or scores_path(predictions, protocol))
-    with watched() as watch:
+    task = open_task(benchmark)
+    with watched(f"{{done}} of {{units}} {scored_in(task)} are scored and nothing is written; {AGAIN}") as watch:
         result = run(
             predictions,
-            benchmark,
+            task,
             protocol,
             selection=selection,
             workers=given["workers"],
@@ -98,7 +101,7 @@ def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> No
     from icvos.vos.folders import score_folders, write_frames_csv
 
     require_places(given["json_path"], given["frames_csv"])
-    with watched() as watch:
+    with watched(f"videos scored: {{done}}, and nothing is written; {AGAIN}") as watch:
         watch.stage("score")
         scores = score_folders(
             predictions,

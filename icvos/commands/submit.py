@@ -7,7 +7,8 @@ import click
 
 from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOLS, WORKERS, examples
 from icvos.commands.printing import show_faults, show_result
-from icvos.commands.progress import watched
+from icvos.commands.progress import scored_in, watched
+from icvos.errors import AGAIN
 
 
 @click.command(epilog=examples("icvos submit my-predictions.zip --benchmark IC-VOS --name 'My method' --board board"))
@@ -31,7 +32,8 @@ def submit(predictions: Path, benchmark: Path, protocols: tuple[str, ...], board
 
     task = open_task(benchmark)
     for protocol in map(find_protocol, protocols):
-        with watched() as watch:
+        stopped = f"{{done}} of {{units}} {scored_in(task)} are done ({{stage}}) and nothing is on the board; {AGAIN}"
+        with watched(stopped) as watch:
             try:
                 report = run(task, predictions, protocol, board=board, watch=watch, **given)
             except SubmissionError as error:

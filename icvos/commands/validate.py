@@ -6,7 +6,8 @@ import click
 
 from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOL, examples, json_option
 from icvos.commands.printing import is_stdout, put_json, require_places, say, show_faults, show_repairs
-from icvos.commands.progress import watched
+from icvos.commands.progress import scored_in, watched
+from icvos.errors import AGAIN
 
 
 @click.command(
@@ -44,7 +45,7 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
         require_writable(repaired, folder=True)
     task, chosen = open_task(benchmark), find_protocol(protocol).id
     err = is_stdout(json_path)  # the text goes elsewhere than the JSON
-    with watched() as watch:
+    with watched(f"{{done}} of {{units}} {scored_in(task)} are looked at and no fault is listed; {AGAIN}") as watch:
         faults = run(predictions, task, chosen, watch=watch)
     show_faults(faults, err=err)
     report: dict[str, object] = {"protocol": chosen, **as_json("faults", faults)}

@@ -63,11 +63,13 @@ def fetch(names: tuple[str, ...]) -> None:
     An interrupted download resumes. Every file is checked against its published size and hash.
     """
     from icvos.commands.progress import bar
+    from icvos.errors import AGAIN, stoppable
     from icvos.models.weights import registry
     from icvos.models.weights.download import fetch as run_fetch
 
     for known in [registry.checkpoint(name) for name in names]:
-        with bar(f"{known.name} (MB)") as update:
+        kept = f"what has arrived of {known.name} is kept; {AGAIN} to go on"
+        with bar(f"{known.name} (MB)") as update, stoppable(kept.__str__):
             path = run_fetch(
                 known,
                 progress=lambda done, total: update(  # called before the next checkpoint's bar

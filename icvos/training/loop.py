@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from icvos.errors import IcvosError
+from icvos.errors import AGAIN, IcvosError, stoppable
 from icvos.metrics.fewshot import EpisodeCounts, few_shot_scores
 from icvos.training.batches import training_batches, validation_batches
 from icvos.training.learner import Learner, schedule
 from icvos.training.recipe import Recipe
 from icvos.training.report import Report, Silent, ValidationScores
-from icvos.training.run_folder import BEST, Log, RunState, held, resume, save, write_checkpoint
+from icvos.training.run_folder import BEST, LAST, STATE, Log, RunState, held, resume, save, write_checkpoint
 from icvos.training.trainable import Episodes, Trainable
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def train(
     accelerator = learner.accelerator
     told = report if report is not None and accelerator.is_main_process else Silent()
     steps = steps_of_epoch(recipe, episodes, accelerator.num_processes)
-    with held(accelerator, out):
+    with held(accelerator, out), stoppable(lambda: _kept(out, steps * recipe.epochs)):
         return _train(learner, episodes, out, settings or {}, workers, told, steps)
 
 
@@ -119,6 +119,14 @@ def _train(
     accelerator.wait_for_everyone()
     accelerator.free_memory()
     return Trained(out / BEST, total, best if recipe.validation_episodes else None)
+
+
+def _kept(out: Path, total: int) -> str:
+    """What a run that is stopped has saved."""
+    state = out / LAST / STATE
+    if not state.is_file():
+        return f"no step is saved yet; {AGAIN} to begin anew"
+    return f"{RunState.read(state).step} of {total} steps are saved; {AGAIN} to go on"
 
 
 def steps_of_epoch(recipe: Recipe, episodes: Episodes, processes: int) -> int:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from icvos.errors import IcvosError
+from icvos.errors import AGAIN, IcvosError, stoppable
 from icvos.files.locks import lock_folder
 from icvos.files.names import require_inside
 from icvos.files.rle import encode_rle
@@ -50,9 +50,16 @@ def run_images(
         require_usable(options.method, in_fold(options.settings, fold))  # all folds, before hours with the first
         _refuse_seen(benchmark, fold, options.method, in_fold(options.settings, fold))
     claim(out, "fold", options.overwrite, folds)
-    start(sum(len(episodes[fold][:limit]) for fold in folds))
+    total, done = sum(len(episodes[fold][:limit]) for fold in folds), 0
+    start(total)
+
+    def counted(fold: int, count: int) -> None:
+        nonlocal done
+        done += count
+        advance(fold, count)
+
     method = None
-    with lock_folder(out):
+    with lock_folder(out), stoppable(lambda: f"{done} of {total} episodes are done; {AGAIN} to go on"):
         for fold in folds:
             settings = in_fold(options.settings, fold)
             if method is None or settings != options.settings:
@@ -60,7 +67,7 @@ def run_images(
                 method = load_method(options.method, settings)
             wanted = identity(method, options, _about(benchmark, fold))
             refuse_other_parts(out, "fold", {fold: wanted}, folds if options.overwrite == "always" else ())
-            _predict_fold(method, episodes[fold], out / f"fold{fold}", wanted, options, limit, partial(advance, fold))
+            _predict_fold(method, episodes[fold], out / f"fold{fold}", wanted, options, limit, partial(counted, fold))
 
 
 def _refuse_seen(benchmark: ImageBenchmark, fold: int, method: str, settings: Mapping[str, Any]) -> None:

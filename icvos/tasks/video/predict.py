@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from icvos.errors import AGAIN, stoppable
 from icvos.files.frames import read_ahead
 from icvos.files.images import image_size
 from icvos.files.leftovers import remove_leftovers
@@ -100,11 +101,15 @@ def run(
                 kept = {clip: made for clip, made in records[draw].clips.items() if clip not in again}
                 records[draw] = _with_clips(records[draw], kept)
                 write_schema(out / f"draw{draw}" / RECORD, records[draw])
-        for item in work:
-            if not item.done:
+        done = sum(item.done for item in work)
+        with stoppable(lambda: f"{done} of {len(work)} clips are done; {AGAIN} to go on"):
+            for item in work:
+                if item.done:
+                    continue
                 made = _predict_clip(benchmark, method, item, options, out, advance)
                 records[item.draw] = _with_clips(records[item.draw], {**records[item.draw].clips, item.clip.id: made})
                 write_schema(out / f"draw{item.draw}" / RECORD, records[item.draw])
+                done += 1
     return draws
 
 

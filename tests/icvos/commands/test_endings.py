@@ -1,11 +1,15 @@
 """Commands that cannot go on end in one line, whatever the operating system refuses."""
 
 import errno
+import importlib
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -14,6 +18,7 @@ from click.testing import CliRunner
 
 from icvos.cli import main
 from icvos.errors import IcvosError, Stopped
+from icvos.tasks.video.task import VideoTask
 from tests.conftest import World, icvos
 
 
@@ -116,3 +121,96 @@ def test_names_that_are_no_utf8_are_scored_and_written_as_they_can_be(
     assert {row.partition(",")[0] for row in rows} == {"caf\\xe9", "naïve"}
     status, out, said = run("score", odd_names, odd_names, "--json", "-", **environment)
     assert (status, sorted(json.loads(out)["videos"])) == (0, ["caf\\xe9", "naïve"]), said
+
+
+def stopping(monkeypatch: pytest.MonkeyPatch, place: str, calls: int) -> None:
+    """Let Ctrl-C come in a function, ``module:name``, when it is called again after so many calls."""
+    module, _, name = place.partition(":")
+    owner: object = importlib.import_module(module)
+    for part in name.split(".")[:-1]:
+        owner = getattr(owner, part)
+    name = name.rpartition(".")[2]
+    real, made = getattr(owner, name), list[int]()
+
+    def counted(*arguments: object, **options: object) -> object:
+        if len(made) == calls:
+            raise KeyboardInterrupt
+        made.append(1)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, counted)
+
+
+ADVANCE = "icvos.commands.progress:Bars.advance"
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "line"),
+    [
+        ("eval", "icvos.tasks.video.predict:_predict_clip", "2 of {clips} clips are done; {again} to go on"),
+        ("eval images", "icvos.tasks.image.predict:_predict", "2 of 32 episodes are done; {again} to go on"),
+        ("build", "curation.video.build:make_class", "2 of {classes} supports are made; {again} to go on"),
+        ("build videos", "curation.video.build:make_video", "2 of {videos} videos are made; {again} to go on"),
+        ("validate", ADVANCE, "2 of {clips} clips are looked at and no fault is listed; {again}"),
+        ("score", ADVANCE, "2 of {clips} clips are scored and nothing is written; {again}"),
+        ("score folders", ADVANCE, "videos scored: 1, and nothing is written; {again}"),
+        ("render", "icvos.drawing.animation:write_animation", "2 files are written; {again}"),
+        ("submit", ADVANCE, "2 of {clips} clips are done (validate) and nothing is on the board; {again}"),
+        ("candidates", ADVANCE, "2 of {sources} videos are read and nothing is written; {again}"),
+    ],
+)
+def test_ctrl_c_says_what_is_done_and_how_to_go_on(
+    name: str, place: str, line: str, world: World, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = VideoTask.open(built)
+    davis = world.root / "davis" / "Annotations" / "480p"
+    images = tmp_path / "images"
+    if name == "eval images":
+        icvos("episodes", "all-coco", "--coco", world.root / "coco", "--episodes", 32, "--out", images)
+    copied = copied_truth(built, tmp_path / "masks")
+    oracle = ("--method", "oracle", "--out", tmp_path / "run", "--benchmark")
+    words: dict[str, tuple[object, ...]] = {
+        "eval": ("eval", *oracle, built),
+        "eval images": ("eval", *oracle, images),
+        "build": ("build", *world.build_arguments, "--out", tmp_path / "b"),
+        "build videos": ("build", *world.build_arguments, "--out", tmp_path / "b"),
+        "validate": ("validate", copied, "--benchmark", built),
+        "score": ("score", copied, "--benchmark", built),
+        "score folders": ("score", davis, davis),
+        "render": ("render", built, "--out", tmp_path / "r", "--height", 64),
+        "submit": ("submit", copied, "--benchmark", built, "--name", "x", "--board", tmp_path / "board"),
+        "candidates": ("curate", "candidates", *world.sources, "--out", tmp_path / "rows.csv"),
+    }
+    if name.startswith("eval"):
+        pytest.importorskip("torch")
+    stopping(monkeypatch, place, 1 if name == "score folders" else 2)
+    found = icvos(*words[name], status=130).stderr.splitlines()[-1]
+    counts = {"clips": task.clips, "videos": len(task.benchmark.videos)}
+    known = {"again": "run the same command again", "classes": r"\d+", "sources": r"\d+", **counts}
+    told = re.escape(line).replace(r"\{", "{").replace(r"\}", "}").format(**known)
+    assert re.fullmatch(f"icvos: stopped: {told}", found)
+
+
+def copied_truth(built: Path, out: Path) -> Path:
+    """The true masks of a benchmark as predictions."""
+    for folder in sorted((built / "videos").glob("*/Annotations/*")):
+        shutil.copytree(folder, out / folder.parent.parent.name / folder.name)
+    return out
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_real_ctrl_c_ends_a_command_and_its_workers_quietly(world: World, tmp_path: Path, workers: int) -> None:
+    command = [sys.executable, "-m", "icvos", "build", *world.build_arguments, "--out", str(tmp_path / "b")]
+    process = subprocess.Popen(
+        [*command, "--workers", str(workers)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("b/supports/*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+    _, said = process.communicate(timeout=60)
+    lines = [line for line in said.decode().splitlines() if not line.startswith(("warning: ", "note: "))]
+    assert process.returncode == 130, said
+    assert len(lines) == 1
+    assert re.fullmatch("icvos: stopped: .*run the same command again.*", lines[0])
+    icvos("build", *world.build_arguments, "--out", tmp_path / "b")

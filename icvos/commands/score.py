@@ -22,6 +22,7 @@ from icvos.errors import AGAIN
 @click.command(
     epilog=examples(
         "icvos score my-predictions --benchmark IC-VOS --frames-csv frames.csv",
+        "icvos score runs/lite --benchmark IC-VOS --clips-there",
         "icvos score PREDICTIONS ANNOTATIONS --skip-ends --workers 8",
     )
 )
@@ -50,6 +51,11 @@ from icvos.errors import AGAIN
 )
 @click.option("--frames-csv", type=FOLDER, default=None, help="Also write J and F of every frame to this file.")
 @selection_options
+@click.option(
+    "--clips-there",
+    is_flag=True,
+    help="Score an unfinished run: the clips of which every draw that has begun has all masks. The result is partial.",
+)
 @WORKERS
 def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given: Any) -> None:
     """Score predictions against a benchmark, or one folder of masks against another.
@@ -63,7 +69,7 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
 
     if (truth is None) == (benchmark is None):
         raise IcvosError("give exactly one of GT, a folder of true masks, and --benchmark")
-    for key in ("protocol", "categories", "clips") if truth else ("skip_ends", "objects"):
+    for key in ("protocol", "categories", "clips", "clips_there") if truth else ("skip_ends", "objects"):
         if given[key] not in (None, False, ()):
             place = "a --benchmark" if truth else "a folder GT"
             raise IcvosError(f"--{key.replace('_', '-')} is for scoring against {place}")
@@ -87,6 +93,7 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
             task,
             protocol,
             selection=selection,
+            clips_there=given["clips_there"],
             workers=given["workers"],
             frames_csv=given["frames_csv"],
             watch=watch,

@@ -108,6 +108,7 @@ def score(
     protocol_name: str = PAPER.id,
     *,
     selection: Selection | None = None,
+    clips_there: bool = False,
     workers: int = 1,
     out: Path | str | None = None,
     frames_csv: Path | str | None = None,
@@ -120,6 +121,7 @@ def score(
         benchmark: What was predicted.
         protocol_name: Which frames count, and at which size masks are compared.
         selection: Score only a part of the benchmark; what is missing outside of it is no fault.
+        clips_there: Of an unfinished run, score the clips that every draw has; the result is marked as partial.
         workers: Processes; the result is the same to the last bit for any number.
         out: Also write the result into this file; `icvos.tasks.calls.scores_path` says where a run keeps it.
         frames_csv: On videos: also write J and F of every frame.
@@ -144,6 +146,8 @@ def score(
     watch.stage("score")
     with submission_folder(predictions, task.folders) as folder:
         rows = Path(frames_csv) if frames_csv else None
+        if clips_there:
+            part = part.there(folder, chosen)
         result = part.score(folder, chosen, watch, workers=workers, frames_csv=rows)
         for path, record in read_records(folder, task.part).items():
             for fault in other_build(path, record, result.digest) if record.digest else ():

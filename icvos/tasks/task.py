@@ -166,6 +166,10 @@ class Task(Protocol):
         """The task on a part of the benchmark; `IcvosError` for what is not there."""
         ...
 
+    def there(self, folder: Path, protocol: "ScoringProtocol") -> "Task":
+        """The part of it that an unfinished run has whole in all its parts; `IcvosError` where that is nothing."""
+        ...
+
     def predict(self, out: Path, options: "RunOptions", watch: Watch) -> tuple[int, ...]:
         """Run a method into the run folder ``out``, keeping what is there; the draws or folds that can be scored."""
         ...

@@ -72,6 +72,10 @@ class ImageTask:
                 raise IcvosError(f"--{option} is for benchmarks of videos; {self.root} is one of images, leave it out")
         return replace(self, selection=selection)
 
+    def there(self, folder: Path, protocol: Protocol) -> "ImageTask":  # noqa: ARG002  # as on videos
+        """All of it: of an unfinished run, the folds that are finished are scored anyway."""
+        return self
+
     def predict(self, out: Path, options: RunOptions, watch: Watch) -> tuple[int, ...]:
         """Predict the episodes of the chosen folds; the folds that the run has."""
         from icvos.tasks.image.predict import run_images

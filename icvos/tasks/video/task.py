@@ -1,17 +1,17 @@
 """In-context video object segmentation as a task."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from icvos.errors import Fault
+from icvos.errors import Fault, IcvosError
 from icvos.protocol import Protocol
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
 from icvos.tasks.result import Result, Selection
-from icvos.tasks.runs import RunOptions
+from icvos.tasks.runs import RunOptions, draw_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.result import VideoResult
@@ -73,6 +73,16 @@ class VideoTask:
             self.benchmark,
             self.benchmark.select(selection.videos, selection.categories, selection.limit, selection.clips),
         )
+
+    def there(self, folder: Path, protocol: Protocol) -> "VideoTask":
+        """The chosen clips of which every draw in ``folder`` has all masks; `IcvosError` where there is none."""
+        from icvos.tasks.video.predictions import Predictions
+
+        draws = [Predictions.open(draw) for draw in draw_folders(folder)]
+        whole = tuple(clip for clip in self.chosen if not any(draw.missing(clip, protocol) for draw in draws))
+        if not whole:
+            raise IcvosError(f"{folder}: no clip is there with all its masks in every draw; go on with the run first")
+        return replace(self, chosen=whole)
 
     def predict(self, out: Path, options: RunOptions, watch: Watch) -> tuple[int, ...]:
         """Predict the chosen clips of every draw; the draws."""

@@ -47,6 +47,9 @@ class SquaresTask:
 
     open = classmethod(lambda cls, root: cls(root))
 
+    def there(self, folder: Path, protocol: Any) -> "SquaresTask":  # noqa: ARG002
+        return self
+
     def predict(self, out: Path, options: Any, watch: Any) -> tuple[int, ...]:  # noqa: ARG002
         method = load_method(options.method, options.settings)
         for name in self.names:

@@ -19,6 +19,7 @@ from icvos.files.locks import lock_folder
 from icvos.files.masks import read_binary, write_binary
 from icvos.method import load_method
 from icvos.own_video import support_of_files
+from icvos.tasks.video import predict as video_predict
 from icvos.tasks.video.benchmark import Benchmark
 from tests.conftest import icvos
 
@@ -128,6 +129,47 @@ def test_lite_with_draws_shots_and_a_choice_of_clips(built: Path, benchmark: Ben
     assert list(found["clips"]) == [benchmark.clips[0].id]  # type: ignore[call-overload]
     other = icvos(*LITE, "--draws", "1", "--benchmark", built, "--out", tmp_path / "run", status=2)
     assert "holds a run with shots 2, not 1" in other.stderr
+
+
+def test_an_unfinished_run_is_scored_on_purpose(
+    built: Path, oracle_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, made = tmp_path / "run", list[int]()
+    real = video_predict._predict_clip
+
+    def stopped(*arguments: object) -> object:
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(1)
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(video_predict, "_predict_clip", stopped)
+    icvos(*ORACLE, "--benchmark", built, "--out", out, status=130)
+    found = icvos("score", out, "--benchmark", built, status=2)
+    assert "score those that are there by --clips-there" in found.stderr
+    found = icvos("score", out, "--benchmark", built, "--clips-there")
+    partial, whole = (
+        json.loads(path.read_text()) for path in (out / "scores-partial.json", oracle_run / "scores.json")
+    )
+    assert partial["partial"] is True
+    assert partial["clips"] == {clip: whole["clips"][clip] for clip in list(whole["clips"])[:2]}
+    assert not (out / "scores.json").exists()
+    assert "partial" in found.stdout
+
+
+def test_only_clips_that_every_draw_has_are_there(built: Path, benchmark: Benchmark, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    first, second, third = benchmark.clips[:3]
+    for clip in (first, second, third):
+        for draw in ("draw0", "draw1"):
+            shutil.copytree(clip.mask_path("00000").parent, out / draw / clip.id)
+    shutil.rmtree(out / "draw1" / second.id)
+    next((out / "draw0" / third.id).iterdir()).unlink()
+    icvos("score", out, "--benchmark", built, "--protocol", "native", "--clips-there")
+    assert list(json.loads((out / "scores-native@1-partial.json").read_text())["clips"]) == [first.id]
+    shutil.rmtree(out / "draw0" / first.id)
+    found = icvos("score", out, "--benchmark", built, "--protocol", "native", "--clips-there", status=2)
+    assert "no clip is there with all its masks in every draw" in found.stderr
 
 
 def test_predict_on_ones_own_video(benchmark: Benchmark, tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from curation.video.manifest import Digest, update_digest
 from curation.video.records import RECORDS, SCRATCH, VideoRecord, invalidate, matching_record, stamp
 from curation.video.tubes import Tubes
-from icvos.files.images import open_image
+from icvos.files.images import read_image
 from icvos.files.masks import encode_binary
 from icvos.files.names import plain_name
 from icvos.files.schema import write_schema
@@ -119,4 +120,4 @@ def _place_frame(source: Path, target: Path) -> None:
     if source.suffix.lower() in (".jpg", ".jpeg"):
         link_or_copy(source, target)
     else:
-        open_image(source).convert("RGB").save(target, format="JPEG", quality=95, subsampling=0)
+        Image.fromarray(read_image(source)).save(target, format="JPEG", quality=95, subsampling=0)

@@ -122,8 +122,14 @@ def _spooled(path: Path, frames: Iterable[Image]) -> Iterator[Pillow.Image]:
                 written += frame.nbytes + 4096
                 if written > SPOOL_BYTES:
                     raise IcvosError(f"{path.suffix[1:]}: too many frames; choose fewer, a smaller width, or .mp4")
-                Pillow.fromarray(frame).save(writer, format="TIFF")
-                writer.newFrame()
+                try:
+                    Pillow.fromarray(frame).save(writer, format="TIFF")
+                    writer.newFrame()
+                except OSError as error:
+                    raise IcvosError(
+                        f"{folder}: cannot be written ({error.strerror or error}); free some space there, or name "
+                        "another folder for temporary files by TMPDIR"
+                    ) from error
         with Pillow.open(spool) as film:
             yield film
 

@@ -20,6 +20,7 @@ from typing import Any
 from icvos.errors import IcvosError
 from icvos.files.leftovers import remove, remove_leftovers, temporary_file, temporary_folder
 from icvos.files.names import require_inside
+from icvos.files.refused import concerns, in_words
 from icvos.files.text import without_mark
 
 LONE = re.compile("[\ud800-\udfff]")  # half a surrogate pair: Python's stand-in for a byte that is no UTF-8
@@ -40,7 +41,12 @@ REMEDIES = {
 
 
 def unwritable(path: Path, error: OSError) -> IcvosError:
-    """The error for a file or folder that cannot be written, with the remedy that its cause asks for."""
+    """The error for a file or folder that cannot be written, with the remedy that its cause asks for.
+
+    Where another file is the cause, as a source that has vanished, the error is of that.
+    """
+    if not concerns(error, path):
+        return IcvosError(in_words(error))
     remedy = REMEDIES.get(error.errno or 0, NO_SPACE)
     return IcvosError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")
 
@@ -67,7 +73,7 @@ def require_writable(path: Path, *, folder: bool = False) -> None:
         with contextlib.suppress(FileNotFoundError):
             path.lstat()  # a name that is too long
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable(path, OSError(error.errno, error.strerror)) from error  # of a temporary, not of what it names
 
 
 def _os_error(number: int) -> OSError:

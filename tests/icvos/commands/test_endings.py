@@ -16,6 +16,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from curation.video import clips
 from icvos.cli import main
 from icvos.errors import IcvosError, Stopped
 from icvos.tasks.video.task import VideoTask
@@ -214,3 +215,32 @@ def test_a_real_ctrl_c_ends_a_command_and_its_workers_quietly(world: World, tmp_
     assert len(lines) == 1
     assert re.fullmatch("icvos: stopped: .*run the same command again.*", lines[0])
     icvos("build", *world.build_arguments, "--out", tmp_path / "b")
+
+
+def test_a_source_that_vanishes_while_a_benchmark_is_built_is_named(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "world"
+    shutil.copytree(world.root, root)
+    real, seen = clips.link_or_copy, list[Path]()
+
+    def vanishing(source: Path, target: Path) -> None:
+        if not seen:
+            source.unlink()
+            seen.append(source)
+        real(source, target)
+
+    monkeypatch.setattr(clips, "link_or_copy", vanishing)
+    found = icvos("build", *World(root).build_arguments, "--out", tmp_path / "b", status=2).stderr.splitlines()[-1]
+    assert found.startswith(f"icvos: {seen[0]}: ")
+    assert "put it back and run the same command again" in found
+
+
+def test_a_full_temporary_folder_is_named(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("icvos.drawing.animation.AppendingTiffWriter.newFrame", full)
+    found = icvos("render", *world.sources, "--out", tmp_path / "r", status=2).stderr
+    assert "cannot be written (No space left on device); free some space there, or name another folder" in found
+    assert list((tmp_path / "r").iterdir()) == []

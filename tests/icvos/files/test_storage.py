@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,23 @@ def test_a_device_or_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None
     with pytest.raises(IcvosError, match=r"/dev/full: cannot be written \(No space left on device\)"):
         write_json(Path("/dev/full"), {})
     assert not Path("/dev/full").is_file()
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.EIO])
+def test_a_source_that_fails_while_a_folder_is_filled_is_named(tmp_path: Path, number: int) -> None:
+    source = str(tmp_path / "source" / "frame.jpg")
+    with (
+        pytest.raises(IcvosError, match=rf"^{re.escape(source)}: {os.strerror(number)}; ") as caught,
+        atomic_folder(tmp_path / "out" / "clip", tmp_path / "out" / "scratch"),
+    ):
+        raise OSError(number, os.strerror(number), source)
+    assert "choose another folder" not in str(caught.value)
+
+
+def test_a_place_that_fails_while_a_folder_is_filled_is_named(tmp_path: Path) -> None:
+    for named in (None, str(tmp_path / "out" / "clip" / "0.png"), str(tmp_path)):
+        with (
+            pytest.raises(IcvosError, match="out/clip: cannot be written"),
+            atomic_folder(tmp_path / "out" / "clip", tmp_path / "out" / "scratch"),
+        ):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), named)

@@ -17,6 +17,7 @@ from icvos.files.masks import encode_binary
 from icvos.files.names import plain_name
 from icvos.files.schema import write_schema
 from icvos.files.storage import atomic_folder, link_or_copy
+from icvos.notices import notice
 from icvos.tasks.video.manifest import FORMAT, ClipEntry
 
 
@@ -47,12 +48,14 @@ class _Masks:
         folder: Their folder.
         first: The position of the first frame that shows the category.
         visible: How many frames show it.
+        full: How many frames show nothing else.
         digest: Over frame names, sizes and pixels.
     """
 
     folder: Path
     first: int | None = None
     visible: int = 0
+    full: int = 0
     digest: Digest = field(default_factory=hashlib.sha256)
 
     def add(self, position: int, frame: str, mask: np.ndarray) -> None:
@@ -63,6 +66,7 @@ class _Masks:
         if mask.any():
             self.first = position if self.first is None else self.first
             self.visible += 1
+            self.full += bool(mask.all())
 
 
 def _write_video(tubes: Tubes, folder: Path, allow_late: bool, recipe: str) -> VideoRecord:
@@ -83,6 +87,9 @@ def _write_video(tubes: Tubes, folder: Path, allow_late: bool, recipe: str) -> V
             shutil.rmtree(found.folder)
             left_out.append((str(index), reason))
             continue
+        if found.full == len(tubes.frames):
+            what = f"every pixel of every mask is class {index}; look at the source's masks"
+            notice(tubes.name, f"full {index}", f"{tubes.name}: {what}")
         united = tubes.instances[index]
         if index in unseen and united is not None:
             united -= len(unseen[index])

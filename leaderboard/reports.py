@@ -61,8 +61,8 @@ def compare(a: Named | Path | str, b: Named | Path | str, *, protocol: str | Non
 
     >>> from icvos.tasks.calls import score
     >>> _ = score("masks", "IC-VOS", out="scores.json")
-    >>> compare("scores.json", "scores.json").lines[0][:4]
-    'tied'
+    >>> compare("scores.json", "scores.json").lines[0].partition(":")[0]  # of so few videos
+    'unknown'
     """
     first, second = (side if isinstance(side, Named) else named(side, protocol) for side in (a, b))
     return first.result.compare(first, second, most)

@@ -155,9 +155,11 @@ def manifest_text(manifest: Manifest) -> str:
     """The text of ``episodes.json``: one line an episode, and one for all that was passed over for one reason."""
     value = manifest.to_json()
     folds = ",\n".join(_fold_text(fold) for fold in value.pop("folds"))
-    groups = ",\n".join(json.dumps(group, ensure_ascii=False) for group in value.pop("left_out", None) or ())
+    groups = value.pop("left_out", None)
     head = json.dumps(value, indent=2, ensure_ascii=False)[:-2]
-    return f'{head},\n  "folds": [\n{folds}\n  ],\n  "left_out": [\n{groups}\n  ]\n}}\n'
+    rows = ",\n".join(json.dumps(group, ensure_ascii=False) for group in groups or ())
+    tail = "" if groups is None else f',\n  "left_out": [\n{rows}\n  ]'
+    return f'{head},\n  "folds": [\n{folds}\n  ]{tail}\n}}\n'
 
 
 def _fold_text(fold: dict[str, list[object]]) -> str:

@@ -18,7 +18,7 @@ pointers that it looks back on, which is the smaller of 16 and *the length of th
 so for equality on videos of fewer than 16 frames their number must be given to `Sam2Propagator.start`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -38,6 +38,7 @@ from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import Loaded
 
 UNKNOWN_LENGTH = 1 << 30
+BANKS = ("prompted", "recent")  # of `Memory`
 FILLED = 0.1  # logit that SAM 2 gives to the pixels of a filled hole
 Resize = Literal["pillow-bicubic", "512-bilinear"]
 DType = Literal["auto", "float32", "bfloat16"]
@@ -188,6 +189,35 @@ class Sam2Propagator:
             self._remember(features, output.pop("pred_masks_high_res"), output, prompted=False)
             return self._finish(output["pred_masks"], size)
 
+    def remembered(self) -> dict[str, np.ndarray]:
+        """The memory as arrays, bfloat16 as the int16 of the same bits; see `icvos.method.Resumable`."""
+        height, width = self.frame_size or (0, 0)
+        found = {"numbers": np.array([self.memory.frames, self.tokens_only, self.length, height, width])}
+        for number, tensor in enumerate(self.position or ()):
+            found[f"position/{number}"] = _as_array(tensor)
+        for bank in BANKS:
+            for number, output in getattr(self.memory, bank).items():
+                for key in ("maskmem_features", "obj_ptr"):
+                    if output[key] is not None:
+                        found[f"{bank}/{number}/{key}"] = _as_array(output[key])
+        return found
+
+    def recall(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Be as when `remembered` gave ``memory``."""
+        self.reset()
+        frames, tokens_only, self.length, height, width = (int(number) for number in memory["numbers"])
+        self.memory.frames, self.tokens_only, self.frame_size = frames, bool(tokens_only), (height, width)
+        tensors = {name: _as_tensor(array).to(self.device) for name, array in memory.items() if name != "numbers"}
+        count = sum(name.startswith("position/") for name in tensors)
+        self.position = [tensors[f"position/{number}"] for number in range(count)]
+        for name, pointer in tensors.items():
+            bank, _, number = name.removesuffix("/obj_ptr").partition("/")
+            if bank in BANKS and name.endswith("/obj_ptr"):
+                features = tensors.get(f"{bank}/{number}/maskmem_features")
+                position = None if features is None else self.position
+                output = {"maskmem_features": features, "maskmem_pos_enc": position, "obj_ptr": pointer}
+                getattr(self.memory, bank)[int(number)] = output
+
     def held_bytes(self) -> int:
         """Bytes remembered now; constant once the memory is full."""
         return self.memory.held_bytes()
@@ -288,6 +318,17 @@ class Sam2Propagator:
         logits = functional.interpolate(low, size=size, mode="bilinear", align_corners=False)[0, 0]
         self.logits = logits.float().cpu().numpy()
         return self.logits > 0
+
+
+def _as_array(tensor: Tensor) -> np.ndarray:
+    plain = tensor.detach().cpu().contiguous()
+    array: np.ndarray = (plain.view(torch.int16) if plain.dtype == torch.bfloat16 else plain).numpy()
+    return array
+
+
+def _as_tensor(array: np.ndarray) -> Tensor:
+    tensor = torch.from_numpy(array.copy())
+    return tensor.view(torch.bfloat16) if tensor.dtype == torch.int16 else tensor
 
 
 def fill_holes(logits: Tensor, area: int) -> Tensor:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, Stopped
 from icvos.models.weights.load import read_state
 from icvos.training.learner import make_optimisers, schedule
 from icvos.training.loop import train
@@ -76,6 +76,20 @@ def test_resumed_run_equals_an_undisturbed_one(tmp_path: Path, stop_after: int, 
         assert torch.equal(tensor, resumed.network.state_dict()[name]), name
     run(tmp_path / "parts", dropout=0.3, accumulate=accumulate)  # a finished run is left as it is
     assert len(lines(tmp_path / "parts", "train")) == 16 // accumulate
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "told"),
+    [(2, "no step is saved yet; run the same command again to begin anew"), (9, "8 of 16 steps are saved; run the")],
+)
+def test_ctrl_c_says_what_is_saved(tmp_path: Path, stop_at: int, told: str) -> None:
+    class Stop(Silent):
+        def trained(self, step: int, total: int, losses: Losses) -> None:  # noqa: ARG002
+            if step == stop_at:
+                raise KeyboardInterrupt
+
+    with pytest.raises(Stopped, match=told):
+        train(recipe(save_every=8), Toy(), Discs(), tmp_path, report=Stop())
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,10 @@ class _Group(click.Group):
         endings.take_every_text()
         return super().main(*args, **kwargs)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with endings.one_line():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         with endings.one_line():
             return super().invoke(ctx)

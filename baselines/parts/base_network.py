@@ -87,7 +87,7 @@ def load_base(network: BaseNetwork, checkpoint: str, settings: object = None, pr
         if found not in (known, -1):
             raise IcvosError(
                 f"{checkpoint}: this base learner knows {found} classes, base_classes is {known}; "
-                f"add --set {prefix}base_classes={found}, or give another one"
+                f"use --set {prefix}base_classes={found}, or give another one"
             )
         return state
 

@@ -87,12 +87,12 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
         if known not in (chosen.base_classes, -1):
             raise IcvosError(
                 f"{chosen.checkpoint}: its base learner knows {known} classes, base_classes is {chosen.base_classes}; "
-                f"add --set base_classes={known}"
+                f"use --set base_classes={known}"
             )
         shots = len(state.get("kshot_rw.2.bias", (0,)))
         if shots != chosen.shots:
             raise IcvosError(
-                f"{chosen.checkpoint}: is for {shots} supports, shots is {chosen.shots}; add --set shots={shots}"
+                f"{chosen.checkpoint}: is for {shots} supports, shots is {chosen.shots}; use --set shots={shots}"
             )
         return state
 
@@ -114,7 +114,10 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
         if not supports:
             raise IcvosError(f"{type(self).__name__} needs a support; give an image with its mask")
         if self.settings.shots not in (1, len(supports)):
-            raise IcvosError(f"this network is for {self.settings.shots} supports, got {len(supports)}; set shots")
+            raise IcvosError(
+                f"this network is for {self.settings.shots} supports, not {len(supports)}; give as many (--shots "
+                f"{self.settings.shots}), or a network for one, which takes any number"
+            )
         side = self.settings.size
         pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
         masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)
@@ -133,7 +136,7 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
         if not random_weights():
             raise IcvosError(
                 "this method learns on top of a base learner: run icvos train with the base-learner recipe of the same "
-                "benchmark and fold, then add --set settings.base_checkpoint=RUN/best.safetensors"
+                "benchmark and fold, then use --set settings.base_checkpoint=RUN/best.safetensors"
             )
         return (self.loaded, Loaded("base learner", None))
 
@@ -151,7 +154,7 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
         if len(known) != chosen.base_classes:
             raise IcvosError(
                 f"base_classes={chosen.base_classes}, but there are {len(known)} classes to train on; "
-                f"add --set settings.base_classes={len(known)}"
+                f"use --set settings.base_classes={len(known)}"
             )
         unseen = set(known) - set(classes)
         if unseen:

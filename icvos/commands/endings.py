@@ -33,7 +33,7 @@ class StoppedError(UserError):
 
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-    """What a command raises for its user becomes a line: `IcvosError`, any `OSError`, and Ctrl-C.
+    """What a command raises for its user becomes a line: `IcvosError`, wrong options, any `OSError`, and Ctrl-C.
 
     A closed pipe is no error: who reads has read enough. Whatever else is raised is a fault of icvos, and shows its
     traceback.
@@ -42,6 +42,10 @@ def one_line() -> Iterator[None]:
         yield
     except IcvosError as error:
         raise UserError(str(error)) from error
+    except click.exceptions.NoArgsIsHelpError:  # not a fault: shows help
+        raise
+    except click.UsageError as error:
+        raise UserError(of_usage(error)) from error
     except (BrokenPipeError, io.UnsupportedOperation):
         raise
     except OSError as error:
@@ -50,6 +54,17 @@ def one_line() -> Iterator[None]:
     except KeyboardInterrupt as error:
         done = f": {error}" if isinstance(error, Stopped) else f"; {AGAIN}"
         raise StoppedError(f"stopped{done}") from error
+
+
+def of_usage(error: click.UsageError) -> str:
+    """What click says of wrong options, and where the right ones are listed."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    names, context = [], error.ctx
+    while context is not None and context.parent is not None:
+        names.append(str(context.info_name))
+        context = context.parent
+    command = " ".join(["icvos", *reversed(names)])  # however the program itself was started
+    return f"{text[:1].lower()}{text[1:]}; {command} --help shows what there is"
 
 
 def _give_up_output() -> None:

@@ -95,7 +95,7 @@ def _parts(task: "Task", **given: str | None) -> tuple[int, ...] | None:
 
     own = f"{task.part}s"
     for name, text in given.items():
-        if text and name != own:
+        if text is not None and name != own:
             raise IcvosError(f"--{name}: {task.root} consists of {own}; leave it out, or choose with --{own}")
     text = given[own]
-    return read_numbers(text, f"--{own}") if text else None
+    return read_numbers(text, f"--{own}") if text is not None else None

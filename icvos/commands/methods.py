@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import RANDOM_WEIGHTS, SETTINGS, examples, json_option, read_settings
-from icvos.commands.printing import is_stdout, listing, put_json, say, show
+from icvos.commands.printing import is_stdout, listing, put_json, say, show, show_stray_variables
 
 
 @click.group(
@@ -26,6 +26,7 @@ def methods(context: click.Context) -> None:
     for found in list_methods():
         table.add_row(found.method, found.where, ", ".join(found.needs) or "nothing", found.state)
     show(table)
+    show_stray_variables()
 
 
 @methods.command("show", epilog=examples("icvos methods show persam", "icvos methods show lite --json -"))

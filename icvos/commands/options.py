@@ -22,7 +22,7 @@ SETTINGS = click.option(
     metavar="NAME=VALUE",
     help="A setting of the method (repeatable); icvos methods show NAME lists them.",
 )
-SHOTS = click.option("--shots", type=click.IntRange(min=1), default=1, show_default=True, help="Supports to show.")
+SHOTS = click.option("--shots", type=click.IntRange(1, 1000), default=1, show_default=True, help="Supports to show.")
 RANDOM_WEIGHTS = click.option(
     "--allow-random-weights",
     "random_weights",
@@ -138,12 +138,15 @@ def read_settings(pairs: tuple[str, ...]) -> dict[str, str]:
     """``name=value`` texts as a mapping."""
     from icvos.errors import IcvosError
 
-    found = {}
+    found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise IcvosError(f"--set {pair}: write it as name=value")
-        found[name.strip()] = value.strip()
+        if found.setdefault(name.strip(), value.strip()) != value.strip():
+            raise IcvosError(
+                f"--set {name.strip()} is given as {found[name.strip()]} and as {value.strip()}; give it once"
+            )
     return found
 
 

@@ -121,6 +121,15 @@ def show_repairs(repairs: "Iterable[Repair]", err: bool = False) -> None:
         say(f"repaired: {told(same)}", err=err)
 
 
+def show_stray_variables() -> None:
+    """Print a note on every environment variable that is meant for a checkpoint, and is that of none."""
+    from icvos.models.weights.registry import stray_variables
+
+    for name, near in stray_variables().items():
+        hint = f"did you mean {near}?" if near else "it is ICVOS_WEIGHTS_ and a checkpoint's name in capitals"
+        say(f"note: {name} is set, and is the variable of no checkpoint; {hint}", err=True)
+
+
 def is_stdout(path: Path | None) -> bool:
     """Whether JSON goes to standard output, which then takes nothing else."""
     return path is not None and str(path) == "-"

@@ -50,6 +50,8 @@ def read_size(text: str) -> tuple[int, int]:
     from icvos.errors import IcvosError
 
     width, times, height = text.partition("x")
-    if not (times and width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= 32):
-        raise IcvosError(f"--size {text}: write WIDTHxHEIGHT in pixels, like 854x480, each 32 or more")
+    if not (times and width.isdecimal() and height.isdecimal() and {len(width), len(height)} <= {2, 3, 4}):
+        raise IcvosError(f"--size {text}: write WIDTHxHEIGHT in pixels, like 854x480")
+    if not 32 <= min(int(width), int(height)) <= max(int(width), int(height)) <= 8192:
+        raise IcvosError(f"--size {text}: each side must be from 32 to 8192 pixels; choose another")
     return int(height), int(width)

@@ -46,7 +46,7 @@ STOPPED = f"{{done}} files are written; {AGAIN}"
 @click.option(
     "--height",
     "height_px",
-    type=click.IntRange(min=32),
+    type=click.IntRange(32, 4096),
     default=240,
     show_default=True,
     help="Height of a panel, in pixels.",

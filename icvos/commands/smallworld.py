@@ -23,7 +23,7 @@ from icvos.commands.printing import say
     show_default=True,
     help="How large the datasets are.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of everything that is drawn.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything that is drawn.")
 @click.option("--train-pictures", type=click.IntRange(0), default=0, help="Pictures in a COCO train split.")
 @click.option("--val-pictures", type=click.IntRange(0), default=0, help="Additional pictures in the COCO val split.")
 def smallworld(out: Path, **given: Any) -> None:

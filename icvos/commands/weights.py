@@ -23,7 +23,7 @@ def weights() -> None:
 @weights.command("list", epilog=examples("icvos weights list"))
 def list_() -> None:
     """List the known checkpoints and which are on this machine."""
-    from icvos.commands.printing import listing, show
+    from icvos.commands.printing import listing, show, show_stray_variables
     from icvos.models.weights import registry
 
     table = listing("checkpoint", "file", "MB", "licence", "trained on", "state")
@@ -32,6 +32,7 @@ def list_() -> None:
         table.add_row(known.name, known.file, size, known.licence, known.trained_on, _state(known))
     show(table)
     say(f"folder: {registry.folder()}")
+    show_stray_variables()
 
 
 def _state(known: "Checkpoint") -> str:

@@ -18,7 +18,7 @@ from icvos.files.schema import read_schema, write_schema
 from icvos.files.storage import unwritable
 from icvos.files.submitted import is_plain, link_fault, visible
 from icvos.guard import Asked, description_of, require_timeout
-from icvos.method import AnyMethod, sees_truth
+from icvos.method import AnyMethod, method_class, sees_truth
 from icvos.protocol import PAPER, Protocol
 from icvos.tasks.mixture import difference
 from icvos.tasks.record import RECORD, Part, RunRecord, record_of
@@ -59,6 +59,18 @@ class RunOptions:
     def asked(self, what: str = "") -> Asked:
         """What the method is asked for now: a clip or an episode, or "" for the method itself."""
         return Asked(self.method, what, self.timeout if what else None)
+
+
+def require_supports_taken(options: RunOptions, *, draws: bool = False) -> None:
+    """Refuse a choice of supports for a method that is given the truth and none of them."""
+    if not sees_truth(method_class(options.method)):
+        return
+    if options.shots != 1:
+        raise IcvosError(
+            f"--shots {options.shots}: method {options.method} is given the truth, not supports; leave it out"
+        )
+    if draws and options.parts not in (None, (0,)):
+        raise IcvosError(f"--draws: method {options.method} is given the truth, and has draw 0 alone; leave it out")
 
 
 def in_fold(settings: Mapping[str, Any], fold: int) -> dict[str, Any]:

@@ -14,9 +14,15 @@ from typing import Annotated, Any, Literal
 
 from icvos.errors import IcvosError
 from icvos.files.text import read_text
-from icvos.settings import Checked, Count, Positive, Range, Whole, check, fill, refusal
+from icvos.settings import Checked, Count, Positive, Range, Whole, as_text, check, fill, refusal
 from icvos.suggestions import nearest
 
+# of the command line: a field, and with which values of another one it would be ignored
+WITHOUT_EFFECT: dict[str, tuple[str, tuple[Any, ...], str]] = {
+    "momentum": ("optimiser", ("adamw",), "only sgd has one"),
+    "scale": ("preparation", ("squash",), "pictures are not varied"),
+    "validate_every": ("validation_episodes", (0,), "nothing is validated"),
+}
 PREFIX = "settings."  # begins the name of a change to a setting of the method
 
 
@@ -151,7 +157,13 @@ def _fill(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Recipe:
     merged = {**values, **of_recipe, "settings": {**settings, **of_method}}
     if "method" not in merged:
         raise IcvosError('names no method; add a line like method = "vrp-sam"')
-    return fill(Recipe, merged)
+    recipe = fill(Recipe, merged)
+    for name, (field_name, values_without, why) in WITHOUT_EFFECT.items():
+        if name in of_recipe and getattr(recipe, field_name) in values_without:
+            raise IcvosError(
+                f"{name} has no effect with {field_name}={as_text(getattr(recipe, field_name))} ({why}); leave it out"
+            )
+    return recipe
 
 
 @dataclass(frozen=True, slots=True)

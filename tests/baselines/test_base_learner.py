@@ -95,7 +95,7 @@ def test_networks_take_it_whole(kind: type[HDMNet | AMNet], learner: BaseLearner
 def test_another_number_of_classes(learner: BaseLearner, tmp_path: Path) -> None:
     path = save(learner.network, tmp_path / "base.safetensors")
     message = (
-        "this base learner knows 3 classes, base_classes is 60; add --set settings.base_classes=3, or give another one"
+        "this base learner knows 3 classes, base_classes is 60; use --set settings.base_classes=3, or give another one"
     )
     with pytest.raises(IcvosError, match=message):
         HDMNet(settings(path, base_classes=60))

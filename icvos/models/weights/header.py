@@ -75,4 +75,4 @@ def require_alike(path: Path, settings: object, names: Sequence[str], prefix: st
     if others:
         said = " and ".join(f"{name}={there}, not {here}" for name, (there, here) in others.items())
         change = " ".join(f"--set {prefix}{name}={there}" for name, (there, _) in others.items())
-        raise IcvosError(f"{path}: was trained with {said}; add {change}")
+        raise IcvosError(f"{path}: was trained with {said}; use {change}")

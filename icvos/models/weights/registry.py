@@ -102,6 +102,13 @@ def variable(name: str) -> str:
     return f"{FOLDER_VARIABLE}_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
 
 
+def stray_variables() -> dict[str, str | None]:
+    """The environment variables that look like those of `variable`, and are none, each with the nearest that is one."""
+    known = [variable(name) for name in checkpoints()]
+    strays = [name for name in os.environ if name.startswith(f"{FOLDER_VARIABLE}_") and name not in known]
+    return {name: nearest(name, known) for name in sorted(strays)}
+
+
 def folder() -> Path:
     """The folder of weights, which need not exist."""
     chosen = os.environ.get(FOLDER_VARIABLE)

@@ -24,7 +24,16 @@ from icvos.models.weights.header import read_training
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, end_last_line, right_answers
 from icvos.tasks.record import RECORD, RunBenchmark, RunRecord
-from icvos.tasks.runs import RunOptions, claim, identity, in_fold, now, open_record, refuse_other_parts
+from icvos.tasks.runs import (
+    RunOptions,
+    claim,
+    identity,
+    in_fold,
+    now,
+    open_record,
+    refuse_other_parts,
+    require_supports_taken,
+)
 
 
 def run_images(
@@ -43,6 +52,7 @@ def run_images(
     of episodes that are there already or were made.
     """
     folds = tuple(range(len(benchmark.folds)) if options.parts is None else dict.fromkeys(options.parts))
+    require_supports_taken(options)
     episodes = {fold: benchmark.episodes(fold, options.shots) for fold in folds}
     for fold in folds:
         if not episodes[fold]:

@@ -24,7 +24,16 @@ from icvos.guard import Asked, guarded, masks_of, remarks_of
 from icvos.method import AnyMethod, Mask, Segmenter, Support, load_method, sees_truth
 from icvos.models.needs import require_usable
 from icvos.tasks.record import RECORD, ClipRun, RunBenchmark, RunRecord
-from icvos.tasks.runs import SCRATCH, RunOptions, claim, identity, now, open_record, refuse_other_parts
+from icvos.tasks.runs import (
+    SCRATCH,
+    RunOptions,
+    claim,
+    identity,
+    now,
+    open_record,
+    refuse_other_parts,
+    require_supports_taken,
+)
 from icvos.tasks.video.benchmark import Benchmark, Clip
 
 
@@ -80,6 +89,7 @@ def run(
     frames that are done and in all, ``advance`` of every frame made.
     """
     require_usable(options.method, options.settings)
+    require_supports_taken(options, draws=True)
     method = load_method(options.method, options.settings)
     if not isinstance(method, Segmenter):
         with guarded(options.asked()):

@@ -214,6 +214,6 @@ def test_a_checkpoint_is_refused_on_another_fold_and_with_other_bins(
         assert "fold 1 asks for as unseen; give each fold its own, as --set checkpoint=RUN{fold}.safetensors" in said
         assert len(said.splitlines()) == 1
     said = icvos(*run, "--fold", 0, "--set", "bins=1,0.5", status=2).stderr
-    assert f"{checkpoint}: was trained with bins=1,0.5,0.25,0.125, not 1,0.5; add --set bins=1,0.5,0.25,0.125" in said
+    assert f"{checkpoint}: was trained with bins=1,0.5,0.25,0.125, not 1,0.5; use --set bins=1,0.5,0.25,0.125" in said
     assert not (tmp_path / "run").exists()
     icvos(*run, "--fold", 0, "--limit", 1)

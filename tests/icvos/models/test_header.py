@@ -43,17 +43,17 @@ def saved(kind: Any, settings: dict[str, Any], path: Path, metadata: dict[str, s
     ("kind", "trained", "here", "message"),
     [
         (PFENet, {"bins": [60, 30, 15, 8]}, {}, "was trained with bins=60,30,15,8, not 1,0.5,0.25,0.125; "),
-        (PFENet, {"bins": [1.0, 0.5]}, {"bins": "1,0.5,0.25"}, "add --set bins=1,0.5"),
-        (PFENet, {}, {"backbone": "resnet50-v2"}, "add --set backbone=vgg16-bn"),
-        (VRPSAM, {"queries": 25}, {}, "was trained with queries=25, not 50; add --set queries=25"),
-        (BaseLearner, {"base_classes": 3}, {}, "was trained with base_classes=3, not 80; add --set base_classes=3"),
-        (HDMNet, {"base_classes": 60}, {}, "was trained with base_classes=60, not 80; add --set base_classes=60"),
-        (HDMNet, {"shots": 5}, {}, "was trained with shots=5, not 1; add --set shots=5"),
+        (PFENet, {"bins": [1.0, 0.5]}, {"bins": "1,0.5,0.25"}, "use --set bins=1,0.5"),
+        (PFENet, {}, {"backbone": "resnet50-v2"}, "use --set backbone=vgg16-bn"),
+        (VRPSAM, {"queries": 25}, {}, "was trained with queries=25, not 50; use --set queries=25"),
+        (BaseLearner, {"base_classes": 3}, {}, "was trained with base_classes=3, not 80; use --set base_classes=3"),
+        (HDMNet, {"base_classes": 60}, {}, "was trained with base_classes=60, not 80; use --set base_classes=60"),
+        (HDMNet, {"shots": 5}, {}, "was trained with shots=5, not 1; use --set shots=5"),
         (
             HDMNet,
             {"shots": 5, "base_classes": 3},
             {},
-            "was trained with base_classes=3, not 80 and shots=5, not 1; add --set base_classes=3 --set shots=5",
+            "was trained with base_classes=3, not 80 and shots=5, not 1; use --set base_classes=3 --set shots=5",
         ),
     ],
 )
@@ -68,7 +68,7 @@ def test_what_to_change_is_said_and_helps(
     said = str(refusal.value)
     assert said.startswith(f"{path}: was trained with ")
     assert message in said
-    advice = dict(word.split("=", 1) for word in said.partition("; add ")[2].split() if word != "--set")
+    advice = dict(word.split("=", 1) for word in said.partition("; use ")[2].split() if word != "--set")
     assert kind(fill(kind.Settings, {**given, **advice})).loaded.name == "best.safetensors"
 
 
@@ -80,15 +80,15 @@ def test_checkpoints_without_such_a_header_load(metadata: dict[str, str] | None,
 
 def test_settings_of_an_earlier_header_count(tmp_path: Path) -> None:
     path = saved(PFENet, {"bins": [2, 1]}, tmp_path / "old.safetensors", header(None, {"bins": [2, 1]}))
-    with pytest.raises(IcvosError, match=r"was trained with bins=2,1, .*; add --set bins=2,1"):
+    with pytest.raises(IcvosError, match=r"was trained with bins=2,1, .*; use --set bins=2,1"):
         PFENet(fill(PFENet.Settings, {**SMALL, "checkpoint": str(path)}))
 
 
 @pytest.mark.parametrize(
     ("trained", "message"),
     [
-        ({"base_classes": 60}, "its base learner knows 60 classes, base_classes is 80; add --set base_classes=60"),
-        ({"base_classes": 80, "shots": 5}, "is for 5 supports, shots is 1; add --set shots=5"),
+        ({"base_classes": 60}, "its base learner knows 60 classes, base_classes is 80; use --set base_classes=60"),
+        ({"base_classes": 80, "shots": 5}, "is for 5 supports, shots is 1; use --set shots=5"),
     ],
 )
 def test_shapes_tell_where_no_header_does(trained: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -83,7 +83,10 @@ def semantics(root: Path) -> dict[str, dict[int, str]]:
     value = read_json(path, "the names of DAVIS's objects")
     try:
         found = {name: {int(key): label for key, label in objects.items()} for name, objects in value.items()}
-        labels_are_text = all(isinstance(label, str) for objects in found.values() for label in objects.values())
+        once = all(len(found[name]) == len(objects) for name, objects in value.items())  # "1" and "01" are one id
+        labels_are_text = once and all(
+            isinstance(label, str) for objects in found.values() for label in objects.values()
+        )
     except (AttributeError, ValueError) as error:
         raise IcvosError(f"{path}: {_SEMANTICS_SCHEMA}") from error
     if not labels_are_text:

@@ -262,6 +262,8 @@ def read_meta(path: Path) -> dict[str, VideoMeta]:
 def _video_meta(entry: Mapping[str, Any]) -> VideoMeta:
     objects, length = entry["objects"], entry.get("length")
     first_frames: dict[int, int | None] = {int(key): None for key in objects}
+    if len(first_frames) < len(objects):
+        raise ValueError("an object id that occurs twice")
     if isinstance(objects, dict):
         for key, found in objects.items():
             frame_range = found.get("frame_range") if isinstance(found, dict) else None

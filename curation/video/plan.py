@@ -69,6 +69,8 @@ def make_plan(
     >>> {video.source for video in plan.tubes}
     {'davis'}
     """
+    if coco is None and coco_split is not None:
+        raise IcvosError(f"--coco-split {coco_split}: a split of no data set; give --coco as well, or leave it out")
     datasets = read_datasets(watch=watch, **sources)
     images = None if coco is None else Coco.open(coco, coco_split)
     options = supports or SupportOptions()
@@ -87,6 +89,9 @@ def make_plan(
     rows = merge(shipped, *tables.values())
     selection = select(datasets, rows, shipped=shipped, accept_undecided=accept_undecided)
     _note_replaced(tables, watch)
+    if selection.without_video:
+        names = selection.without_video
+        watch.note(f"{len(names)} rows are of videos that were not read, and are left out: {some_of(names)}")
     left_out = selection.left_out + _of_supports(images, watch)
     if not only_decided:
         _note_undecided(selection, watch)

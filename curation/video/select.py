@@ -19,11 +19,19 @@ NO_CLASS = "undecided: its row has no class; fill it in"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is built (in order of name), what is not, and the videos for which no row exists."""
+    """What is built and what is not.
+
+    Args:
+        candidates: What is built, in order of name.
+        left_out: What is not.
+        without_rows: By source, the videos for which no row exists.
+        without_video: The rows to be built, other than shipped ones, whose video was not read: ``mose/0a43a414 dog``.
+    """
 
     candidates: tuple[Candidate, ...]
     left_out: tuple[LeftOutEntry, ...]
     without_rows: dict[str, tuple[str, ...]]
+    without_video: tuple[str, ...] = ()
 
 
 def select(
@@ -61,9 +69,12 @@ def select(
                 candidates.append(Candidate(video, chosen))
     if not candidates:
         raise IcvosError(_nothing(datasets, left_out, without_rows))
-    left_out += _rows_without_video(datasets, of_video, set(shipped), accept_undecided)
+    absent, without_video = _rows_without_video(datasets, of_video, set(shipped), accept_undecided)
+    left_out += absent
     left_out += _videos_without_rows(datasets, without_rows, {(entry.source, entry.video) for entry in left_out})
-    return Selection(tuple(sorted(candidates, key=lambda found: found.name)), tuple(left_out), without_rows)
+    return Selection(
+        tuple(sorted(candidates, key=lambda found: found.name)), tuple(left_out), without_rows, without_video
+    )
 
 
 def _rows_without_video(
@@ -71,8 +82,8 @@ def _rows_without_video(
     of_video: Mapping[tuple[str, str], Sequence[CurationRow]],
     shipped: Collection[CurationRow],
     accept_undecided: bool,
-) -> list[LeftOutEntry]:
-    """The rows to be built whose video was not read, each with the reason."""
+) -> tuple[list[LeftOutEntry], tuple[str, ...]]:
+    """The rows to be built whose video was not read, each with the reason; and the names of those not shipped."""
     given = {dataset.source: dataset for dataset in datasets}
     present = {(dataset.source, video.name) for dataset in datasets for video in dataset.videos}
     at_home = {row.source for row in shipped if (row.source, row.video) in present}
@@ -89,7 +100,8 @@ def _rows_without_video(
         suggest = row not in shipped and len(own) <= MOST_SUGGESTIONS
         reason = not_given(row.source) if dataset is None else why_absent(row.video, dataset, suggest)
         found.append(left_out_entry(row.source, row.video, row.category, reason))
-    return found
+    names = tuple(f"{row.source}/{row.video} {row.category.name}" for row in own if row.category)
+    return found, names
 
 
 def _videos_without_rows(

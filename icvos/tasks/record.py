@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.names import PlainPath
 from icvos.files.schema import Count, FormatOne, Name, Schema, Seconds, misfit
+from icvos.files.storage import refuse_repeated_keys
 from icvos.files.submitted import opened
 from icvos.files.text import without_mark
 
@@ -112,6 +113,7 @@ def read_record(path: Path) -> RunRecord:
         with opened(path) as file:
             data = file.read(MAX_RECORD_BYTES + 1)
         found = RunRecord.model_validate_json(_bounded(data), strict=True)
+        refuse_repeated_keys(data)  # of which pydantic keeps the last
         _require_small(found.to_json())
     except FileNotFoundError:
         return RunRecord()

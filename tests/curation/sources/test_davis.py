@@ -199,7 +199,17 @@ def test_semantics_are_sorted_by_number(tmp_path: Path) -> None:
     assert list(found["salsa"]) == [1, 2, 10]
 
 
-@pytest.mark.parametrize("value", [{"airplane": {"id": 1}}, {"dog": {"1": 17}}, [], {"dog": ["dog"]}])
+@pytest.mark.parametrize("text", ['{"a": {"1": "dog"}, "a": {"2": "cat"}}', '{"a": {"1": "dog", "1": "cat"}}'])
+def test_semantics_that_name_a_sequence_or_an_object_twice_are_refused(tmp_path: Path, text: str) -> None:
+    write_davis(tmp_path)
+    write_text(tmp_path / "davis_semantics.json", text)
+    with pytest.raises(IcvosError, match=r"davis_semantics\.json: cannot be read as .* \(key '(a|1)' occurs twice"):
+        davis.semantics(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "value", [{"airplane": {"id": 1}}, {"dog": {"1": 17}}, [], {"dog": ["dog"]}, {"a": {"1": "dog", "01": "cat"}}]
+)
 def test_semantics_of_another_schema_are_refused(tmp_path: Path, value: object) -> None:
     write_davis(tmp_path)
     write_text(tmp_path / "davis_semantics.json", json.dumps(value))

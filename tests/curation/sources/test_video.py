@@ -454,13 +454,29 @@ def test_meta_files_may_hold_texts_lists_and_extra_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"images": []}', "[]", '{"videos": []}', '{"videos": {"a": {}}}', '{"videos": {"a": {"objects": {"dog": {}}}}}'],
+    [
+        '{"images": []}',
+        "[]",
+        '{"videos": []}',
+        '{"videos": {"a": {}}}',
+        '{"videos": {"a": {"objects": {"dog": {}}}}}',
+        '{"videos": {"a": {"objects": {"1": {}, "01": {}}}}}',
+    ],
 )
 def test_a_meta_file_of_another_schema_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "train_meta.json"
     path.write_text(text)
     with pytest.raises(IcvosError, match=r'train_meta\.json: expected \{"videos"'):
         read_meta(path)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"videos": {"a": {"objects": {}}, "a": {"objects": {}}}}', '{"videos": {}, "videos": {}}']
+)
+def test_a_meta_file_with_a_video_twice_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "train_meta.json").write_text(text)
+    with pytest.raises(IcvosError, match=r"train_meta\.json: cannot be read as .*key '(a|videos)' occurs twice"):
+        read_meta(tmp_path / "train_meta.json")
 
 
 def test_a_meta_file_that_is_no_json_is_refused(tmp_path: Path) -> None:

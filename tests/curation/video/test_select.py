@@ -71,7 +71,12 @@ def test_a_row_says_why_its_video_is_not_read(tmp_path: Path) -> None:
     (root / "train/JPEGImages/33333333").mkdir()
     (root / "train/Annotations/44444444").mkdir()
     videos = ("0a43a414", "11111111", "22222222", "33333333", "44444444")
-    plan = plan_of(tmp_path, [*map(row, videos), row("7K7WVzGG", source="lvos")], mose=root)
+    watch = Notes()
+    plan = plan_of(tmp_path, [*map(row, videos), row("7K7WVzGG", source="lvos")], watch, mose=root)
+    assert (
+        "5 rows are of videos that were not read, and are left out: "
+        "lvos/7K7WVzGG dog, mose/11111111 dog, mose/22222222 dog, mose/33333333 dog, mose/44444444 dog"
+    ) in watch.notes
     assert listed(plan) == {
         "mose/11111111 dog": "in split valid, which is not read",
         "mose/22222222 dog": "only one frame, so no video",

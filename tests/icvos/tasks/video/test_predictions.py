@@ -342,7 +342,7 @@ def test_reading_says_what_is_wrong(handmade: Benchmark, folder: Path) -> None:
 
 
 def test_a_broken_record_is_an_error(handmade: Benchmark, folder: Path) -> None:
-    for text in ("", "[]", "{"):
+    for text in ("", "[]", "{", '{"shots": 1, "shots": 5}', '{"benchmark": {"digest": "a", "digest": "b"}}'):
         (folder / "run.json").write_text(text)
         (fault,) = check(handmade, folder, PAPER)
         assert (fault.kind, fault.severity, fault.where) == ("record", "error", str(folder / "run.json"))

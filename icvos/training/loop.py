@@ -85,7 +85,7 @@ def _train(
     recipe, trainable, accelerator = learner.recipe, learner.trainable, learner.accelerator
     main = accelerator.is_main_process
     total = steps * recipe.epochs
-    state = resume(accelerator, out, RunState.fresh(recipe, episodes, accelerator.num_processes))
+    state = resume(learner, out, RunState.fresh(recipe, episodes, accelerator.num_processes), total)
     done, best = state.step, state.best
     log = Log(out, main, done)
     if done:
@@ -102,7 +102,7 @@ def _train(
             told.trained(done, total, losses)
             if done % recipe.save_every == 0 and done % steps:
                 learner.settle()
-                save(accelerator, out, replace(state, step=done, best=best))
+                save(learner, out, replace(state, step=done, best=best))
         learner.settle()
         if validates_after(recipe, epoch):
             scores = validate(recipe, trainable, episodes, accelerator, workers)
@@ -112,7 +112,7 @@ def _train(
                 best = scores.miou
                 if main:
                     write_checkpoint(out / BEST, trainable, recipe, episodes, done, scores, settings)
-        save(accelerator, out, replace(state, step=done, best=best))
+        save(learner, out, replace(state, step=done, best=best))
 
     if not recipe.validation_episodes and main:
         write_checkpoint(out / BEST, trainable, recipe, episodes, done, None, settings)

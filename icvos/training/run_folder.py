@@ -7,7 +7,6 @@ that a resumed run needs; ``log.jsonl`` every step's losses and every validation
 import contextlib
 import dataclasses
 import json
-import pickle
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +35,8 @@ from icvos.files.storage import (
 from icvos.files.text import read_text
 from icvos.notices import notice
 from icvos.tasks.runs import versions
+from icvos.training.learned import read_learned, write_learned
+from icvos.training.learner import Learner
 from icvos.training.recipe import Recipe
 from icvos.training.report import ValidationScores
 from icvos.training.trainable import Episodes, Trainable
@@ -48,7 +49,7 @@ SCRATCH = ".partial"  # what is being saved
 BEST = "best.safetensors"
 LOG = "log.jsonl"
 LAST, STATE = "last", "state.json"
-DAMAGE = (  # what accelerate, torch and safetensors raise on files that are damaged, missing or of another network
+DAMAGE = (  # what torch and safetensors raise on files that are damaged, missing or of another network
     OSError,
     RuntimeError,
     ValueError,
@@ -56,7 +57,6 @@ DAMAGE = (  # what accelerate, torch and safetensors raise on files that are dam
     TypeError,
     AttributeError,
     EOFError,
-    pickle.UnpicklingError,
     SafetensorError,
 )
 
@@ -111,8 +111,8 @@ class RunState:
         return fields + [name for name in ("episodes", "processes") if getattr(self, name) != getattr(other, name)]
 
 
-def resume(accelerator: "Accelerator", out: Path, fresh: RunState) -> RunState:
-    """The state of the run in ``out``, with which network, optimisers and random numbers go on; or ``fresh``.
+def resume(learner: Learner, out: Path, fresh: RunState, total: int) -> RunState:
+    """The state of the run in ``out``, with which network and optimisers go on; or ``fresh``. ``total`` are its steps.
 
     Raises `IcvosError` where ``out`` holds another run, or one that cannot be read.
     """
@@ -124,8 +124,11 @@ def resume(accelerator: "Accelerator", out: Path, fresh: RunState) -> RunState:
     other = fresh.differences(found)
     if other:
         raise IcvosError(f"{path}: holds a run with another {', '.join(other)}; choose another --out to start anew")
+    remedy = f"remove {folder} to train from the start, or choose another --out"
+    if not (0 <= found.step <= total and -1 <= found.best <= 1):
+        raise IcvosError(f"{path}: step is {found.step} of {total}, best is {found.best}; {remedy}")
     try:
-        accelerator.load_state(str(folder))
+        read_learned(learner, folder)
     except torch.cuda.OutOfMemoryError:
         raise
     except DAMAGE as error:
@@ -158,15 +161,16 @@ def held(accelerator: "Accelerator", out: Path) -> Iterator[None]:
         yield
 
 
-def save(accelerator: "Accelerator", out: Path, state: RunState) -> None:
+def save(learner: Learner, out: Path, state: RunState) -> None:
     """Put all that a resumed run needs into ``last/``, whole or not at all, and on the disk with the log so far."""
-    accelerator.wait_for_everyone()
-    partial = out / SCRATCH / LAST  # by this name for all processes; the folder of the run is theirs alone
-    require_inside(partial, out)
-    accelerator.save_state(str(partial))
+    accelerator = learner.accelerator
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
+        partial = out / SCRATCH / LAST  # the folder of the run is this one's alone
+        require_inside(partial, out)
         try:
+            partial.mkdir(parents=True, exist_ok=True)
+            write_learned(learner, partial)
             write_json(partial / STATE, dataclasses.asdict(state))
             if (out / LOG).is_file():
                 sync(out / LOG)

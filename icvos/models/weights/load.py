@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import pickle
 import struct
+import tarfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -209,7 +210,12 @@ def _read_safetensors(path: Path) -> State:
 
 
 def _read_torch(path: Path) -> Any:
-    """What a file of ``torch.save`` holds, of either format; nothing in it is run."""
+    """What a file of ``torch.save`` holds, of either format; nothing in it is run.
+
+    Archives of ``tar``, as torch wrote them before 2017, are refused: until 2.6 torch lets them run code all the same.
+    """
+    if tarfile.is_tarfile(path):
+        raise IcvosError(f"{path}: holds Python objects, which could run code when read; save the state_dict alone")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about unusual pickles, which are refused or are state dictionaries

@@ -1,10 +1,12 @@
 """Checkpoints by name and path: where they are looked for, what is read, and what is refused."""
 
+import io
 import os
 import pickle
 import random
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -167,6 +169,19 @@ def test_an_object_in_a_checkpoint_is_refused_and_not_run(form: str, tmp_path: P
     if form == "bare pickle":
         pickle.loads(path.read_bytes())
         assert marker.exists()  # so the file was dangerous
+
+
+def test_an_archive_of_tar_is_refused(tmp_path: Path) -> None:
+    path, marker = tmp_path / "net.pth", tmp_path / "ran"
+    with tarfile.open(path, "w") as archive:
+        for name in ("storages{", "storages", "tensors", "pickle"):  # the first looks like the header of safetensors
+            data = pickle.dumps(_Malicious(marker))
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    with pytest.raises(IcvosError, match="could run code when read"):
+        weights.read_state(path)
+    assert not marker.exists()
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from icvos.errors import IcvosError, Stopped
 from icvos.models.weights.load import read_state
@@ -253,7 +256,11 @@ def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
         ("last/state.json", {"episodes": "others"}, "holds a run with another episodes; choose another --out"),
         ("last/state.json", {"processes": 3}, "holds a run with another processes; choose another --out"),
         ("last/model.safetensors", "damaged", "last: cannot be resumed .*; remove it to train from the start, or"),
-        ("last/optimizer.bin", "damaged", "last: cannot be resumed .*; remove it to train from the start, or"),
+        ("last/optimiser.safetensors", "damaged", "last: cannot be resumed .*; remove it to train from the start, or"),
+        ("last/optimizer.bin", "damaged", "last: cannot be resumed .*could run code.*; remove it to train from the"),
+        ("last/state.json", {"step": -3}, r"last/state\.json: step is -3 of 8, best is .*; remove \S*last to train"),
+        ("last/state.json", {"step": 10**30}, r"last/state\.json: step is 10+ of 8, best is .*; remove"),
+        ("last/state.json", {"best": 7.5}, r"last/state\.json: step is 8 of 8, best is 7\.5; remove"),
         ("log.jsonl", '{"kind": "train", "step": 1}\nnothing\n', "log.jsonl: line 2 is not a JSON object with a step"),
         ("log.jsonl", '{"kind": "train"}\n', "log.jsonl: line 1 is not a JSON object with a step; remove the line"),
     ],
@@ -267,6 +274,70 @@ def test_a_folder_that_does_not_fit_is_refused_in_one_line(
     with pytest.raises(IcvosError, match=message) as caught:
         run(tmp_path, epochs=1)
     assert "\n" not in str(caught.value)
+
+
+class _Malicious:
+    """Makes a file when it is unpickled by a reader that lets it."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.marker,)
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "optimizer.bin",
+        "random_states_0.pkl",
+        "pytorch_model.bin",
+        "scaler.pt",
+        "custom_checkpoint_0.pkl",
+        "model.safetensors",
+        "optimiser.safetensors",
+        "state.json",
+    ],
+)
+def test_no_pickle_of_a_run_is_opened(tmp_path: Path, name: str, bare: bool) -> None:
+    run(tmp_path / "run", epochs=1)
+    marker, path = tmp_path / "marker", tmp_path / "run" / "last" / name
+    if bare:
+        path.write_bytes(pickle.dumps(_Malicious(marker)))
+    else:
+        torch.save({"state": _Malicious(marker)}, path)
+    with pytest.raises(IcvosError, match="remove"):
+        run(tmp_path / "run", epochs=1)
+    assert not marker.exists()
+
+
+Change = Callable[[dict[str, torch.Tensor]], object]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "header", "words"),
+    [
+        ("model", lambda found: found.pop(sorted(found)[0]), {}, "Error.s. in loading state_dict"),
+        ("optimiser", lambda found: found.update({"total.99.exp_avg": torch.zeros(1)}), {}, "99.exp_avg, which no"),
+        ("optimiser", lambda found: found.update({"other.0.exp_avg": torch.zeros(1)}), {}, "no optimiser of this run"),
+        ("optimiser", lambda found: found.update({"total.0.code": torch.zeros(())}), {}, "0.code, which no optimiser"),
+        ("optimiser", lambda found: found.update({"total.0.exp_avg": torch.zeros(7)}), {}, "another shape or type"),
+        ("optimiser", lambda found: found.update({"total.0.step": torch.tensor(1)}), {}, "another shape or type"),
+        ("optimiser", lambda found: None, {"scale": "[" * 99_999}, "recursion"),
+        ("optimiser", lambda found: None, {"scale": '{"scale": "x"}'}, "gradient's scale"),
+    ],
+)
+def test_what_the_optimisers_do_not_remember_is_refused(
+    tmp_path: Path, name: str, change: Change, header: dict[str, str], words: str
+) -> None:
+    run(tmp_path, epochs=1)
+    path = tmp_path / "last" / f"{name}.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, header)
+    with pytest.raises(IcvosError, match=rf"last: cannot be resumed \(.*{words}"):
+        run(tmp_path, epochs=1)
 
 
 def test_a_last_line_of_the_log_that_only_lacks_its_end_is_kept(tmp_path: Path) -> None:

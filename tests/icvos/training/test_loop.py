@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -402,11 +403,14 @@ def test_schedule(kind: str, step: int, expected: float) -> None:
 
 def test_recipe_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('method = "vrp-sam"\nscale = [0.9, 1.1]\n[settings]\nqueries = 25\n')
+    path.write_text('method = "vrp-sam"\npreparation = "resize"\nscale = [0.9, 1.1]\n[settings]\nqueries = 25\n')
     found = read_recipe(str(path), {"epochs": "3", "settings.backbone": "vgg16-bn"})
-    assert found == Recipe("vrp-sam", {"queries": 25, "backbone": "vgg16-bn"}, scale=(0.9, 1.1), epochs=3)
+    wanted = Recipe(
+        "vrp-sam", {"queries": 25, "backbone": "vgg16-bn"}, preparation="resize", scale=(0.9, 1.1), epochs=3
+    )
+    assert found == wanted
     again = found.changed({"settings.queries": 50, "scale": "0.5,2"})
-    assert again == Recipe("vrp-sam", {"queries": 50, "backbone": "vgg16-bn"}, scale=(0.5, 2.0), epochs=3)
+    assert again == replace(wanted, settings={"queries": 50, "backbone": "vgg16-bn"}, scale=(0.5, 2.0))
     for changes, message in (({"settings": "x"}, "settings.NAME=VALUE"), ({"epoch": 3}, "did you mean epochs")):
         with pytest.raises(IcvosError, match=message):
             found.changed(changes)

@@ -17,7 +17,7 @@ from curation.image.lists import picture_key
 from curation.image.pictures import Source
 from curation.image.plan import EpisodeOptions, MaskRule, Name, Plan, Splits, make_plan
 from icvos.errors import IcvosError, printable
-from icvos.files.leftovers import is_ours, remove_leftovers
+from icvos.files.leftovers import is_ours
 from icvos.files.listing import is_empty
 from icvos.files.locks import lock_folder
 from icvos.files.storage import require_writable, write_text
@@ -95,7 +95,6 @@ def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch = SILENT
     """Build in ``out`` what was planned; the rest as `build_episodes`."""
     _claim(out)
     with lock_folder(out):
-        remove_leftovers(out)
         for path in _unfinished(out):
             path.unlink(missing_ok=True)
         return _build(plan, out, workers, watch)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from icvos.errors import IcvosError
-from icvos.files.leftovers import LOCK
+from icvos.files.leftovers import LOCK, remove_leftovers
 from icvos.files.storage import unwritable
 
 _PLACE = 1 << 20  # of the byte that Windows locks, behind the text that others may read
@@ -32,7 +32,8 @@ def lock_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Keep ``folder``, made where it is not there, for this process until the block ends.
 
     While it is kept, it holds `LOCK`; one that a killed process left binds nobody. A folder that was made for the lock
-    and is still empty goes again. Where the file system has no locks, nothing is kept.
+    and is still empty goes again, and so does what killed processes were writing in it. Where the file system has no
+    locks, nothing is kept.
 
     Args:
         folder: What is kept.
@@ -41,6 +42,7 @@ def lock_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
     is_new = not folder.exists()
     try:
         with lock_file(folder / LOCK, str(folder), wait=wait):
+            remove_leftovers(folder)
             yield
     finally:
         if is_new:

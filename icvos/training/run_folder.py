@@ -18,7 +18,6 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from icvos.errors import IcvosError
-from icvos.files.leftovers import remove_leftovers
 from icvos.files.locks import lock_folder
 from icvos.files.names import require_inside
 from icvos.files.storage import (
@@ -151,7 +150,6 @@ def held(accelerator: "Accelerator", out: Path) -> Iterator[None]:
             for scratch in (out / SCRATCH, out / f"{SCRATCH}-{LAST}"):
                 require_inside(scratch, out)
                 shutil.rmtree(scratch, ignore_errors=True)
-            remove_leftovers(out)
             last = out / LAST
             require_inside(last, out)
             if recover_folder(last):

@@ -15,7 +15,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from curation.video.build import build
-from icvos.cli import cli
+from icvos.cli import main
 from icvos.errors import IcvosError
 from icvos.tasks.calls import render, score, validate
 from icvos.tasks.result import Selection
@@ -31,6 +31,9 @@ TEXTS = (
     *("{{ 7 }}", "<script>", "\\input{x}", "|", "x" * 5000, "\ud800", "1", "dog", "sha256:0", "paper@1", "foo@1"),
 )
 NUMBERS = (0, 1, -1, 2, 80, 81, 255, 2**31, 2**63, 10**30, 10**400, 0.5, -0.0, 1e308, float("inf"), float("nan"))
+
+
+WORLD = ("sources", "videos", "images", "run", "image-run", "board")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,14 @@ class World:
 
 def command(*words: object) -> None:
     """A command that must succeed."""
-    found = CliRunner().invoke(cli, [str(word) for word in words], catch_exceptions=False)
+    found = CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
     if found.exit_code:
         raise RuntimeError(found.output)
 
 
 def make_world(root: Path) -> World:
     """A small drawn world, benchmarks of it, and runs on them."""
-    made = World(*(root / name for name in ("sources", "videos", "images", "run", "image-run", "board")))
+    made = World(*(root / name for name in WORLD))
     sources = made.sources
     command("smallworld", "--scale", "tiny", sources)
     given = ("--davis", sources / "davis", "--mose", sources / "mose", "--lvos", sources / "lvos")
@@ -124,20 +127,21 @@ def spoiled(value: object, source: random.Random) -> object:
 def spoil(path: Path, source: random.Random, flipped: Callable[..., bytes]) -> None:
     """Change a file: as JSON where it is JSON, as bytes else and sometimes."""
     data = path.read_bytes()
-    if path.suffix == ".json" and source.random() < 0.8:
-        value = json.loads(data)
-        for _ in range(source.randint(1, 3)):
-            value = spoiled(value, source)
-        path.write_text(json.dumps(value), encoding="utf-8", errors="surrogatepass")
-        return
-    if path.suffix in (".csv", ".toml", ".jsonl") and source.random() < 0.6:
-        lines = data.decode().splitlines(keepends=True)
-        place = source.randrange(len(lines))
-        cells = lines[place].split(source.choice((",", " ", '"')))
-        cells[source.randrange(len(cells))] = source.choice(TEXTS)
-        lines[place] = ",".join(cells) + "\n"
-        path.write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
-        return
+    with contextlib.suppress(ValueError, RecursionError):  # spoiled before
+        if path.suffix == ".json" and source.random() < 0.8:
+            value = json.loads(data)
+            for _ in range(source.randint(1, 3)):
+                value = spoiled(value, source)
+            path.write_text(json.dumps(value), encoding="utf-8", errors="surrogatepass")
+            return
+        if path.suffix in (".csv", ".toml", ".jsonl") and source.random() < 0.6:
+            lines = data.decode().splitlines(keepends=True)
+            place = source.randrange(len(lines))
+            cells = lines[place].split(source.choice((",", " ", '"')))
+            cells[source.randrange(len(cells))] = source.choice(TEXTS)
+            lines[place] = ",".join(cells) + "\n"
+            path.write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
+            return
     path.write_bytes(flipped(data, source))
 
 

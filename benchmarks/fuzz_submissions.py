@@ -1,19 +1,25 @@
-"""Hostile submissions, made at random for a while: nothing may come out of the check but faults and `IcvosError`.
+"""What strangers send, made at random for a while: nothing may come out but faults and `IcvosError`.
 
-    python benchmarks/fuzz_submissions.py --minutes 10
+    python benchmarks/fuzz_submissions.py --minutes 30 --processes 2
 
-Every case is a seed. A traceback, a case that takes longer than ten seconds or a file that is left behind stops the run
-with the seed, which ``--seed`` runs again. Peak memory is printed.
+Submissions as folders and zip files are made here; benchmarks, results, board entries, curation files, recipes and
+runs on images in `fuzz_files`. Every case is a seed, which ``--seed`` runs again. A case fails by a traceback, by
+taking more than ten seconds, by a file that is left behind, and by anything that is opened for writing, renamed, made
+or removed outside its folder, which an audit hook watches. A table of the cases and every failed seed are printed; the
+exit status is 1 where a case failed or a process took more than 400 MiB.
 """
 
 import argparse
 import contextlib
 import io
 import json
+import multiprocessing
+import os
 import random
 import resource
 import signal
 import struct
+import sys
 import tempfile
 import time
 import traceback
@@ -21,10 +27,14 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any, ClassVar
 
 import numpy as np
+from fuzz_files import WORLD, Surfaces, World, make_world, quiet
 from PIL import Image
 
 from icvos.errors import IcvosError
@@ -38,6 +48,7 @@ from icvos.tasks.video.repair import repair
 SIZE = (24, 33)
 FRAMES = 3
 CASE_SECONDS = 10
+MOST_MIB = 400
 ANCILLARY = (
     b"tEXt zTXt iTXt iCCP pHYs cHRM gAMA tRNS sRGB acTL fcTL fdAT eXIf tIME bKGD sBIT hIST sPLT PLTE IEND IHDR".split()
 )
@@ -266,39 +277,140 @@ def time_limit(seconds: int) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
+class Watcher:
+    """An audit hook that notes every change of files outside of ``inside``."""
+
+    EVENTS: ClassVar = {  # event -> where its paths are, and the handles of the folders that they are relative to
+        "os.rename": ((0, 2), (1, 3)),
+        "os.link": ((1, 3),),
+        "os.symlink": ((1, 2),),
+        "os.remove": ((0, 1),),
+        "os.rmdir": ((0, 1),),
+        "os.mkdir": ((0, 2),),
+        "os.chmod": ((0, 2),),
+        "os.truncate": ((0, None),),
+    }
+    WRITING: ClassVar = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+    def __init__(self) -> None:
+        self.inside = ""
+        self.outside: list[str] = []
+
+    def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """See `sys.addaudithook`."""
+        if not self.inside:
+            return
+        if event == "open":
+            if isinstance(arguments[2], int) and arguments[2] & self.WRITING:
+                self.meet(event, arguments[0])
+        elif event in self.EVENTS:
+            for place, handle in self.EVENTS[event]:
+                self.meet(event, arguments[place], -1 if handle is None else arguments[handle])
+
+    def meet(self, event: str, path: object, handle: int = -1) -> None:
+        """Note a change of ``path``, relative to the open folder ``handle``, unless it lies inside."""
+        if not isinstance(path, str | bytes | os.PathLike):
+            return
+        folder = f"/proc/self/fd/{handle}" if handle >= 0 else ""
+        place = os.path.realpath(Path(folder) / os.fsdecode(path))
+        if "/__pycache__" in place:  # what numba has compiled
+            return
+        if place != self.inside and not place.startswith(f"{self.inside}/") and place != os.devnull:
+            self.outside.append(f"{event} {place}")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the cases of one process."""
+
+    cases: dict[str, int] = field(default_factory=dict)
+    faults: int = 0
+    slowest: float = 0.0
+    failed: list[str] = field(default_factory=list)
+    peak_mib: float = 0.0
+
+
+def work(root: Path, minutes: float, first: int, step: int, count: int | None) -> Tally:
+    """Run the cases ``first``, ``first + step``, ... for so many minutes, or ``count`` of them."""
+    warnings.simplefilter("ignore")
+    surfaces = Surfaces(World(*(root / "world" / name for name in WORLD)), flipped)
+    benchmark = Benchmark.open(root / "benchmark")
+    tally, watcher, seed = Tally(), Watcher(), first
+    sys.addaudithook(watcher.hook)
+    stop = time.monotonic() + 60 * minutes
+    while time.monotonic() < stop and (count is None or sum(tally.cases.values()) < count):
+        source = random.Random(seed)
+        name = source.choice([*sorted(MAKERS), *surfaces.names()])
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(dir=root) as folder:
+            fault = one_case(name, Path(folder), source, benchmark, surfaces, watcher, tally)
+        if fault:
+            tally.failed.append(f"seed {seed} ({name}): {fault}")
+            print(tally.failed[-1], flush=True)
+        tally.slowest = max(tally.slowest, time.monotonic() - began)
+        tally.cases[name] = tally.cases.get(name, 0) + 1
+        seed += step
+    tally.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return tally
+
+
+def one_case(
+    name: str,
+    folder: Path,
+    source: random.Random,
+    benchmark: Benchmark,
+    surfaces: Surfaces,
+    watcher: Watcher,
+    tally: Tally,
+) -> str:
+    """What is wrong after one case, "" where nothing is."""
+    tempfile.tempdir = str(folder)
+    watcher.inside, watcher.outside = os.path.realpath(folder), []
+    try:
+        with time_limit(CASE_SECONDS), contextlib.suppress(IcvosError):
+            if name in MAKERS:
+                tally.faults += run_case(benchmark, folder, MAKERS[name], source)
+            else:
+                quiet(lambda: surfaces.run(name, folder, source))
+    except BaseException:
+        return traceback.format_exc()
+    finally:
+        tempfile.tempdir, watcher.inside = None, ""
+    left = {entry.name for entry in folder.iterdir()} - {"submission", "submission.zip", "mended"}
+    if name in MAKERS and left:
+        return f"left {sorted(left)}"
+    return f"outside its folder: {watcher.outside[:5]}" if watcher.outside else ""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=None, help="Run this case alone.")
     parser.add_argument("--start", type=int, default=0, help="The first seed.")
     given = parser.parse_args()
-    warnings.simplefilter("ignore")
-    stop = time.monotonic() + 60 * given.minutes
-    cases, faults, slowest = 0, 0, 0.0
+    first, count = (given.start, None) if given.seed is None else (given.seed, 1)
+    processes = given.processes if count is None else 1
     with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
-        benchmark = write_benchmark(Path(temporary) / "benchmark")
-        seed = given.start if given.seed is None else given.seed
-        while time.monotonic() < stop and (given.seed is None or not cases):
-            source = random.Random(seed)
-            name = source.choice(sorted(MAKERS))
-            began = time.monotonic()
-            with tempfile.TemporaryDirectory(dir=temporary) as folder:
-                tempfile.tempdir = folder
-                try:
-                    with time_limit(CASE_SECONDS):
-                        faults += run_case(benchmark, Path(folder), MAKERS[name], source)
-                except BaseException:
-                    print(f"seed {seed} ({name}) failed:\n{traceback.format_exc()}")
-                    raise SystemExit(1) from None
-                finally:
-                    tempfile.tempdir = None
-                left = {entry.name for entry in Path(folder).iterdir()} - {"submission", "submission.zip", "mended"}
-                if left:
-                    raise SystemExit(f"seed {seed} ({name}) left {sorted(left)}")
-            slowest = max(slowest, time.monotonic() - began)
-            cases, seed = cases + 1, seed + 1
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{cases} cases, {faults} faults, slowest {slowest:.2f} s, peak memory {peak:.0f} MiB")
+        root = Path(temporary)
+        write_benchmark(root / "benchmark")
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:  # peak memory passes on from parent to child
+            pool.submit(make_world, root / "world").result()
+        with ProcessPoolExecutor(processes, mp_context=context) as pool:
+            running = [
+                pool.submit(work, root, given.minutes, first + place, processes, count) for place in range(processes)
+            ]
+            tallies = [found.result() for found in running]
+    for name in sorted({name for tally in tallies for name in tally.cases}):
+        print(f"{sum(tally.cases.get(name, 0) for tally in tallies):8}  {name}")
+    failed = [line for tally in tallies for line in tally.failed]
+    peak = max(tally.peak_mib for tally in tallies)
+    cases, faults = sum(sum(tally.cases.values()) for tally in tallies), sum(tally.faults for tally in tallies)
+    slowest = max(tally.slowest for tally in tallies)
+    print(f"{cases} cases, {len(failed)} failed, {faults} faults of submissions, ", end="")
+    print(f"slowest {slowest:.2f} s, peak memory {peak:.0f} MiB")
+    sys.exit(1 if failed or peak > MOST_MIB else 0)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from icvos.models.sam.sam1 import load_sam
 from icvos.models.sam.sam2 import architecture_of, build_sam2
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, State, fit_state, fresh_layers, load_weights
-from icvos.settings import Checked, Count, Side
+from icvos.settings import Checked, Count, Side, renamed
 
 Backbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b", "dinov2-vitb14-reg"]
 
@@ -61,7 +61,7 @@ class DCSAMSettings(Checked):
     size: Side = 512
     tuned: Tuned = "none"
     sam: str = "sam-vit-h"
-    sam2: str = "sam2-hiera-l"
+    sam2: str = renamed("sam2-hiera-l", "propagation")
     device: Device = "auto"
     dtype: DType = "auto"
 

@@ -19,7 +19,7 @@ def test_killed_before_every_file_operation(case: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.killing", case, str(tmp_path / case)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert int(done.stdout.split()[0]) > 20  # operations
+    assert int(done.stdout.split()[0]) > 10  # operations
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from tests.conftest import icvos
 
 pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
-LEARNERS = ("amnet", "base-learner", "hdmnet", "pfenet", "vrp-sam")
+LEARNERS = ("dcsam", "amnet", "base-learner", "hdmnet", "pfenet", "vrp-sam")
 BLOCK = """
 import sys
 blocked = sys.argv[1]

@@ -4,7 +4,6 @@ A mean over draws or folds of two methods is the figure of neither. What a recor
 all parts of a run have a record or none has.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from icvos.errors import Fault, PredictionError
 from icvos.tasks.record import RECORD, Part, RunRecord
 
 KEYS = ("method", "settings", "weights", "random_weights", "sees_truth", "benchmark", "shots", "dtype", "seed")
+MAX_TEXT = 1000  # characters of a setting that is compared with another fold's
 REMEDY = "a run is one method; score each in a folder of its own"
 
 
@@ -34,8 +34,9 @@ def mixture(records: Mapping[int, tuple[Path, RunRecord]], part: Part) -> Iterat
     for number in numbers[1:]:
         folder, record = records[number]
         first = records[numbers[0]][1]
-        if found := _difference(first, record, (numbers[0], number) if part == "fold" else None):
-            yield Fault("mixture", str(folder / RECORD), f"{found.format(first=f'{part}{numbers[0]}')}; {REMEDY}")
+        folds = (numbers[0], number) if part == "fold" else None
+        if found := _difference(first, record, folds, f"{part}{numbers[0]}"):
+            yield Fault("mixture", str(folder / RECORD), f"{found}; {REMEDY}")
 
 
 def refuse_mixture(records: Mapping[int, tuple[Path, RunRecord]], part: Part) -> None:
@@ -52,14 +53,13 @@ def difference(first: RunRecord, other: RunRecord, folds: tuple[int, int] | None
     return next(_differences(first, other, folds), None)
 
 
-def _difference(first: RunRecord, other: RunRecord, folds: tuple[int, int] | None) -> str:
-    """The first difference in words, with ``{first}`` for the name of the first part."""
+def _difference(first: RunRecord, other: RunRecord, folds: tuple[int, int] | None, name: str) -> str:
+    """The first difference in words; ``name`` is that of the first part."""
     if first.given != other.given:
-        return "has no record, {first} has one" if first.given else "has a record, {first} has none"
+        return f"has no record, {name} has one" if first.given else f"has a record, {name} has none"
     if found := difference(first, other, folds):
         key, old, new = found
-        old, new = (repr(value).replace("{", "{{").replace("}", "}}") for value in (old, new))
-        return f"was made with {key} {new}, {{first}} with {old}"
+        return f"was made with {key} {new!r}, {name} with {old!r}"
     return ""
 
 
@@ -100,10 +100,16 @@ def _alike(old: Any, new: Any, folds: tuple[int, int] | None) -> bool:
         return True
     if folds is None or not (isinstance(old, str) and isinstance(new, str)):
         return False
-    own, other = map(str, folds)
-    # the first text, in which every number of its fold may also be that of the other
-    pattern = f"(?:{own}|{other})".join(map(re.escape, old.split(own)))
-    return re.fullmatch(pattern, new, flags=re.DOTALL) is not None
+    if max(len(old), len(new)) > MAX_TEXT:
+        return False
+    numbers = tuple(map(str, folds))
+    # the first text, in which every number of its fold may also be that of the other: all places to which it may reach
+    places = {0}
+    for count, piece in enumerate(old.split(numbers[0])):
+        if count:
+            places = {place + len(one) for place in places for one in numbers if new.startswith(one, place)}
+        places = {place + len(piece) for place in places if new.startswith(piece, place)}
+    return len(new) in places
 
 
 def _same_weights(old: list[Any], new: list[Any], folds: tuple[int, int] | None, own_settings: bool) -> bool:

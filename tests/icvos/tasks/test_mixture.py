@@ -114,3 +114,14 @@ def test_the_first_fault_is_raised() -> None:
     records = {n: (Path(f"draw{n}"), RunRecord(method=method)) for n, method in enumerate("ab")}
     with pytest.raises(PredictionError, match="method 'b', draw0 with 'a'"):
         refuse_mixture(records, "draw")
+
+
+@pytest.mark.parametrize("key", ["{x}", "{first.__class__}", "{", "}"])
+def test_braces_in_a_record_are_text(key: str) -> None:
+    found = words(FIRST, {**FIRST, "settings": {**FIRST["settings"], key: "{y}"}}, "fold")
+    assert f"settings.{key} '{{y}}', fold0 with None" in found
+
+
+def test_a_text_of_fold_numbers_is_compared_at_once() -> None:
+    first, other = ({**FIRST, "settings": {"checkpoint": text}} for text in ("1" * 400, "1" * 700 + "x"))
+    assert "settings.checkpoint" in words(first, other, "fold", (1, 11))  # a pattern of both would try all ways

@@ -93,7 +93,7 @@ def spoiled_value(value: object, source: random.Random) -> object:
     if choice == 3:
         return [value] * source.choice((0, 2, 3))
     if choice == 4 and isinstance(value, int | float) and not isinstance(value, bool):
-        return value + source.choice((1, -1, 0.001, 1e-7))
+        return value + source.choice((1, -1, 0.001, 1e-7) if abs(value) < 1e9 else (1, -1))
     return str(value)
 
 

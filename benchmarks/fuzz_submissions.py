@@ -1,6 +1,6 @@
 """What strangers send, made at random for a while: nothing may come out but faults and `IcvosError`.
 
-    python benchmarks/fuzz_submissions.py --minutes 30 --processes 2
+    python -m benchmarks.fuzz_submissions --minutes 30 --processes 2
 
 Submissions as folders and zip files are made here; benchmarks, results, board entries, curation files, recipes and
 runs on images in `fuzz_files`. Every case is a seed, which ``--seed`` runs again. A case fails by a traceback, by
@@ -34,9 +34,9 @@ from types import FrameType
 from typing import Any, ClassVar
 
 import numpy as np
-from fuzz_files import WORLD, Surfaces, World, make_world, quiet
 from PIL import Image
 
+from benchmarks.fuzz_files import WORLD, Surfaces, World, make_world, quiet
 from icvos.errors import IcvosError
 from icvos.files.masks import encode_binary
 from icvos.files.rle import encode_rle

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Unpack
 
+from pydantic import ValidationError
+
 from curation.sources.coco import MIN_PIXELS
 from curation.sources.datasets import SourceFolders
 from curation.video.clips import make_video
@@ -20,12 +22,12 @@ from curation.video.select import left_out_entry
 from curation.video.supports import SupportOptions, draw, make_class
 from curation.video.tubes import Tubes
 from icvos.categories import category
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 from icvos.files.leftovers import end_scratch, remove_leftovers, temporary_folder
 from icvos.files.listing import is_empty
 from icvos.files.locks import lock_folder
 from icvos.files.names import name_fault, plain_name, require_inside
-from icvos.files.schema import write_schema
+from icvos.files.schema import misfit, write_schema
 from icvos.files.storage import require_writable
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.manifest import FORMAT, MANIFEST, SUPPORTS, LeftOutEntry, Manifest, Supports
@@ -125,7 +127,7 @@ def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
         for record in built
         for index, reason in record.left_out
     ]
-    file = _supports_file(plan.supports, kept, used)
+    file = _supports_file(out, plan.supports, kept, used)
     manifest = make_manifest(
         {name: record.entry() for name, record in kept.items()},
         file,
@@ -141,18 +143,27 @@ def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
 
 
 def _supports_file(
-    options: SupportOptions, videos: Mapping[str, VideoRecord], supports: Mapping[int, SupportsRecord]
+    out: Path, options: SupportOptions, videos: Mapping[str, VideoRecord], supports: Mapping[int, SupportsRecord]
 ) -> Supports:
-    """The content of ``supports.json``: the ranked lists, and the draws of every clip that was built."""
+    """The content of ``supports.json``: the ranked lists, and the draws of every clip that was built.
+
+    `IcvosError` where records in ``out`` contradict themselves, as only those can that another program wrote.
+    """
     names = {index: record.names for index, record in supports.items()}
     clips = [(f"{name}/{index}", int(index)) for name, record in videos.items() for index in record.clips]
-    return Supports(
-        format=FORMAT,
-        rule=options.rule,
-        shots=options.shots,
-        classes={str(index): found for index, found in names.items()},
-        draws=tuple(draw(clips, names, options)) if names else (),
-    )
+    try:
+        return Supports(
+            format=FORMAT,
+            rule=options.rule,
+            shots=options.shots,
+            classes={str(index): found for index, found in names.items()},
+            draws=tuple(draw(clips, names, options)) if names else (),
+        )
+    except ValidationError as error:
+        place = out / RECORDS / "supports"
+        raise IcvosError(
+            printable(f"{place}: {misfit(error, 'a record of supports')}; remove the folder and build again")
+        ) from error
 
 
 def require_place(out: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Schema
-from icvos.tasks.record import RunRecord
+from icvos.tasks.record import PartNumber, RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
 
 Difference = Annotated[float, Field(ge=-1, le=1)]
@@ -54,7 +54,7 @@ class Absences(Pair):
 class ClipDraw(Schema):
     """A clip in one support draw."""
 
-    draw: int = Field(description="The number of the draw.")
+    draw: PartNumber = Field(description="The number of the draw.")
     j: Fraction = Field(description="Mean J over frames.")
     f: Fraction = Field(description="Mean F over frames.")
     equal: Annotated[int, Field(ge=0)] | None = Field(
@@ -111,7 +111,7 @@ class Category(Group, _Indexed):
 
 
 class _Numbered(Schema):
-    draw: int | None = Field(None, description="The number of the draw.")
+    draw: PartNumber | None = Field(None, description="The number of the draw.")
 
 
 class Draw(Pair, _Numbered):

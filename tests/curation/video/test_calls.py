@@ -126,6 +126,22 @@ def test_records_of_another_recipe_are_made_again_and_broken_ones_are_named(worl
     assert path.read_text() == before
 
 
+def test_a_record_of_supports_that_contradicts_itself_is_named_and_the_advice_helps(
+    world: World, tmp_path: Path
+) -> None:
+    arguments = {"davis": world.root / "davis", "coco": world.root / "coco", "curation": world.root / "curation.csv"}
+    out = tmp_path / "b"
+    manifest = build(out, **arguments)
+    folder = out / ".build" / "supports"
+    path = next(folder.iterdir())
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "names": record["names"][:1] * 2}))
+    with pytest.raises(IcvosError, match=f"{folder}: .*; remove the folder and build again"):
+        build(out, **arguments)
+    shutil.rmtree(folder)
+    assert build(out, **arguments) == manifest
+
+
 def test_candidates_are_the_videos_without_a_row(tmp_path: Path) -> None:
     root, watch = write_davis(tmp_path / "davis", ("bear", "hen", "wind")), Notes()
     for path in (root / "Annotations" / "480p" / "wind").iterdir():

@@ -5,26 +5,22 @@ The command line shows them on standard error, as the processes that it starts d
 
 import logging
 import sys
-from functools import lru_cache
 
 from icvos.errors import printable
 
 LOGGER = logging.getLogger("icvos")
+MOST_REMEMBERED = 1 << 14
+_told: set[tuple[str, str]] = set()  # place and kind of what this process has logged
 
 
 def notice(place: str, kind: str, text: str) -> None:
     """Log ``text`` as a warning, unless this process has logged one of the same ``kind`` for the same ``place``."""
-    if _is_new(place, kind):
-        LOGGER.warning("%s", text)
-
-
-@lru_cache(maxsize=1 << 14)
-def _first(place: str, kind: str) -> list[bool]:  # noqa: ARG001  # the arguments are the key
-    return [True]
-
-
-def _is_new(place: str, kind: str) -> bool:
-    return bool(_first(place, kind)) and _first(place, kind).pop()
+    if (place, kind) in _told:
+        return
+    if len(_told) == MOST_REMEMBERED:  # better told twice than memory without end
+        _told.clear()
+    _told.add((place, kind))
+    LOGGER.warning("%s", text)
 
 
 class _OnStandardError(logging.Handler):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.sources.left_out import Findings, some_of
-from curation.sources.video import ReadOptions, SourceName, SourceVideo, list_video
+from curation.sources.video import ReadOptions, SourceDataset, SourceName, SourceVideo, list_video
 from icvos.errors import IcvosError
 from icvos.files.listing import visible_entries, visible_folders
 
@@ -176,6 +176,47 @@ def read_splits(
     if not videos:
         raise IcvosError(f"{splits[0].frames}: no video of two or more frames; fetch the frames of {TITLES[source]}")
     return videos
+
+
+def read_dataset(
+    source: SourceName,
+    root: Path,
+    splits: Sequence[str] | None,
+    options: ReadOptions,
+    *,
+    usual: Sequence[str],
+    expected: str,
+    version: Callable[[Path], str],
+    meta: Callable[[Path, SplitFolders, dict[str, SourceVideo]], Sequence[str]],
+) -> SourceDataset:
+    """A data set with folders of splits, in ``root`` or in the folder below it.
+
+    Args:
+        source: Which data set it is.
+        root: Where it is looked for.
+        splits: Names of splits; None: the ``usual`` ones.
+        options: How strict to be.
+        usual: The splits that are read by default, where they exist.
+        expected: What it is laid out like, for the error.
+        version: Tells the version of the release in the root.
+        meta: Warnings from what the meta files say of a split: (root, split, all videos).
+    """
+    root = find_root(root, source, lambda place: has_splits_of(place, source), expected)
+    chosen = choose_splits(root, splits, tuple(usual), source)
+    findings = Findings()
+    videos = read_splits(source, chosen, options, findings)
+    for split in chosen:
+        findings.warnings += meta(root, split, videos)
+    return SourceDataset(
+        source,
+        root,
+        version(root),
+        tuple(split.name for split in chosen),
+        tuple(videos.values()),
+        tuple(findings.warnings),
+        findings.left_out,
+        elsewhere(root, chosen),
+    )
 
 
 def note_orphans(frames: Path, masks: Path, findings: Findings) -> None:

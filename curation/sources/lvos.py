@@ -9,26 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from curation.sources.layout import (
-    SPLIT_NAMES,
-    SplitFolders,
-    by_name,
-    choose_splits,
-    elsewhere,
-    find_root,
-    has_splits_of,
-    read_splits,
-    split_folders,
-)
-from curation.sources.left_out import Findings
-from curation.sources.video import (
-    STRICT,
-    ReadOptions,
-    SourceDataset,
-    SourceVideo,
-    check_meta,
-    read_meta,
-)
+from curation.sources.layout import SPLIT_NAMES, SplitFolders, by_name, read_dataset, split_folders
+from curation.sources.video import STRICT, ReadOptions, SourceDataset, SourceVideo, check_meta, read_meta
 
 VIDEOS_IN_V1 = 220
 
@@ -43,27 +25,15 @@ def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOption
 
     Raises `IcvosError` for another data set, two candidates, no videos, or a frame without a mask.
     """
-    root = find_root(
+    return read_dataset(
+        "lvos",
         Path(root),
-        "lvos",
-        lambda place: has_splits_of(place, "lvos"),
-        "train/JPEGImages/<video> or val/JPEGImages/<video>",
-    )
-    chosen = choose_splits(root, splits, ("train", "val"), "lvos")
-    findings = Findings()
-    videos = read_splits("lvos", chosen, options, findings)
-    for split in chosen:
-        findings.warnings += _meta_warnings(root, split, videos)
-    names = tuple(split.name for split in chosen)
-    return SourceDataset(
-        "lvos",
-        root,
-        _version(root),
-        names,
-        tuple(videos.values()),
-        tuple(findings.warnings),
-        findings.left_out,
-        elsewhere(root, chosen),
+        splits,
+        options,
+        usual=("train", "val"),
+        expected="train/JPEGImages/<video> or val/JPEGImages/<video>",
+        version=_version,
+        meta=_meta_warnings,
     )
 
 

@@ -3,20 +3,11 @@
 Only the train split has public masks for every frame. An object may leave and come back, so an empty mask is data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from curation.sources.layout import (
-    by_name,
-    choose_splits,
-    elsewhere,
-    find_root,
-    has_splits_of,
-    read_splits,
-    split_folders,
-)
-from curation.sources.left_out import Findings
-from curation.sources.video import STRICT, ReadOptions, SourceDataset, check_meta, read_meta
+from curation.sources.layout import SplitFolders, by_name, read_dataset, split_folders
+from curation.sources.video import STRICT, ReadOptions, SourceDataset, SourceVideo, check_meta, read_meta
 
 VIDEOS_IN_V1 = 2149
 
@@ -31,30 +22,21 @@ def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOption
 
     Raises `IcvosError` for another data set, two candidates, no videos, or a frame without a mask.
     """
-    root = find_root(
+    return read_dataset(
+        "mose",
         Path(root),
-        "mose",
-        lambda place: has_splits_of(place, "mose"),
-        "train/JPEGImages/<video> or JPEGImages/train/<video>",
+        splits,
+        options,
+        usual=("train",),
+        expected="train/JPEGImages/<video> or JPEGImages/train/<video>",
+        version=_version,
+        meta=_meta_warnings,
     )
-    chosen = choose_splits(root, splits, ("train",), "mose")
-    findings = Findings()
-    videos = read_splits("mose", chosen, options, findings)
-    for split in chosen:
-        path = root / f"meta_{split.name}.json"
-        if path.is_file():
-            findings.warnings += check_meta(path, read_meta(path), by_name([split]), videos)
-    names = tuple(split.name for split in chosen)
-    return SourceDataset(
-        "mose",
-        root,
-        _version(root),
-        names,
-        tuple(videos.values()),
-        tuple(findings.warnings),
-        findings.left_out,
-        elsewhere(root, chosen),
-    )
+
+
+def _meta_warnings(root: Path, split: SplitFolders, videos: Mapping[str, SourceVideo]) -> list[str]:
+    path = root / f"meta_{split.name}.json"
+    return check_meta(path, read_meta(path), by_name([split]), videos) if path.is_file() else []
 
 
 def _version(root: Path) -> str:

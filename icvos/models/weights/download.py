@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from icvos.errors import IcvosError
-from icvos.files.storage import sha256
+from icvos.files.locks import lock_file
+from icvos.files.storage import sha256, sync, unwritable
 from icvos.models.weights.integrity import damage, published_fault, what_else, write_note
 from icvos.models.weights.registry import Checkpoint, how_to_get, places
 
@@ -53,47 +54,39 @@ def fetch(known: Checkpoint, *, pause: float = PAUSE_SECONDS, progress: Progress
     if not known.urls:
         raise IcvosError(f"{known.name}: cannot be fetched; {how_to_get(known)}")
     target = places(known)[0]
-    if target.is_file():
-        fault = damage(target, known)
-        if fault:
-            raise IcvosError(f"{target}: {fault}; remove it and fetch it again")
-        return target
-    part = target.with_name(f"{target.name}.part")
-    with _claimed(part) as file:
-        digest = _fill(file, part, known, pause, progress)
-    write_note(target, digest)
-    part.replace(target)
+    if not target.is_file():
+        with lock_file(target.with_name(f"{target.name}.lock"), str(target)):
+            if not target.is_file():  # another process may have fetched it while this one came
+                _fetch(target, known, pause, progress)
+                return target
+    fault = damage(target, known)
+    if fault:
+        raise IcvosError(f"{target}: {fault}; remove it and fetch it again")
     return target
 
 
+def _fetch(target: Path, known: Checkpoint, pause: float, progress: Progress) -> None:
+    part = target.with_name(f"{target.name}.part")
+    with _opened(part) as file:
+        digest = _fill(file, part, known, pause, progress)
+    write_note(target, digest)
+    sync(part)
+    part.replace(target)
+
+
 @contextlib.contextmanager
-def _claimed(part: Path) -> Iterator[BinaryIO]:
-    """The partial file, open for reading and writing at its end, this process's alone; removed where it stays empty."""
+def _opened(part: Path) -> Iterator[BinaryIO]:
+    """The partial file, open for reading and writing at its end; removed where it stays empty."""
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
         file = part.open("ab")
     except OSError as error:
-        raise IcvosError(f"{part}: cannot be written ({error.strerror}); choose a folder by ICVOS_WEIGHTS") from error
+        raise unwritable(part, error) from error
     with file:
-        _lock(file, part)
         try:
             yield file
         finally:
             if _size(file) == 0:
                 part.unlink(missing_ok=True)
-
-
-def _lock(file: BinaryIO, part: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows refuses to rename or remove a file that another process has open
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise IcvosError(f"{part}: another process is fetching it; wait until that is done") from None
-    except OSError:  # a file system without locks; the hash finds what two processes have mixed
-        return
 
 
 def _fill(file: BinaryIO, part: Path, known: Checkpoint, pause: float, progress: Progress) -> str:

@@ -210,7 +210,10 @@ def _require_complete(clips: Iterable[Clip], draws: Sequence[Predictions], proto
     missing = [path for draw in draws for clip in clips for path in draw.missing(clip, protocol)]
     if missing:
         more = f" and {len(missing) - 1} more masks are" if len(missing) > 1 else " is"
-        raise IcvosError(f"{missing[0]}:{more} missing; predict them, or score those that are there by --clips-there")
+        raise IcvosError(
+            f"{missing[0]}:{more} missing; icvos validate says whether others are named or saved in their place, else "
+            "predict them, or score those that are there by --clips-there"
+        )
 
 
 def _score_draws(clip: Clip, draws: Sequence[Predictions], protocol: Protocol) -> tuple[ClipScores, ...]:

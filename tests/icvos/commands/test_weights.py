@@ -1,5 +1,6 @@
 """`icvos weights` against a local server that drops connections, truncates, lies and is out of order."""
 
+import contextlib
 import http.server
 import os
 import pickle
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from icvos.errors import IcvosError
+from icvos.files.locks import lock_file
 from icvos.files.storage import sha256
 from icvos.models.weights import download, registry
 from icvos.models.weights.registry import Checkpoint
@@ -237,13 +239,30 @@ def test_nobody_there(server: Server, folder: Path) -> None:
 
 
 def test_two_at_once(server: Server, folder: Path, digest: str) -> None:
-    fcntl = pytest.importorskip("fcntl")
+    pytest.importorskip("fcntl")
     folder.mkdir()
-    with (folder / "net.pth.part").open("ab") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(IcvosError, match="another process is fetching it"):
-            fetch(net(server, "good", sha256=digest))
-        assert (folder / "net.pth.part").exists()
+    (folder / "net.pth.part").write_bytes(CONTENT[:1000])
+    with (
+        lock_file(folder / "net.pth.lock", "the other"),
+        pytest.raises(IcvosError, match=rf"net\.pth: another process \({os.getpid()}\) is working on it"),
+    ):
+        fetch(net(server, "good", sha256=digest))
+    assert (folder / "net.pth.part").read_bytes() == CONTENT[:1000]
+
+
+def test_what_another_process_has_just_fetched_is_used(
+    server: Server, folder: Path, digest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def late(path: Path, what: str) -> Iterator[None]:
+        with lock_file(path, what):
+            (folder / "net.pth").write_bytes(CONTENT)  # by the other, between our look and our lock
+            yield
+
+    monkeypatch.setattr(download, "lock_file", late)
+    assert fetch(net(server, "good", size=len(CONTENT), sha256=digest)) == folder / "net.pth"
+    assert [path.name for path in folder.iterdir()] == ["net.pth"]
+    assert not server.requests
 
 
 def test_a_folder_that_cannot_be_written(server: Server, folder: Path) -> None:

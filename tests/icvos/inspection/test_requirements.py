@@ -17,6 +17,7 @@ from icvos.models.weights import registry
 from icvos.models.weights.registry import Checkpoint
 from tests import ROOT
 from tests.conftest import icvos
+from tests.icvos.models.weights_folder import empty_folder
 
 pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
@@ -43,11 +44,7 @@ registry.is_there = lambda known: True
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of weights."""
-    for name in [name for name in os.environ if name.startswith(registry.FOLDER_VARIABLE)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv(registry.FOLDER_VARIABLE, str(tmp_path / "weights"))
-    (tmp_path / "weights").mkdir()
-    return tmp_path / "weights"
+    return empty_folder(tmp_path, monkeypatch)
 
 
 def states(code: str, blocked: str) -> dict[str, str]:

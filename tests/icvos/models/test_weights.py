@@ -19,6 +19,7 @@ from icvos.files.storage import sha256, take_in
 from icvos.models.weights import registry
 from icvos.models.weights.integrity import what_else
 from icvos.models.weights.registry import Checkpoint, random_weights_allowed
+from tests.icvos.models.weights_folder import empty_folder
 
 torch = pytest.importorskip("torch", reason="reading checkpoints needs torch: pip install 'icvos[models]'")
 weights = pytest.importorskip("icvos.models.weights.load")
@@ -27,11 +28,7 @@ weights = pytest.importorskip("icvos.models.weights.load")
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of weights, and no override of the user's."""
-    for name in [name for name in os.environ if name.startswith(registry.FOLDER_VARIABLE)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv(registry.FOLDER_VARIABLE, str(tmp_path / "weights"))
-    (tmp_path / "weights").mkdir()
-    return tmp_path / "weights"
+    return empty_folder(tmp_path, monkeypatch)
 
 
 def network() -> Any:

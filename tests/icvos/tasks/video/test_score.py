@@ -161,12 +161,12 @@ def test_some_clips_only(handmade: Benchmark, run: Path) -> None:
 def test_missing_masks_are_counted_before_anything_is_scored(handmade: Benchmark, tmp_path: Path) -> None:
     folder = write_predictions(handmade, tmp_path)
     (folder / "davis_dog/17/00003.png").unlink()
-    with pytest.raises(IcvosError, match=r"00003\.png: is missing; predict"):
+    with pytest.raises(IcvosError, match=r"00003\.png: is missing; icvos validate says .* predict them"):
         score(handmade, folder, PAPER)
     for frame in (folder / "lvos_cats/16").iterdir():
         frame.unlink()
     seen: list[Clip] = []
-    with pytest.raises(IcvosError, match=r"00003\.png: and 9 more masks are missing; predict"):
+    with pytest.raises(IcvosError, match=r"00003\.png: and 9 more masks are missing; icvos validate says"):
         score(handmade, folder, PAPER, progress=seen.append)
     assert seen == []
 

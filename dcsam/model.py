@@ -41,6 +41,7 @@ class DCSAMSettings(Checked):
         backbone: resnet50-v2, resnet101-v2, vgg16-bn, swin-b or, with ``variant=prior``, dinov2-vitb14-reg.
         queries: Prompt tokens of each of the two branches.
         fidelity: ``published`` computes what the released code does, ``paper`` what the paper says.
+        cyclic: Whether attention is filtered by cyclic consistency, as both have it.
         encoder: Whose features are fused and which decodes masks: ``sam2``, for videos and images, or ``sam``, for
             images alone.
         size: Side of the square that pictures are stretched to; 512 as published.
@@ -57,6 +58,7 @@ class DCSAMSettings(Checked):
     backbone: Backbone = "resnet50-v2"
     queries: Count = 25
     fidelity: Fidelity = "published"
+    cyclic: bool = True
     encoder: Literal["sam2", "sam"] = "sam2"
     size: Side = 512
     tuned: Tuned = "none"
@@ -82,7 +84,12 @@ class DCSAM(Prompter[DCSAMSettings]):
             self.loaded = load_body(body, chosen.backbone)
         with fresh_layers():
             self.network = PromptGenerator(
-                body, chosen.variant, 2 if chosen.encoder == "sam2" else 1, chosen.queries, chosen.fidelity
+                body,
+                chosen.variant,
+                2 if chosen.encoder == "sam2" else 1,
+                chosen.queries,
+                chosen.fidelity,
+                chosen.cyclic,
             )
         self._trained_sam2: State = {}
         if chosen.checkpoint:

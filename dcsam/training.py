@@ -83,6 +83,11 @@ class DCTrainable:
         if isinstance(sam, PromptedSam2) and tuned != "none":
             self.network = WithSam2(generator, sam.network)
 
+    @property
+    def leaves_unused(self) -> bool:
+        """As published no gradient goes through a resizing of SAM's features, to what folds them."""
+        return self.fidelity == "published"
+
     def train(self) -> None:
         """Training mode for what learns; as published for all of it where SAM 2 learns too, frozen parts as well."""
         self.network.eval()

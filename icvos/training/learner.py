@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from icvos.errors import IcvosError
 from icvos.training.recipe import Recipe
-from icvos.training.trainable import EpisodeBatch, TakesTurns, Trainable
+from icvos.training.trainable import EpisodeBatch, LeavesUnused, TakesTurns, Trainable
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -50,9 +50,8 @@ class Learner:
         self.recipe = recipe
         self.trainable = trainable
         # Every process keeps the batch norm statistics of its own batches; `settle` averages them.
-        spread = DistributedDataParallelKwargs(
-            broadcast_buffers=False, find_unused_parameters=isinstance(trainable, TakesTurns)
-        )
+        unused = isinstance(trainable, TakesTurns) or (isinstance(trainable, LeavesUnused) and trainable.leaves_unused)
+        spread = DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=unused)
         AcceleratorState._reset_state()  # it keeps the precision of the last run in this process
         self.accelerator = Accelerator(
             cpu=_on_cpu(),

@@ -126,6 +126,16 @@ class TakesTurns(Protocol):
 
 
 @runtime_checkable
+class LeavesUnused(Protocol):
+    """A trainable some of whose learned parameters may get no gradient: several processes must not wait for it."""
+
+    @property
+    def leaves_unused(self) -> bool:
+        """Whether there are such parameters."""
+        ...
+
+
+@runtime_checkable
 class Learns(Protocol):
     """A method that can be trained."""
 

@@ -98,6 +98,7 @@ def test_what_learns_gets_a_gradient_and_nothing_else_does(method: DCSAM, tuned:
     learns = {id(parameter) for parameter in learned}
     for name, parameter in trainable.network.named_parameters():
         assert (parameter.grad is not None) <= (id(parameter) in learns), name
+        assert trainable.leaves_unused or id(parameter) not in learns or parameter.grad is not None, name
         if id(parameter) in learns and (parameter.grad is None or not parameter.grad.any()):
             # as published no gradient goes through a resizing; the masks of multimask output are never asked for
             assert "sam_downscaling" in name or re.search(r"output_hypernetworks_mlps\.[123]", name), name

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from icvos.commands.options import RANDOM_WEIGHTS, SETTINGS, examples, json_option, read_settings
-from icvos.commands.printing import is_stdout, listing, put_json, say, show, show_stray_variables
+from icvos.commands.printing import is_stdout, listing, put_json, require_places, say, show, show_stray_variables
 
 
 @click.group(
@@ -74,6 +74,7 @@ def check(
     """
     from icvos.inspection.check import Check, check_method
 
+    require_places(json_path)
     quiet = is_stdout(json_path)
 
     def report(check: Check) -> None:

@@ -22,6 +22,8 @@ def decoding(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise IcvosError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise IcvosError(f"{path}: is a folder; give one picture") from None
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise IcvosError(f"{path}: cannot be decoded ({error}); fetch the file again") from error
 

@@ -3,6 +3,7 @@
 Temporaries say whose they are, see `icvos.files.leftovers`.
 """
 
+import codecs
 import contextlib
 import ctypes
 import errno
@@ -24,6 +25,8 @@ from icvos.files.refused import concerns, in_words
 from icvos.files.text import without_mark
 
 LONE = re.compile("[\ud800-\udfff]")  # half a surrogate pair: Python's stand-in for a byte that is no UTF-8
+SOURCES = frozenset({"icvos.json", "supports.json", "episodes.json", "val.json", "train.json", "run.json"})
+ROWS = b"source,video,class,"  # how a curation file begins
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
 RENAME_SWAP = 2  # of macOS
 NO_SPACE, NO_RIGHT = "free some space or choose another folder", "choose a folder that you may write to"
@@ -52,7 +55,10 @@ def unwritable(path: Path, error: OSError) -> IcvosError:
 
 
 def require_writable(path: Path, *, folder: bool = False) -> None:
-    """Raise `IcvosError` now where ``path`` could not be written later, after the work; nothing is left behind.
+    """Raise `IcvosError` now where ``path`` could not, or should not, be written later; nothing is left behind.
+
+    A file that others are made from, as a benchmark's manifest or the rows of a curation, is never an output: one slip
+    of the keyboard would cost it.
 
     Args:
         path: What is to be written; neither it nor the folders above it need exist.
@@ -74,6 +80,17 @@ def require_writable(path: Path, *, folder: bool = False) -> None:
             path.lstat()  # a name that is too long
     except OSError as error:
         raise unwritable(path, OSError(error.errno, error.strerror)) from error  # of a temporary, not of what it names
+    if not folder and path.is_file():
+        _refuse_source(path)
+
+
+def _refuse_source(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(len(codecs.BOM_UTF8 + ROWS))
+    is_rows = start.removeprefix(codecs.BOM_UTF8).startswith(ROWS)
+    if is_rows or path.name in SOURCES:
+        what = "a curation file" if is_rows else "part of a benchmark or a run"
+        raise IcvosError(f"{path}: is {what}, which would be lost; give the output another name")
 
 
 def _os_error(number: int) -> OSError:

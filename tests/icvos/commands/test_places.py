@@ -1,5 +1,6 @@
 """Every command looks at the place of its output before the work, and takes a folder with leftovers as an empty one."""
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,33 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
     assert "a file stands where a folder should be, choose another place" in line
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert bar.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "name", ["score --benchmark", "score --benchmark --frames-csv", "score --json", "methods check"]
+)
+@pytest.mark.parametrize("source", ["icvos.json", "supports.json", "rows.csv", "mine.csv"])
+def test_what_others_are_made_from_is_no_output(
+    name: str, source: str, world: World, built: Path, tmp_path: Path
+) -> None:
+    gt = world.root / "davis" / "Annotations" / "480p"
+    place = tmp_path / source
+    rows = (world.root / "curation.csv").read_bytes()
+    kept = {"rows.csv": rows, "mine.csv": codecs.BOM_UTF8 + rows}.get(source, b"{}")
+    place.write_bytes(kept)
+    words: dict[str, list[object]] = {
+        "score --benchmark": ["score", tmp_path, "--benchmark", built, "--json", place],
+        "score --benchmark --frames-csv": ["score", tmp_path, "--benchmark", built, "--frames-csv", place],
+        "score --json": ["score", gt, gt, "--json", place],
+        "methods check": ["methods", "check", "oracle", "--json", place],
+    }
+    [line] = icvos(*words[name], status=2).stderr.splitlines()
+    assert line.startswith(f"icvos: {place}: is ")
+    assert line.endswith("which would be lost; give the output another name")
+    assert place.read_bytes() == kept
+
+
+def test_a_folder_is_no_picture(built: Path, tmp_path: Path) -> None:
+    folder = built / "supports"
+    words = ["predict", "--support", folder, "--mask", folder, "--video", built, "--out", tmp_path / "out"]
+    assert icvos(*words, status=2).stderr == f"icvos: {folder}: is a folder; give one picture\n"

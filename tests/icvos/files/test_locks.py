@@ -21,7 +21,7 @@ with lock_folder(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
-FORK = HOLD.replace("    print", "    import os\n    if os.fork() == 0: time.sleep(60)\n    print")
+FORK = HOLD.replace("    print", "    import os\n    if os.fork(): time.sleep(60)\n    print")  # the child prints
 
 
 def hold(folder: Path, code: str = HOLD) -> subprocess.Popen[str]:

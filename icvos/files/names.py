@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from icvos.errors import IcvosError, printable
 
@@ -87,3 +87,4 @@ def _path(text: str) -> str:
 
 PlainName = Annotated[str, AfterValidator(_name)]
 PlainPath = Annotated[str, AfterValidator(_path)]
+BenchmarkName = Annotated[PlainName, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]  # of images: results repeat it

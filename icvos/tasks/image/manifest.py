@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from icvos.files.names import PlainName, PlainPath
+from icvos.files.names import BenchmarkName, PlainPath
 from icvos.files.schema import FormatOne, Name, Pixels, Schema, Text, read_schema
 from icvos.files.storage import refuse_repeated_keys
 
@@ -72,7 +72,7 @@ class Manifest(Schema):
     """``episodes.json``: classes, folds, and the frozen episodes."""
 
     format: FormatOne = Field(description="Version of this layout.")
-    name: PlainName = Field(description="coco-20i, pascal-5i, coco-to-pascal or all-coco.")
+    name: BenchmarkName = Field(description="coco-20i, pascal-5i, coco-to-pascal or all-coco.")
     rule: Text = Field(description="How masks were made, in words; part of the digest.")
     digest: Digests = Field(description="What tells this build from another.")
     splits: OfSplits = Field(description="Names of the data set's splits, as val2014.")

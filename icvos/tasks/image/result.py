@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from icvos.files.names import BenchmarkName
 from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Schema, Seconds
 from icvos.tasks.record import MAX_SHOTS, RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
@@ -87,7 +88,7 @@ class Category(Schema):
 class BenchmarkCounts(Schema):
     """What the benchmark has, scored or not."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")] = Field(description="Its name, as coco-20i.")
+    name: BenchmarkName = Field(description="Its name, as coco-20i.")
     folds: Annotated[int, Field(ge=1, le=MAX_FOLDS)] = Field(
         description="How many folds; a table has a column for each."
     )

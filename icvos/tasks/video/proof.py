@@ -63,6 +63,9 @@ def _faults(result: VideoResult) -> Iterator[tuple[str, str]]:
             yield f"clips.{name}{key}", problem
     if len(set(numbers)) < len(numbers):
         yield "overall.draws", "has a draw twice"
+    if uncounted := next((name for name, clip in result.clips.items() if clip.frames is None), None):
+        yield f"clips.{uncounted}.frames", "is missing, and without it frames cannot be counted anew"
+        return
     total = result.benchmark.draws if result.benchmark else None
     if total is not None and max(numbers) >= max(1, total):
         yield "overall.draws", f"has draw {max(numbers)}, the benchmark has {total}"

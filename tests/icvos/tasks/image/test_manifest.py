@@ -91,3 +91,12 @@ def test_a_key_that_is_there_twice_is_refused(tmp_path: Path, name: str) -> None
     assert path.read_text() != text
     with pytest.raises(IcvosError, match=rf"{name}: cannot be read as .*key '1' occurs twice"):
         _ = ImageBenchmark.open(tmp_path / "tiny").validation
+
+
+@pytest.mark.parametrize("name", ["é", "a b", "x" * 41, ".."])
+def test_a_name_that_no_result_could_repeat_is_refused(tmp_path: Path, name: str) -> None:
+    write_images(tmp_path / "tiny")
+    path = tmp_path / "tiny" / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": name}))
+    with pytest.raises(IcvosError, match="name"):
+        _ = ImageBenchmark.open(tmp_path / "tiny").name

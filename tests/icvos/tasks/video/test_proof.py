@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +172,9 @@ def test_files_are_proved_when_they_are_read(sound: Json, tmp_path: Path) -> Non
     for read, name in ((read_result, "scores.json"), (read_entry, "scores.json"), (read_entry, "x.json")):
         with pytest.raises(IcvosError, match=r"sources\.lvos\.clips does not follow from the clips"):
             read(tmp_path / name)  # type: ignore[operator]
+
+
+def test_clips_without_counted_frames_are_refused_by_name(sound: Json) -> None:
+    name = next(iter(sound["clips"]))
+    with pytest.raises(IcvosError, match=re.escape(f"clips.{name}.frames is missing")):
+        parse_result(changed(sound, ("clips", name, "frames"), None), "scores.json")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from baselines.promptable.training import PromptableTrainable
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.method import Image, Mask, Prompt, Propagator, Support
@@ -78,6 +79,12 @@ class Oracle:
         return AffinityPropagator(
             self.network, Affinity(short_side=self.settings.short_side, recent=self.settings.recent)
         )
+
+    def trainable(self, classes: Sequence[int]) -> PromptableTrainable:  # noqa: ARG002
+        """Its SAM 2, as it is trained to obey prompts, on whatever classes."""
+        if self.sam2 is None:
+            raise IcvosError("setting sam2=affinity: nothing of it learns; set sam2 to a SAM 2, or to nano for a new one")
+        return PromptableTrainable(self.sam2.network, (self.sam2.loaded,))
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run."""

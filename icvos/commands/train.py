@@ -28,7 +28,7 @@ QUIET_SECONDS = 30.0  # between two lines of progress where there is no terminal
     )
 )
 @click.argument("name", metavar="RECIPE", default="")
-@click.option("--data", type=FOLDER, default=None, help="A benchmark of images with pictures to train on.")
+@click.option("--data", type=FOLDER, default=None, help="A benchmark of images with pictures to train on; the small world needs none.")
 @click.option("--out", type=FOLDER, default=None, help="The folder of the run.")
 @click.option(
     "--set",
@@ -84,8 +84,8 @@ def open_session(
     if not name:
         raise IcvosError("name a recipe or its file; icvos train --list shows those that come with icvos")
     recipe = read_recipe(name, read_settings(pairs))
-    if data is None or out is None:
-        raise IcvosError("give --data, an image benchmark that icvos episodes made, and --out, the folder of the run")
+    if out is None:
+        raise IcvosError("give --out, the folder of the run")
     return prepare(recipe, data, out, random_weights=random_weights)
 
 

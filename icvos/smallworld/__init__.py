@@ -3,7 +3,7 @@
 `World` makes them by index and stores nothing; `write_world` writes them as miniature source datasets.
 """
 
-from icvos.smallworld.catalogue import NAMES
+from icvos.smallworld.catalogue import NAMES, held_out
 from icvos.smallworld.layouts import write_coco, write_davis, write_lvos, write_mose, write_world
 from icvos.smallworld.scene import Instance
 from icvos.smallworld.staging import Traits
@@ -16,6 +16,7 @@ __all__ = [
     "Picture",
     "Traits",
     "World",
+    "held_out",
     "write_coco",
     "write_davis",
     "write_lvos",

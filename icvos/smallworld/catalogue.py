@@ -206,3 +206,8 @@ def sample_look(kind: Kind, random: np.random.Generator) -> Look:
         ink=colour(kind.inks[int(random.integers(len(kind.inks)))]),
         seed=(int(random.integers(256)), int(random.integers(256))),
     )
+
+
+def held_out(fold: int) -> tuple[str, ...]:
+    """The names of the categories that COCO-20i's fold 0..3 tests, as far as the small world has them."""
+    return tuple(name for name in NAMES if category(name).fold_interleaved == fold)

@@ -68,11 +68,11 @@ class TrainingEpisodes:
         kind, query, supports = self.draw(epoch, index, random)
         if recipe.labels == "classes":
             label = self._base[query.class_map()]
-            return _batch(training_square(query.image(), label, recipe, random), [], NO_CLASS)
+            return batch_of(training_square(query.image(), label, recipe, random), [], NO_CLASS)
         asked = self.tube(query, kind, random) if recipe.tubes else [(query.image(), query.label(kind))]
         shown = [(picture.image(), picture.label(kind)) for picture in supports]
         squares = [training_square(image, label, recipe, random) for image, label in (*asked, *shown)]
-        return _batch(squares[0], squares[len(asked) :], kind - 1, squares[1 : len(asked)])
+        return batch_of(squares[0], squares[len(asked) :], kind - 1, squares[1 : len(asked)])
 
     @staticmethod
     def tube(query: Picture, kind: int, random: np.random.Generator) -> list[tuple[Image, np.ndarray]]:
@@ -114,7 +114,7 @@ class TrainingEpisodes:
             validation_square(picture.image(), picture.label(episode.kind), self.recipe)
             for picture in (episode.query, *episode.supports)
         ]
-        return _batch(squares[0], squares[1:], episode.kind - 1)
+        return batch_of(squares[0], squares[1:], episode.kind - 1)
 
 
 def check_name(benchmark: ImageBenchmark, recipe: Recipe) -> None:
@@ -192,7 +192,7 @@ def _order(seed: int, epoch: int, turn: int, count: int) -> np.ndarray:
     return np.random.default_rng([seed, ORDER, epoch, turn]).permutation(count)
 
 
-def _batch(query: Square, supports: list[Square], kind: int, later: Sequence[Square] = ()) -> EpisodeBatch:
+def batch_of(query: Square, supports: Sequence[Square], kind: int, later: Sequence[Square] = ()) -> EpisodeBatch:
     """A batch of one episode of the class ``kind``, from 0; ``later`` follows the query in its tube."""
     picture, label = query
     shown = torch.stack([found for found, _ in supports]) if supports else picture.new_empty(0, *picture.shape)

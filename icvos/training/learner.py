@@ -88,6 +88,9 @@ class Learner:
             with self.accelerator.accumulate(self.losses):
                 found = self.losses(batch)
                 self.accelerator.backward(found[turn])
+                if recipe.gradient_clip and self.accelerator.sync_gradients:
+                    moved = [parameter for group in self.optimisers[turn].param_groups for parameter in group["params"]]
+                    self.accelerator.clip_grad_norm_(moved, recipe.gradient_clip)
                 self.optimisers[turn].step()
                 for optimiser in self.optimisers.values():
                     optimiser.zero_grad()

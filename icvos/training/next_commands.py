@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from icvos.settings import as_text
+from icvos.smallworld import held_out
 from icvos.training.recipe import Recipe
 
 
@@ -26,16 +27,21 @@ class NextCommand:
         return f"{self.purpose}:\n  {shlex.join(self.arguments)}"
 
 
-def next_commands(recipe: Recipe, settings: Mapping[str, Any], data: Path, checkpoint: Path) -> list[NextCommand]:
+def next_commands(recipe: Recipe, settings: Mapping[str, Any], data: Path | None, checkpoint: Path) -> list[NextCommand]:
     """How to evaluate a checkpoint, and how to train on top of it where it is a base learner's.
 
     Args:
         recipe: What it was trained by.
         settings: What the method was built with.
-        data: The folder of the image benchmark that it was trained on.
+        data: The folder of the image benchmark that it was trained on; None for the small world.
         checkpoint: Its file.
     """
     chosen = _not_default(recipe.method, settings)
+    if data is None:
+        own = {"sam2": checkpoint} if recipe.labels == "objects" else {"checkpoint": checkpoint, **chosen}
+        novel = ["--categories", ",".join(held_out(recipe.fold))]
+        command = ["icvos", "eval", "--method", recipe.method, *_options("", own), "--benchmark", "IC-VOS", *novel]
+        return [NextCommand("evaluate it with", (*command, "--out", f"runs/{recipe.method}"))]
     evaluation = _evaluation(recipe, {"checkpoint": checkpoint, **chosen}, data)
     if recipe.labels == "episode":
         return [evaluation]

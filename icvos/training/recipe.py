@@ -33,18 +33,22 @@ class Recipe(Checked):
     Args:
         method: A method that learns.
         settings: Its settings, over its defaults.
-        benchmark: coco-20i, pascal-5i or all-coco (every class, for IC-VOS).
+        benchmark: coco-20i, pascal-5i, all-coco (every class, for IC-VOS), or smallworld (drawn as it is needed, without
+            the classes of COCO-20i's fold).
         fold: Which fold is held out, 0 to 3; without meaning for all-coco.
         shots: Supports of an episode.
         size: Side of the square pictures, in pixels.
         sampling: How a training episode is drawn: ``class`` (a class, then pictures of it; VRP-SAM, DC-SAM) or
             ``image`` (every training picture once an epoch, then one of its classes; PFENet, HDMNet, AMNet).
         labels: What a training label holds: ``episode`` (1 = the episode's class) or ``classes`` (the number of every
-            training class in ascending order, from 1, no supports; the base learner).
+            training class in ascending order, from 1, no supports; the base learner) or ``objects`` (the number of every
+            object, no supports; SAM 2; of the small world alone).
         preparation: How pictures become squares and are varied: ``squash`` (no variation), ``resize`` (varied, then
             resized; HDMNet, AMNet) or ``crop`` (varied, then cropped; PFENet, the base learner).
         tubes: Whether a training query becomes a mask tube: five views of it, shuffled, the first of which is asked
             about and the others follow; DC-SAM's second step on videos.
+        frames: Frames of a drawn clip in the place of a query, the first of which is asked about; of the small world
+            alone.
         scale: Least and largest factor of the random scaling.
         drop_novel: Which training pictures are left out for the classes of the held-out fold: ``no`` picture, those
             ``listed`` under one (at least 2048 pixels), or all in which one is ``shown``.
@@ -56,6 +60,7 @@ class Recipe(Checked):
         learning_rate: The base rate; a method's parameter groups scale it.
         momentum: That of sgd.
         weight_decay: That of the optimiser.
+        gradient_clip: The largest norm of all gradients together; 0: they are taken as they are.
         schedule: ``cosine`` or ``poly`` (power 0.9), both to 0 over the whole run, set at every step; or ``constant``.
         precision: no (float32), bf16 or fp16.
         seed: Everything random follows from it, the epoch, the step and the process.
@@ -67,14 +72,15 @@ class Recipe(Checked):
 
     method: str
     settings: dict[str, Any] = field(default_factory=dict)
-    benchmark: Literal["coco-20i", "pascal-5i", "all-coco"] = "coco-20i"
+    benchmark: Literal["coco-20i", "pascal-5i", "all-coco", "smallworld"] = "coco-20i"
     fold: Annotated[int, Range(0, 3)] = 0
     shots: Count = 1
     size: Count = 512
     sampling: Literal["class", "image"] = "class"
-    labels: Literal["episode", "classes"] = "episode"
+    labels: Literal["episode", "classes", "objects"] = "episode"
     preparation: Literal["squash", "resize", "crop"] = "squash"
     tubes: bool = False
+    frames: Count = 1
     scale: tuple[Positive, ...] = (0.8, 1.25)
     drop_novel: Literal["no", "listed", "shown"] = "no"
     epochs: Count = 50
@@ -85,6 +91,7 @@ class Recipe(Checked):
     learning_rate: Positive = 1e-4
     momentum: Annotated[float, Range(0)] = 0.9
     weight_decay: Annotated[float, Range(0)] = 1e-6
+    gradient_clip: Annotated[float, Range(0)] = 0.0
     schedule: Literal["cosine", "poly", "constant"] = "cosine"
     precision: Literal["no", "bf16", "fp16"] = "no"
     seed: Whole = 321
@@ -95,6 +102,15 @@ class Recipe(Checked):
     def __post_init__(self) -> None:
         """Raise `IcvosError` for a value that is out of range."""
         check(self)
+        drawn = self.benchmark == "smallworld"
+        if self.labels == "objects" and not drawn:
+            raise refusal("labels", self.labels, "episode or classes; objects are known of the small world alone")
+        if self.frames > 1 and not drawn:
+            raise refusal("frames", self.frames, "1; clips are drawn of the small world alone")
+        if drawn and not self.episodes:
+            raise refusal("episodes", self.episodes, "the episodes of an epoch; the small world has no end")
+        if drawn and self.labels == "classes":
+            raise refusal("labels", self.labels, "episode or objects on the small world")
         if len(self.scale) != 2 or self.scale[0] > self.scale[1]:
             raise refusal("scale", self.scale, "the least and the largest factor, like 0.8,1.25")
 

@@ -19,13 +19,14 @@ from icvos.training.recipe import Recipe, read_recipe
 from icvos.training.report import Report
 
 if TYPE_CHECKING:
+    from icvos.training.drawn import DrawnEpisodes
     from icvos.training.episodes import TrainingEpisodes
     from icvos.training.trainable import Trainable
 
 
 def train(
     recipe: Recipe | str | Path,
-    data: ImageBenchmark | str | Path,
+    data: ImageBenchmark | str | Path | None,
     out: Path | str,
     *,
     settings: Mapping[str, Any] | None = None,
@@ -40,7 +41,7 @@ def train(
     Args:
         recipe: The name of one that comes with icvos, the path of a TOML file, or a `Recipe`.
         data: The folder of an image benchmark with pictures to train on, as ``icvos episodes`` makes it, or one that is
-            open.
+            open; None where the recipe is for the small world, which is drawn as it is needed.
         out: The folder of the run, made where it is not there; `icvos.training.run_folder` says what lies in it.
         settings: What to change, as ``--set`` does: fields of the recipe by name, and ``settings.NAME`` for a setting
             of the method.
@@ -81,7 +82,7 @@ class Session:
 
     Args:
         recipe: What is trained, and how.
-        benchmark: What it is trained on.
+        benchmark: What it is trained on; None for the small world.
         out: The folder of the run.
         settings: What the method is built with.
         episodes: The benchmark's episodes, as the recipe draws them.
@@ -90,10 +91,10 @@ class Session:
     """
 
     recipe: Recipe
-    benchmark: ImageBenchmark
+    benchmark: ImageBenchmark | None
     out: Path
     settings: dict[str, Any]
-    episodes: "TrainingEpisodes"
+    episodes: "TrainingEpisodes | DrawnEpisodes"
     trainable: "Trainable"
     is_main: bool
 
@@ -108,11 +109,12 @@ class Session:
         where = "" if recipe.benchmark == "all-coco" else f" fold {recipe.fold}"
         learned = len(episodes.learned) - len(episodes.rare)
         asked = f"{recipe.validation_episodes:,} episodes of {len(episodes.classes)} classes"
+        what = "pictures" if self.benchmark else "drawn episodes an epoch"
         lines = [
             f"{recipe.method} on {recipe.benchmark}{where}",
-            f"{len(episodes):,} pictures of {learned} classes to train on, {asked} to validate with",
+            f"{len(episodes):,} {what} of {learned} classes to train on, {asked} to validate with",
         ]
-        if episodes.rare:
+        if self.benchmark and episodes.rare:
             rare = ", ".join(self.benchmark.classes[kind] for kind in episodes.rare)
             lines.append(f"never asked in training, having too few pictures: {rare}")
         for loaded in self.trainable.loaded:
@@ -135,7 +137,9 @@ class Session:
             workers=workers,
             report=report,
         )
-        following = next_commands(self.recipe, self.settings, self.benchmark.root, done.checkpoint)
+        following = next_commands(
+            self.recipe, self.settings, self.benchmark.root if self.benchmark else None, done.checkpoint
+        )
         return TrainingResult(done.checkpoint, done.steps, done.miou, self.random_weights, tuple(following))
 
 
@@ -168,7 +172,7 @@ class TrainingResult:
 
 def prepare(
     recipe: Recipe | str | Path,
-    data: ImageBenchmark | str | Path,
+    data: ImageBenchmark | str | Path | None,
     out: Path | str,
     *,
     settings: Mapping[str, Any] | None = None,
@@ -184,6 +188,7 @@ def prepare(
         raise IcvosError(f"{out}: is a file; choose another --out")
     require_writable(out, folder=True)
     try:
+        from icvos.training.drawn import DrawnEpisodes
         from icvos.training.episodes import TrainingEpisodes
         from icvos.training.learner import begin
         from icvos.training.trainable import load_trainable, settings_of
@@ -192,8 +197,13 @@ def prepare(
     except ModuleNotFoundError as error:
         raise IcvosError(f"training needs the package {error.name}; run: pip install 'icvos[models,train]'") from error
     of_method = settings_of(recipe)
-    benchmark = data if isinstance(data, ImageBenchmark) else ImageBenchmark.open(data)
-    episodes = TrainingEpisodes(benchmark, recipe)
+    drawn = recipe.benchmark == "smallworld"
+    if drawn and data is not None:
+        raise IcvosError(f"{data}: the recipe draws the small world as it is needed; leave out --data")
+    if not drawn and data is None:
+        raise IcvosError("give --data, an image benchmark that icvos episodes made")
+    benchmark = ImageBenchmark.open(data) if isinstance(data, str | Path) else data
+    episodes = TrainingEpisodes(benchmark, recipe) if benchmark else DrawnEpisodes(recipe)
     with random_weights_allowed(random_weights):
         trainable = load_trainable(recipe.method, of_method, episodes.learned, device)
     return Session(recipe, benchmark, out, of_method, episodes, trainable, is_main)

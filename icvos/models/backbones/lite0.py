@@ -12,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from icvos.errors import IcvosError
 from icvos.models.backbones.stages import outputs_of
+from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import fit_state, read_state
 
 LITE0_STAGES = (  # repeats, kernel, stride of the first block, expansion, output channels
@@ -24,6 +25,11 @@ LITE0_STAGES = (  # repeats, kernel, stride of the first block, expansion, outpu
     (1, 3, 1, 6, 320),
 )
 LITE0_STRIDE = 32
+# What takes pictures that are standardised with ImageNet's mean and deviation to (value - 127) / 128, value in [0, 255].
+STANDARDISED = (
+    torch.tensor(IMAGENET_STD)[:, None, None] * 255 / 128,
+    (torch.tensor(IMAGENET_MEAN)[:, None, None] * 255 - 127) / 128,
+)
 
 
 def _relu6(x: Tensor) -> Tensor:

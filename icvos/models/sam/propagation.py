@@ -183,7 +183,8 @@ class Sam2Propagator:
         self.frame_size = size
         with torch.inference_mode(), self._precision():
             features = self._features(frame)
-            none = {"point_coords": torch.zeros(1, 0, 256), "point_labels": torch.zeros(1, 0, dtype=torch.int32)}
+            tokens = torch.zeros(1, 0, self.network.hidden_dim)
+            none = {"point_coords": tokens, "point_labels": torch.zeros(1, 0, dtype=torch.int32)}
             points = {name: value.to(self.device) for name, value in none.items()} if self.tokens_only else None
             output = self._track(features, points, None, prompted=False)
             self._remember(features, output.pop("pred_masks_high_res"), output, prompted=False)

@@ -1,6 +1,7 @@
 """SAM 2 and 2.1, built in Python from the classes of the `sam2` package: no configuration files, no Hydra.
 
-`SAM2_MODELS` names the eight published configurations; all of them take the official checkpoints as they are.
+`SAM2_MODELS` names the eight published configurations; all of them take the official checkpoints as they are. `NANO` is
+a small one for a CPU, which icvos trains itself.
 """
 
 import functools
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
-from icvos.models.weights.load import Loaded, State, find_weights, fit_state, load_weights, read_state
+from icvos.models.backbones.lite0 import lite0_weights
+from icvos.models.sam.lite0_trunk import Lite0Trunk
+from icvos.models.weights.load import Loaded, State, find_weights, fit_state, fresh_layers, load_weights, read_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class Architecture:
         points_in_time: SAM 2.1: object pointers carry their distance in time, and memories of frames without the
             object are marked.
         image_size: Side of the square that every frame is resized to, in pixels.
+        channels: Of the features that memory and decoder work on, and of prompt tokens.
+        memory_channels: Of a frame's spatial memory.
+        memory_layers: Of the memory attention.
+        feedforward: Hidden units of each of them.
+        lite0: EfficientNet-Lite0 is the trunk in the place of Hiera, and what is said of the latter has no meaning.
     """
 
     width: int
@@ -40,6 +48,11 @@ class Architecture:
     windows: tuple[int, int, int, int]
     points_in_time: bool = False
     image_size: int = 1024
+    channels: int = 256
+    memory_channels: int = 64
+    memory_layers: int = 4
+    feedforward: int = 2048
+    lite0: bool = False
 
 
 TINY = Architecture(96, 1, (1, 2, 7, 2), (5, 7, 9), 7, (8, 4, 14, 7))
@@ -50,6 +63,16 @@ SAM2_MODELS = {"t": TINY, "s": SMALL, "b+": BASE_PLUS, "l": LARGE}
 SAM2_MODELS = {f"sam2-hiera-{size}": model for size, model in SAM2_MODELS.items()} | {
     f"sam2.1-hiera-{size}": replace(model, points_in_time=True) for size, model in SAM2_MODELS.items()
 }
+UNTRAINED = "nano"  # names `NANO` before it is trained: the trunk's ImageNet weights, and all else as it is initialised
+NANO = Architecture(
+    *(0, 0, (0, 0, 0, 0), (), 0, (0, 0, 0, 0)),
+    points_in_time=True,
+    image_size=256,
+    channels=128,
+    memory_layers=2,
+    feedforward=512,
+    lite0=True,
+)
 
 STABILITY = {  # of the official builders: fall back to the best of three masks where the single one is not stable
     "dynamic_multimask_via_stability": True,
@@ -105,7 +128,6 @@ def build_sam2(model: str | Architecture, *, postprocess: bool = True) -> nn.Mod
             not stable, and the memory of a prompted frame is made from its mask cut at 0.
     """
     network = _video_model_class()
-    from sam2.modeling.backbones.hieradet import Hiera
     from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
     from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
     from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
@@ -113,46 +135,45 @@ def build_sam2(model: str | Architecture, *, postprocess: bool = True) -> nn.Mod
     from sam2.modeling.sam.transformer import RoPEAttention
 
     shape = SAM2_MODELS[model] if isinstance(model, str) else model
+    channels, grid = shape.channels, shape.image_size // 16
+    trunk = _trunk(shape)
     image_encoder = ImageEncoder(
         scalp=1,
-        trunk=Hiera(
-            embed_dim=shape.width,
-            num_heads=shape.heads,
-            stages=shape.stages,
-            global_att_blocks=shape.global_blocks,
-            window_pos_embed_bkg_spatial_size=(shape.background, shape.background),
-            window_spec=shape.windows,
-        ),
+        trunk=trunk,
         neck=FpnNeck(
-            position_encoding=PositionEmbeddingSine(256),
-            d_model=256,
-            backbone_channel_list=[shape.width * factor for factor in (8, 4, 2, 1)],
+            position_encoding=PositionEmbeddingSine(channels),
+            d_model=channels,
+            backbone_channel_list=trunk.channel_list,
             fpn_top_down_levels=[2, 3],
             fpn_interp_model="nearest",
         ),
     )
-    attention = {"embedding_dim": 256, "num_heads": 1, "downsample_rate": 1, "dropout": 0.1, "rope_theta": 10000.0}
+    attention = {"embedding_dim": channels, "num_heads": 1, "downsample_rate": 1, "dropout": 0.1, "rope_theta": 10000.0}
+    attention |= {"feat_sizes": [grid, grid]}
     memory_attention = MemoryAttention(
-        d_model=256,
+        d_model=channels,
         pos_enc_at_input=True,
         layer=MemoryAttentionLayer(
             activation="relu",
-            dim_feedforward=2048,
+            dim_feedforward=shape.feedforward,
             dropout=0.1,
             pos_enc_at_attn=False,
-            self_attention=RoPEAttention(**attention, feat_sizes=[64, 64]),
-            d_model=256,
+            self_attention=RoPEAttention(**attention),
+            d_model=channels,
             pos_enc_at_cross_attn_keys=True,
             pos_enc_at_cross_attn_queries=False,
-            cross_attention=RoPEAttention(**attention, feat_sizes=[64, 64], rope_k_repeat=True, kv_in_dim=64),
+            cross_attention=RoPEAttention(**attention, rope_k_repeat=True, kv_in_dim=shape.memory_channels),
         ),
-        num_layers=4,
+        num_layers=shape.memory_layers,
     )
     memory_encoder = MemoryEncoder(
-        out_dim=64,
-        position_encoding=PositionEmbeddingSine(64),
-        mask_downsampler=MaskDownSampler(kernel_size=3, stride=2, padding=1),
-        fuser=Fuser(CXBlock(256, kernel_size=7, padding=3, layer_scale_init_value=1e-6, use_dwconv=True), num_layers=2),
+        in_dim=channels,
+        out_dim=shape.memory_channels,
+        position_encoding=PositionEmbeddingSine(shape.memory_channels),
+        mask_downsampler=MaskDownSampler(embed_dim=channels, kernel_size=3, stride=2, padding=1),
+        fuser=Fuser(
+            CXBlock(channels, kernel_size=7, padding=3, layer_scale_init_value=1e-6, use_dwconv=True), num_layers=2
+        ),
     )
     built = network(
         image_encoder=image_encoder,
@@ -187,6 +208,21 @@ def build_sam2(model: str | Architecture, *, postprocess: bool = True) -> nn.Mod
     return built.eval().requires_grad_(False)
 
 
+def _trunk(shape: Architecture) -> Any:
+    if shape.lite0:
+        return Lite0Trunk()
+    from sam2.modeling.backbones.hieradet import Hiera
+
+    return Hiera(
+        embed_dim=shape.width,
+        num_heads=shape.heads,
+        stages=shape.stages,
+        global_att_blocks=shape.global_blocks,
+        window_pos_embed_bkg_spatial_size=(shape.background, shape.background),
+        window_spec=shape.windows,
+    )
+
+
 def load_sam2(
     checkpoint: str, device: torch.device | str = "cpu", *, postprocess: bool = True
 ) -> tuple[nn.Module, Loaded]:
@@ -204,6 +240,11 @@ def load_sam2(
         if loaded.random:
             see_objects(network)
         return network.to(device), loaded
+    if checkpoint == UNTRAINED:
+        with fresh_layers():
+            network = build_sam2(NANO, postprocess=postprocess)
+        see_objects(network)  # or most masks have no gradient at first
+        return network.to(device), Loaded(lite0_weights().name, sha256(lite0_weights()))
     path = find_weights(checkpoint)
     if path is None:
         raise IcvosError(f"{checkpoint}: no such SAM 2 model; choose from {', '.join(SAM2_MODELS)}, or give a path")
@@ -215,11 +256,14 @@ def load_sam2(
 
 def see_objects(network: Any) -> None:
     """Make a model of random weights see an object in most frames; else every mask is empty and hides what follows."""
-    network.sam_mask_decoder.pred_obj_score_head.layers[2].bias += 3
+    with torch.no_grad():
+        network.sam_mask_decoder.pred_obj_score_head.layers[2].bias += 3
 
 
 def architecture_of(state: State, source: str) -> Architecture:
     """The architecture whose names and shapes a state dictionary has."""
+    if "image_encoder.trunk.norms.0.mean" in state:
+        return NANO
     stem = state.get("image_encoder.trunk.pos_embed")
     blocks = {name.split(".")[3] for name in state if name.startswith("image_encoder.trunk.blocks.")}
     for shape in SAM2_MODELS.values():

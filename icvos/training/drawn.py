@@ -1,0 +1,120 @@
+"""Episodes of the small world, drawn when they are asked for: as many as wanted, and nothing on disk.
+
+Categories of the fold are held out, as in the COCO-20i fold of that number: none is ever drawn in training, not even in
+the background.
+"""
+
+import numpy as np
+import torch
+
+from icvos.categories import category
+from icvos.method import Image
+from icvos.smallworld import NAMES, World, held_out
+from icvos.training.episodes import DRAW, NO_CLASS, Square, batch_of
+from icvos.training.recipe import Recipe
+from icvos.training.squares import training_square, tube_views, validation_square
+from icvos.training.trainable import EpisodeBatch
+
+SIZE = (240, 320)  # of a drawn frame
+LEAST_PX = 600  # of an episode's class in a picture of that size
+STRIDES = (1, 2, 3, 4)  # frames of a clip from one that is shown to the next
+COMPANIONS = (0, 0, 1, 1, 2)  # objects beside an episode's own
+Labelled = tuple[Image, np.ndarray]
+
+
+class DrawnEpisodes:
+    """Episodes of the small world as a recipe draws them: `icvos.training.trainable.Episodes`.
+
+    Args:
+        recipe: What is trained; its ``fold`` is held out.
+
+    Attributes:
+        held_out: Names of the categories of the fold.
+        rare: Categories with too few pictures to be drawn; none.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.held_out = held_out(recipe.fold)
+        known = tuple(name for name in NAMES if name not in self.held_out)
+        self.world = World(recipe.seed, SIZE, known)
+        self.novel = World(recipe.seed + 1, SIZE, self.held_out)
+        self.learned = tuple(sorted(category(name).index - 1 for name in known))
+        self.classes = tuple(sorted(category(name).index - 1 for name in self.held_out))
+        self.names = {category(name).index - 1: name for name in NAMES}
+        self.rare: tuple[int, ...] = ()
+        self.digest = f"small world {recipe.seed}, without {', '.join(self.held_out)}"
+
+    def __len__(self) -> int:
+        """Episodes of an epoch: no picture comes twice."""
+        return self.recipe.episodes
+
+    def training(self, epoch: int, index: int) -> EpisodeBatch:
+        """One training episode, as a batch of one; the same for the same epoch and index."""
+        recipe = self.recipe
+        random = np.random.default_rng([recipe.seed, DRAW, epoch, index])
+        number = 4 * (epoch * recipe.episodes + index)
+        if recipe.labels == "objects":
+            squares = [training_square(*shown, recipe, random) for shown in self._clip(self.world, number, random)]
+            return batch_of(squares[0], [], NO_CLASS, squares[1:])
+        kind = int(random.choice(self.learned))
+        asked = self._asked(self.world, number, kind, random)
+        shown = [self._picture(self.world, number + 1 + shot, kind, random) for shot in range(recipe.shots)]
+        squares = [training_square(*pair, recipe, random) for pair in (*asked, *shown)]
+        return batch_of(squares[0], squares[len(asked) :], kind, squares[1 : len(asked)])
+
+    def validation(self, index: int) -> EpisodeBatch:
+        """One episode of a held-out class, as a batch of one; the same for the same index."""
+        random = np.random.default_rng([self.recipe.seed + 1, DRAW, index])
+        kind = self.classes[index % len(self.classes)]
+        shots = 0 if self.recipe.labels == "objects" else self.recipe.shots
+        pairs = [self._picture(self.novel, 4 * index + place, kind, random) for place in range(1 + shots)]
+        if not shots:  # one object of the class
+            image, label = pairs[0]
+            pairs = [(image, (label == label[label > 0].min()).astype(np.uint8))]
+        squares: list[Square] = [validation_square(*pair, self.recipe) for pair in pairs]
+        return batch_of(squares[0], squares[1:], kind)
+
+    def _asked(self, world: World, number: int, kind: int, random: np.random.Generator) -> list[Labelled]:
+        """The query, and what follows it in its tube."""
+        if self.recipe.frames > 1:
+            return self._clip(world, number, random, self._cast(world, kind, random), self.names[kind])
+        query = self._picture(world, number, kind, random)
+        if not self.recipe.tubes:
+            return [query]
+        views = tube_views(*query, random)
+        return [views[place] for place in random.permutation(len(views))]
+
+    def _cast(self, world: World, kind: int, random: np.random.Generator) -> tuple[str, ...]:
+        """The episode's class, at times twice, and others."""
+        own = self.names[kind]
+        others = random.choice(world.categories, int(random.choice(COMPANIONS)))
+        return (own, *([own] if random.random() < 0.2 else []), *(str(name) for name in others))
+
+    def _picture(self, world: World, number: int, kind: int, random: np.random.Generator) -> Labelled:
+        """A picture in which the class is shown, and where."""
+        found = world.picture(number, self._cast(world, kind, random), least_px=LEAST_PX)
+        ids = [instance.id for instance in found.instances if instance.category.name == self.names[kind]]
+        if self.recipe.labels == "objects":
+            return found.image, np.where(np.isin(found.ids, ids), found.ids, 0).astype(np.uint8)
+        return found.image, np.isin(found.ids, ids).astype(np.uint8)
+
+    def _clip(
+        self,
+        world: World,
+        number: int,
+        random: np.random.Generator,
+        cast: tuple[str, ...] | None = None,
+        asked: str | None = None,
+    ) -> list[Labelled]:
+        """Frames of one clip with the numbers of its objects, or with where the class ``asked`` is."""
+        frames, stride = self.recipe.frames, int(random.choice(STRIDES))
+        if frames == 1 and cast is None:
+            picture = world.picture(number)
+            return [(picture.image, picture.ids)]
+        clip = world.clip(number, 1 + stride * (frames - 1), cast)
+        shown = [clip.frame(stride * place) for place in range(frames)]
+        if asked is None:
+            return shown
+        ids = [instance.id for instance in clip.instances if instance.category.name == asked]
+        return [(image, np.isin(found, ids).astype(np.uint8)) for image, found in shown]

@@ -83,7 +83,9 @@ class Oracle:
     def trainable(self, classes: Sequence[int]) -> PromptableTrainable:  # noqa: ARG002
         """Its SAM 2, as it is trained to obey prompts, on whatever classes."""
         if self.sam2 is None:
-            raise IcvosError("setting sam2=affinity: nothing of it learns; set sam2 to a SAM 2, or to nano for a new one")
+            raise IcvosError(
+                "setting sam2=affinity: nothing of it learns; set sam2 to a SAM 2, or to nano for a new one"
+            )
         return PromptableTrainable(self.sam2.network, (self.sam2.loaded,))
 
     def describe(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from icvos.models.maps import aligned
 from icvos.models.prior import prior
 
 DINO_SIDE = 896  # of the pictures that DINOv2 sees: 64 x 64 patches, the grid of SAM's features
-Sam2Maps = tuple[Tensor, Tensor, Tensor]  # strides 4, 8 and 16: 32, 64 and 256 channels
+Sam2Maps = tuple[Tensor, Tensor, Tensor]  # strides 4, 8 and 16: C / 8, C / 4 and C channels
 
 
 class ChannelNorm(nn.Module):
@@ -34,11 +34,12 @@ class ChannelNorm(nn.Module):
 class Sam2Folding(nn.Sequential):
     """The three maps of SAM 2 folded into one of SAM 1's kind; published inner names ``0``, ``1`` and ``3``."""
 
-    def __init__(self) -> None:
-        super().__init__(nn.Conv2d(32, 64, 2, 2), ChannelNorm(64), nn.GELU(), nn.Conv2d(64, 256, 2, 2))
+    def __init__(self, width: int = 256) -> None:
+        fine, middle = width // 8, width // 4
+        super().__init__(nn.Conv2d(fine, middle, 2, 2), ChannelNorm(middle), nn.GELU(), nn.Conv2d(middle, width, 2, 2))
 
     def forward(self, maps: Sam2Maps) -> Tensor:
-        """(B, 256, s, s) of (B, 32, 4 s, 4 s), (B, 64, 2 s, 2 s) and (B, 256, s, s)."""
+        """(B, C, s, s) of (B, C / 8, 4 s, 4 s), (B, C / 4, 2 s, 2 s) and (B, C, s, s)."""
         fine, middle, coarse = maps
         x = functional.gelu(self[1](self[0](fine) + middle))
         return functional.gelu(self[3](x) + coarse)
@@ -118,7 +119,7 @@ def _both(masks: Tensor, grid: int) -> tuple[Tensor, Tensor]:
 
 
 def on_grid(sam: Tensor, grid: int, fidelity: Fidelity) -> Tensor:
-    """SAM's (B, 256, s, s) features on the backbone's grid; as published no gradient goes through their resizing."""
+    """SAM's (B, C, s, s) features on the backbone's grid; as published no gradient goes through their resizing."""
     if sam.shape[-1] == grid:
         return sam
     return aligned(sam.detach() if fidelity == "published" else sam, grid)

@@ -1,7 +1,7 @@
 """The method ``dcsam``, on videos and on images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
@@ -28,7 +28,7 @@ from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, State, fit_state, fresh_layers, load_weights
 from icvos.settings import Checked, Count, Side, renamed
 
-Backbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b", "dinov2-vitb14-reg"]
+Backbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b", "efficientnet-lite0", "dinov2-vitb14-reg"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,14 @@ class DCSAMSettings(Checked):
     Args:
         checkpoint: Path of a trained model; "" starts from the ImageNet backbone, to train.
         variant: ``full`` fuses the backbone's features with SAM's, ``prior`` takes SAM's alone.
-        backbone: resnet50-v2, resnet101-v2, vgg16-bn, swin-b or, with ``variant=prior``, dinov2-vitb14-reg.
+        backbone: resnet50-v2, resnet101-v2, vgg16-bn, swin-b, efficientnet-lite0 or, with ``variant=prior``,
+            dinov2-vitb14-reg.
         queries: Prompt tokens of each of the two branches.
         fidelity: ``published`` computes what the released code does, ``paper`` what the paper says.
         cyclic: Whether attention is filtered by cyclic consistency, as both have it.
+        branches: both, or the positive one alone.
+        fusion: Whether SAM's features are fused with the backbone's.
+        width: Channels of SAM's features and of prompt tokens: 256, or 128 with the small SAM 2.
         encoder: Whose features are fused and which decodes masks: ``sam2``, for videos and images, or ``sam``, for
             images alone.
         size: Side of the square that pictures are stretched to; 512 as published.
@@ -59,6 +63,9 @@ class DCSAMSettings(Checked):
     queries: Count = 25
     fidelity: Fidelity = "published"
     cyclic: bool = True
+    branches: Literal["both", "positive"] = "both"
+    fusion: bool = True
+    width: Count = 256
     encoder: Literal["sam2", "sam"] = "sam2"
     size: Side = 512
     tuned: Tuned = "none"
@@ -90,10 +97,13 @@ class DCSAM(Prompter[DCSAMSettings]):
                 chosen.queries,
                 chosen.fidelity,
                 chosen.cyclic,
+                chosen.branches == "both",
+                chosen.fusion,
+                chosen.width,
             )
         self._trained_sam2: State = {}
         if chosen.checkpoint:
-            shape = Shape(chosen.backbone, chosen.variant, chosen.encoder, chosen.queries)
+            shape = Shape(**{field.name: getattr(chosen, field.name) for field in fields(Shape)})
             self.loaded, self._trained_sam2 = load_generator(self.network, chosen.checkpoint, shape)
         self.network.eval().to(self.device)
         self._sam: PromptedSam | None = None
@@ -151,7 +161,11 @@ class DCSAM(Prompter[DCSAMSettings]):
             self._propagator = Sam2Propagator(
                 network.to(self.device), self.loaded, dtype=self.settings.dtype, resize=self.resize
             )
-        return super().propagator()
+        found = super().propagator()
+        width = found.network.hidden_dim
+        if width != self.settings.width:
+            raise IcvosError(f"{self.settings.sam2}: has tokens of {width} channels; add --set width={width}")
+        return found
 
     def own_weights(self) -> list[Loaded]:
         """The prompt generator, and SAM 1 where it is used."""

@@ -1,5 +1,6 @@
 """The dual-branch prompt generator, Figure 3 of the paper: 2 N prompts from supports, their masks and the query."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,11 +33,11 @@ class Branch:
     """The fused features of one branch.
 
     Args:
-        support: (B, K, 256, h, w).
-        query: (B, 256, h, w).
+        support: (B, K, C, h, w).
+        query: (B, C, h, w).
         masks: (B, K, h, w) of 0 and 1, where the branch's kind is in the supports.
         prior: (B, 1, h, w), averaged over the shots; not stretched.
-        prototype: (B, K, 256).
+        prototype: (B, K, C).
     """
 
     support: Tensor
@@ -48,10 +49,10 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """Both branches: where the object is, and where it is not."""
+    """Where the object is, and, unless that is left out, where it is not."""
 
     positive: Branch
-    negative: Branch
+    negative: Branch | None
 
 
 class PromptGenerator(Staged):
@@ -64,6 +65,9 @@ class PromptGenerator(Staged):
         queries: N, the tokens of each branch.
         fidelity: ``published`` repeats what the released code computes, ``paper`` what the paper says.
         cyclic: Whether attention is filtered by cyclic consistency.
+        negative: Whether there is a negative branch.
+        fusion: Whether SAM's features are fused; they must be where nothing else is.
+        width: C, the channels of features and tokens: SAM's.
     """
 
     def __init__(
@@ -74,6 +78,9 @@ class PromptGenerator(Staged):
         queries: int = 25,
         fidelity: Fidelity = "published",
         cyclic: bool = True,
+        negative: bool = True,
+        fusion: bool = True,
+        width: int = 256,
     ) -> None:
         super().__init__()
         if isinstance(body, DINOv2):
@@ -82,16 +89,22 @@ class PromptGenerator(Staged):
             self.dinov2 = body
         else:
             self.take_stages(body)
+        if variant == "prior" and not fusion:
+            raise IcvosError("variant=prior fuses SAM's features alone; set variant=full, or fusion=true")
         if variant == "full":
-            width = self.channels[2] + self.channels[3]
-            self.downsample_query = nn.Sequential(nn.Conv2d(width, 256, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
-        fused = 769 if variant == "full" else 513
-        self.merge_1 = nn.Sequential(nn.Conv2d(fused, 256, 1, bias=False), nn.ReLU())
-        self.merge_2 = nn.Sequential(nn.Conv2d(fused, 256, 1, bias=False), nn.ReLU())
-        if sam == 2:
-            self.sam_downscaling = Sam2Folding()
-        self.transformer_decoder = PromptDecoder(queries, fidelity, cyclic)
-        self.neg_transformer_decoder = PromptDecoder(queries, fidelity, cyclic)
+            taps = self.channels[2] + self.channels[3]
+            self.downsample_query = nn.Sequential(nn.Conv2d(taps, width, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
+        fused = width * (3 if variant == "full" and fusion else 2) + 1
+        self.merge_1 = nn.Sequential(nn.Conv2d(fused, width, 1, bias=False), nn.ReLU())
+        if negative:
+            self.merge_2 = nn.Sequential(nn.Conv2d(fused, width, 1, bias=False), nn.ReLU())
+        if sam == 2 and fusion:
+            self.sam_downscaling = Sam2Folding(width)
+        self.transformer_decoder = PromptDecoder(queries, fidelity, cyclic, width)
+        if negative:
+            self.neg_transformer_decoder = PromptDecoder(queries, fidelity, cyclic, width)
+        self.fusion = fusion
+        self.negative = negative
         self.variant = variant
         self.fidelity = fidelity
 
@@ -107,33 +120,35 @@ class PromptGenerator(Staged):
 
         Args:
             seen: What the backbone gives.
-            query: SAM's features of the queries: (B, 256, s, s), or SAM 2's three maps.
-            supports: SAM's features of the supports: (B K, 256, s, s), or SAM 2's three maps.
+            query: SAM's features of the queries: (B, C, s, s), or SAM 2's three maps.
+            supports: SAM's features of the supports: (B K, C, s, s), or SAM 2's three maps.
         """
         grid = seen.masks.shape[-1]
-        asked, shown = (on_grid(self._folded(maps), grid, self.fidelity) for maps in (query, supports))
-        reduced = None
+        maps = []
         if seen.query is not None and seen.supports is not None:
-            reduced = self.downsample_query(seen.query), self.downsample_query(seen.supports)
+            maps.append((self.downsample_query(seen.query), self.downsample_query(seen.supports)))
+        if self.fusion:
+            asked, shown = (on_grid(self._folded(own), grid, self.fidelity) for own in (query, supports))
+            maps.append((asked, shown))
         return Branches(
-            self._branch(self.merge_1, reduced, (asked, shown), seen.prior, seen.masks),
-            self._branch(self.merge_2, reduced, (asked, shown), seen.negative_prior, seen.negative_masks),
+            self._branch(self.merge_1, maps, seen.prior, seen.masks),
+            self._branch(self.merge_2, maps, seen.negative_prior, seen.negative_masks) if self.negative else None,
         )
 
-    def look(self, branches: Branches) -> tuple[Tensor, Tensor]:
-        """Stage 1: the tokens of both branches after a look at the supports, (B, N, 256) each.
+    def look(self, branches: Branches) -> tuple[Tensor, ...]:
+        """Stage 1: the tokens of each branch after a look at the supports, (B, N, C) each.
 
         As published the shots overwrite each other, and the last alone is seen; as in the paper all are.
         """
         shots = slice(-1, None) if self.fidelity == "published" else slice(None)
         positive, negative = branches.positive, branches.negative
-        return (
-            self.transformer_decoder.look(positive.support[:, shots], positive.masks[:, shots]),
-            self.neg_transformer_decoder.look(negative.support[:, shots], negative.masks[:, shots]),
-        )
+        looked: Tensor = self.transformer_decoder.look(positive.support[:, shots], positive.masks[:, shots])
+        if negative is None:
+            return (looked,)
+        return looked, self.neg_transformer_decoder.look(negative.support[:, shots], negative.masks[:, shots])
 
-    def refine(self, tokens: tuple[Tensor, Tensor], branches: Branches, coarse: Tensor) -> tuple[Tensor, Tensor]:
-        """Stage 2: the prompts of both branches, (B, N, 256) each.
+    def refine(self, tokens: tuple[Tensor, ...], branches: Branches, coarse: Tensor) -> tuple[Tensor, ...]:
+        """Stage 2: the prompts of each branch, (B, N, C) each.
 
         The negative branch looks at its own query features, equation (13); as published at the *positive* features of
         the support, the last where there are several.
@@ -146,11 +161,11 @@ class PromptGenerator(Staged):
         positive, negative = branches.positive, branches.negative
         size = positive.query.shape[2:]
         mask = functional.interpolate(coarse[:, None].float(), size=size, mode="nearest")[:, 0]
+        refined: Tensor = self.transformer_decoder.refine(tokens[0], positive.query, mask)
+        if negative is None:
+            return (refined,)
         where = positive.support[:, -1] if self.fidelity == "published" else negative.query
-        return (
-            self.transformer_decoder.refine(tokens[0], positive.query, mask),
-            self.neg_transformer_decoder.refine(tokens[1], where, 1 - mask),
-        )
+        return refined, self.neg_transformer_decoder.refine(tokens[1], where, 1 - mask)
 
     def _folded(self, maps: Tensor | Sam2Maps) -> Tensor:
         if isinstance(maps, Tensor):
@@ -159,21 +174,14 @@ class PromptGenerator(Staged):
         return folded
 
     def _branch(
-        self,
-        merge: nn.Module,
-        reduced: tuple[Tensor, Tensor] | None,
-        sam: tuple[Tensor, Tensor],
-        similar: Tensor,
-        masks: Tensor,
+        self, merge: nn.Module, maps: Sequence[tuple[Tensor, Tensor]], similar: Tensor, masks: Tensor
     ) -> Branch:
-        """Fuse what query and supports show, the supports' masked average, SAM's features, and mask or prior."""
+        """Fuse maps of query and supports, the supports' masked average of the first, and mask or prior."""
         by_episode = masks.shape[:2]
-        query, support = reduced or sam
-        prototype = masked_average(support, masks.flatten(0, 1))
+        prototype = masked_average(maps[0][1], masks.flatten(0, 1))
         mean, likely = prototype.unflatten(0, by_episode).mean(1), similar.mean(1, keepdim=True)
-        extra = (None, None) if reduced is None else sam
-        shown = self._fused(merge, support, prototype, extra[1], masks.flatten(0, 1))
-        asked = self._fused(merge, query, mean, extra[0], likely)
+        shown = self._fused(merge, [support for _, support in maps], prototype, masks.flatten(0, 1))
+        asked = self._fused(merge, [query for query, _ in maps], mean, likely)
         return Branch(
             shown.unflatten(0, by_episode),
             asked,
@@ -183,8 +191,7 @@ class PromptGenerator(Staged):
         )
 
     @staticmethod
-    def _fused(merge: nn.Module, features: Tensor, prototype: Tensor, sam: Tensor | None, where: Tensor) -> Tensor:
-        spread = prototype.expand(-1, -1, *features.shape[2:])
-        parts = [features, spread] if sam is None else [features, spread, sam]
-        fused: Tensor = merge(torch.cat([*parts, MASK_WEIGHT * where], 1))
+    def _fused(merge: nn.Module, maps: Sequence[Tensor], prototype: Tensor, where: Tensor) -> Tensor:
+        spread = prototype.expand(-1, -1, *maps[0].shape[2:])
+        fused: Tensor = merge(torch.cat([maps[0], spread, *maps[1:], MASK_WEIGHT * where], 1))
         return fused

@@ -16,7 +16,7 @@ class Prompts:
     """What the two stages give.
 
     Args:
-        tokens: (B, 2 N, 256): positive and negative prompts, marked with SAM's labels.
+        tokens: (B, 2 N, C): positive and negative prompts, marked with SAM's labels.
         coarse: (B, 1, 4 g, 4 g) logits of the query's mask after stage 1.
         query: SAM's features of the queries, to decode the tokens with.
     """
@@ -52,9 +52,9 @@ def find_prompts(
     return Prompts(torch.cat(marked_tokens(refined, sam.labels), 1), coarse, asked)
 
 
-def marked_tokens(tokens: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Positive and negative tokens, each with SAM's embedding of its label added."""
-    return tokens[0] + labels[0], tokens[1] + labels[1]
+def marked_tokens(tokens: tuple[Tensor, ...], labels: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+    """Positive tokens, and negative ones where there are any, each with SAM's embedding of its label added."""
+    return tuple(branch + label for branch, label in zip(tokens, labels, strict=False))
 
 
 def resized(logits: Tensor, size: int) -> Tensor:

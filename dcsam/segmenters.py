@@ -17,7 +17,7 @@ class PromptedSam(Protocol):
     """What turns the generator's tokens into masks.
 
     Args:
-        labels: SAM's embeddings of a positive and of a negative point, (1, 256) each, which tokens are marked with.
+        labels: SAM's embeddings of a positive and of a negative point, (1, C) each, which tokens are marked with.
         in_place: Whether the released code marks the tokens of stage 1 in place, so that stage 2 starts from them so.
     """
 
@@ -25,7 +25,7 @@ class PromptedSam(Protocol):
 
     @property
     def labels(self) -> tuple[Tensor, Tensor]:
-        """SAM's embeddings of a positive and of a negative point, (1, 256) each."""
+        """SAM's embeddings of a positive and of a negative point, (1, C) each."""
         ...
 
     def maps(self, pictures: Tensor) -> Maps:
@@ -33,7 +33,7 @@ class PromptedSam(Protocol):
         ...
 
     def logits(self, maps: Maps, tokens: Tensor) -> Tensor:
-        """(B, 1, 4 g, 4 g) logits of (B, 2 N, 256) tokens, one prompt for each picture of ``maps``."""
+        """(B, 1, 4 g, 4 g) logits of (B, 2 N, C) tokens, one prompt for each picture of ``maps``."""
         ...
 
 
@@ -90,7 +90,7 @@ class PromptedSam2:
         return points[1].weight, points[0].weight
 
     def maps(self, pictures: Tensor) -> Sam2Maps:
-        """(B, 32, 4 s, 4 s), (B, 64, 2 s, 2 s) and (B, 256, s, s); see `PromptedSam.maps`."""
+        """(B, C / 8, 4 s, 4 s), (B, C / 4, 2 s, 2 s) and (B, C, s, s); see `PromptedSam.maps`."""
         with torch.no_grad():
             found = [embed_image(self.network, aligned(one[None], self.network.image_size)) for one in pictures]
         return (

@@ -110,9 +110,7 @@ class PromptableTrainable:
 
     def _carried(self, maps: list[Tensor], labels: Tensor, random: np.random.Generator) -> Tensor:
         """The loss of the frames behind the first, given the first one's mask or points."""
-        chosen = [
-            (clip, number) for clip, label in enumerate(labels) for number in visible(label[0], CARRIED, random)
-        ]
+        chosen = [(clip, number) for clip, label in enumerate(labels) for number in visible(label[0], CARRIED, random)]
         if not chosen:
             return maps[0].sum() * 0
         clips = torch.tensor([clip for clip, _ in chosen], device=labels.device)

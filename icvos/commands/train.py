@@ -28,7 +28,12 @@ QUIET_SECONDS = 30.0  # between two lines of progress where there is no terminal
     )
 )
 @click.argument("name", metavar="RECIPE", default="")
-@click.option("--data", type=FOLDER, default=None, help="A benchmark of images with pictures to train on; the small world needs none.")
+@click.option(
+    "--data",
+    type=FOLDER,
+    default=None,
+    help="A benchmark of images with pictures to train on; the small world needs none.",
+)
 @click.option("--out", type=FOLDER, default=None, help="The folder of the run.")
 @click.option(
     "--set",

@@ -5,7 +5,6 @@ the background.
 """
 
 import numpy as np
-import torch
 
 from icvos.categories import category
 from icvos.method import Image

@@ -27,7 +27,9 @@ class NextCommand:
         return f"{self.purpose}:\n  {shlex.join(self.arguments)}"
 
 
-def next_commands(recipe: Recipe, settings: Mapping[str, Any], data: Path | None, checkpoint: Path) -> list[NextCommand]:
+def next_commands(
+    recipe: Recipe, settings: Mapping[str, Any], data: Path | None, checkpoint: Path
+) -> list[NextCommand]:
     """How to evaluate a checkpoint, and how to train on top of it where it is a base learner's.
 
     Args:

@@ -33,16 +33,16 @@ class Recipe(Checked):
     Args:
         method: A method that learns.
         settings: Its settings, over its defaults.
-        benchmark: coco-20i, pascal-5i, all-coco (every class, for IC-VOS), or smallworld (drawn as it is needed, without
-            the classes of COCO-20i's fold).
+        benchmark: coco-20i, pascal-5i, all-coco (every class, for IC-VOS), or smallworld (drawn as it is needed,
+            without the classes of COCO-20i's fold).
         fold: Which fold is held out, 0 to 3; without meaning for all-coco.
         shots: Supports of an episode.
         size: Side of the square pictures, in pixels.
         sampling: How a training episode is drawn: ``class`` (a class, then pictures of it; VRP-SAM, DC-SAM) or
             ``image`` (every training picture once an epoch, then one of its classes; PFENet, HDMNet, AMNet).
-        labels: What a training label holds: ``episode`` (1 = the episode's class) or ``classes`` (the number of every
-            training class in ascending order, from 1, no supports; the base learner) or ``objects`` (the number of every
-            object, no supports; SAM 2; of the small world alone).
+        labels: What a training label holds: ``episode`` (1 = the episode's class), ``classes`` (the number of every
+            training class in ascending order, from 1, no supports; the base learner) or ``objects`` (the number of
+            every object, no supports; SAM 2; on the small world alone).
         preparation: How pictures become squares and are varied: ``squash`` (no variation), ``resize`` (varied, then
             resized; HDMNet, AMNet) or ``crop`` (varied, then cropped; PFENet, the base learner).
         tubes: Whether a training query becomes a mask tube: five views of it, shuffled, the first of which is asked

@@ -1,6 +1,7 @@
 """Checkpoints that are another model's, or of other settings: one line that says what was found and what to do."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,10 +17,10 @@ from tests.baselines.drawn import small_sam2, supports
 WANTED = Shape("vgg16-bn", "full", "sam2", 25)
 
 
-def state_of(backbone: str = "vgg16-bn", variant: Variant = "full", sam: int = 2, queries: int = 25) -> dict:
+def state_of(backbone: str = "vgg16-bn", variant: Variant = "full", sam: int = 2, **others: Any) -> dict:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return PromptGenerator(build_body(backbone), variant, sam, queries).state_dict()  # type: ignore[arg-type]
+        return PromptGenerator(build_body(backbone), variant, sam, **others).state_dict()  # type: ignore[arg-type]
 
 
 def as_published(state: dict, path: Path) -> str:
@@ -52,6 +53,10 @@ def test_both_kinds_of_published_files_load(tmp_path: Path, prefix: str) -> None
         ),
         ({"backbone": "resnet101-v2"}, "backbone=resnet101-v2, not vgg16-bn"),
         ({"backbone": "swin-b"}, "backbone=swin-b, not vgg16-bn"),
+        ({"backbone": "efficientnet-lite0"}, "backbone=efficientnet-lite0, not vgg16-bn"),
+        ({"negative": False}, "was trained with branches=positive, not both; add --set branches=positive"),
+        ({"fusion": False}, "was trained with fusion=False, not True; add --set fusion=False"),
+        ({"width": 128}, "was trained with width=128, not 256; add --set width=128"),
     ],
 )
 def test_other_settings_are_named(tmp_path: Path, changes: dict, said: str) -> None:
@@ -63,11 +68,14 @@ def test_other_settings_are_named(tmp_path: Path, changes: dict, said: str) -> N
 @pytest.mark.parametrize(
     ("drop", "said"),
     [
-        ("merge_2", "is a checkpoint of VRP-SAM; run it with --method vrp-sam"),
-        ("merge", "no checkpoint of DC-SAM"),
+        (
+            ("merge_2", "neg_", "transformer_decoder.q_embed"),
+            "is a checkpoint of VRP-SAM; run it with --method vrp-sam",
+        ),
+        (("merge",), "no checkpoint of DC-SAM"),
     ],
 )
-def test_other_models_are_named(tmp_path: Path, drop: str, said: str) -> None:
+def test_other_models_are_named(tmp_path: Path, drop: tuple[str, ...], said: str) -> None:
     state = {name: value for name, value in state_of().items() if not name.startswith(drop)}
     with pytest.raises(IcvosError, match=said):
         load_generator(PromptGenerator(build_body("vgg16-bn")), as_published(state, tmp_path / "other.pth"), WANTED)

@@ -8,6 +8,7 @@ import torch
 
 from icvos.errors import IcvosError
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, load_dinov2
+from icvos.models.backbones.lite0_stages import Lite0Stages
 from icvos.models.backbones.resnet import Dilations, ResNet
 from icvos.models.backbones.stages import Backbone, Staged
 from icvos.models.backbones.swin import SwinB
@@ -19,9 +20,11 @@ STAGED: Mapping[str, Callable[[Dilations], Staged]] = {
     "resnet101-v2": functools.partial(ResNet, 101),
     "vgg16-bn": lambda dilations: VGG16(),
     "swin-b": lambda dilations: SwinB(),
+    "efficientnet-lite0": lambda dilations: Lite0Stages(),
 }
 BACKBONES = (*STAGED, *DINOV2_MODELS)
-FewShotBackbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn"]  # whose maps the few-shot networks are made for
+# whose maps the few-shot networks are made for, and a small one for a CPU
+FewShotBackbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "efficientnet-lite0"]
 
 
 def build_backbone(name: str, dilations: Dilations = "whole") -> Staged:

@@ -25,7 +25,7 @@ LITE0_STAGES = (  # repeats, kernel, stride of the first block, expansion, outpu
     (1, 3, 1, 6, 320),
 )
 LITE0_STRIDE = 32
-# What takes pictures that are standardised with ImageNet's mean and deviation to (value - 127) / 128, value in [0, 255].
+# What takes pictures standardised with ImageNet's mean and deviation to (value - 127) / 128, value in [0, 255].
 STANDARDISED = (
     torch.tensor(IMAGENET_STD)[:, None, None] * 255 / 128,
     (torch.tensor(IMAGENET_MEAN)[:, None, None] * 255 - 127) / 128,

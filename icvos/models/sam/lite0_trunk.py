@@ -50,13 +50,16 @@ class Lite0Trunk(nn.Module):
 
     def fit(self, pictures: Tensor) -> None:
         """Fix the statistics of the maps by some (B, 3, S, S) pictures."""
-        for norm, x in zip(self.norms, self._maps(pictures), strict=True):
+        for norm, x in zip(self._standardised(), self._maps(pictures), strict=True):
             norm.fit(x)
 
     @property
     def fitted(self) -> bool:
         """Whether the statistics were fixed."""
-        return bool((self.norms[0].deviation != 1).any())
+        return any(bool((norm.deviation != 1).any()) for norm in self._standardised())
+
+    def _standardised(self) -> list[Standardised]:
+        return [norm for norm in self.norms if isinstance(norm, Standardised)]
 
     def _maps(self, pictures: Tensor) -> tuple[Tensor, ...]:
         scale, shift = (value.to(pictures) for value in STANDARDISED)

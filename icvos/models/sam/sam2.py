@@ -148,8 +148,14 @@ def build_sam2(model: str | Architecture, *, postprocess: bool = True) -> nn.Mod
             fpn_interp_model="nearest",
         ),
     )
-    attention = {"embedding_dim": channels, "num_heads": 1, "downsample_rate": 1, "dropout": 0.1, "rope_theta": 10000.0}
-    attention |= {"feat_sizes": [grid, grid]}
+    attention: dict[str, Any] = {
+        "embedding_dim": channels,
+        "num_heads": 1,
+        "downsample_rate": 1,
+        "dropout": 0.1,
+        "rope_theta": 10000.0,
+        "feat_sizes": [grid, grid],
+    }
     memory_attention = MemoryAttention(
         d_model=channels,
         pos_enc_at_input=True,

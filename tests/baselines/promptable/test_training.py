@@ -1,0 +1,118 @@
+"""A SAM 2 of the small kind: it is built and saved like the others, and every part of it that should learn does."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from baselines.oracle import Oracle, OracleSettings
+from baselines.promptable.prompts import COUNTS, draw_prompts
+from baselines.promptable.training import PromptableTrainable
+from icvos.errors import IcvosError
+from icvos.method import Prompt
+from icvos.models.sam.propagation import Sam2Propagator
+from icvos.models.sam.sam2 import UNTRAINED, load_sam2
+from icvos.training.drawn import DrawnEpisodes
+from icvos.training.recipe import Recipe
+from icvos.training.trainable import EpisodeBatch
+
+RECIPE = Recipe(method="oracle", benchmark="smallworld", labels="objects", size=256, episodes=8, validation_episodes=1)
+
+
+def batch_of(count: int, **changes: object) -> EpisodeBatch:
+    episodes = DrawnEpisodes(RECIPE.changed(changes))
+    return EpisodeBatch.stack([episodes.training(0, index) for index in range(count)])
+
+
+@pytest.fixture
+def trainable() -> PromptableTrainable:
+    found = Oracle(OracleSettings(sam2=UNTRAINED, device="cpu")).trainable(())
+    found.each = 2
+    for group in found.parameter_groups(1.0):
+        for parameter in group["params"]:
+            parameter.requires_grad_(True)
+    return found
+
+
+def test_every_part_but_the_trunk_learns_from_clips(trainable: PromptableTrainable) -> None:
+    trainable.train()
+    torch.manual_seed(0)
+    batch = batch_of(2, frames=3)
+    for _ in range(4):  # what the first frame is given, and how it goes on, is drawn
+        losses = trainable.losses(batch)
+        losses["total"].backward()
+    assert set(losses) == {"total", "prompts", "video"}
+    silent = {
+        name
+        for name, parameter in trainable.network.named_parameters()
+        if parameter.grad is None and not name.startswith("image_encoder.trunk.")
+    }
+    assert all("no_mem_pos_enc" in name or "no_obj" in name or "mask_downsample" in name for name in silent), silent
+    assert all(p.grad is None for p in trainable.network.image_encoder.trunk.parameters())
+
+
+def test_a_step_lowers_the_loss_of_its_own_pictures(trainable: PromptableTrainable) -> None:
+    trainable.train()
+    batch = batch_of(2)
+    optimiser = torch.optim.AdamW(trainable.parameter_groups(2e-3)[0]["params"], 2e-3)
+    found = []
+    for _ in range(12):
+        torch.manual_seed(3)  # the same prompts
+        loss = trainable.losses(batch)["total"]
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        found.append(loss.item())
+    assert found[-1] < 0.7 * found[0]
+
+
+def test_the_trunks_statistics_are_fixed_once(trainable: PromptableTrainable) -> None:
+    trunk = trainable.network.image_encoder.trunk
+    assert not trunk.fitted
+    torch.manual_seed(0)
+    trainable.losses(batch_of(2))
+    first = [norm.deviation.clone() for norm in trunk.norms]
+    maps = trunk(batch_of(2).query)
+    assert all(0.9 < x.std().item() < 1.1 for x in maps)
+    trainable.losses(EpisodeBatch.stack([batch_of(1, seed=9)]))
+    assert all(torch.equal(norm.deviation, was) for norm, was in zip(trunk.norms, first, strict=True))
+
+
+def test_a_checkpoint_loads_by_its_path_and_carries_a_video(trainable: PromptableTrainable, tmp_path: Path) -> None:
+    trainable.losses(batch_of(1))
+    state = {name: value.contiguous() for name, value in trainable.network.state_dict().items()}
+    save_file(state, tmp_path / "sam2.safetensors")
+    network, _ = load_sam2(str(tmp_path / "sam2.safetensors"))
+    assert all(torch.equal(value, network.state_dict()[name]) for name, value in trainable.network.state_dict().items())
+    carried = Oracle(OracleSettings(sam2=str(tmp_path / "sam2.safetensors"), device="cpu")).propagator()
+    assert isinstance(carried, Sam2Propagator)
+    frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    mask = np.zeros((120, 160), bool)
+    mask[30:70, 40:90] = True
+    carried.start(frame, Prompt(mask=mask))
+    assert carried.step(frame).shape == mask.shape
+
+
+def test_one_click_in_the_middle_is_what_validates(trainable: PromptableTrainable) -> None:
+    trainable.network.eval()
+    with torch.no_grad():
+        assert trainable.logits(DrawnEpisodes(RECIPE).validation(0)).shape == (1, 256, 256)
+
+
+def test_an_oracle_by_affinity_has_nothing_to_learn() -> None:
+    with pytest.raises(IcvosError, match="nothing of it learns"):
+        Oracle(OracleSettings(device="cpu")).trainable(())
+
+
+def test_prompts_belong_to_their_regions() -> None:
+    labels = batch_of(2).query_label
+    for seed in range(20):
+        found = draw_prompts(labels, 4, 0.5, np.random.default_rng(seed))
+        assert found.points.shape[1] in COUNTS
+        assert found.targets.flatten(1).any(1).all()
+        for points, kinds, target in zip(found.points, found.labels, found.targets, strict=True):
+            for (x, y), kind in zip(points.tolist(), kinds.tolist(), strict=True):
+                if kind in (0, 1):
+                    assert target[int(y), int(x)].item() == kind

@@ -1,0 +1,74 @@
+"""Episodes of the small world: the same for the same index, and never of a held-out category in training."""
+
+import numpy as np
+import pytest
+import torch
+
+from icvos.errors import IcvosError
+from icvos.smallworld import NAMES, held_out
+from icvos.training.drawn import DrawnEpisodes
+from icvos.training.recipe import Recipe
+
+SMALL = {"method": "dcsam", "benchmark": "smallworld", "episodes": 8, "size": 64, "validation_episodes": 7}
+
+
+def test_every_category_is_held_out_by_one_fold() -> None:
+    assert sorted(name for fold in range(4) for name in held_out(fold)) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("fold", range(4))
+def test_what_is_held_out_is_never_drawn_in_training(fold: int) -> None:
+    episodes = DrawnEpisodes(Recipe(**SMALL, fold=fold))
+    assert not set(episodes.world.categories) & set(episodes.held_out)
+    assert not set(episodes.learned) & set(episodes.classes)
+    asked = {int(episodes.training(0, index).classes) for index in range(6)}
+    assert asked <= set(episodes.learned)
+    assert {int(episodes.validation(index).classes) for index in range(8)} <= set(episodes.classes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "shots", "later"),
+    [
+        ({}, 1, None),
+        ({"shots": 3}, 3, None),
+        ({"tubes": True}, 1, 4),
+        ({"frames": 3}, 1, 2),
+        ({"labels": "objects"}, 0, None),
+        ({"labels": "objects", "frames": 4}, 0, 3),
+    ],
+)
+def test_episodes_have_their_shape_and_come_again(changes: dict[str, object], shots: int, later: int | None) -> None:
+    episodes = DrawnEpisodes(Recipe(**SMALL).changed(changes))
+    one, same, other = episodes.training(1, 2), episodes.training(1, 2), episodes.training(1, 3)
+    assert one.query.shape == (1, 3, 64, 64)
+    assert one.supports.shape == (1, shots, 3, 64, 64)
+    assert (one.later is None) == (later is None)
+    if one.later is not None and one.later_labels is not None:
+        assert one.later.shape == (1, later, 3, 64, 64)
+        assert one.later_labels.shape == (1, later, 64, 64)
+    assert all(torch.equal(a, b) for a, b in zip(one.parts(), same.parts(), strict=True))
+    assert not torch.equal(one.query, other.query)
+    if shots:
+        assert all(bool((label == 1).any()) for label in (*one.query_label, *one.support_labels[0]))
+
+
+def test_a_clip_is_asked_for_one_class_throughout() -> None:
+    episodes = DrawnEpisodes(Recipe(**SMALL).changed({"frames": 4}))
+    for index in range(4):
+        found = episodes.training(0, index)
+        assert found.later_labels is not None
+        assert set(np.unique(found.later_labels.numpy())) <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"benchmark": "smallworld"}, "episodes"),
+        ({"benchmark": "smallworld", "episodes": 4, "labels": "classes"}, "labels"),
+        ({"labels": "objects"}, "small world alone"),
+        ({"frames": 2}, "small world alone"),
+    ],
+)
+def test_recipes_that_do_not_fit_the_world_are_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(IcvosError, match=words):
+        Recipe(method="dcsam").changed(changes)

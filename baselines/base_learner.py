@@ -77,7 +77,7 @@ class BaseLearnerSettings(Checked):
 
     Args:
         checkpoint: Path of a trained base learner; "" starts from the ImageNet backbone, to train.
-        backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
+        backbone: resnet50-v2, resnet101-v2, vgg16-bn or efficientnet-lite0.
         base_classes: Number of classes that it knows: 80, 60 in a fold of COCO-20i, or 15 in one of PASCAL-5i.
         size: Side of the square that a picture is fitted into.
         backbone_rate: In training, the backbone's share of the learning rate.

@@ -194,7 +194,7 @@ class PFENetSettings(Checked):
 
     Args:
         checkpoint: Path of a trained network; "" starts from the ImageNet backbone, to train.
-        backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
+        backbone: resnet50-v2, resnet101-v2, vgg16-bn or efficientnet-lite0.
         size: Side of the network's square input, of the form 8 n + 1: 473 for PASCAL, 641 for COCO.
         bins: Sizes of the pyramid's levels; up to 1 they are shares of the feature map.
         frozen_statistics: In training, keep the backbone's batch norm statistics; the published code lets them drift.

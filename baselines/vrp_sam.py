@@ -24,8 +24,9 @@ from icvos.models.losses import dice
 from icvos.models.maps import aligned, masked_average, sine_positions
 from icvos.models.prior import prior
 from icvos.models.prompter import Prompter
+from icvos.models.sam.prompted import PromptedSam, PromptedSam1, PromptedSam2
 from icvos.models.sam.propagation import DType
-from icvos.models.sam.sam1 import Embedded, Sam1, load_sam
+from icvos.models.sam.sam1 import load_sam
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, fresh_layers, load_trained
 from icvos.settings import Checked, Count, Side, renamed
@@ -37,13 +38,13 @@ HEADS = 4
 class CrossAttention(nn.Module):
     """LN(t + attention(t, features + positions, features)); published inner names."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.multihead_attn = nn.MultiheadAttention(256, HEADS, batch_first=True)
-        self.norm = nn.LayerNorm(256)
+        self.multihead_attn = nn.MultiheadAttention(width, HEADS, batch_first=True)
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, features: Tensor, positions: Tensor) -> Tensor:
-        """(B, N, 256) tokens, (B, h w, 256) features and positions to (B, N, 256)."""
+        """(B, N, C) tokens, (B, h w, C) features and positions to (B, N, C)."""
         found, _ = self.multihead_attn(tokens, features + positions, features, need_weights=False)
         normal: Tensor = self.norm(tokens + found)
         return normal
@@ -52,13 +53,13 @@ class CrossAttention(nn.Module):
 class SelfAttention(nn.Module):
     """LN(t + attention(t, t, t)); published inner names."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.self_attn = nn.MultiheadAttention(256, HEADS, batch_first=True)
-        self.norm = nn.LayerNorm(256)
+        self.self_attn = nn.MultiheadAttention(width, HEADS, batch_first=True)
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, 256) to the same."""
+        """(B, N, C) to the same."""
         found, _ = self.self_attn(tokens, tokens, tokens, need_weights=False)
         normal: Tensor = self.norm(tokens + found)
         return normal
@@ -67,20 +68,22 @@ class SelfAttention(nn.Module):
 class PromptDecoder(nn.Module):
     """Learned tokens look at the support, at each other, at the query, and at each other again."""
 
-    def __init__(self, queries: int) -> None:
+    def __init__(self, queries: int, width: int) -> None:
         super().__init__()
-        self.supp_q_feat = nn.Embedding(queries, 256)
-        self.transformer_cross_attention_layers_0 = nn.ModuleList([CrossAttention()])
-        self.transformer_self_attention_layers_0 = nn.ModuleList([SelfAttention()])
-        self.transformer_cross_attention_layers = nn.ModuleList([CrossAttention()])
-        self.transformer_self_attention_layers = nn.ModuleList([SelfAttention()])
+        self.supp_q_feat = nn.Embedding(queries, width)
+        self.transformer_cross_attention_layers_0 = nn.ModuleList([CrossAttention(width)])
+        self.transformer_self_attention_layers_0 = nn.ModuleList([SelfAttention(width)])
+        self.transformer_cross_attention_layers = nn.ModuleList([CrossAttention(width)])
+        self.transformer_self_attention_layers = nn.ModuleList([SelfAttention(width)])
         for name, parameter in self.named_parameters():
             if "attn" in name and parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
 
     def forward(self, support: Tensor, query: Tensor) -> Tensor:
-        """(B, 256, h, w) fused support and query features to (B, N, 256) prompts."""
-        positions = sine_positions(*support.shape[2:]).to(support).flatten(2).transpose(1, 2)
+        """(B, C, h, w) fused support and query features to (B, N, C) prompts."""
+        positions = (
+            sine_positions(support.shape[2], support.shape[3], support.shape[1]).to(support).flatten(2).transpose(1, 2)
+        )
         shown, seen = support.flatten(2).transpose(1, 2), query.flatten(2).transpose(1, 2)
         tokens = self.supp_q_feat.weight[None].expand(len(support), -1, -1)
         tokens = self.transformer_cross_attention_layers_0[0](tokens, shown, positions)
@@ -95,11 +98,11 @@ class Encoded:
     """What the prompt encoder computes, h = w the side of its feature map, shots of an episode adjacent.
 
     Args:
-        prompts: (B, K N, 256).
+        prompts: (B, K N, C), C = 256 as published.
         prior: (B K, 1, h, w), the greatest cosine similarity, in [0, 1], not stretched.
-        prototype: (B K, 256, 1, 1).
-        support_reduced: (B K, 256, h, w); so are ``support_fused`` and ``query_fused``.
-        query_reduced: (B, 256, h, w).
+        prototype: (B K, C, 1, 1).
+        support_reduced: (B K, C, h, w); so are ``support_fused`` and ``query_fused``.
+        query_reduced: (B, C, h, w).
     """
 
     prompts: Tensor
@@ -114,13 +117,13 @@ class Encoded:
 class PromptEncoder(Staged):
     """The visual reference prompt encoder; published parameter names."""
 
-    def __init__(self, body: Staged, queries: Count = 50) -> None:
+    def __init__(self, body: Staged, queries: int = 50, width: int = 256) -> None:
         super().__init__()
         self.take_stages(body)
-        width = body.channels[2] + body.channels[3]
-        self.downsample_query = nn.Sequential(nn.Conv2d(width, 256, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
-        self.merge_1 = nn.Sequential(nn.Conv2d(513, 256, 1, bias=False), nn.ReLU())
-        self.transformer_decoder = PromptDecoder(queries)
+        taps = body.channels[2] + body.channels[3]
+        self.downsample_query = nn.Sequential(nn.Conv2d(taps, width, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
+        self.merge_1 = nn.Sequential(nn.Conv2d(2 * width + 1, width, 1, bias=False), nn.ReLU())
+        self.transformer_decoder = PromptDecoder(queries, width)
 
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor) -> Encoded:
         """Prompts for (B, 3, S, S) queries from (B, K, 3, S, S) supports and their (B, K, S, S) float masks.
@@ -163,23 +166,8 @@ def annotated(masks: Tensor, condition: str, generator: np.random.Generator | No
     return torch.from_numpy(shown).to(masks).reshape(masks.shape)
 
 
-def sam_embedding(sam: Sam1, query: Tensor) -> Embedded:
-    """SAM's features of one (3, S, S) standardised query, enlarged with aligned corners to SAM's side."""
-    with torch.no_grad():
-        enlarged = functional.interpolate(query[None], size=(sam.side, sam.side), mode="bilinear", align_corners=True)
-        features = sam.network.image_encoder(enlarged)[0]
-    return Embedded(features, (query.shape[1], query.shape[2]))
-
-
-def sam_logits(sam: Sam1, image: Embedded, prompts: Tensor) -> tuple[Tensor, Tensor]:
-    """(4 g, 4 g) logits and () predicted IoU of (N, 256) prompts, which are SAM's only sparse tokens."""
-    _, dense = sam.network.prompt_encoder(points=None, boxes=None, masks=None)
-    low, ious = sam.decode_tokens(image, prompts[None], dense, multimask=False)
-    return low[0, 0], ious[0, 0]
-
-
 class VRPTrainable:
-    """The prompt encoder as it is trained: through a frozen SAM, its backbone frozen in evaluation mode.
+    """The prompt encoder as it is trained: through a frozen SAM 1 or 2, its backbone frozen in evaluation mode.
 
     Args:
         network: The prompt encoder.
@@ -189,7 +177,7 @@ class VRPTrainable:
     """
 
     def __init__(
-        self, network: PromptEncoder, sam: Sam1, condition: str = "mask", loaded: tuple[Loaded, ...] = ()
+        self, network: PromptEncoder, sam: PromptedSam, condition: str = "mask", loaded: tuple[Loaded, ...] = ()
     ) -> None:
         self.network = network
         self.sam = sam
@@ -226,11 +214,8 @@ class VRPTrainable:
 
     def _decode(self, batch: EpisodeBatch, masks: Tensor) -> Tensor:
         prompts = self.network(batch.query, batch.supports, masks).prompts  # of all shots, decoded together
-        low = [
-            sam_logits(self.sam, sam_embedding(self.sam, query), tokens)[0]
-            for query, tokens in zip(batch.query, prompts, strict=True)
-        ]
-        return aligned(torch.stack(low)[:, None], batch.query.shape[-1])[:, 0]
+        low = self.sam.logits(self.sam.maps(batch.query), prompts)
+        return aligned(low, batch.query.shape[-1])[:, 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +224,12 @@ class VRPSettings(Checked):
 
     Args:
         checkpoint: Path of a trained prompt encoder; "" starts from the ImageNet backbone, to train.
-        backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
+        backbone: resnet50-v2, resnet101-v2, vgg16-bn or efficientnet-lite0.
         queries: Prompt tokens of a support.
         condition: How a support is annotated: mask, box, point or scribble; drawn on its mask, in training too.
-        size: Side of the square that pictures are stretched to, for the encoder and for SAM 1; 512 as published.
+        size: Side of the square that pictures are stretched to, for the encoder and for SAM; 512 as published.
+        width: Channels of prompt tokens: 256, or 128 with the small SAM 2.
+        decoder: Which SAM decodes images and is trained through: sam, as published, or sam2.
         sam: SAM 1 for images and for training, by name or path.
         sam2: SAM 2 for the video, by name or path.
         device: Where the networks run: auto, cpu, cuda or mps.
@@ -254,6 +241,8 @@ class VRPSettings(Checked):
     queries: Count = 50
     condition: Literal["mask", "box", "point", "scribble"] = "mask"
     size: Side = 512
+    width: Count = 256
+    decoder: Literal["sam", "sam2"] = "sam"
     sam: str = "sam-vit-h"
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
     device: Device = "auto"
@@ -276,23 +265,24 @@ class VRPSAM(Prompter[VRPSettings]):
         if not chosen.checkpoint:
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
-            self.network = PromptEncoder(body, chosen.queries)
+            self.network = PromptEncoder(body, chosen.queries, chosen.width)
         if chosen.checkpoint:
-            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, ("backbone", "queries"))
+            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, ("backbone", "queries", "width"))
         self.network.eval().to(self.device)
-        self._sam: Sam1 | None = None
+        self._sam: PromptedSam | None = None
 
     @staticmethod
     def needs(settings: VRPSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads; SAM 1 on images and in training alone."""
-        return (settings.checkpoint or settings.backbone, settings.sam2, settings.sam)
+        own = settings.checkpoint or settings.backbone
+        return (own, settings.sam2, settings.sam) if settings.decoder == "sam" else (own, settings.sam2)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """(k N, 256) prompt embeddings."""
+        """(k N, C) prompt embeddings."""
         return Prompt(embeddings=self.tokens(supports, squash(frame, self.settings.size)).cpu().numpy())
 
     def tokens(self, supports: Sequence[Support], query: Tensor) -> Tensor:
-        """(k N, 256) float32 for a (3, S, S) query. Raises `IcvosError` without a support."""
+        """(k N, C) float32 for a (3, S, S) query. Raises `IcvosError` without a support."""
         if not supports:
             raise IcvosError("vrp-sam needs a support; give an image with its mask")
         side = self.settings.size
@@ -304,23 +294,30 @@ class VRPSAM(Prompter[VRPSettings]):
             return prompts[0]
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
-        """(H, W) bool by SAM 1, as published."""
+        """(H, W) bool by SAM 1, as published, or by SAM 2."""
         query, sam = squash(image, self.settings.size).to(self.device), self.sam()
         with torch.inference_mode():
-            low, _ = sam_logits(sam, sam_embedding(sam, query), self.tokens(supports, query))
-            full = aligned(low[None, None], (image.shape[0], image.shape[1]))[0, 0]
+            low = sam.logits(sam.maps(query[None]), self.tokens(supports, query)[None])
+            full = aligned(low, (image.shape[0], image.shape[1]))[0, 0]
         return (full > 0).cpu().numpy()
 
-    def sam(self) -> Sam1:
-        """SAM 1, loaded when it is first needed."""
-        if self._sam is None:
-            self._sam = load_sam(self.settings.sam, self.device)
+    def sam(self) -> PromptedSam:
+        """What decodes images and what is trained through, loaded when it is first needed."""
+        if self._sam is None and self.settings.decoder == "sam2":
+            self._sam = PromptedSam2(self.propagator().network, gated=False)
+        elif self._sam is None:
+            self._sam = PromptedSam1(load_sam(self.settings.sam, self.device))
         return self._sam
 
     def own_weights(self) -> list[Loaded]:
         """The prompt encoder, and SAM 1 but where SAM 2 is in its place."""
-        return [self.loaded] if self._propagator else [self.loaded, self.sam().loaded]
+        return [self.loaded] if self._propagator else [self.loaded, *self._decoders()]
 
     def trainable(self, classes: Sequence[int]) -> VRPTrainable:  # noqa: ARG002
         """The prompt encoder, as it is trained on whatever classes."""
-        return VRPTrainable(self.network, self.sam(), self.settings.condition, (self.loaded, self.sam().loaded))
+        sam = self.sam()
+        return VRPTrainable(self.network, sam, self.settings.condition, (self.loaded, *self._decoders()))
+
+    def _decoders(self) -> list[Loaded]:
+        sam = self.sam()
+        return [sam.sam.loaded] if isinstance(sam, PromptedSam1) else [self.propagator().loaded]

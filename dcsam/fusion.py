@@ -11,9 +11,9 @@ from icvos.models.backbones.dinov2 import DINOv2
 from icvos.models.backbones.stages import Staged
 from icvos.models.maps import aligned
 from icvos.models.prior import prior
+from icvos.models.sam.prompted import Sam2Maps
 
 DINO_SIDE = 896  # of the pictures that DINOv2 sees: 64 x 64 patches, the grid of SAM's features
-Sam2Maps = tuple[Tensor, Tensor, Tensor]  # strides 4, 8 and 16: C / 8, C / 4 and C channels
 
 
 class ChannelNorm(nn.Module):

@@ -11,7 +11,6 @@ from dcsam.attention import Fidelity
 from dcsam.checkpoint import Shape, load_generator
 from dcsam.prompt_generator import PromptGenerator, Variant
 from dcsam.prompts import Prompts, find_prompts
-from dcsam.segmenters import PromptedSam, PromptedSam1, PromptedSam2
 from dcsam.training import DCTrainable, Tuned
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
@@ -21,6 +20,7 @@ from icvos.models.backbones.stages import Staged
 from icvos.models.device import Device, pick_device
 from icvos.models.maps import aligned
 from icvos.models.prompter import Prompter
+from icvos.models.sam.prompted import PromptedSam, PromptedSam1, PromptedSam2
 from icvos.models.sam.propagation import DType, Sam2Propagator
 from icvos.models.sam.sam1 import load_sam
 from icvos.models.sam.sam2 import architecture_of, build_sam2

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcsam.attention import Fidelity
-from dcsam.fusion import Backdrop, Sam2Folding, Sam2Maps, on_grid, through_dinov2, through_stages
+from dcsam.fusion import Backdrop, Sam2Folding, on_grid, through_dinov2, through_stages
 from dcsam.prompt_decoder import PromptDecoder
 from icvos.errors import IcvosError
 from icvos.models.backbones.dinov2 import DINOv2
 from icvos.models.backbones.stages import Staged
 from icvos.models.maps import masked_average
+from icvos.models.sam.prompted import Maps
 
 Variant = Literal["full", "prior"]
 LEARNED = (
@@ -115,7 +116,7 @@ class PromptGenerator(Staged):
                 return through_dinov2(self.dinov2, query, supports, masks)
             return through_stages(self, query, supports, masks, taps=self.variant == "full")
 
-    def fuse(self, seen: Backdrop, query: Tensor | Sam2Maps, supports: Tensor | Sam2Maps) -> Branches:
+    def fuse(self, seen: Backdrop, query: Maps, supports: Maps) -> Branches:
         """Both branches, equations (5), (6), (15) and (16).
 
         Args:
@@ -167,7 +168,7 @@ class PromptGenerator(Staged):
         where = positive.support[:, -1] if self.fidelity == "published" else negative.query
         return refined, self.neg_transformer_decoder.refine(tokens[1], where, 1 - mask)
 
-    def _folded(self, maps: Tensor | Sam2Maps) -> Tensor:
+    def _folded(self, maps: Maps) -> Tensor:
         if isinstance(maps, Tensor):
             return maps
         folded: Tensor = self.sam_downscaling(maps)

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from dcsam.prompt_generator import PromptGenerator
-from dcsam.segmenters import Maps, PromptedSam, PromptedSam2
 from icvos.models.maps import aligned
+from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam2
 
 
 @dataclass(frozen=True, slots=True)

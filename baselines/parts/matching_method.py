@@ -32,7 +32,7 @@ class MatchingSettings(Checked):
         checkpoint: Path of a trained network; "" starts from the base learner, to train.
         base_checkpoint: Path of a trained base learner with its backbone, as `icvos train` or BAM writes it; a
             ``checkpoint`` holds its own.
-        backbone: resnet50-v2, resnet101-v2 or vgg16-bn.
+        backbone: resnet50-v2, resnet101-v2, vgg16-bn or efficientnet-lite0.
         base_learner: ``leave-out``: a base learner of all 80 classes, without the class that it sees most inside the
             support masks; ``fold``: a fold's base learner, which does not know the target; ``none``: no base learner,
             the meta logits alone.

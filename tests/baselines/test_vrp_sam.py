@@ -10,11 +10,12 @@ import torch
 from safetensors.torch import save_file
 
 from baselines.parts.annotation import annotate
-from baselines.vrp_sam import VRPSAM, PromptEncoder, VRPSettings, VRPTrainable, sam_embedding, sam_logits
+from baselines.vrp_sam import VRPSAM, PromptEncoder, VRPSettings, VRPTrainable
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
 from icvos.models.maps import aligned
-from icvos.models.sam.sam1 import Encoder, Sam1, build_sam, encoder_of
+from icvos.models.sam.prompted import PromptedSam1
+from icvos.models.sam.sam1 import Embedded, Encoder, Sam1, build_sam, encoder_of
 from icvos.models.squares import squash_mask
 from icvos.models.weights.load import Loaded, fill_randomly, fit_state
 from icvos.training.trainable import EpisodeBatch
@@ -58,12 +59,16 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
         fit_state(network_of_sam, sam_state, name)
         sam = Sam1(network_of_sam, Loaded("recorded", None))
         with torch.inference_mode():
-            image = sam_embedding(sam, query[0])
-            low, iou = sam_logits(sam, image, encoded.prompts[0])
-        found["image_embedding_sub"] = image.features[None, ::16, ::8, ::8]
-        found["low_res_logits"] = low[None, None]
-        found["logits_sub"] = aligned(low[None, None], config["image_size"])[..., ::8, ::8]
-        found["iou_prediction"] = iou[None, None]
+            features = PromptedSam1(sam).maps(query)
+            low = PromptedSam1(sam).logits(features, encoded.prompts)
+            _, dense = sam.network.prompt_encoder(points=None, boxes=None, masks=None)
+            _, iou = sam.decode_tokens(
+                Embedded(features[0], (sam.side, sam.side)), encoded.prompts, dense, multimask=False
+            )
+        found["image_embedding_sub"] = features[:, ::16, ::8, ::8]
+        found["low_res_logits"] = low
+        found["logits_sub"] = aligned(low, config["image_size"])[..., ::8, ::8]
+        found["iou_prediction"] = iou
     assert found.keys() == expected.keys()
     for key, value in found.items():
         parity.assert_close(value.numpy(), expected[key], case["tolerance"], key)

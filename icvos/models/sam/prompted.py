@@ -1,20 +1,20 @@
-"""SAM and SAM 2 as DC-SAM uses them: features of pictures, and masks from prompt tokens with their labels."""
+"""SAM and SAM 2 behind one door, as networks that make prompt tokens see them: features in, masks of tokens out."""
 
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from dcsam.fusion import Sam2Maps
 from icvos.models.maps import aligned
 from icvos.models.sam.sam1 import Embedded, Sam1
 from icvos.models.sam.sam2 import Embedding, decode, embed_image
 
+Sam2Maps = tuple[Tensor, Tensor, Tensor]  # strides 4, 8 and 16: C / 8, C / 4 and C channels
 Maps = Tensor | Sam2Maps
 
 
 class PromptedSam(Protocol):
-    """What turns the generator's tokens into masks.
+    """What turns tokens into masks.
 
     Args:
         labels: SAM's embeddings of a positive and of a negative point, (1, C) each, which tokens are marked with.

@@ -66,12 +66,17 @@ class CyclicAttention(nn.Module):
 
     def weights(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, H, N, M) attention weights and (B, H, M, C / H) projected values."""
+        affinity, values = self.affinity(query, key, value, mask)
+        return affinity.softmax(3), values
+
+    def affinity(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, H, N, M), -inf at the cells that a head does not keep, and (B, H, M, C / H) projected values."""
         q, k, v = self._projected(query, key, value)
         affinity = q @ k.transpose(2, 3) / q.shape[3] ** 0.5
         if self.cyclic:
             kept = cycle_consistent(affinity.detach(), masks_of_heads(mask, self.heads, self.fidelity))
             affinity = affinity.masked_fill(~kept[:, :, None], -torch.inf)
-        return affinity.softmax(3), v
+        return affinity, v
 
     def _projected(self, *inputs: Tensor) -> list[Tensor]:
         """Query, key and value, (B, H, N or M, C / H) each."""

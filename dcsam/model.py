@@ -9,11 +9,12 @@ from torch import Tensor
 
 from dcsam.attention import Fidelity
 from dcsam.checkpoint import Shape, load_generator
+from dcsam.explain import steps, watched
 from dcsam.prompt_generator import PromptGenerator, Variant
 from dcsam.prompts import Prompts, find_prompts
 from dcsam.training import DCTrainable, Tuned
 from icvos.errors import IcvosError
-from icvos.method import Image, Mask, Prompt, Support
+from icvos.method import Image, Mask, Prompt, Step, Support
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2
 from icvos.models.backbones.stages import Staged
@@ -115,11 +116,7 @@ class DCSAM(Prompter[DCSAMSettings]):
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(2 N, 256) prompt embeddings, the positive ones first."""
-        if self.settings.encoder == "sam":
-            raise IcvosError("dcsam with encoder=sam segments images alone; for videos add --set encoder=sam2")
-        found = self.find(
-            supports, squash(frame, self.settings.size), PromptedSam2(self.propagator().network, gated=True)
-        )
+        found = self.find(supports, squash(frame, self.settings.size), self.video_sam())
         return Prompt(embeddings=found.tokens[0].float().cpu().numpy())
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
@@ -130,6 +127,13 @@ class DCSAM(Prompter[DCSAMSettings]):
             low = sam.logits(found.query, found.tokens)
             full = aligned(low, (image.shape[0], image.shape[1]))[0, 0]
         return (full > 0).cpu().numpy()
+
+    def explain(self, supports: Sequence[Support], frame: Image, *, moving: bool) -> Sequence[Step]:
+        """The two stages as pictures; see `dcsam.explain`."""
+        sam = self.video_sam() if moving else self.sam()
+        with watched(self.network) as looks:
+            found = self.find(supports, squash(frame, self.settings.size), sam)
+        return steps(self.network, found, looks)
 
     def find(self, supports: Sequence[Support], query: Tensor, sam: PromptedSam) -> Prompts:
         """Both stages for a (3, S, S) query. Raises `IcvosError` without a support."""
@@ -152,6 +156,12 @@ class DCSAM(Prompter[DCSAMSettings]):
         elif self._sam is None:
             self._sam = PromptedSam1(load_sam(self.settings.sam, self.device))
         return self._sam
+
+    def video_sam(self) -> PromptedSam:
+        """What decodes the first frame of a video."""
+        if self.settings.encoder == "sam":
+            raise IcvosError("dcsam with encoder=sam segments images alone; for videos add --set encoder=sam2")
+        return PromptedSam2(self.propagator().network, gated=True)
 
     def propagator(self) -> Sam2Propagator:
         """SAM 2, with the weights of the checkpoint where it holds them."""

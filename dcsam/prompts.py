@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dcsam.prompt_generator import PromptGenerator
+from dcsam.prompt_generator import Branches, PromptGenerator
 from icvos.models.maps import aligned
 from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam2
 
@@ -19,11 +19,13 @@ class Prompts:
         tokens: (B, 2 N, C): positive and negative prompts, marked with SAM's labels.
         coarse: (B, 1, 4 g, 4 g) logits of the query's mask after stage 1.
         query: SAM's features of the queries, to decode the tokens with.
+        branches: What the tokens looked at.
     """
 
     tokens: Tensor
     coarse: Tensor
     query: Maps
+    branches: Branches
 
 
 def find_prompts(
@@ -49,7 +51,7 @@ def find_prompts(
         full = resized(coarse, size) if isinstance(sam, PromptedSam2) and sam.gated else aligned(coarse, size)
     start = marked if sam.in_place and generator.fidelity == "published" else looked
     refined = generator.refine(start, branches, full[:, 0] > 0)
-    return Prompts(torch.cat(marked_tokens(refined, sam.labels), 1), coarse, asked)
+    return Prompts(torch.cat(marked_tokens(refined, sam.labels), 1), coarse, asked, branches)
 
 
 def marked_tokens(tokens: tuple[Tensor, ...], labels: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:

@@ -2,15 +2,15 @@
 
 A `Method` turns support images with masks and a frame into a `Prompt`; a `Propagator` turns the prompt into the mask of
 that frame and then follows it, one frame at a time. A method that does not work like this is a `Segmenter` and segments
-the frames itself. What either may offer besides is optional: `ImageSegmenter`, `Described`, `Remarks`, `Needs`. Methods
-are found by the entry point group ``icvos.methods``.
+the frames itself. What either may offer besides is optional: `ImageSegmenter`, `Explains`, `Described`, `Remarks`,
+`Needs`. Methods are found by the entry point group ``icvos.methods``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -115,6 +115,61 @@ class ImageSegmenter(Protocol):
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: where the category that ``supports`` show is in the (H, W, 3) uint8 ``image``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One thing that a method saw, to be drawn over a picture that it was given.
+
+    Args:
+        label: What is shown, in a few words.
+        values: (h, w) over the whole picture, of any resolution and stretched to it: bool, or float32 of a ``heat``.
+        kind: ``mask`` tints where it is, ``kept`` darkens where it is not, ``heat`` goes from its least to its greatest
+            value.
+        shot: The support that it lies over, 0, 1, ...; None: the frame.
+    """
+
+    label: str
+    values: np.ndarray
+    kind: Literal["mask", "kept", "heat"]
+    shot: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for values that cannot be drawn."""
+        if self.values.ndim != 2 or not self.values.size or not np.isfinite(self.values).all():
+            raise ValueError(f"panel {self.label!r} has values of {self.values.shape}; give (h, w), all finite")
+        if (self.values.dtype == np.bool_) is (self.kind == "heat"):
+            raise ValueError(f"panel {self.label!r} has {self.values.dtype} values; a {self.kind} has others")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step on a method's way to its mask.
+
+    Args:
+        title: What is done, in a few words.
+        meaning: How its panels are read, for a reader who does not know the method.
+        panels: What is seen of it.
+    """
+
+    title: str
+    meaning: str
+    panels: Sequence[Panel]
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A method that shows how it comes to the mask of a picture or of a video's first frame."""
+
+    def explain(self, supports: Sequence[Support], frame: Image, *, moving: bool) -> Sequence[Step]:
+        """Its steps, in order, up to what decodes the mask.
+
+        Args:
+            supports: As for the mask.
+            frame: (H, W, 3) uint8, the picture, or the first frame of a video.
+            moving: Whether it is one of a video.
+        """
         ...
 
 

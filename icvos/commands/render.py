@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from icvos.commands.options import FOLDER, examples, read_selection, selection_options, source_options
+from icvos.commands.options import (
+    FOLDER,
+    SETTINGS,
+    examples,
+    read_selection,
+    read_settings,
+    selection_options,
+    source_options,
+)
 from icvos.commands.printing import say
 from icvos.commands.progress import watched
 from icvos.errors import AGAIN
@@ -23,6 +31,7 @@ STOPPED = f"{{done}} files are written; {AGAIN}"
         "icvos render coco-20i --predictions runs/vrp --clips 0/12,0/13 --out sheets",
         "icvos render --video walk.mp4 --predictions masks --out overlays",
         "icvos render --davis DAVIS --videos dogs-jump --kind sheet --out sheets",
+        "icvos render IC-VOS --predictions runs/dcsam --explain davis_dogs-jump/17 --out explained",
     )
 )
 @click.argument("benchmark", type=FOLDER, required=False)
@@ -33,6 +42,13 @@ STOPPED = f"{{done}} files are written; {AGAIN}"
 @click.option(
     "--predictions", type=FOLDER, default=None, help="Predictions to show beside the truth, or on the --video."
 )
+@click.option(
+    "--explain",
+    metavar="CLIP",
+    default=None,
+    help="Draw how the run given by --predictions came to its mask of this clip (its first frame) or episode.",
+)
+@SETTINGS
 @click.option("--errors", is_flag=True, help="Colour the predictions' hits, misses and false alarms.")
 @selection_options
 @click.option("--out", type=FOLDER, required=True, help="The folder for one file per clip, video or fold.")
@@ -51,11 +67,22 @@ STOPPED = f"{{done}} files are written; {AGAIN}"
     show_default=True,
     help="Height of a panel, in pixels.",
 )
-def render(benchmark: Path | None, video: Path | None, predictions: Path | None, out: Path, **given: Any) -> None:
+def render(
+    benchmark: Path | None,
+    video: Path | None,
+    predictions: Path | None,
+    out: Path,
+    explain: str | None,
+    pairs: tuple[str, ...],
+    **given: Any,
+) -> None:
     """Draw masks over the frames of a benchmark, of source videos, or of a video of your own.
 
     The first support of a clip is shown at its left, and predictions beside the truth. For a benchmark of images, a
     contact sheet shows some episodes of each fold.
+
+    With --explain, one picture shows the steps of a method on its way to a mask: dcsam has them. It runs again with the
+    settings of the run; give --set for files that were moved since.
     """
     from dataclasses import replace
 
@@ -80,6 +107,9 @@ def render(benchmark: Path | None, video: Path | None, predictions: Path | None,
         raise IcvosError("--errors compares predictions with the truth; give --predictions too")
     drawing = Drawing(**{key: given.pop(key) for key in ("kind", "every", "errors", "height_px")})
     selection = read_selection(given) or Selection()
+    if explain or pairs:
+        say(f"{_explained(explain, benchmark, predictions, out, pairs, selection, drawing)}: 1 file")
+        return
     with watched(STOPPED) as watch:
         if video:
             written = _own(video, predictions, out, selection, drawing, watch)
@@ -91,6 +121,31 @@ def render(benchmark: Path | None, video: Path | None, predictions: Path | None,
             chosen = replace(selection, videos=(*selection.videos, *selection.clips), clips=())
             written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing.height_px, watch)
     say(f"{out}: {len(written)} files")
+
+
+def _explained(
+    clip: str | None,
+    benchmark: Path | None,
+    predictions: Path | None,
+    out: Path,
+    pairs: tuple[str, ...],
+    selection: "Selection",
+    drawing: "Drawing",
+) -> Path:
+    from icvos.errors import IcvosError
+    from icvos.tasks.calls import explain
+
+    if clip is None:
+        raise IcvosError("--set is for the method of --explain; give that too, or leave it out")
+    if not (benchmark and predictions):
+        raise IcvosError("--explain is for a run on a benchmark; give the benchmark, and the run by --predictions")
+    if selection or drawing.errors or drawing.every != 1 or drawing.kind not in (None, "sheet"):
+        raise IcvosError(
+            "--explain draws one picture of one clip; leave out --clips and the like, --errors, --every, --kind"
+        )
+    with watched() as watch:
+        watch.stage("explain")
+        return explain(clip, benchmark, predictions, out, settings=read_settings(pairs), drawing=drawing)
 
 
 def _own(

@@ -244,6 +244,44 @@ def render(
     return write_sheets(sheets, Path(out), drawing.height_px, watch)
 
 
+def explain(
+    clip: str,
+    benchmark: Task | Path | str,
+    predictions: Path | str,
+    out: Path | str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    drawing: Drawing | None = None,
+) -> Path:
+    """Draw how the method of a run came to its mask of one clip or episode; the picture's path in ``out``.
+
+    The method runs again, with the settings and supports of the run, on the first frame or the query.
+
+    Args:
+        clip: ``<video>/<class>`` of videos, ``<fold>/<episode>`` of images.
+        benchmark: What the run was made on.
+        predictions: The run, or one of its draws.
+        out: The folder of the picture.
+        settings: Over those of the run, for files that were moved since.
+        drawing: How high panels are.
+
+    Raises:
+        IcvosError: The run's method does not explain itself, or the run has no mask of the clip.
+    """
+    from icvos.drawing.panels import encode_png
+    from icvos.files.names import plain_name
+    from icvos.files.storage import write_bytes
+    from icvos.tasks.archive import refuse_links
+    from icvos.tasks.case import explained
+
+    require_writable(Path(out), folder=True)
+    refuse_links(Path(predictions))
+    case = as_task(benchmark).case(clip, Path(predictions))
+    path = Path(out) / plain_name(f"{clip.replace('/', '-')}-explained.png", "a picture")
+    write_bytes(path, encode_png(explained(case, settings or {}, drawing or Drawing())))
+    return path
+
+
 def write_sheets(sheets: Iterator[Sheet], out: Path, height_px: int, watch: Watch = SILENT) -> tuple[Path, ...]:
     """Write each of ``sheets`` into ``out``; raises `IcvosError` where there is none."""
     from icvos.drawing.animation import write_animation

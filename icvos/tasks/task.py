@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from icvos.protocol import Protocol as ScoringProtocol
+    from icvos.tasks.case import Case
     from icvos.tasks.runs import RunOptions
 
 
@@ -213,6 +214,10 @@ class Task(Protocol):
 
     def sheets(self, predictions: Path | None, drawing: Drawing) -> Iterator[Sheet]:
         """The pictures of every clip or fold, with the masks of ``predictions`` beside the truth."""
+        ...
+
+    def case(self, name: str, run: Path) -> "Case":
+        """A clip or an episode, by its name, with the answer of ``run``; `IcvosError` where it is not there."""
         ...
 
     def summary(self) -> Sequence[Listing | str]:

@@ -8,6 +8,7 @@ import numpy as np
 from icvos.drawing.overlays import render_frames
 from icvos.drawing.panels import evenly
 from icvos.errors import IcvosError
+from icvos.tasks.case import Case
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
 from icvos.tasks.image.predictions import EPISODES, Answer, right_answers
 from icvos.tasks.image.score import fold_shots
@@ -87,3 +88,25 @@ def _rows(
             height_px=drawing.height_px,
             word="episode",
         )
+
+
+def case(benchmark: ImageBenchmark, name: str, run: Path) -> Case:
+    """The episode called ``<fold>/<episode>``, with the mask of ``run``; `IcvosError` where that has none."""
+    ((fold, (number,)),) = picked_episodes([name], benchmark).items()
+    folders = fold_folders(run)
+    episodes = benchmark.episodes(fold, _shots(benchmark, fold, folders))
+    answer = _answers(folders, fold, episodes).get(number)
+    if answer is None:
+        raise IcvosError(f"{run}: has no mask of episode {name}; choose one that it has, or go on with the run")
+    episode = episodes[number]
+    return Case(
+        name,
+        benchmark.classes[episode.kind],
+        episode.shown(),
+        episode.query.image(),
+        moving=False,
+        truth=episode.query.mask(episode.kind),
+        answer=answer.mask(),
+        folder=folders[fold],
+        record=read_record(folders[fold] / RECORD),
+    )

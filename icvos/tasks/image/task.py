@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from icvos.errors import Fault, IcvosError
 from icvos.protocol import Protocol
+from icvos.tasks.case import Case
 from icvos.tasks.image.benchmark import ImageBenchmark, is_image_benchmark
 from icvos.tasks.image.check import check_images, fold_names
 from icvos.tasks.image.result import ImageResult
@@ -137,6 +138,12 @@ class ImageTask:
         from icvos.tasks.image.sheet import sheets
 
         return sheets(self.benchmark, predictions, self.selection.clips, drawing)
+
+    def case(self, name: str, run: Path) -> Case:
+        """The episode called ``<fold>/<episode>``, with the run's mask of it."""
+        from icvos.tasks.image.sheet import case
+
+        return case(self.benchmark, name, run)
 
     def summary(self) -> Sequence[Listing | str]:
         """The folds with their classes and episodes."""

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from icvos.errors import Fault, IcvosError
+from icvos.files.images import read_image
+from icvos.files.masks import read_binary
 from icvos.protocol import Protocol
+from icvos.tasks.case import Case
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
@@ -151,6 +154,24 @@ class VideoTask:
         from icvos.tasks.video.sheet import sheets
 
         return sheets(self.benchmark, self.chosen, predictions, drawing)
+
+    def case(self, name: str, run: Path) -> Case:
+        """The clip called ``<video>/<class>``, with the first mask of the run's first draw."""
+        from icvos.tasks.video.predictions import Predictions
+
+        clip, found = self.benchmark.clip(name), Predictions.open(draw_folders(run)[0])
+        video, first = clip.video, clip.video.frames[0]
+        return Case(
+            name,
+            clip.category.name,
+            self.benchmark.supports(clip, found.number, found.run.shots or 1),
+            read_image(video.frame_paths[0]),
+            moving=True,
+            truth=read_binary(clip.mask_path(first)),
+            answer=found.mask(clip, first),
+            folder=found.folder,
+            record=found.run,
+        )
 
     def summary(self) -> Sequence[Listing | str]:
         """Sources, categories and what was left out."""

@@ -1,0 +1,125 @@
+"""One question of a benchmark with a run's answer, and how the run's method came to it, as one picture."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from icvos.errors import IcvosError
+from icvos.guard import Asked, description_of, guarded
+from icvos.method import AnyMethod, Explains, Image, Mask, Step, Support, load_method, method_class, method_names
+from icvos.models.weights.registry import random_weights_allowed
+from icvos.tasks.record import RECORD, RunRecord, Weights
+
+if TYPE_CHECKING:
+    from icvos.tasks.task import Drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A clip or an episode as a method was asked about it.
+
+    Args:
+        name: What it is called, as ``davis_dogs-jump/17`` or ``0/12``.
+        category: What is asked for, in words.
+        supports: What the run showed to its method.
+        frame: (H, W, 3) uint8: the query, or the first frame of the video.
+        moving: Whether it is one of a video.
+        truth: (H, W) bool.
+        answer: (H, W) bool, the run's mask.
+        folder: The part of the run that has it, with its record.
+        record: How it was made.
+    """
+
+    name: str
+    category: str
+    supports: Sequence[Support]
+    frame: Image
+    moving: bool
+    truth: Mask
+    answer: Mask
+    folder: Path
+    record: RunRecord
+
+
+def explained(case: Case, settings: Mapping[str, Any], drawing: "Drawing") -> Image:
+    """The picture of one case: what was given, the steps of the method, and the run's answer beside the truth.
+
+    Args:
+        case: The question.
+        settings: Over those of the run's record, for files that were moved since.
+        drawing: How high panels are.
+
+    Raises `IcvosError` for a run of a method that does not explain itself, or whose weights are not those of today.
+    """
+    from icvos.drawing.steps import draw_steps
+
+    path, record = case.folder / RECORD, case.record
+    if not record.method:
+        raise IcvosError(f"{path}: does not say by which method; give a run that icvos eval made")
+    asked = Asked(record.method, case.name)
+    with random_weights_allowed(record.made_with_random_weights):
+        method = _built(record, settings)
+        assert isinstance(method, Explains)
+        with guarded(asked):
+            steps = method.explain(case.supports, case.frame, moving=case.moving)
+        _require_same_weights(record, description_of(method, record.method), path)
+    _require_steps(steps, len(case.supports), asked)
+    shown = [(support.image(), support.mask()) for support in case.supports]
+    random = ", RANDOM WEIGHTS: it means nothing" if record.made_with_random_weights else ""
+    return draw_steps(
+        f"{record.method} looks for: {case.category} in {case.name}{random}",
+        steps,
+        shown,
+        case.frame,
+        answer=case.answer,
+        truth=case.truth,
+        height_px=drawing.height_px,
+    )
+
+
+def _built(record: RunRecord, settings: Mapping[str, Any]) -> AnyMethod:
+    """The run's method with the run's settings; `IcvosError` for one that does not explain itself."""
+    name = str(record.method)
+    kind = method_class(name)
+    if not explains(kind):
+        able = [other for other in method_names() if _explains(other)]
+        raise IcvosError(f"method {name} does not explain itself; --explain is for runs of {', '.join(able) or 'none'}")
+    own = getattr(kind, "Settings", None)
+    names = {found.name for found in dataclasses.fields(own)} if own else set()
+    recorded = {name: value for name, value in record.settings.items() if name in names}  # it has results beside them
+    return load_method(name, recorded | dict(settings))
+
+
+def explains(kind: object) -> bool:
+    """Whether a method's class has what `Explains` asks for."""
+    return callable(getattr(kind, "explain", None))
+
+
+def _explains(name: str) -> bool:
+    try:
+        return explains(method_class(name))
+    except IcvosError:  # one that is not whole, or lacks a package
+        return False
+
+
+def _require_same_weights(record: RunRecord, description: Mapping[str, Any], path: Path) -> None:
+    """Refuse to explain a run by other weights than made it; SAM's are read late, so a record may lack some."""
+    now = {weights.get("name"): weights.get("sha256") for weights in description.get("weights", ())}
+    for made in (one for one in record.weights if isinstance(one, Weights)):
+        digest = now.get(made.name, made.sha256)
+        if digest != made.sha256:
+            raise IcvosError(
+                f"{path}: made with {made.name} of sha256 {str(made.sha256)[:8]}..., that file is another now "
+                f"({str(digest)[:8]}...); put the old one back, or run icvos eval again into another --out"
+            )
+
+
+def _require_steps(steps: object, shots: int, asked: Asked) -> None:
+    """Refuse what is no sequence of steps, or lies over supports that are not there."""
+    if not isinstance(steps, Sequence) or not all(isinstance(step, Step) for step in steps):
+        raise asked.error(f"gave an explanation of {asked.what} that is no sequence of Step")
+    for panel in (panel for step in steps for panel in step.panels):
+        if panel.shot is not None and not 0 <= panel.shot < shots:
+            raise asked.error(f"explained {asked.what} over support {panel.shot}, it was given {shots} from 0 on")

@@ -21,9 +21,9 @@ from icvos.files.storage import read_json, write_bytes, write_json, write_text
 from icvos.protocol import PROTOCOLS
 from icvos.tasks.record import RunRecord, Weights
 from leaderboard.entry import Entry
+from leaderboard.paper.tables import PAPER_URL
 from leaderboard.tables.build import build_tables
 from leaderboard.tables.formats import cell, count, groups, level, percent
-from leaderboard.tables.reported import PAPER_URL
 from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row, Table, plural
 
 FORMAT = 1  # of results.json

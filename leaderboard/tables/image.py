@@ -166,7 +166,7 @@ def _reported_rows(first: ImageResult, columns: Sequence[Column], footnotes: dic
             continue
         figures: dict[str, float | int | None] = dict.fromkeys(column.key for column in columns)
         printed = {"miou": found.miou} | {f"fold_{fold}": miou for fold, miou in found.folds.items()}
-        figures |= {key: None if value is None else value / 100 for key, value in printed.items()}
+        figures |= {key: value / 100 for key, value in printed.items()}
         figures["shots"] = found.shots
         note = add_note(footnotes, f"{found.source}; on its own episodes, not these")
         rows.append(Row(found.method, "reported", figures, notes=(note,)))

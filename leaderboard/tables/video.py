@@ -9,7 +9,7 @@ from icvos.tasks.result import FEWEST, few_videos
 from icvos.tasks.video.result import AbsenceGroup, Analysis, Bin, Group, Overall, Pair, VideoResult
 from leaderboard.entry import Entry
 from leaderboard.tables.formats import percent
-from leaderboard.tables.reported import PAPER, PROTOCOL, REPORTED, SHOTS, TABLE, VIDEOS, contradiction
+from leaderboard.tables.reported import PROTOCOL, REPORTED, SHOTS, VIDEOS, contradiction
 from leaderboard.tables.shape import (
     Breakdown,
     Column,
@@ -178,15 +178,13 @@ def _partial_note(row: Row) -> str:
 
 def _reported_rows(footnotes: dict[str, str], videos: int) -> list[Row]:
     here = "" if videos == VIDEOS else f"; this table has {videos:,}: not comparable"
-    origin = add_note(footnotes, f"{PAPER}, {TABLE}; on the authors' build of {VIDEOS} videos{here}")
     rows = []
     for found in REPORTED:
-        notes = [origin]
+        notes = [add_note(footnotes, f"{found.source}; on the authors' build of {VIDEOS} videos{here}")]
         wrong = contradiction(found)
         if wrong:
             notes.append(add_note(footnotes, wrong))
-        printed = {"j": found.j, "f": found.f, "jf": found.jf}
-        figures = {key: None if value is None else value / 100 for key, value in printed.items()}
+        figures = {"j": found.j / 100, "f": found.f / 100, "jf": found.jf / 100}
         unknown = dict.fromkeys(("draws", "clips", "clips_total", "seconds_per_frame"))
         rows.append(Row(found.method, "reported", {**figures, **unknown, "shots": SHOTS}, notes=tuple(notes)))
     return rows

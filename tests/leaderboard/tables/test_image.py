@@ -182,21 +182,37 @@ def test_what_papers_report_stands_beneath_the_protocol_it_is_nearest_to() -> No
         rows = only(entry(make_image_scores(**how)), reported=True).rows
         return {row.label: row.figures["miou"] for row in rows if row.kind == "reported"}
 
-    assert reported() == {"DC-SAM": 0.555, "VRP-SAM": pytest.approx(0.539), "Matcher": pytest.approx(0.527)}
-    assert reported(benchmark="pascal-5i") == {"DC-SAM": 0.73, "VRP-SAM": pytest.approx(0.719)}
+    coco = reported()
+    expected = {
+        "DC-SAM, ResNet-50": 55.5,
+        "DC-SAM, DINOv2-B": 62.0,
+        "SegGPT": 56.1,
+        "Matcher": 52.7,
+        "HSNet, ResNet-50": 39.2,
+    }
+    assert {name: coco[name] for name in expected} == pytest.approx({name: x / 100 for name, x in expected.items()})
+    assert "HDMNet, ResNet-50" not in coco  # its paper compares masks at their own size
+    assert reported(protocol="native@1")["PFENet, VGG-16"] == pytest.approx(0.363)
+    assert reported(benchmark="pascal-5i", shots=5) == pytest.approx(
+        {"DC-SAM, VGG-16": 0.743, "DC-SAM, ResNet-50": 0.765}
+    )
+    assert reported(benchmark="coco-to-pascal")["RPMM, ResNet-50"] == pytest.approx(0.496)
     assert set(reported(protocol="native@1", shots=5)) >= {"HDMNet, ResNet-50", "PFENet, VGG-16"}
     assert reported(shots=5) == reported(benchmark="all-coco") == {}
     table = only(entry(make_image_scores()), reported=True)
-    row = next(row for row in table.rows if row.label == "VRP-SAM")
-    assert row.figures["fold_0"] == pytest.approx(0.481)
-    assert (row.figures["fold_1"], row.rank, row.best) == (None, None, frozenset())
-    assert "2402.17726" in table.footnotes[row.notes[0]]
+    rows = {row.label: row for row in table.rows}
+    row = rows["VRP-SAM, ResNet-50"]
+    assert [row.figures[f"fold_{fold}"] for fold in range(4)] == pytest.approx([0.481, 0.558, 0.6, 0.516])
+    assert (row.rank, row.best) == (None, frozenset())
+    notes = [table.footnotes[rows[name].notes[0]] for name in ("VRP-SAM, ResNet-50", "HSNet, ResNet-50")]
+    assert ["quotes" in note for note in notes] == [False, True]
+    assert all("arXiv 2504.12080" in note for note in notes)
 
 
 def test_every_reported_figure_has_its_source() -> None:
     for found in REPORTED_ON_IMAGES:
         assert "arXiv" in found.source
-        assert found.miou is None or 0 < found.miou < 100
+        assert all(0 < figure < 100 for figure in (found.miou, *found.folds.values()))
     keys = [(found.method, found.benchmark, found.shots) for found in REPORTED_ON_IMAGES]
     assert len(keys) == len(set(keys))
 

@@ -4,14 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from dcsam.lora import FACTOR, merge, split
 from dcsam.prompt_generator import PromptGenerator
 from icvos.errors import IcvosError
-from icvos.models.weights.load import Loaded, State, load_weights
+from icvos.models.sam.sam2 import BESIDE, SAM2_MODELS, architecture_of, build_sam2, load_sam2
+from icvos.models.weights.header import Training, read_training
+from icvos.models.weights.load import Loaded, State, find_weights, fit_state, load_trained
+from icvos.notices import notice
 from icvos.settings import as_text
 
-GENERATOR, SAM2 = "prompt_encoder.", "sam2."
+GENERATOR = "prompt_encoder."
+SHAPING = {"merge_1.0.weight": 4, "transformer_decoder.supp_q_feat.weight": 2}  # dimensions
+SAMS = {"image_encoder.trunk.pos_embed": "sam2", "image_encoder.pos_embed": "sam"}  # their settings, by what they hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +33,78 @@ class Shape:
     width: int = 256
 
 
-def load_generator(network: PromptGenerator, checkpoint: str, wanted: Shape) -> tuple[Loaded, State]:
-    """Load the generator's part of a checkpoint; what was loaded, and the weights of SAM 2 beside it ({}: none).
+@dataclass(frozen=True, slots=True)
+class TunedSam2:
+    """SAM 2 as a checkpoint holds it beside the prompt generator.
+
+    Args:
+        path: The file.
+        loaded: The file, for the record.
+        own: SAM 2's weights by its own names; {} where the file has an adapter alone.
+        added: What a LoRA adapter adds to them; {} where there is none.
+    """
+
+    path: Path
+    loaded: Loaded
+    own: State
+    added: State
+
+    @property
+    def holds(self) -> str:
+        """What there is, in words, for the record."""
+        return " and ".join([*(["weights"] if self.own else []), *(["LoRA"] if self.added else [])])
+
+    def build(self, sam2: str) -> tuple[nn.Module, Loaded]:
+        """The network, the adapter merged into it, and its weights; those of ``sam2`` where the file has none."""
+        if self.own:
+            network, loaded = build_sam2(architecture_of(self.own, f"{self.path} ({BESIDE}*)")), self.loaded
+            fit_state(network, self.own, self.path)
+        else:
+            network, loaded = self._base(sam2)
+        merge(network, self.added, self.path, loaded.name)
+        return network, loaded
+
+    def _base(self, sam2: str) -> tuple[nn.Module, Loaded]:
+        """Raises `IcvosError` where it is missing, or is another than the adapter was trained on as far as is known."""
+        remedy = "give the SAM 2 that it was trained on as --set sam2=NAME or PATH"
+        try:
+            network, loaded = load_sam2(sam2)
+        except IcvosError as error:
+            raise IcvosError(f"{self.path}: is a LoRA adapter without its base; {remedy} ({error})") from error
+        training = read_training(self.path)
+        began = training.weights if training else {}
+        if began and loaded.sha256 and loaded.sha256 not in began.values():
+            names = [name for name in began if name in SAM2_MODELS] or list(began)
+            raise IcvosError(
+                f"{self.path}: its LoRA adapter was trained on {' or '.join(names)}, not on {loaded.name}; {remedy}"
+            )
+        return network, loaded
+
+
+def load_generator(network: PromptGenerator, checkpoint: str, settings: object) -> tuple[Loaded, TunedSam2 | None]:
+    """Load the generator's part of a checkpoint; what was loaded, and SAM 2 where the file has something of it.
 
     Args:
         network: Takes the weights in place.
         checkpoint: The path of a file.
-        wanted: What the network was built as.
+        settings: What the network was built with: those of a `Shape`, and others that leave no trace in the weights.
 
     Raises `IcvosError` for a file of another model, or of other settings, which it names.
     """
+    path = find_weights(checkpoint)
+    training = read_training(path) if path else None
     beside: State = {}
 
     def own(state: State) -> State:
-        beside.update(below(state, SAM2))
-        found = below(state, GENERATOR) if beside else state
-        require(found, wanted, checkpoint)
+        beside.update(below(state, BESIDE))
+        found = below(state, GENERATOR) or state
+        require(found, settings, checkpoint, training)
         return found
 
-    return load_weights(network, checkpoint, own), beside
+    loaded = load_trained(network, checkpoint, settings, ("cyclic",), own)
+    if training and (there := training.settings.get("fidelity")) not in (None, getattr(settings, "fidelity", there)):
+        notice(checkpoint, "fidelity", f"{checkpoint}: was trained with fidelity={there}, and is good for that alone")
+    return loaded, TunedSam2(Path(checkpoint).expanduser(), loaded, *split(beside, checkpoint)) if beside else None
 
 
 def below(state: Mapping[str, Tensor], prefix: str) -> State:
@@ -53,17 +112,30 @@ def below(state: Mapping[str, Tensor], prefix: str) -> State:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
-def require(state: Mapping[str, Tensor], wanted: Shape, source: str | Path) -> None:
+def require(state: Mapping[str, Tensor], wanted: object, source: str | Path, training: Training | None = None) -> None:
     """Raise `IcvosError` where a generator's state dictionary is of another model or of other settings."""
-    if "merge_1.0.weight" not in state:
-        raise IcvosError(f"{source}: is no checkpoint of DC-SAM; train one with: icvos train dcsam-coco-20i")
-    if "transformer_decoder.q_embed.weight" not in state:
+    if training and training.method != "dcsam":
+        raise IcvosError(f"{source}: is a checkpoint of {training.method}; run it with --method {training.method}")
+    if "merge_1.0.weight" in state and "transformer_decoder.q_embed.weight" not in state:
         raise IcvosError(f"{source}: is a checkpoint of VRP-SAM; run it with --method vrp-sam")
+    for name, setting in SAMS.items():
+        if name in state:
+            raise IcvosError(
+                f"{source}: is a checkpoint of SAM itself; add it as --set {setting}={source}, and as checkpoint one "
+                "that icvos train made"
+            )
+    if any(FACTOR.fullmatch(name) for name in state):
+        raise IcvosError(f"{source}: is an adapter of SAM 2 without {GENERATOR}*, the prompt generator; save both")
+    if any(name not in state or state[name].dim() != dimensions for name, dimensions in SHAPING.items()):
+        raise IcvosError(f"{source}: is no checkpoint of DC-SAM; train one with: icvos train dcsam-coco-20i")
     found = shape_of(state)
     for setting in (field.name for field in fields(Shape)):
-        there, here = (as_text(getattr(shape, setting)) for shape in (found, wanted))
+        there, here = (as_text(getattr(settings, setting)) for settings in (found, wanted))
         if there not in ("", here):
-            raise IcvosError(f"{source}: was trained with {setting}={there}, not {here}; add --set {setting}={there}")
+            images = " for images, or train for videos with: icvos train dcsam-ic-vos-image" if there == "sam" else ""
+            raise IcvosError(
+                f"{source}: was trained with {setting}={there}, not {here}; add --set {setting}={there}{images}"
+            )
 
 
 def shape_of(state: Mapping[str, Tensor]) -> Shape:

@@ -1,14 +1,14 @@
 """The method ``dcsam``, on videos and on images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from dcsam.attention import Fidelity
-from dcsam.checkpoint import Shape, load_generator
+from dcsam.checkpoint import TunedSam2, load_generator
 from dcsam.explain import steps, watched
 from dcsam.prompt_generator import PromptGenerator, Variant
 from dcsam.prompts import Prompts, find_prompts
@@ -24,9 +24,8 @@ from icvos.models.prompter import Prompter
 from icvos.models.sam.prompted import PromptedSam, PromptedSam1, PromptedSam2
 from icvos.models.sam.propagation import DType, Sam2Propagator
 from icvos.models.sam.sam1 import load_sam
-from icvos.models.sam.sam2 import architecture_of, build_sam2
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.load import Loaded, State, fit_state, fresh_layers, load_weights
+from icvos.models.weights.load import Loaded, fresh_layers, load_weights
 from icvos.settings import Checked, Count, Side, renamed
 
 Backbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b", "efficientnet-lite0", "dinov2-vitb14-reg"]
@@ -51,7 +50,8 @@ class DCSAMSettings(Checked):
             images alone.
         size: Side of the square that pictures are stretched to; 512 as published.
         tuned: Which parts of SAM 2 are trained beside the prompt generator: none, masks (its mask decoder without the
-            layers of its finer maps), decoder, memory (encoder and attention) or both. Without meaning elsewhere.
+            layers of its finer maps), decoder, memory (encoder and attention), both, or lora (low-rank adapters of
+            decoder and memory attention alone). Without meaning elsewhere.
         sam: SAM 1, by name or path.
         sam2: SAM 2, by name or path.
         device: Where the networks run: auto, cpu, cuda or mps.
@@ -102,10 +102,9 @@ class DCSAM(Prompter[DCSAMSettings]):
                 chosen.fusion,
                 chosen.width,
             )
-        self._trained_sam2: State = {}
+        self._tuned: TunedSam2 | None = None
         if chosen.checkpoint:
-            shape = Shape(**{field.name: getattr(chosen, field.name) for field in fields(Shape)})
-            self.loaded, self._trained_sam2 = load_generator(self.network, chosen.checkpoint, shape)
+            self.loaded, self._tuned = load_generator(self.network, chosen.checkpoint, chosen)
         self.network.eval().to(self.device)
         self._sam: PromptedSam | None = None
 
@@ -160,16 +159,18 @@ class DCSAM(Prompter[DCSAMSettings]):
     def video_sam(self) -> PromptedSam:
         """What decodes the first frame of a video."""
         if self.settings.encoder == "sam":
-            raise IcvosError("dcsam with encoder=sam segments images alone; for videos add --set encoder=sam2")
+            raise IcvosError(
+                "dcsam with encoder=sam segments images alone; for videos take encoder=sam2 and a checkpoint that was "
+                "trained so (icvos train dcsam-ic-vos-image)"
+            )
         return PromptedSam2(self.propagator().network, gated=True)
 
     def propagator(self) -> Sam2Propagator:
         """SAM 2, with the weights of the checkpoint where it holds them."""
-        if self._propagator is None and self._trained_sam2:
-            network = build_sam2(architecture_of(self._trained_sam2, self.settings.checkpoint))
-            fit_state(network, self._trained_sam2, self.settings.checkpoint)
+        if self._propagator is None and self._tuned:
+            network, loaded = self._tuned.build(self.settings.sam2)
             self._propagator = Sam2Propagator(
-                network.to(self.device), self.loaded, dtype=self.settings.dtype, resize=self.resize
+                network.to(self.device), loaded, dtype=self.settings.dtype, resize=self.resize
             )
         found = super().propagator()
         width = found.network.hidden_dim
@@ -178,8 +179,15 @@ class DCSAM(Prompter[DCSAMSettings]):
         return found
 
     def own_weights(self) -> list[Loaded]:
-        """The prompt generator, and SAM 1 where it is used."""
-        return [self.loaded] + ([self._sam.sam.loaded] if isinstance(self._sam, PromptedSam1) else [])
+        """The prompt generator and its SAM, which is loaded for it: the record of a run is written before the run."""
+        sam = self.sam()
+        return [self.loaded, sam.sam.loaded if isinstance(sam, PromptedSam1) else self.propagator().loaded]
+
+    def describe(self) -> dict[str, Any]:
+        """As every `Prompter`, and which part of SAM 2 was trained together with the generator."""
+        found = super().describe()
+        found["settings"]["sam2_in_checkpoint"] = self._tuned.holds if self._tuned else "none"
+        return found
 
     def trainable(self, classes: Sequence[int]) -> DCTrainable:  # noqa: ARG002
         """The prompt generator, and the parts of SAM 2 that are tuned, as they are trained on whatever classes."""
@@ -190,11 +198,8 @@ class DCSAM(Prompter[DCSAMSettings]):
             sam = PromptedSam2(self.propagator().network, gated=True)
         else:
             raise IcvosError(f"setting tuned={chosen.tuned}: SAM 1 stays frozen; add --set encoder=sam2")
-        return DCTrainable(self.network, sam, chosen.tuned, chosen.fidelity, tuple(self.all_weights()))
-
-    def all_weights(self) -> list[Loaded]:
-        """All that was loaded, SAM 2 among it."""
-        return self.own_weights() + ([self._propagator.loaded] if self._propagator else [])
+        weights = tuple(dict.fromkeys(self.own_weights()))
+        return DCTrainable(self.network, sam, chosen.tuned, chosen.fidelity, weights)
 
 
 def build_body(name: str) -> Staged | DINOv2:

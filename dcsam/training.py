@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcsam.attention import Fidelity
+from dcsam.lora import with_adapter
 from dcsam.prompt_generator import LEARNED, PromptGenerator
 from dcsam.prompts import Prompts, find_prompts, resized
 from dcsam.tracking import track
@@ -16,7 +17,7 @@ from icvos.models.sam.prompted import PromptedSam, PromptedSam2
 from icvos.models.weights.load import Loaded
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
 
-Tuned = Literal["none", "masks", "decoder", "memory", "both"]
+Tuned = Literal["none", "masks", "decoder", "memory", "both", "lora"]
 DECODER, MEMORY = ("sam_mask_decoder.",), ("memory_encoder.", "memory_attention.")
 PARTS: dict[str, tuple[str, ...]] = {
     "none": (),
@@ -31,6 +32,8 @@ FINER = ("sam_mask_decoder.conv_s0.", "sam_mask_decoder.conv_s1.")
 
 def tuned_parameters(network: nn.Module, tuned: Tuned) -> list[nn.Parameter]:
     """The parameters of SAM 2 that learn beside the prompt generator; ``masks`` leaves out the finer maps' layers."""
+    if tuned == "lora":
+        return [parameter for name, parameter in network.named_parameters() if ".lora_" in name]
     left = (*SCORES, *FINER) if tuned == "masks" else SCORES
     return [
         parameter
@@ -81,7 +84,7 @@ class DCTrainable:
         self.loaded = loaded
         self.network: nn.Module = generator
         if isinstance(sam, PromptedSam2) and tuned != "none":
-            self.network = WithSam2(generator, sam.network)
+            self.network = WithSam2(generator, with_adapter(sam.network) if tuned == "lora" else sam.network)
 
     @property
     def leaves_unused(self) -> bool:

@@ -78,8 +78,9 @@ class Prompter(ABC, Generic[S]):
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run; SAM 2's among them once it is loaded."""
+        own = self.own_weights()  # which may load SAM 2
         carried = self._propagator
-        weights = self.own_weights() + ([carried.loaded] if carried else [])
+        weights = list(dict.fromkeys([*own, *([carried.loaded] if carried else [])]))
         settings = {"handover": self.handover} | dataclasses.asdict(self.settings)
         if is_untrained(self, self.settings):
             weights.append(Loaded("never trained", None))

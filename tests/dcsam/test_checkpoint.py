@@ -1,20 +1,33 @@
 """Checkpoints that are another model's, or of other settings: one line that says what was found and what to do."""
 
+import dataclasses
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import nn
 
+from baselines.pfenet import PFENetwork
+from baselines.vrp_sam import PromptEncoder as VRPPromptEncoder
 from dcsam.checkpoint import Shape, load_generator, shape_of
+from dcsam.lora import with_adapter
 from dcsam.model import DCSAM, DCSAMSettings, build_body
 from dcsam.prompt_generator import PromptGenerator, Variant
 from icvos.errors import IcvosError
+from icvos.files.storage import sha256
+from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.dinov2 import DINOv2
 from icvos.models.backbones.dinov2 import Variant as Size
+from icvos.models.sam.sam2 import build_sam2
+from icvos.training.recipe import Recipe
+from tests import Json
 from tests.baselines.drawn import small_sam2, supports
 
-WANTED = Shape("vgg16-bn", "full", "sam2", 25)
+WANTED = DCSAMSettings(backbone="vgg16-bn")
 
 
 def state_of(backbone: str = "vgg16-bn", variant: Variant = "full", sam: int = 2, **others: Any) -> dict:
@@ -37,7 +50,7 @@ def test_both_kinds_of_published_files_load(tmp_path: Path, prefix: str) -> None
     network = PromptGenerator(build_body("vgg16-bn"))
     loaded, found = load_generator(network, path, WANTED)
     assert loaded.name == "published.pth"
-    assert list(found) == [name.removeprefix("sam2.") for name in beside]
+    assert (list(found.own) if found else []) == [name.removeprefix("sam2.") for name in beside]
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
 
 
@@ -45,7 +58,11 @@ def test_both_kinds_of_published_files_load(tmp_path: Path, prefix: str) -> None
     ("changes", "said"),
     [
         ({"variant": "prior"}, "was trained with variant=prior, not full; add --set variant=prior"),
-        ({"sam": 1}, "was trained with encoder=sam, not sam2; add --set encoder=sam"),
+        (
+            {"sam": 1},
+            "was trained with encoder=sam, not sam2; add --set encoder=sam for images, or train for videos with: icvos "
+            "train dcsam-ic-vos-image",
+        ),
         ({"queries": 5}, "was trained with queries=5, not 25; add --set queries=5"),
         (
             {"backbone": "resnet50-v2"},
@@ -65,20 +82,103 @@ def test_other_settings_are_named(tmp_path: Path, changes: dict, said: str) -> N
         load_generator(PromptGenerator(build_body("vgg16-bn")), path, WANTED)
 
 
+def refused(path: Path | str, said: str) -> None:
+    """Given as the checkpoint, the file is refused with a line that names it and says this."""
+    with pytest.raises(IcvosError, match=f"^{path}: {said}") as caught:
+        load_generator(PromptGenerator(build_body("vgg16-bn")), str(path), WANTED)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
-    ("drop", "said"),
+    ("build", "said"),
     [
         (
-            ("merge_2", "neg_", "transformer_decoder.q_embed"),
-            "is a checkpoint of VRP-SAM; run it with --method vrp-sam",
+            lambda: VRPPromptEncoder(build_backbone("vgg16-bn", "torchvision")),
+            "is a checkpoint of VRP-SAM; run it with",
         ),
-        (("merge",), "no checkpoint of DC-SAM"),
+        (lambda: PFENetwork(build_backbone("vgg16-bn", "pfenet")), "is no checkpoint of DC-SAM; train one with: icvos"),
+        (lambda: build_sam2("sam2-hiera-t"), "is a checkpoint of SAM itself; add it as --set sam2=.*other.pth, and as"),
+        (lambda: with_adapter(build_sam2("sam2-hiera-t")), "is an adapter of SAM 2 without prompt_encoder.*save both"),
+        (lambda: nn.Linear(2, 2), "is no checkpoint of DC-SAM; train one with: icvos train dcsam-coco-20i"),
     ],
 )
-def test_other_models_are_named(tmp_path: Path, drop: tuple[str, ...], said: str) -> None:
-    state = {name: value for name, value in state_of().items() if not name.startswith(drop)}
+def test_other_models_are_named(tmp_path: Path, build: Callable[[], nn.Module], said: str) -> None:
+    refused(as_published(build().state_dict(), tmp_path / "other.pth"), said)
+
+
+@pytest.mark.parametrize("name", ["merge_1.0.weight", "transformer_decoder.supp_q_feat.weight"])
+def test_what_tells_a_shape_may_be_odd(tmp_path: Path, name: str) -> None:
+    for odd in ({}, {name: torch.ones(())}):
+        state = {other: value for other, value in state_of().items() if other != name}
+        refused(as_published(state | odd, tmp_path / "odd.pth"), "is no checkpoint of DC-SAM")
+
+
+def test_files_that_are_none_are_named(tmp_path: Path) -> None:
+    whole = Path(as_published(state_of(), tmp_path / "whole.pth")).read_bytes()
+    (tmp_path / "cut.pth").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.pth").write_bytes(b"")
+    refused(tmp_path / "cut.pth", "is a file that was cut off or damaged, not a checkpoint; fetch it again, or train")
+    refused(tmp_path / "empty.pth", "is an empty file, not a checkpoint; fetch it again, or train it again")
+
+
+def trained_file(path: Path, method: str = "dcsam", weights: tuple[Json, ...] = (), **settings: object) -> str:
+    """A generator, and an adapter beside it, with the header of `icvos train`."""
+    adapter = with_adapter(build_sam2("sam2-hiera-t")).state_dict()
+    beside = {f"sam2.{name}": value for name, value in adapter.items() if ".lora_" in name}
+    state = {f"prompt_encoder.{name}": value for name, value in state_of(variant="prior").items()} | beside
+    facts = {
+        "recipe": Recipe(method, benchmark="all-coco").to_json(),
+        "settings": dataclasses.asdict(DCSAMSettings()) | settings,
+        "classes": [0],
+        "weights": weights,
+    }
+    header = {"made_by": "icvos train"} | {name: json.dumps(fact) for name, fact in facts.items()}
+    save_file({name: value.contiguous() for name, value in state.items()}, path, header)
+    return str(path)
+
+
+PRIOR = {"backbone": "vgg16-bn", "variant": "prior", "device": "cpu"}
+
+
+def test_what_the_header_says_is_heeded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    refused(trained_file(tmp_path / "other.safetensors", "pfenet"), "is a checkpoint of pfenet; run it with --method")
+    plain = trained_file(tmp_path / "plain.safetensors", cyclic=False, fidelity="paper")
+    with pytest.raises(IcvosError, match="was trained with cyclic=False, not True; use --set cyclic=False"):
+        DCSAM(DCSAMSettings(**PRIOR, checkpoint=plain))
+    assert not caplog.text
+    DCSAM(DCSAMSettings(**PRIOR, checkpoint=plain, cyclic=False))
+    assert f"{plain}: was trained with fidelity=paper, and is good for that alone" in caplog.text
+
+
+def test_an_adapter_needs_the_sam2_that_it_was_trained_on(tmp_path: Path) -> None:
+    saved = build_sam2("sam2-hiera-t").state_dict()
+    bases = [tmp_path / name for name in ("right.pt", "wrong.pt", "beside.pth")]
+    torch.save({"model": saved}, bases[0])
+    torch.save({"model": saved | {"maskmem_tpos_enc": torch.ones(7, 1, 1, 64)}}, bases[1])
+    torch.save({f"sam2.{name}": value for name, value in saved.items()}, bases[2])
+    weights = tuple({"name": path.name, "sha256": sha256(path)} for path in (bases[0], bases[2]))
+    path = trained_file(tmp_path / "adapter.safetensors", weights=weights)
+    for base in (bases[0], bases[2]):
+        described = DCSAM(DCSAMSettings(**PRIOR, checkpoint=path, sam2=str(base))).describe()
+        assert described["settings"]["sam2_in_checkpoint"] == "LoRA"
+        assert [one["name"] for one in described["weights"]] == ["adapter.safetensors", base.name]
+    said = (
+        r"adapter was trained on right.pt or beside.pth, not on wrong.pt; give the SAM 2 that it was trained on as --"
+    )
     with pytest.raises(IcvosError, match=said):
-        load_generator(PromptGenerator(build_body("vgg16-bn")), as_published(state, tmp_path / "other.pth"), WANTED)
+        DCSAM(DCSAMSettings(**PRIOR, checkpoint=path, sam2=str(bases[1]))).propagator()
+    said = r"is a LoRA adapter without its base; give the SAM 2 .* as --set sam2=NAME or PATH \(sam2-hiera-l: .*fetch"
+    with pytest.raises(IcvosError, match=said):
+        DCSAM(DCSAMSettings(**PRIOR, checkpoint=path)).propagator()
+
+
+def test_the_record_says_where_sam2_is_from(tmp_path: Path) -> None:
+    path = as_published(state_of(variant="prior"), tmp_path / "images.pth")
+    with small_sam2():
+        described = DCSAM(DCSAMSettings(**PRIOR, checkpoint=path, sam2="sam2-hiera-t")).describe()
+    assert described["settings"]["sam2_in_checkpoint"] == "none"
+    assert described["settings"]["sam2"] == "sam2-hiera-t"
+    assert [one["name"] for one in described["weights"]] == ["images.pth", "sam2-hiera-t"]
 
 
 def test_dinov2_is_known_and_has_the_prior_variant_alone() -> None:
@@ -98,7 +198,7 @@ def test_what_published_models_cannot_do(tmp_path: Path) -> None:
         prompt = DCSAM(DCSAMSettings(**chosen, fidelity="paper")).prompt(shown, frame)
         assert prompt.embeddings is not None
         assert prompt.embeddings.shape == (50, 256)
-        with pytest.raises(IcvosError, match="images alone; for videos add --set encoder=sam2"):
+        with pytest.raises(IcvosError, match="images alone; for videos take encoder=sam2 and a checkpoint that was"):
             DCSAM(DCSAMSettings(**chosen, encoder="sam")).prompt(shown[:1], frame)
         with pytest.raises(IcvosError, match="SAM 1 stays frozen"):
             DCSAM(DCSAMSettings(**chosen, encoder="sam", tuned="both")).trainable(())

@@ -16,6 +16,7 @@ from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.models.backbones.lite0 import lite0_weights
 from icvos.models.sam.lite0_trunk import Lite0Trunk
+from icvos.models.weights.header import read_header
 from icvos.models.weights.load import Loaded, State, find_weights, fit_state, fresh_layers, load_weights, read_state
 
 
@@ -73,6 +74,8 @@ NANO = Architecture(
     feedforward=512,
     lite0=True,
 )
+
+BESIDE = "sam2."  # before its names in the checkpoint of a method that is trained together with it
 
 STABILITY = {  # of the official builders: fall back to the best of three masks where the single one is not stable
     "dynamic_multimask_via_stability": True,
@@ -235,8 +238,8 @@ def load_sam2(
     """A SAM 2 model with its weights, and what was loaded.
 
     Args:
-        checkpoint: A name of `SAM2_MODELS`, or the path of an official checkpoint, from whose tensors the
-            architecture is told.
+        checkpoint: A name of `SAM2_MODELS`, or the path of an official checkpoint, or of a trained method's that holds
+            SAM 2 behind ``sam2.``; the architecture is told from its tensors.
         device: Where the model goes.
         postprocess: As in `build_sam2`.
     """
@@ -255,9 +258,10 @@ def load_sam2(
     if path is None:
         raise IcvosError(f"{checkpoint}: no such SAM 2 model; choose from {', '.join(SAM2_MODELS)}, or give a path")
     state = read_state(path)
+    state = {name.removeprefix(BESIDE): value for name, value in state.items() if name.startswith(BESIDE)} or state
     network = build_sam2(architecture_of(state, str(path)), postprocess=postprocess)
     fit_state(network, state, path)
-    return network.to(device), Loaded(path.name, sha256(path))
+    return network.to(device), Loaded(path.name, sha256(path), read_header(path).get("random_weights") == "true")
 
 
 def see_objects(network: Any) -> None:

@@ -21,12 +21,16 @@ class Training:
         classes: The classes that it learned, in the benchmark's own numbers, from 1.
         settings: What its method was built with, as JSON values; in files of earlier versions what differed from the
             defaults.
+        method: The method's name.
+        weights: The SHA-256 of the checkpoints that it started from, by their names; None for random weights.
     """
 
     benchmark: str
     fold: int
     classes: frozenset[int]
     settings: Mapping[str, Any]
+    method: str
+    weights: Mapping[str, str | None]
 
 
 def read_header(path: Path) -> dict[str, str]:
@@ -54,7 +58,9 @@ def read_training(path: Path) -> Training | None:
         shared = {name: recipe[name] for name in ("size", "shots")}
         settings = json.loads(header.get("settings", "{}")) or {**shared, **recipe["settings"]}
         classes = frozenset(int(kind) + 1 for kind in learned)
-        return Training(str(recipe["benchmark"]), int(recipe["fold"]), classes, dict(settings))
+        weights = {str(one["name"]): one["sha256"] for one in json.loads(header.get("weights", "[]"))}
+        fold, method = int(recipe["fold"]), str(recipe["method"])
+        return Training(str(recipe["benchmark"]), fold, classes, dict(settings), method, weights)
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise IcvosError(f"{path}: its header is not as icvos train writes it; train it again") from error
 

@@ -1,6 +1,6 @@
 """The two stages as pictures, as in Figure 3 of the paper: priors, what heads keep, coarse mask, where prompts look.
 
-The network records nothing: what its attentions are given is taken by hooks, and computed with once more.
+The network records nothing: hooks take what its attentions are given, which is computed with once more.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,27 +16,24 @@ from dcsam.prompts import Prompts
 from icvos.method import Panel, Step
 
 Looks = Mapping[nn.Module, tuple[Tensor, ...]]  # what each attention was given
-SINGLE = 3  # prompts of a branch whose looks are shown beside the mean of all
+SINGLE = 3  # prompts of a branch that are shown beside the mean of all
 TEXTS = (
     (
         "Where does the picture resemble the support?",
-        "The priors: the greatest likeness (cosine of deep features) of each place to any place of the object in the "
-        "support, and to any of its background. Dark is the least in a map, yellow the greatest.",
+        "The priors: each place's greatest likeness (cosine of deep features) to the object, and to its background.",
     ),
     (
         "From which places of the support do the prompts learn?",
-        "Each head of each branch keeps the places shown bright: the way from there to the prompt that fits best, and "
-        "on to the place that fits this prompt best, ends on the same side of the object's outline.",
+        "A head keeps the places from which the way to the prompt that fits best, and on to the place that fits this "
+        "prompt best, ends on the same side of the object's outline: the cycle.",
     ),
     (
         "A coarse mask, and what agrees with it",
-        "SAM decodes the prompts so far. By this mask the heads choose places again, now of the picture (with "
-        "fidelity=published the negative ones of the support).",
+        "SAM decodes the prompts so far. By its mask heads keep places again; as published, the support's too.",
     ),
     (
         "Where do the prompts look?",
-        "Among the places kept, before SAM decodes them: the mean of a branch, and the prompts that differ most. 1 is "
-        "what each place would get if all got the same.",
+        "Among the kept places: a branch's mean, and prompts that differ. 1 is what each gets where all get the same.",
     ),
 )
 
@@ -49,8 +46,7 @@ def watched(generator: PromptGenerator) -> Iterator[Looks]:
     def keep(layer: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> None:
         looks[layer] = given
 
-    layers = [layer for layer in generator.modules() if isinstance(layer, CyclicAttention)]
-    hooks = [layer.register_forward_hook(keep) for layer in layers]
+    hooks = [layer.register_forward_hook(keep) for layer in generator.modules() if isinstance(layer, CyclicAttention)]
     try:
         yield looks
     finally:
@@ -70,12 +66,11 @@ def steps(generator: PromptGenerator, found: Prompts, looks: Looks) -> list[Step
         shot = branch.support.shape[1] - 1 if strays else None  # which support stage 2 looks at, if any
         decoder = generator.neg_transformer_decoder if name == "negative" else generator.transformer_decoder
         first, second = decoder.transformer_cross_attention_layers_0[0], decoder.transformer_cross_attention_layers[0]
-        prior, what = branch.prior[0, 0], "object" if name == "positive" else "background"
-        priors.append(Panel(f"{name}: like the {what} ({_range(prior)})", _array(prior), "heat"))
+        what = "object" if name == "positive" else "background"
+        priors.append(_heat(f"{name}: like the {what}", branch.prior[0, 0]))
         learned += _kept(name, affinity(first, looks), branch)
         now = affinity(second, looks).unflatten(2, branch.query.shape[-2:])  # H N h w
-        share = now[:, 0].isfinite().float().mean(0)
-        agreed.append(Panel(f"share of {name} heads ({_range(share)})", _array(share), "heat", shot))
+        agreed.append(_heat(f"share of {name} heads", now[:, 0].isfinite().float().mean(0), shot))
         looked += _looked(name, now, shot)
     return [Step(*texts, panels) for texts, panels in zip(TEXTS, (priors, learned, agreed, looked), strict=True)]
 
@@ -103,7 +98,7 @@ def _looked(name: str, found: Tensor, shot: int | None) -> list[Panel]:
     weights = found.flatten(2).softmax(2).mean(0)  # N M
     times = (weights * weights.shape[1]).unflatten(1, found.shape[2:])
     maps = {f"mean of {len(times)}": times.mean(0)} | {f"prompt {n + 1}": times[n] for n in _apart(weights)}
-    return [Panel(f"{name}, {label} ({_range(one)})", _array(one), "heat", shot) for label, one in maps.items()]
+    return [_heat(f"{name}, {label}", one, shot) for label, one in maps.items()]
 
 
 def _apart(weights: Tensor) -> list[int]:
@@ -116,10 +111,9 @@ def _apart(weights: Tensor) -> list[int]:
     return chosen
 
 
-def _range(x: Tensor) -> str:
-    return f"{float(x.min()):.3g} to {float(x.max()):.3g}"
+def _heat(label: str, values: Tensor, shot: int | None = None) -> Panel:
+    return Panel(f"{label} ({float(values.min()):.3g} to {float(values.max()):.3g})", _array(values), "heat", shot)
 
 
 def _array(x: Tensor) -> np.ndarray:
-    array: np.ndarray = x.cpu().numpy()
-    return array
+    return np.asarray(x.cpu())

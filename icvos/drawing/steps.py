@@ -14,7 +14,10 @@ COLUMNS = 4
 NARROWEST_PX = 300  # of a panel, so that its label can be read
 GAP_PX = 12
 TEXT_PX, HEADING_PX, TITLE_PX = 15, 20, 26
-COLOURS_TEXT = "Pink: masks, and the outline of the object in a support. Yellow line: the truth."
+LEGEND = (
+    "Pink: masks, and the outline of the object in a support. Yellow line: the truth. Maps: dark is the least, yellow "
+    "the greatest, with the numbers in brackets. Pictures that are dark in places: the bright ones are kept."
+)
 DARK = 0.2  # of what is not kept
 
 
@@ -119,7 +122,7 @@ def _page(title: str, rows: Sequence[_Row]) -> Image:
     """All rows below each other in cells of one width, `COLUMNS` in a line; short ones beside each other."""
     cell = max(NARROWEST_PX, *(panel.shape[1] for row in rows for _, panel in row.panels))
     width = COLUMNS * (cell + GAP_PX) - GAP_PX
-    parts = [_text(title, TITLE_PX, width), _text(COLOURS_TEXT, TEXT_PX, width)]
+    parts = [_text(title, TITLE_PX, width), _text(LEGEND, TEXT_PX, width)]
     line: list[Image] = []
     for number, row in enumerate(rows, 1):
         block = _block(f"{number}. {row.title}", row, cell)

@@ -84,8 +84,12 @@ class Prompter(ABC, Generic[S]):
         settings = {"handover": self.handover} | dataclasses.asdict(self.settings)
         if is_untrained(self, self.settings):
             weights.append(Loaded("never trained", None))
+        if carried:
+            # a path as it was given, with which the method can be built again; not what the checkpoint has in its place
+            named = {} if carried.loaded in self.own_weights() else {"sam2": self.settings.sam2}
+            settings |= carried.describe() | named
         return {
-            "settings": settings | (carried.describe() if carried else {}),
+            "settings": settings,
             "weights": [loaded.to_json() for loaded in weights],
             "device": str(self.device),
             "dtype": carried.dtype if carried else "float32",

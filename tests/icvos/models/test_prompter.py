@@ -32,8 +32,8 @@ class Settings:
 class Whole(Prompter):
     resize = "512-bilinear"
 
-    def __init__(self) -> None:
-        self.settings = Settings()
+    def __init__(self, sam2: str = "sam2") -> None:
+        self.settings = Settings(sam2)
         self.loaded = Loaded("own", "cd")
         self.device = torch.device("cpu")
 
@@ -74,6 +74,15 @@ def test_videos_name_sam2(loadings: list[tuple[Any, ...]]) -> None:
     assert [part["name"] for part in found["weights"]] == ["own", "sam2"]
     assert found["dtype"] == "bfloat16"
     assert found["settings"]["hole_area"] == 0
+
+
+def test_sam2_is_recorded_as_it_can_be_given_again() -> None:
+    method = Whole("there/own.pth")
+    carried = {"sam2": "own.pth", "hole_area": 0}
+    method._propagator = SimpleNamespace(loaded=SAM2.loaded, dtype="float32", describe=lambda: carried)
+    assert method.describe()["settings"]["sam2"] == "there/own.pth"
+    method._propagator.loaded = method.loaded  # in the method's own checkpoint
+    assert method.describe()["settings"]["sam2"] == "own.pth"
 
 
 @pytest.mark.parametrize("method", [BaseLearner, HDMNet, PFENet, VRPSAM])

@@ -23,6 +23,7 @@ from icvos.models.backbones.build import build_backbone  # noqa: E402
 from icvos.models.backbones.lite0 import EfficientNetLite0  # noqa: E402
 from icvos.models.sam.sam2 import SAM2_MODELS  # noqa: E402
 from tests import Json  # noqa: E402
+from tests.baselines.drawn import small_sam2  # noqa: E402
 
 SIZE = (48, 64)
 
@@ -154,6 +155,18 @@ def test_tuned_parts_of_sam2_are_those_of_the_paper(monkeypatch: pytest.MonkeyPa
     assert parts["memory_attention"]["frame_operators"] > 0
     assert set(found["seconds_per_frame"]) == {"encode", "prompt", "propagate", "total"}
     assert (found["size"], found["frames"], found["shots"]) == ([64, 48], 2, 1)
+
+
+def test_what_learns_of_dcsam_and_of_sam2_beside_it() -> None:
+    """1,944,512 in the DC-SAM paper's Table XIV, and its Table X: 3.95 M of the decoder, 7.31 M of the memory."""
+    settings = {"variant": "prior", "tuned": "both", "sam2": "sam2-hiera-t", "size": 64, "device": "cpu"}
+    with small_sam2():
+        found = profile("dcsam", settings=settings, frames=2, size=(64, 96), random_weights=True)
+    learnable = {part.name.removeprefix("propagator.network."): part.learnable for part in found.parts}
+    assert learnable["network"] == 1_944_512
+    assert learnable["sam_mask_decoder"] == 3_950_656
+    assert learnable["memory_encoder"] + learnable["memory_attention"] == 7_306_912
+    assert found.total.learnable == 1_944_512 + 3_950_656 + 7_306_912
 
 
 def test_the_command_prints_a_table() -> None:

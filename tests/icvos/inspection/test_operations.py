@@ -1,7 +1,7 @@
 """Counted parameters and multiply-accumulates against the figures of the papers and of the published code."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from baselines.hdmnet.network import HDMNetwork
 from baselines.parts.mix_transformer import Attention, FeedForward
 from baselines.pfenet import COCO_BINS, PASCAL_BINS, PFENetwork
 from baselines.vrp_sam import PromptEncoder
+from dcsam.prompt_generator import PromptGenerator, Variant
 from icvos.inspection.operations import ALL, count_operations
 from icvos.models.backbones.build import build_backbone
 from icvos.models.sam.sam2 import build_sam2
@@ -102,6 +103,32 @@ def test_vrp_sam_costs_what_the_paper_says(backbone: str, modules: float | None,
     found = giga(meta_network("vrp-sam", backbone), 512)
     assert modules is None or found[0] == pytest.approx(modules, abs=1e-6)
     assert found[1] == pytest.approx(operators, rel=3e-3)  # another tool's count of the same operators
+
+
+@pytest.mark.parametrize(
+    ("variant", "sam", "learnable", "modules"),
+    [
+        ("prior", 1, 1_870_336, 278.191561),
+        ("prior", 2, 1_944_512, 278.996867),
+        ("full", 1, 2_394_624, 282.486528),
+        ("full", 2, 2_468_800, 283.291834),
+    ],
+)
+def test_dcsam_costs_what_the_paper_says(variant: Variant, sam: Literal[1, 2], learnable: int, modules: float) -> None:
+    """1.9 M and 278.97 G in the DC-SAM paper's Table XIV are the prior-only variant with SAM 2; SAM is excluded.
+
+    Both stages of one 512 x 512 episode on ResNet-50. The paper's figure lacks a digit of 278.997.
+    """
+    with torch.device("meta"):
+        network = PromptGenerator(build_backbone("resnet50-v2", "torchvision"), variant, sam).eval()
+    coarse = meta(1, 256, 64, 64)
+    maps = coarse if sam == 1 else (meta(1, 32, 256, 256), meta(1, 64, 128, 128), coarse)
+    with torch.no_grad(), count_operations({"network": network}) as found:
+        seen = network.backdrop(meta(1, 3, 512, 512), meta(1, 1, 3, 512, 512), meta(1, 1, 512, 512))
+        branches = network.fuse(seen, maps, maps)
+        network.refine(network.look(branches), branches, meta(1, 512, 512))
+    assert sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad) == learnable
+    assert found.modules["network"] / 1e9 == pytest.approx(modules, abs=1e-6)
 
 
 @pytest.mark.parametrize(

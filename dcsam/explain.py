@@ -29,11 +29,11 @@ TEXTS = (
     ),
     (
         "A coarse mask, and what agrees with it",
-        "SAM decodes the prompts so far. By its mask heads keep places again; as published, the support's too.",
+        "SAM decodes the prompts so far. By this mask heads keep places again: the share of them that keep a place.",
     ),
     (
         "Where do the prompts look?",
-        "Among the kept places: a branch's mean, and prompts that differ. 1 is what each gets where all get the same.",
+        "Attention among the kept places, the mean of all prompts of a branch and some that differ. 1 is an even look.",
     ),
 )
 
@@ -70,7 +70,9 @@ def steps(generator: PromptGenerator, found: Prompts, looks: Looks) -> list[Step
         priors.append(_heat(f"{name}: like the {what}", branch.prior[0, 0]))
         learned += _kept(name, affinity(first, looks), branch)
         now = affinity(second, looks).unflatten(2, branch.query.shape[-2:])  # H N h w
-        agreed.append(_heat(f"share of {name} heads", now[:, 0].isfinite().float().mean(0), shot))
+        agreed.append(
+            _heat(f"share of {name} heads{', as published' * strays}", now[:, 0].isfinite().float().mean(0), shot)
+        )
         looked += _looked(name, now, shot)
     return [Step(*texts, panels) for texts, panels in zip(TEXTS, (priors, learned, agreed, looked), strict=True)]
 

@@ -38,6 +38,8 @@ def draw_steps(
     *,
     answer: Mask,
     truth: Mask,
+    asked: str = "picture",
+    made_by: str = "",
     height_px: int = 240,
 ) -> Image:
     """One picture of all steps, from what was given to the answer.
@@ -49,35 +51,34 @@ def draw_steps(
         frame: (H, W, 3) uint8, the picture that was asked about.
         answer: (H, W) bool, the mask in the end.
         truth: (H, W) bool.
+        asked: What ``frame`` is.
+        made_by: Which weights took part.
         height_px: Height of a panel.
     """
-    asked = to_height(frame, height_px)
-    pictures = [to_height(image, height_px) for image, _ in shown]
-    masks = [_stretched(mask, picture) for (_, mask), picture in zip(shown, pictures, strict=True)]
-    true, found = _stretched(truth, asked), _stretched(answer, asked)
-    number = [""] if len(shown) == 1 else [f" {one}" for one in range(1, len(shown) + 1)]
-    given = [
-        (f"support{one} with its mask", overlay(picture, mask))
-        for one, picture, mask in zip(number, pictures, masks, strict=True)
+    view = to_height(frame, height_px)
+    true, found = _stretched(truth, view), _stretched(answer, view)
+    supports = [to_height(image, height_px) for image, _ in shown]
+    masks = [_stretched(mask, support) for (_, mask), support in zip(shown, supports, strict=True)]
+    names = ["support"] if len(shown) == 1 else [f"support {number}" for number in range(1, len(shown) + 1)]
+    given = [(name, overlay(one, mask)) for name, one, mask in zip(names, supports, masks, strict=True)]
+
+    def drawn(panel: Panel) -> tuple[str, Image]:
+        if panel.shot is None:
+            picture = draw_panel(view, panel)
+            return panel.label, _outlined(picture, true, TRUTH) if panel.kind == "mask" else picture
+        picture = _outlined(draw_panel(supports[panel.shot], panel), masks[panel.shot])
+        return panel.label if len(shown) == 1 else f"{names[panel.shot]}: {panel.label}", picture
+
+    out = [
+        ("final mask", _outlined(overlay(view, found), true, TRUTH)),
+        ("beside the truth", compare(view, true, found)),
     ]
-    rows = [_Row("What is given", "A category by example, and a picture to find it in.", [*given, ("picture", asked)])]
-    for step in steps:
-        drawn = []
-        for panel in step.panels:
-            if panel.shot is not None:
-                over = f"support{number[panel.shot]}: " if len(shown) > 1 else ""
-                picture = _outlined(draw_panel(pictures[panel.shot], panel), masks[panel.shot])
-                drawn.append((over + panel.label, picture))
-            else:
-                picture = draw_panel(asked, panel)
-                drawn.append((panel.label, _outlined(picture, true, TRUTH) if panel.kind == "mask" else picture))
-        rows.append(_Row(step.title, step.meaning, drawn))
-    final = [
-        ("final mask", _outlined(overlay(asked, found), true, TRUTH)),
-        ("beside the truth", compare(asked, true, found)),
+    rows = [
+        _Row("What is given", "A category by example, and where to find it.", [*given, (asked, view)]),
+        *(_Row(step.title, step.meaning, [drawn(panel) for panel in step.panels]) for step in steps),
+        _Row("What comes out", "The mask of the run. Green is right, blue is missed, orange is false.", out),
     ]
-    rows.append(_Row("What comes out", "The mask of the run. Green is right, blue is missed, orange is false.", final))
-    return _page(title, rows)
+    return _page(title, f"{LEGEND} {made_by}", rows)
 
 
 def draw_panel(picture: Image, panel: Panel) -> Image:
@@ -118,11 +119,11 @@ def _outlined(picture: Image, mask: Mask, colours: Sequence[tuple[int, int, int]
     return overlay(picture, mask, colours, alpha=0, outline_px=1.5)
 
 
-def _page(title: str, rows: Sequence[_Row]) -> Image:
+def _page(title: str, legend: str, rows: Sequence[_Row]) -> Image:
     """All rows below each other in cells of one width, `COLUMNS` in a line; short ones beside each other."""
     cell = max(NARROWEST_PX, *(panel.shape[1] for row in rows for _, panel in row.panels))
     width = COLUMNS * (cell + GAP_PX) - GAP_PX
-    parts = [_text(title, TITLE_PX, width), _text(LEGEND, TEXT_PX, width)]
+    parts = [_text(title, TITLE_PX, width), _text(legend, TEXT_PX, width)]
     line: list[Image] = []
     for number, row in enumerate(rows, 1):
         block = _block(f"{number}. {row.title}", row, cell)

@@ -86,7 +86,7 @@ class Prompter(ABC, Generic[S]):
             weights.append(Loaded("never trained", None))
         if carried:
             # a path as it was given, with which the method can be built again; not what the checkpoint has in its place
-            named = {} if carried.loaded in self.own_weights() else {"sam2": self.settings.sam2}
+            named = {} if carried.loaded == self.loaded else {"sam2": self.settings.sam2}
             settings |= carried.describe() | named
         return {
             "settings": settings,

@@ -10,7 +10,7 @@ from icvos.errors import IcvosError
 from icvos.guard import Asked, description_of, guarded
 from icvos.method import AnyMethod, Explains, Image, Mask, Step, Support, load_method, method_class, method_names
 from icvos.models.weights.registry import random_weights_allowed
-from icvos.tasks.record import RECORD, RunRecord, Weights
+from icvos.tasks.record import RECORD, RunRecord, Weights, record_of
 
 if TYPE_CHECKING:
     from icvos.tasks.task import Drawing
@@ -64,7 +64,8 @@ def explained(case: Case, settings: Mapping[str, Any], drawing: "Drawing") -> Im
         assert isinstance(method, Explains)
         with guarded(asked):
             steps = method.explain(case.supports, case.frame, moving=case.moving)
-        _require_same_weights(record, description_of(method, record.method), path)
+        weights = _digests(record_of(description_of(method, record.method), record.method))
+    _require_same(_digests(record), weights, path)
     _require_steps(steps, len(case.supports), asked)
     shown = [(support.image(), support.mask()) for support in case.supports]
     random = ", RANDOM WEIGHTS: it means nothing" if record.made_with_random_weights else ""
@@ -73,6 +74,8 @@ def explained(case: Case, settings: Mapping[str, Any], drawing: "Drawing") -> Im
         steps,
         shown,
         case.frame,
+        asked="first frame" if case.moving else "picture",
+        made_by=f"Weights: {', '.join(weights)}." if weights else "",
         answer=case.answer,
         truth=case.truth,
         height_px=drawing.height_px,
@@ -104,15 +107,19 @@ def _explains(name: str) -> bool:
         return False
 
 
-def _require_same_weights(record: RunRecord, description: Mapping[str, Any], path: Path) -> None:
-    """Refuse to explain a run by other weights than made it; SAM's are read late, so a record may lack some."""
-    now = {weights.get("name"): weights.get("sha256") for weights in description.get("weights", ())}
-    for made in (one for one in record.weights if isinstance(one, Weights)):
-        digest = now.get(made.name, made.sha256)
-        if digest != made.sha256:
+def _digests(record: RunRecord) -> dict[str, str | None]:
+    """SHA-256 of the weights that a record names."""
+    return {one.name: one.sha256 for one in record.weights if isinstance(one, Weights) and one.name}
+
+
+def _require_same(made: Mapping[str, str | None], now: Mapping[str, str | None], path: Path) -> None:
+    """Refuse to explain a run by other weights than made it."""
+    for name, digest in made.items():
+        other = now.get(name, digest)
+        if other != digest:
             raise IcvosError(
-                f"{path}: made with {made.name} of sha256 {str(made.sha256)[:8]}..., that file is another now "
-                f"({str(digest)[:8]}...); put the old one back, or run icvos eval again into another --out"
+                f"{path}: made with {name} of sha256 {str(digest)[:8]}..., that file is another now ({str(other)[:8]}"
+                "...); put the old one back, or run icvos eval again into another --out"
             )
 
 

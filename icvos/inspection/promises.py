@@ -150,11 +150,14 @@ def keeps_no_state(subject: Subject) -> str:
 
 
 def takes_shots(subject: Subject) -> str:
-    """One support is enough, and five are taken, too."""
+    """One support is enough, and five are taken, too, or refused in a line for the user."""
     if sees_truth(subject.built()):
         raise SkippedError("is given the video's own first mask, not supports")
     subject.first_masks()
-    subject.run(subject.first, SHOTS)
+    try:
+        subject.run(subject.first, SHOTS)
+    except IcvosError as error:
+        raise SkippedError(f"1 support; {SHOTS} are refused: {error}") from error
     return f"1 and {SHOTS} supports"
 
 

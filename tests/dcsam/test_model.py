@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from dcsam.model import DCSAM, DCSAMSettings
+from icvos.inspection.check import check_method
 from icvos.method import Support
 from icvos.models.maps import aligned
 from tests import Json, parity
@@ -101,3 +102,10 @@ def test_recorded_video(tmp_path: Path) -> None:
     parity.assert_close(
         torch.cat(pointers).numpy(), expected["object_pointers"][1:], case["tolerance"]["object_pointers"]
     )
+
+
+@pytest.mark.slow
+def test_the_method_keeps_its_promises() -> None:
+    small = {"sam2": "nano", "width": 128, "size": 64, "backbone": "efficientnet-lite0", "device": "cpu"}
+    found = check_method("dcsam", settings=small, frames=22, random_weights=True)
+    assert found.failed == 0, found

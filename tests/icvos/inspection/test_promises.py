@@ -68,6 +68,13 @@ class OneShot(Bright):
         yield from super().segment((support,), frames)
 
 
+class SaysOneShot(OneShot):
+    def segment(self, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
+        if len(supports) > 1:
+            raise IcvosError("this method has one shot; give --shots 1")
+        yield from super().segment(supports, frames)
+
+
 @pytest.fixture(autouse=True)
 def only_what_the_method_makes() -> Iterator[None]:
     """What this process holds already is none of the method's, and is not searched for what it holds."""
@@ -107,6 +114,12 @@ def test_a_broken_promise_is_found(build: Callable[[], Any], promise: str) -> No
     found = failures(build)
     assert promise in found
     assert found[promise]
+
+
+def test_a_method_may_refuse_several_shots_in_a_line() -> None:
+    (check,) = [check for check in check_method(SaysOneShot, frames=40).checks if check.name == "shots"]
+    expected = "1 support; 5 are refused: this method has one shot; give --shots 1"
+    assert (check.status, check.reason) == ("skipped", expected)
 
 
 def test_a_method_that_cannot_be_built_fails_at_once() -> None:

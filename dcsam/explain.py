@@ -57,7 +57,7 @@ def watched(generator: PromptGenerator) -> Iterator[Looks]:
 @torch.inference_mode()
 def steps(generator: PromptGenerator, found: Prompts, looks: Looks) -> list[Step]:
     """What a batch of one gave, in the order in which it was computed; ``looks`` are those of `watched`."""
-    coarse = Panel("coarse mask", _array(found.coarse[0, 0] > 0), "mask")
+    coarse = Panel("coarse mask", np.asarray(found.coarse.cpu()[0, 0] > 0), "mask")
     priors, learned, agreed, looked = [], [], [coarse], []
     for name, branch in (("positive", found.branches.positive), ("negative", found.branches.negative)):
         if branch is None:
@@ -86,10 +86,10 @@ def affinity(layer: nn.Module, looks: Looks) -> Tensor:
 
 def _kept(name: str, found: Tensor, branch: Branch) -> list[Panel]:
     """Which cells of the supports each head keeps in stage 1; as published that is of the last support alone."""
-    kept = found[:, 0].isfinite().unflatten(1, (-1, *branch.support.shape[-2:]))  # H K h w
+    kept = found[:, 0].isfinite().cpu().unflatten(1, (-1, *branch.support.shape[-2:]))  # H K h w
     skipped = branch.support.shape[1] - kept.shape[1]
     return [
-        Panel(f"{name}, head {head}: {100 * cells.float().mean():.0f} %", _array(cells), "kept", skipped + shot)
+        Panel(f"{name}, head {head}: {100 * cells.float().mean():.0f} %", np.asarray(cells), "kept", skipped + shot)
         for shot in range(kept.shape[1])
         for head, cells in enumerate(kept[:, shot], 1)
     ]
@@ -114,8 +114,6 @@ def _apart(weights: Tensor) -> list[int]:
 
 
 def _heat(label: str, values: Tensor, shot: int | None = None) -> Panel:
-    return Panel(f"{label} ({float(values.min()):.3g} to {float(values.max()):.3g})", _array(values), "heat", shot)
-
-
-def _array(x: Tensor) -> np.ndarray:
-    return np.asarray(x.cpu())
+    return Panel(
+        f"{label} ({float(values.min()):.3g} to {float(values.max()):.3g})", np.asarray(values.cpu()), "heat", shot
+    )

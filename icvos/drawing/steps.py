@@ -16,9 +16,9 @@ GAP_PX = 12
 TEXT_PX, HEADING_PX, TITLE_PX = 15, 20, 26
 LEGEND = (
     "Pink: masks, and the outline of the object in a support. Yellow line: the truth. Maps: dark is the least, yellow "
-    "the greatest, with the numbers in brackets. Pictures that are dark in places: the bright ones are kept."
+    "the greatest, with the numbers in brackets. Pictures that are dark blue in places: the others are kept."
 )
-DARK = 0.2  # of what is not kept
+DARK, NIGHT = 0.3, (10, 14, 70)  # what is not kept: a share of it, and this blue, to differ from what is dark anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def draw_panel(picture: Image, panel: Panel) -> Image:
 
     >>> panel = Panel("left half", np.array([[True, False]]), "kept")
     >>> draw_panel(np.full((2, 4, 3), 200, dtype=np.uint8), panel)[0, :, 0].tolist()
-    [200, 200, 40, 40]
+    [200, 200, 70, 70]
     """
     import cv2
 
@@ -95,7 +95,7 @@ def draw_panel(picture: Image, panel: Panel) -> Image:
         return overlay(picture, _stretched(panel.values, picture))
     if panel.kind == "kept":
         kept = cv2.resize(panel.values.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        return np.where(kept[..., None] > 0, picture, (DARK * picture).astype(np.uint8))
+        return np.where(kept[..., None] > 0, picture, (DARK * picture + NIGHT).astype(np.uint8))
     values = panel.values.astype(np.float32)
     span = float(np.ptp(values))
     share = (values - values.min()) / span if span else np.full_like(values, 0.5)

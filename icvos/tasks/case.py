@@ -68,9 +68,10 @@ def explained(case: Case, settings: Mapping[str, Any], drawing: "Drawing") -> Im
     _require_same(_digests(record), weights, path)
     _require_steps(steps, len(case.supports), asked)
     shown = [(support.image(), support.mask()) for support in case.supports]
+    where = "the first frame of" if case.moving else "episode"
     random = ", RANDOM WEIGHTS: it means nothing" if record.made_with_random_weights else ""
     return draw_steps(
-        f"{record.method} looks for: {case.category} in {case.name}{random}",
+        f"{record.method} looks for: {case.category} in {where} {case.name}{random}",
         steps,
         shown,
         case.frame,

@@ -1,5 +1,7 @@
 """What `dcsam.explain` shows is what the network computed, and looking on changes nothing."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,9 @@ from dcsam.prompt_generator import PromptGenerator
 from dcsam.prompts import Prompts, find_prompts
 from icvos.method import Step
 from icvos.models.backbones.build import build_backbone
+from tests.baselines.drawn import small_sam2
+from tests.conftest import icvos
+from tests.icvos.tasks.image.tiny_episodes import write_images
 
 SIDE, GRID, TOKENS = 64, 8, 6
 
@@ -126,3 +131,15 @@ def test_without_the_negative_branch_there_is_nothing_of_it() -> None:
     _, _, _, found = answered("paper", 1, negative=False)
     assert [len(step.panels) for step in found] == [1, 4, 2, 4]
     assert not any("negative" in panel.label for step in found for panel in step.panels)
+
+
+def test_a_run_on_pictures_is_explained(tmp_path: Path) -> None:
+    write_images(tmp_path / "tiny")
+    settings = ("backbone=efficientnet-lite0", "sam2=sam2.1-hiera-t", "size=64", "device=cpu")
+    chosen = [part for setting in settings for part in ("--set", setting)]
+    benchmark, run, out = tmp_path / "tiny", tmp_path / "run", tmp_path / "out"
+    eval_it = ("eval", "--method", "dcsam", "--benchmark", benchmark, "--out", run, "--fold", 0, "--limit", 1, *chosen)
+    with small_sam2():
+        icvos(*eval_it, "--allow-random-weights")
+        icvos("render", benchmark, "--predictions", run, "--explain", "0/0", "--out", out)
+    assert (out / "0-0-explained.png").stat().st_size > 50_000

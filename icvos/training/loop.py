@@ -4,7 +4,8 @@ Everything random follows from the seed, the epoch, the step and the process, so
 had not been. What lies in the output folder: see `icvos.training.run_folder`.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,10 @@ from icvos.errors import AGAIN, IcvosError, stoppable
 from icvos.metrics.fewshot import EpisodeCounts, few_shot_scores
 from icvos.training.batches import training_batches, validation_batches
 from icvos.training.learner import Learner, schedule
+from icvos.training.model_card import CARD, describe_hardware, write_card
 from icvos.training.recipe import Recipe
 from icvos.training.report import Report, Silent, ValidationScores
-from icvos.training.run_folder import BEST, LAST, STATE, Log, RunState, held, resume, save, write_checkpoint
+from icvos.training.run_folder import BEST, LAST, LOG, STATE, Log, RunState, held, resume, save, write_checkpoint
 from icvos.training.trainable import Episodes, Trainable
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def train(
     out: Path,
     *,
     settings: Mapping[str, Any] | None = None,
+    usage: Sequence[str] = (),
     workers: int = 0,
     report: Report | None = None,
 ) -> Trained:
@@ -58,6 +61,7 @@ def train(
         episodes: Training and validation episodes.
         out: The output folder.
         settings: What the method was built with, for the checkpoint's header.
+        usage: Lines of commands that run the checkpoint, for its model card.
         workers: Processes that decode pictures, for each training process.
         report: Told how it goes, in the main process.
 
@@ -69,7 +73,7 @@ def train(
     told = report if report is not None and accelerator.is_main_process else Silent()
     steps = steps_of_epoch(recipe, episodes, accelerator.num_processes)
     with held(accelerator, out), stoppable(lambda: _kept(out, steps * recipe.epochs)):
-        return _train(learner, episodes, out, settings or {}, workers, told, steps)
+        return _train(learner, episodes, out, settings or {}, usage, workers, told, steps)
 
 
 def _train(
@@ -77,6 +81,7 @@ def _train(
     episodes: Episodes,
     out: Path,
     settings: Mapping[str, Any],
+    usage: Sequence[str],
     workers: int,
     told: Report,
     steps: int,
@@ -87,9 +92,14 @@ def _train(
     total = steps * recipe.epochs
     state = resume(learner, out, RunState.fresh(recipe, episodes, accelerator.num_processes), total)
     done, best = state.step, state.best
+    began = time.monotonic() - state.seconds
     log = Log(out, main, done)
     if done:
         told.resumed(done, total)
+
+    def card() -> None:
+        hardware = describe_hardware(accelerator.device.type, accelerator.num_processes)
+        write_card(out / BEST, out / LOG, (time.monotonic() - began) / 3600, hardware, usage)
 
     for epoch in range(done // steps, recipe.epochs):
         trainable.train()
@@ -102,7 +112,7 @@ def _train(
             told.trained(done, total, losses)
             if done % recipe.save_every == 0 and done % steps:
                 learner.settle()
-                save(learner, out, replace(state, step=done, best=best))
+                save(learner, out, replace(state, step=done, best=best, seconds=time.monotonic() - began))
         learner.settle()
         if validates_after(recipe, epoch):
             scores = validate(recipe, trainable, episodes, accelerator, workers)
@@ -112,10 +122,14 @@ def _train(
                 best = scores.miou
                 if main:
                     write_checkpoint(out / BEST, trainable, recipe, episodes, done, scores, settings)
-        save(learner, out, replace(state, step=done, best=best))
+        if main and best >= 0:
+            card()
+        save(learner, out, replace(state, step=done, best=best, seconds=time.monotonic() - began))
 
     if not recipe.validation_episodes and main:
         write_checkpoint(out / BEST, trainable, recipe, episodes, done, None, settings)
+        if done > state.step or not (out / CARD).is_file():  # a finished run keeps a card that was filled in
+            card()
     accelerator.wait_for_everyone()
     accelerator.free_memory()
     return Trained(out / BEST, total, best if recipe.validation_episodes else None)

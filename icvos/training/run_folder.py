@@ -1,7 +1,8 @@
 """The output folder of a training run: its log, what resuming needs, and its best checkpoint.
 
 ``best.safetensors`` holds the network under its own names, with a header that says how it came about; ``last/`` all
-that a resumed run needs; ``log.jsonl`` every step's losses and every validation; TensorBoard's event files lie beside.
+that a resumed run needs; ``log.jsonl`` every step's losses and every validation; ``README.md`` is the checkpoint's
+model card (`icvos.training.model_card`); TensorBoard's event files lie beside.
 """
 
 import contextlib
@@ -70,6 +71,7 @@ class RunState:
         processes: How many train together.
         step: Steps done.
         best: The best validation mIoU so far, a fraction; -1 before the first validation.
+        seconds: Spent on these steps, by all parts of a run that was stopped and resumed.
         format: Version of this layout.
     """
 
@@ -78,6 +80,7 @@ class RunState:
     processes: int
     step: int = 0
     best: float = -1.0
+    seconds: float = 0.0
     format: int = STATE_FORMAT
 
     @classmethod
@@ -97,7 +100,8 @@ class RunState:
             raise IcvosError(f"{path}: is not a JSON object; {remedy}")
         if value.get("format") != STATE_FORMAT:
             raise IcvosError(f"{path}: format is {value.get('format')!r}, this icvos reads {STATE_FORMAT}; {remedy}")
-        kinds = {"recipe": dict, "episodes": str, "processes": int, "step": int, "best": float}
+        value.setdefault("seconds", 0.0)  # earlier versions did not count them
+        kinds = {"recipe": dict, "episodes": str, "processes": int, "step": int, "best": float, "seconds": float}
         for key, kind in kinds.items():
             if type(value.get(key)) is not kind:
                 what = f"is {value[key]!r}, not of type {kind.__name__}" if key in value else "is missing"

@@ -4,6 +4,7 @@ Nothing here imports torch until a session is prepared.
 """
 
 import dataclasses
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,15 +126,18 @@ class Session:
 
     def train(self, *, workers: int = 0, report: Report | None = None) -> "TrainingResult":
         """Train to the end; arguments and errors as those of `train`."""
-        from icvos.training import loop
+        from icvos.training import loop, run_folder
 
         built = settings_for(self.recipe.method, self.settings)
+        where = Path(self.recipe.benchmark) if self.benchmark else None
+        usage = next_commands(self.recipe, self.settings, where, Path(run_folder.BEST))  # on whatever machine
         done = loop.train(
             self.recipe,
             self.trainable,
             self.episodes,
             self.out,
             settings=dataclasses.asdict(built) if built is not None else {},
+            usage=[shlex.join(command.arguments) for command in usage],
             workers=workers,
             report=report,
         )

@@ -200,3 +200,17 @@ def test_method_that_needs_torch_says_so() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.stem)
 def test_benchmarks_are_importable(path: Path) -> None:
     assert callable(importlib.import_module(f"benchmarks.{path.stem}").main)
+
+
+def test_the_study_of_novel_categories_trains_and_runs_what_there_is() -> None:
+    from benchmarks.novel_categories import ROWS, TRAININGS
+    from icvos.method import settings_for
+    from icvos.training.recipe import read_recipe
+    from icvos.training.trainable import settings_of
+
+    for training in TRAININGS.values():
+        settings_of(read_recipe(training.recipe, training.changes | dict.fromkeys(training.start, "a.safetensors")))
+        assert set(training.start.values()) <= TRAININGS.keys()
+    for row in ROWS:
+        settings_for(row.method, row.settings | dict.fromkeys(row.weights, "a.safetensors"))
+        assert set(row.weights.values()) <= TRAININGS.keys()

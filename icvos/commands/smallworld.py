@@ -26,6 +26,7 @@ from icvos.commands.printing import say
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything that is drawn.")
 @click.option("--train-pictures", type=click.IntRange(0), default=0, help="Pictures in a COCO train split.")
 @click.option("--val-pictures", type=click.IntRange(0), default=0, help="Additional pictures in the COCO val split.")
+@click.option("--videos", type=click.IntRange(0), default=0, help="Additional videos in MOSE.")
 def smallworld(out: Path, **given: Any) -> None:
     """Draw miniature DAVIS, MOSE, LVOS and COCO datasets to try everything on."""
     from icvos.errors import IcvosError

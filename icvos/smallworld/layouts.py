@@ -31,14 +31,17 @@ _PLAINLY = Traits()
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One video to be: its name and split in the dataset, the category of each object, what happens, and where."""
+    """One video to be: its name and split in the dataset, the category of each object, what happens, and where.
+
+    Without traits or a place, chance has them.
+    """
 
     name: str
     split: str
     cast: tuple[str, ...]
     frames: int
     size: tuple[int, int]
-    traits: Traits = _PLAINLY
+    traits: Traits | None = _PLAINLY
     place: str | None = None
 
 
@@ -108,17 +111,17 @@ _PICTURE_SIZES = {"tiny": ((176, 208), (208, 176)), "demo": ((240, 320), (320, 2
 
 
 def write_world(
-    root: Path, seed: int = 0, scale: str = "tiny", train_pictures: int = 0, val_pictures: int = 0
+    root: Path, seed: int = 0, scale: str = "tiny", train_pictures: int = 0, val_pictures: int = 0, videos: int = 0
 ) -> dict[str, Path]:
     """Write all four datasets and ``curation.csv`` into ``root``; gives the folder of each dataset by its name.
 
     ``tiny`` is for tests, ``demo`` has twelve videos and enough pictures of every class to draw supports from; for the
-    numbers of pictures see `write_coco`.
+    numbers of pictures see `write_coco`, for that of videos `write_mose`.
     """
     _checked(scale)
     rows = [
         *write_davis(root / "davis", seed, scale),
-        *write_mose(root / "mose", seed, scale),
+        *write_mose(root / "mose", seed, scale, videos),
         *write_lvos(root / "lvos", seed, scale),
     ]
     write_coco(root / "coco", seed, scale, train_pictures, val_pictures)
@@ -156,10 +159,18 @@ def write_davis(root: Path, seed: int = 0, scale: str = "tiny") -> list[Curation
     return rows
 
 
-def write_mose(root: Path, seed: int = 0, scale: str = "tiny") -> list[CurationRow]:
-    """MOSE v1: ``train/{JPEGImages,Annotations}/<8 hex digits>``; objects leave, return and are hidden."""
+def write_mose(root: Path, seed: int = 0, scale: str = "tiny", videos: int = 0) -> list[CurationRow]:
+    """MOSE v1: ``train/{JPEGImages,Annotations}/<8 hex digits>``; objects leave, return and are hidden.
+
+    Args:
+        root: MOSE's folder.
+        seed: Which world.
+        scale: ``tiny`` or ``demo``.
+        videos: So many more videos, of all categories in turn, in which whatever may happen does.
+    """
     rows = []
-    for script, clip in _clips(seed, 100, _MOSE[_checked(scale)]):
+    usual = _clips(seed, 100, _MOSE[_checked(scale)])
+    for script, clip in chain(usual, _clips(seed, 300_000, list(_scripts(videos)))):
         names = [f"{index:05d}" for index in range(len(clip))]
         split = root / script.split
         _write_frames(clip, (split / "JPEGImages" / script.name, split / "Annotations" / script.name), names)
@@ -335,15 +346,26 @@ def _pictures(seed: int, scale: str) -> Iterator[tuple[Picture, set[int]]]:
 
 
 def _turns(seed: int, scale: str, first: int, number: int) -> Iterator[tuple[Picture, set[int]]]:
-    """Pictures of all categories in turn, every other one with a second category that lives where the first does."""
+    """Pictures of all categories in turn."""
     world = World(seed)
     sizes = _PICTURE_SIZES[scale]
     for index in range(number):
-        kind, turn = KINDS[index % len(KINDS)], index // len(KINDS)
-        others = [other for other in KINDS if other is not kind and set(other.habitats) & set(kind.habitats)]
-        cast = [kind, *([others[(index + turn // 2) % len(others)]] if turn % 2 and others else [])]
-        names = tuple(found.category.name for found in cast)
-        yield world.picture(first + index, names, sizes[index % len(sizes)], least_px=SUPPORT_PX), set()
+        yield world.picture(first + index, _in_turn(index), sizes[index % len(sizes)], least_px=SUPPORT_PX), set()
+
+
+def _scripts(number: int) -> Iterator[Script]:
+    """Videos of all categories in turn."""
+    for index in range(number):
+        size, frames = (_WIDE, _PLAIN)[index % 2], 24 + 4 * (index % 4)
+        yield Script(f"{0xE0000000 + index:08x}", "train", _in_turn(index), frames, size, traits=None)
+
+
+def _in_turn(index: int) -> tuple[str, ...]:
+    """All categories in turn, every other time with a second one that lives where the first does."""
+    kind, turn = KINDS[index % len(KINDS)], index // len(KINDS)
+    others = [other for other in KINDS if other is not kind and set(other.habitats) & set(kind.habitats)]
+    cast = [kind, *([others[(index + turn // 2) % len(others)]] if turn % 2 and others else [])]
+    return tuple(found.category.name for found in cast)
 
 
 def _write_frames(clip: Clip, folders: tuple[Path, Path], names: Sequence[str]) -> list[set[int]]:

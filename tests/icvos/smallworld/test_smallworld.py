@@ -15,7 +15,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import DAVIS_PALETTE, read_ids
 from icvos.files.rle import decode_rle
-from icvos.smallworld import NAMES, Traits, World, write_coco, write_world
+from icvos.smallworld import NAMES, Traits, World, write_coco, write_mose, write_world
 from icvos.smallworld.catalogue import KINDS, sample_look
 from icvos.smallworld.layouts import CURATION_HEADER, SUPPORT_PX, annotation, curation_rows, polygons
 from icvos.smallworld.paint import Placement, paint
@@ -337,6 +337,14 @@ def test_coco_has_a_split_to_train_on_where_asked(tiny: Path, tmp_path: Path) ->
     assert names == set(NAMES)
     large = sum(row["area"] >= SUPPORT_PX for row in train["annotations"])
     assert large > 0.9 * len(train["annotations"])
+
+
+def test_mose_has_more_videos_where_asked(tmp_path: Path) -> None:
+    rows = write_mose(tmp_path, seed=3, videos=28)
+    names = {row.video for row in rows}
+    assert names == {path.name for path in (tmp_path / "train" / "JPEGImages").iterdir()}
+    assert len(names) == 29
+    assert {row.category.name for row in rows} == set(NAMES)
 
 
 def test_curation_agrees_with_the_masks(tiny: Path) -> None:

@@ -1,0 +1,191 @@
+"""What is learned of categories that were never seen: every trained method on one world of drawn videos.
+
+    python -m benchmarks.novel_categories --out runs/novel --train
+
+A small SAM 2 is taught to obey prompts, and the methods are trained on top of it, on the small world without the
+categories of fold 0. They are evaluated on videos of another world, on those categories alone, with the same frozen
+supports. Hours on two cores; what is there already is not made again. The table says what each row was trained on.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from icvos.smallworld import held_out
+from icvos.training.recipe import read_recipe
+
+FOLD = 0
+WORLD_SEED = 77  # training draws from others, see `icvos.training.drawn`
+VIDEOS, PICTURES = 108, 400
+SMALL = {"backbone": "efficientnet-lite0", "width": 128}
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One checkpoint.
+
+    Args:
+        recipe: What it is trained by.
+        changes: What is set of the recipe.
+        start: By setting of the recipe, another checkpoint that it starts from.
+    """
+
+    recipe: str
+    changes: dict[str, Any]
+    start: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Args:
+        title: What it is called.
+        method: A method.
+        settings: What is set of it.
+        weights: By setting of the method, a checkpoint of `TRAININGS`.
+    """
+
+    title: str
+    method: str
+    settings: dict[str, Any]
+    weights: dict[str, str]
+
+
+def _ablation(**settings: Any) -> Training:
+    """A prompt generator alone, through the small SAM 2 as it is."""
+    changes = {f"settings.{name}": value for name, value in {"tuned": "none", **settings}.items()}
+    return Training("nano-dcsam-image", changes | {"epochs": 2}, {"settings.sam2": "sam2"})
+
+
+TRAININGS: dict[str, Training] = {
+    "sam2-image": Training("nano-sam2-image", {"epochs": 3}, {}),
+    "sam2": Training("nano-sam2", {"epochs": 4, "episodes": 1000}, {"settings.sam2": "sam2-image"}),
+    "pfenet": Training("nano-pfenet", {"epochs": 2}, {}),
+    "dcsam-image": Training("nano-dcsam-image", {"epochs": 3}, {"settings.sam2": "sam2"}),
+    "dcsam": Training("nano-dcsam-tube", {}, {"settings.checkpoint": "dcsam-image"}),
+    "vrp-sam": Training("nano-vrp-sam", {"epochs": 2}, {"settings.sam2": "sam2"}),
+    "branches": _ablation(fusion=False, cyclic=False),
+    "fusion": _ablation(cyclic=False),
+    "cyclic": _ablation(),
+}
+ABLATED: dict[str, Any] = SMALL | {"size": 256, "fidelity": "paper"}
+ROWS: tuple[Row, ...] = (
+    Row("lite", "lite", {}, {}),
+    Row("memory, SAM 2 nano", "memory", {}, {"sam2": "sam2"}),
+    Row("oracle, SAM 2 nano", "oracle", {}, {"sam2": "sam2"}),
+    Row("oracle, affinity", "oracle", {}, {}),
+    Row("PFENet", "pfenet", {"backbone": "efficientnet-lite0", "size": 257}, {"checkpoint": "pfenet", "sam2": "sam2"}),
+    Row("DC-SAM, pictures", "dcsam", ABLATED | {"tuned": "masks"}, {"checkpoint": "dcsam-image"}),
+    Row("DC-SAM, and mask tubes", "dcsam", ABLATED | {"tuned": "both"}, {"checkpoint": "dcsam"}),
+    Row("SAM 2 frozen: VRP-SAM", "vrp-sam", SMALL | {"size": 256}, {"checkpoint": "vrp-sam", "sam2": "sam2"}),
+    Row(
+        "+ negative branch",
+        "dcsam",
+        ABLATED | {"fusion": False, "cyclic": False},
+        {"checkpoint": "branches", "sam2": "sam2"},
+    ),
+    Row("+ SAM's features", "dcsam", ABLATED | {"cyclic": False}, {"checkpoint": "fusion", "sam2": "sam2"}),
+    Row("+ cyclic consistency", "dcsam", ABLATED, {"checkpoint": "cyclic", "sam2": "sam2"}),
+)
+
+
+def main() -> None:
+    """Make what is missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="The folder of the world, checkpoints and runs.")
+    parser.add_argument("--train", action="store_true", help="Train what is missing.")
+    parser.add_argument("--draws", default="0-4", help="Support draws.")
+    parser.add_argument("--rows", default="", help="Only rows whose titles contain this.")
+    given = parser.parse_args()
+    benchmark = build(given.out)
+    if given.train:
+        for name in TRAININGS:
+            train(given.out, name)
+    chosen = [row for row in ROWS if given.rows in row.title]
+    print(table([(row, evaluate(given.out, benchmark, row, given.draws)) for row in chosen]))
+
+
+def build(out: Path) -> Path:
+    """The benchmark of another world than that of the trainings."""
+    world, benchmark = out / "world", out / "IC-VOS"
+    if not world.is_dir():
+        pictures, videos = ["--val-pictures", str(PICTURES)], ["--videos", str(VIDEOS)]
+        run("smallworld", str(world), "--seed", str(WORLD_SEED), *pictures, *videos)
+    if not benchmark.is_dir():
+        sources = [part for name in ("davis", "mose", "lvos", "coco") for part in (f"--{name}", str(world / name))]
+        run("build", *sources, "--curation", str(world / "curation.csv"), "--only-decided", "--out", str(benchmark))
+    return benchmark
+
+
+def checkpoint(out: Path, name: str) -> Path:
+    """Where the checkpoint of a training is, or will be."""
+    return out / name / "best.safetensors"
+
+
+def train(out: Path, name: str) -> None:
+    """Train, or go on with it."""
+    training = TRAININGS[name]
+    starts = {setting: checkpoint(out, other) for setting, other in training.start.items()}
+    run("train", training.recipe, *options({**training.changes, **starts}), "--out", str(out / name))
+
+
+def evaluate(out: Path, benchmark: Path, row: Row, draws: str) -> dict[str, Any] | None:
+    """The scores of a row on the held-out categories; None where a checkpoint is missing."""
+    weights = {setting: checkpoint(out, name) for setting, name in row.weights.items()}
+    if not all(path.is_file() for path in weights.values()):
+        return None
+    folder = out / "runs" / "".join(c if c.isalnum() else "-" for c in row.title.lower())
+    own = ["--shots", "1", "--draws", draws] if row.method != "oracle" else []
+    chosen = ["--categories", ",".join(held_out(FOLD))]
+    run(
+        "eval", "--method", row.method, *options({**row.settings, **weights}), *own, *chosen,
+        "--benchmark", str(benchmark), "--out", str(folder),
+    )  # fmt: skip
+    (found,) = folder.glob("scores*.json")
+    scores: dict[str, Any] = json.loads(found.read_text())
+    return scores
+
+
+def options(values: dict[str, Any]) -> list[str]:
+    """``--set`` for every value."""
+    return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+
+
+def run(*arguments: str) -> None:
+    """A command of icvos; it fails where that does."""
+    print("icvos", *arguments, file=sys.stderr, flush=True)
+    subprocess.run([sys.executable, "-m", "icvos", *arguments], check=True, stdout=sys.stderr)
+
+
+def table(found: Sequence[tuple[Row, dict[str, Any] | None]]) -> str:
+    """Markdown."""
+    lines = ["| method | episodes | J | F | J&F | 95 % |", "| --- | ---: | ---: | ---: | ---: | --- |"]
+    for row, scores in found:
+        if scores is None:
+            lines.append(f"| {row.title} | not trained | | | | |")
+            continue
+        overall = scores["overall"]
+        figures = " | ".join(f"{100 * overall[key]:.1f}" for key in ("j", "f", "jf"))
+        interval = overall.get("interval")
+        bounds = " to ".join(f"{100 * bound:.1f}" for bound in interval["jf"]) if interval else ""
+        lines.append(f"| {row.title} | {episodes_of(row)} | {figures} | {bounds} |")
+    return "\n".join(lines)
+
+
+def episodes_of(row: Row) -> str:
+    """How many episodes the row's own training saw."""
+    name = row.weights.get("checkpoint")
+    if name is None:
+        return ""
+    recipe = read_recipe(TRAININGS[name].recipe, TRAININGS[name].changes)
+    return f"{recipe.epochs * recipe.episodes:,}"
+
+
+if __name__ == "__main__":
+    main()

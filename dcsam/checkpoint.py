@@ -73,11 +73,9 @@ class TunedSam2:
             raise IcvosError(f"{self.path}: is a LoRA adapter without its base; {remedy} ({error})") from error
         training = read_training(self.path)
         began = training.weights if training else {}
-        if began and loaded.sha256 and loaded.sha256 not in began.values():
-            names = [name for name in began if name in SAM2_MODELS] or list(began)
-            raise IcvosError(
-                f"{self.path}: its LoRA adapter was trained on {' or '.join(names)}, not on {loaded.name}; {remedy}"
-            )
+        if training and loaded.name in SAM2_MODELS and loaded.sha256 not in (None, *began.values()):
+            names = " or ".join(name for name in began if name != training.settings.get("backbone"))
+            raise IcvosError(f"{self.path}: its LoRA adapter was trained on {names}, not on {loaded.name}; {remedy}")
         return network, loaded
 
 

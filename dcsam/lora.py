@@ -79,7 +79,7 @@ def merge(network: nn.Module, added: State, source: str | Path, base: str) -> No
         if there != update.shape:
             raise IcvosError(
                 f"{source}: its adapter has {name} of {tuple(update.shape)}, {base} has {there}; "
-                "set sam2 to the SAM 2 that it was trained on"
+                "give the SAM 2 that it was trained on as --set sam2=NAME or PATH"
             )
     with torch.no_grad():
         for name, update in added.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -25,6 +26,7 @@ from icvos.models.sam.prompted import PromptedSam, PromptedSam1, PromptedSam2
 from icvos.models.sam.propagation import DType, Sam2Propagator
 from icvos.models.sam.sam1 import load_sam
 from icvos.models.squares import squash, squash_mask
+from icvos.models.weights.header import read_training
 from icvos.models.weights.load import Loaded, fresh_layers, load_weights
 from icvos.settings import Checked, Count, Side, renamed
 
@@ -110,7 +112,11 @@ class DCSAM(Prompter[DCSAMSettings]):
 
     @staticmethod
     def needs(settings: DCSAMSettings) -> tuple[str, ...]:
-        """The checkpoints that the method loads."""
+        """The checkpoints that the method loads; SAM 2 is in one that it was trained with."""
+        path = Path(settings.checkpoint).expanduser()
+        training = read_training(path) if path.is_file() else None
+        if training and training.settings.get("tuned", "none") != "none":
+            return (settings.checkpoint,)
         return (settings.checkpoint or settings.backbone, settings.sam2 if settings.encoder == "sam2" else settings.sam)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
@@ -158,15 +164,15 @@ class DCSAM(Prompter[DCSAMSettings]):
 
     def video_sam(self) -> PromptedSam:
         """What decodes the first frame of a video."""
+        return PromptedSam2(self.propagator().network, gated=True)
+
+    def propagator(self) -> Sam2Propagator:
+        """SAM 2, with the weights of the checkpoint where it holds them."""
         if self.settings.encoder == "sam":
             raise IcvosError(
                 "dcsam with encoder=sam segments images alone; for videos take encoder=sam2 and a checkpoint that was "
                 "trained so (icvos train dcsam-ic-vos-image)"
             )
-        return PromptedSam2(self.propagator().network, gated=True)
-
-    def propagator(self) -> Sam2Propagator:
-        """SAM 2, with the weights of the checkpoint where it holds them."""
         if self._propagator is None and self._tuned:
             network, loaded = self._tuned.build(self.settings.sam2)
             self._propagator = Sam2Propagator(

@@ -62,9 +62,9 @@ def remembering(work: Callable[[np.ndarray], R]) -> Callable[[np.ndarray], R]:
 
 
 @contextmanager
-def small_sam2(side: int = 256) -> Iterator[None]:
-    """The tiny SAM 2 models with random weights on pictures of few pixels: the same networks, sooner done."""
+def small_sam2() -> Iterator[None]:
+    """The tiny SAM 2 models with random weights on pictures of 256 x 256: the same networks, sooner done."""
     with pytest.MonkeyPatch.context() as patch, random_weights_allowed():
         for name in ("sam2-hiera-t", "sam2.1-hiera-t"):
-            patch.setitem(SAM2_MODELS, name, dataclasses.replace(SAM2_MODELS[name], image_size=side))
+            patch.setitem(SAM2_MODELS, name, dataclasses.replace(SAM2_MODELS[name], image_size=256))
         yield

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from icvos.files.storage import sha256
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.dinov2 import DINOv2
 from icvos.models.backbones.dinov2 import Variant as Size
-from icvos.models.sam.sam2 import build_sam2
+from icvos.models.sam.sam2 import NANO, SAM2_MODELS, build_sam2
 from icvos.training.recipe import Recipe
 from tests import Json
 from tests.baselines.drawn import small_sam2, supports
@@ -121,11 +121,11 @@ def test_files_that_are_none_are_named(tmp_path: Path) -> None:
     refused(tmp_path / "empty.pth", "is an empty file, not a checkpoint; fetch it again, or train it again")
 
 
-def trained_file(path: Path, method: str = "dcsam", weights: tuple[Json, ...] = (), **settings: object) -> str:
+def trained_file(path: Path, method: str = "dcsam", weights: Sequence[Json] = (), **settings: object) -> str:
     """A generator, and an adapter beside it, with the header of `icvos train`."""
-    adapter = with_adapter(build_sam2("sam2-hiera-t")).state_dict()
+    adapter = with_adapter(build_sam2(NANO)).state_dict()
     beside = {f"sam2.{name}": value for name, value in adapter.items() if ".lora_" in name}
-    state = {f"prompt_encoder.{name}": value for name, value in state_of(variant="prior").items()} | beside
+    state = {f"prompt_encoder.{name}": value for name, value in state_of(variant="prior", width=128).items()} | beside
     facts = {
         "recipe": Recipe(method, benchmark="all-coco").to_json(),
         "settings": dataclasses.asdict(DCSAMSettings()) | settings,
@@ -144,32 +144,41 @@ def test_what_the_header_says_is_heeded(tmp_path: Path, caplog: pytest.LogCaptur
     refused(trained_file(tmp_path / "other.safetensors", "pfenet"), "is a checkpoint of pfenet; run it with --method")
     plain = trained_file(tmp_path / "plain.safetensors", cyclic=False, fidelity="paper")
     with pytest.raises(IcvosError, match="was trained with cyclic=False, not True; use --set cyclic=False"):
-        DCSAM(DCSAMSettings(**PRIOR, checkpoint=plain))
+        DCSAM(DCSAMSettings(**PRIOR, checkpoint=plain, width=128))
     assert not caplog.text
-    DCSAM(DCSAMSettings(**PRIOR, checkpoint=plain, cyclic=False))
+    DCSAM(DCSAMSettings(**PRIOR, checkpoint=plain, width=128, cyclic=False))
     assert f"{plain}: was trained with fidelity=paper, and is good for that alone" in caplog.text
 
 
-def test_an_adapter_needs_the_sam2_that_it_was_trained_on(tmp_path: Path) -> None:
-    saved = build_sam2("sam2-hiera-t").state_dict()
-    bases = [tmp_path / name for name in ("right.pt", "wrong.pt", "beside.pth")]
-    torch.save({"model": saved}, bases[0])
-    torch.save({"model": saved | {"maskmem_tpos_enc": torch.ones(7, 1, 1, 64)}}, bases[1])
-    torch.save({f"sam2.{name}": value for name, value in saved.items()}, bases[2])
-    weights = tuple({"name": path.name, "sha256": sha256(path)} for path in (bases[0], bases[2]))
-    path = trained_file(tmp_path / "adapter.safetensors", weights=weights)
-    for base in (bases[0], bases[2]):
-        described = DCSAM(DCSAMSettings(**PRIOR, checkpoint=path, sam2=str(base))).describe()
+def test_an_adapter_needs_the_sam2_that_it_was_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SAM2_MODELS, "sam2-hiera-t", NANO)  # a small one under a published name
+    saved = build_sam2(NANO).state_dict()
+    own, beside, wrong = (tmp_path / name for name in ("own.pt", "beside.pth", "wrong.pt"))
+    torch.save({"model": saved}, own)
+    torch.save({f"sam2.{name}": value for name, value in saved.items()}, beside)
+    torch.save({"model": saved | {"maskmem_tpos_enc": torch.ones(7, 1, 1, 64)}}, wrong)
+    monkeypatch.setenv("ICVOS_WEIGHTS_SAM2_HIERA_T", str(wrong))
+    weights = [{"name": "vgg16-bn", "sha256": None}, {"name": "own.pt", "sha256": sha256(own)}]
+    path = trained_file(tmp_path / "adapter.safetensors", weights=weights, backbone="vgg16-bn")
+    chosen = {**PRIOR, "checkpoint": path, "width": 128}
+    for base in (own, beside):
+        described = DCSAM(DCSAMSettings(**chosen, sam2=str(base))).describe()
         assert described["settings"]["sam2_in_checkpoint"] == "LoRA"
+        assert described["settings"]["sam2"] == str(base)
         assert [one["name"] for one in described["weights"]] == ["adapter.safetensors", base.name]
-    said = (
-        r"adapter was trained on right.pt or beside.pth, not on wrong.pt; give the SAM 2 that it was trained on as --"
-    )
-    with pytest.raises(IcvosError, match=said):
-        DCSAM(DCSAMSettings(**PRIOR, checkpoint=path, sam2=str(bases[1]))).propagator()
-    said = r"is a LoRA adapter without its base; give the SAM 2 .* as --set sam2=NAME or PATH \(sam2-hiera-l: .*fetch"
-    with pytest.raises(IcvosError, match=said):
-        DCSAM(DCSAMSettings(**PRIOR, checkpoint=path)).propagator()
+    remedy = "give the SAM 2 that it was trained on as --set sam2=NAME or PATH"
+    with pytest.raises(IcvosError, match=f"its LoRA adapter was trained on own.pt, not on sam2-hiera-t; {remedy}"):
+        DCSAM(DCSAMSettings(**chosen, sam2="sam2-hiera-t")).propagator()
+    with pytest.raises(IcvosError, match=rf"is a LoRA adapter without its base; {remedy} \(sam2-hiera-l: .*fetch"):
+        DCSAM(DCSAMSettings(**chosen)).propagator()
+
+
+def test_sam2_is_needed_beside_a_checkpoint_that_lacks_it(tmp_path: Path) -> None:
+    without = trained_file(tmp_path / "images.safetensors")
+    within = trained_file(tmp_path / "videos.safetensors", tuned="both")
+    assert DCSAM.needs(DCSAMSettings(checkpoint=without)) == (without, "sam2-hiera-l")
+    assert DCSAM.needs(DCSAMSettings(checkpoint=within)) == (within,)
+    assert DCSAM.needs(DCSAMSettings(encoder="sam")) == ("resnet50-v2", "sam-vit-h")
 
 
 def test_the_record_says_where_sam2_is_from(tmp_path: Path) -> None:
@@ -200,6 +209,8 @@ def test_what_published_models_cannot_do(tmp_path: Path) -> None:
         assert prompt.embeddings.shape == (50, 256)
         with pytest.raises(IcvosError, match="images alone; for videos take encoder=sam2 and a checkpoint that was"):
             DCSAM(DCSAMSettings(**chosen, encoder="sam")).prompt(shown[:1], frame)
+        with pytest.raises(IcvosError, match="images alone"):
+            DCSAM(DCSAMSettings(**chosen, encoder="sam")).propagator()
         with pytest.raises(IcvosError, match="SAM 1 stays frozen"):
             DCSAM(DCSAMSettings(**chosen, encoder="sam", tuned="both")).trainable(())
         with pytest.raises(IcvosError, match="needs a support"):

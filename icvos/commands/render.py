@@ -82,7 +82,7 @@ def render(
     contact sheet shows some episodes of each fold.
 
     With --explain, one picture shows the steps of a method on its way to a mask: dcsam has them. It runs again with the
-    settings of the run; give --set for files that were moved since.
+    settings of the run; give --set for files that were moved since, or another device.
     """
     from dataclasses import replace
 

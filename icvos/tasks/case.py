@@ -48,7 +48,7 @@ def explained(case: Case, settings: Mapping[str, Any], drawing: "Drawing") -> Im
 
     Args:
         case: The question.
-        settings: Over those of the run's record, for files that were moved since.
+        settings: Over those of the run's record: files that were moved since, and the device.
         drawing: How high panels are.
 
     Raises `IcvosError` for a run of a method that does not explain itself, or whose weights are not those of today.
@@ -60,7 +60,7 @@ def explained(case: Case, settings: Mapping[str, Any], drawing: "Drawing") -> Im
         raise IcvosError(f"{path}: does not say by which method; give a run that icvos eval made")
     asked = Asked(record.method, case.name)
     with random_weights_allowed(record.made_with_random_weights):
-        method = _built(record, settings)
+        method = _built(record, settings, path)
         assert isinstance(method, Explains)
         with guarded(asked):
             steps = method.explain(case.supports, case.frame, moving=case.moving)
@@ -83,7 +83,7 @@ def explained(case: Case, settings: Mapping[str, Any], drawing: "Drawing") -> Im
     )
 
 
-def _built(record: RunRecord, settings: Mapping[str, Any]) -> AnyMethod:
+def _built(record: RunRecord, settings: Mapping[str, Any], path: Path) -> AnyMethod:
     """The run's method with the run's settings; `IcvosError` for one that does not explain itself."""
     name = str(record.method)
     kind = method_class(name)
@@ -92,7 +92,17 @@ def _built(record: RunRecord, settings: Mapping[str, Any]) -> AnyMethod:
         raise IcvosError(f"method {name} does not explain itself; --explain is for runs of {', '.join(able) or 'none'}")
     own = getattr(kind, "Settings", None)
     names = {found.name for found in dataclasses.fields(own)} if own else set()
-    recorded = {name: value for name, value in record.settings.items() if name in names}  # it has results beside them
+    recorded = {key: value for key, value in record.settings.items() if key in names}  # it has results beside them
+    files = {key for key, value in recorded.items() if isinstance(value, str) and Path(value).name in _digests(record)}
+    for key in settings:
+        if key not in files | {"device"}:
+            files_there = ", ".join(sorted(files)) or "none here"
+            raise IcvosError(
+                f"--set {key}: a run is explained as it was made; --set is for files ({files_there}) and device"
+            )
+    for key in files - settings.keys():
+        if "/" in recorded[key] and not Path(recorded[key]).expanduser().is_file():
+            raise IcvosError(f"{path}: made with {key}={recorded[key]}, which is not there; add --set {key}=PATH")
     return load_method(name, recorded | dict(settings))
 
 
@@ -116,11 +126,10 @@ def _digests(record: RunRecord) -> dict[str, str | None]:
 def _require_same(made: Mapping[str, str | None], now: Mapping[str, str | None], path: Path) -> None:
     """Refuse to explain a run by other weights than made it."""
     for name, digest in made.items():
-        other = now.get(name, digest)
-        if other != digest:
+        if digest not in now.values():
             raise IcvosError(
-                f"{path}: made with {name} of sha256 {str(digest)[:8]}..., that file is another now ({str(other)[:8]}"
-                "...); put the old one back, or run icvos eval again into another --out"
+                f"{path}: made with {name} of sha256 {str(digest)[:8]}..., and that is another file now; put it back, "
+                "give the right one by --set, or run icvos eval again into another --out"
             )
 
 

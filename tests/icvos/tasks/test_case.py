@@ -94,11 +94,17 @@ def test_a_clip_is_explained_with_the_supports_of_its_draw(built: Path, tmp_path
         assert (shape[:2], moving) == (clip.video.size, True)
 
 
-def test_settings_may_be_given_again(pictures: Path, tmp_path: Path) -> None:
-    ran = run("telling", pictures, tmp_path / "run", "--fold", 0, "--limit", 1)
+def test_files_that_were_moved_are_given_again(pictures: Path, tmp_path: Path) -> None:
+    there = f"checkpoint={tmp_path}/best.pth"
+    ran = run("telling", pictures, tmp_path / "run", "--fold", 0, "--limit", 1, "--set", there)
+    record = ran / "fold0" / "run.json"
+    record.write_text(record.read_text().replace(f'"name": "{tmp_path}/best.pth"', '"name": "best.pth"'))
     explain = ("render", pictures, "--predictions", ran, "--out", tmp_path / "out", "--explain", "0/0")
-    icvos(*explain, "--set", "distance=12")
-    assert Telling.asked[-1][0] == 12
+    lost = f"made with {there}, which is not there; add --set checkpoint=PATH"
+    assert lost in icvos(*explain, status=2).output
+    icvos(*explain, "--set", "checkpoint=moved.pth")
+    other = "--set distance: a run is explained as it was made; --set is for files (checkpoint) and device"
+    assert other in icvos(*explain, "--set", "distance=12", status=2).output
 
 
 @pytest.mark.parametrize(
@@ -142,7 +148,7 @@ def test_weights_that_were_replaced_are_named(pictures: Path, tmp_path: Path) ->
     content["weights"][0]["sha256"] = "cd" * 32
     record.write_text(json.dumps(content))
     found = icvos("render", pictures, "--predictions", ran, "--out", tmp_path / "out", "--explain", "0/0", status=2)
-    assert "made with best.pth of sha256 cdcdcdcd..., that file is another now (abababab...)" in found.output
+    assert "made with best.pth of sha256 cdcdcdcd..., and that is another file now" in found.output
 
 
 def test_masks_without_a_record_cannot_be_explained(built: Path, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from dcsam.attention import Fidelity
+from dcsam.fusion import Backdrop
 from dcsam.prompt_generator import LEARNED, Branches, PromptGenerator
+from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2
 from tests import Json, parity
@@ -110,3 +112,34 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     assert recorded.parameters(network) == case["counts"].get("total", recorded.parameters(network))
     learned = [getattr(network, part) for part in LEARNED if hasattr(network, part)]
     assert sum(map(recorded.parameters, learned)) == case["counts"]["learnable"]
+
+
+def drawn_backdrop() -> Backdrop:
+    """Two episodes of one shot on a grid of 8, as from VGG-16."""
+    generator = torch.Generator().manual_seed(0)
+    masks = (torch.rand(2, 1, 1, 8, 8, generator=generator) > 0.5).float()
+    priors, taps = torch.rand(2, 2, 1, 8, 8, generator=generator), torch.rand(2, 2, 768, 8, 8, generator=generator)
+    return Backdrop(priors[0], priors[1], masks, 1 - masks, taps[0], taps[1])
+
+
+@pytest.mark.parametrize("negative", [True, False])
+@pytest.mark.parametrize("fusion", [True, False])
+def test_parts_may_be_left_out(negative: bool, fusion: bool) -> None:
+    network = PromptGenerator(build_backbone("vgg16-bn", "torchvision"), sam=1, negative=negative, fusion=fusion)
+    assert hasattr(network, "merge_2") == hasattr(network, "neg_transformer_decoder") == negative
+    assert network.merge_1[0].weight.shape[1] == (769 if fusion else 513)
+    network.eval()
+    seen, coarse = drawn_backdrop(), torch.ones(2, 64, 64)
+    prompts = []
+    with torch.inference_mode():
+        for sam in (torch.zeros(2, 256, 8, 8), torch.ones(2, 256, 8, 8)):
+            branches = network.fuse(seen, sam, sam)
+            prompts.append(network.refine(network.look(branches), branches, coarse))
+    assert [branch.shape for branch in prompts[0]] == [(2, 25, 256)] * (2 if negative else 1)
+    same = [torch.equal(one, other) for one, other in zip(*prompts, strict=True)]
+    assert same == [not fusion] * len(same)
+
+
+def test_the_prior_variant_fuses_sams_features() -> None:
+    with pytest.raises(IcvosError, match="set variant=full, or fusion=true"):
+        PromptGenerator(build_backbone("vgg16-bn", "torchvision"), "prior", fusion=False)

@@ -18,6 +18,7 @@ from icvos.commands import (
     profile,
     render,
     report,
+    reproduce,
     schemas,
     score,
     smallworld,
@@ -33,7 +34,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Methods": (methods.methods, weights.weights, profile.profile, train.train),
     "Run": (evaluate.evaluate, predict.predict),
     "Results": (score.score, validate.validate, report.report, diff.diff, render.render),
-    "Leaderboard": (submit.submit, leaderboard.leaderboard, schemas.schemas),
+    "Leaderboard": (submit.submit, leaderboard.leaderboard, reproduce.reproduce, schemas.schemas),
 }
 
 

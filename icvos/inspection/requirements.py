@@ -59,7 +59,7 @@ def requirements_of(point: EntryPoint) -> Requirements:
         return Requirements(point.name, point.value, (), state)
     needs = checkpoints_of(factory, kind() if kind else None)
     ways = [f"package {name}, pip install 'icvos[models]'" for name in missing_packages(factory)]
-    ways += [way for name in needs if (way := _way_to(name))]
+    ways += [way for name in needs if (way := way_to(name))]
     fetched = [way.removeprefix(FETCH) for way in ways if way.startswith(FETCH)]
     ways = [way for way in ways if not way.startswith(FETCH)]
     if fetched:
@@ -67,7 +67,7 @@ def requirements_of(point: EntryPoint) -> Requirements:
     return Requirements(point.name, point.value, needs, f"missing: {'; '.join(ways)}" if ways else READY)
 
 
-def _way_to(name: str) -> str:
+def way_to(name: str) -> str:
     """How to get a checkpoint, in a few words; "" for one that is there and is what it should be."""
     if name == TRAINED:
         return f"--set {CHECKPOINT}=FILE, which icvos train makes"

@@ -38,11 +38,11 @@ def next_commands(
         data: The folder of the image benchmark that it was trained on; None for the small world.
         checkpoint: Its file.
     """
-    chosen = _not_default(recipe.method, settings)
+    chosen = not_default(recipe.method, settings)
     if data is None:
         own = {"sam2": checkpoint} if recipe.labels == "objects" else {"checkpoint": checkpoint, **chosen}
         novel = ["--categories", ",".join(held_out(recipe.fold))]
-        command = ["icvos", "eval", "--method", recipe.method, *_options("", own), "--benchmark", "IC-VOS", *novel]
+        command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", "IC-VOS", *novel]
         return [NextCommand("evaluate it with", (*command, "--out", f"runs/{recipe.method}"))]
     evaluation = _evaluation(recipe, {"checkpoint": checkpoint, **chosen}, data)
     if recipe.labels == "episode":
@@ -57,22 +57,22 @@ def _evaluation(recipe: Recipe, settings: Mapping[str, Any], data: Path) -> Next
     else:
         where = ["--benchmark", str(data), "--fold", str(recipe.fold), "--shots", str(recipe.shots)]
         out = f"runs/{recipe.method}-fold{recipe.fold}"
-    method = ["icvos", "eval", "--method", recipe.method, *_options("", settings)]
+    method = ["icvos", "eval", "--method", recipe.method, *set_options(settings)]
     return NextCommand("evaluate it with", (*method, *where, "--out", out))
 
 
 def _training_on_top(recipe: Recipe, settings: Mapping[str, Any], data: Path, checkpoint: Path) -> NextCommand:
     everything = recipe.benchmark == "all-coco"
     above = "hdmnet-ic-vos" if everything else f"hdmnet-{recipe.benchmark}"
-    fold = [] if everything else _options("", {"fold": recipe.fold})
+    fold = [] if everything else set_options({"fold": recipe.fold})
     base: dict[str, Any] = {"base_checkpoint": checkpoint}
     if "backbone" in settings:
         base["backbone"] = settings["backbone"]
-    command = ["icvos", "train", above, *fold, *_options("settings.", base), "--data", str(data)]
+    command = ["icvos", "train", above, *fold, *set_options(base, "settings."), "--data", str(data)]
     return NextCommand("train hdmnet, or amnet, on top of it with", (*command, "--out", f"runs/{above}"))
 
 
-def _not_default(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def not_default(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that differ from the method's defaults; checkpoints that training started from are left out."""
     from icvos.training.trainable import default_settings
 
@@ -84,5 +84,6 @@ def _not_default(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _options(prefix: str, values: Mapping[str, Any]) -> list[str]:
+def set_options(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """``--set`` for each of ``values``, ``prefix`` before its name."""
     return [part for name, value in values.items() for part in ("--set", f"{prefix}{name}={as_text(value)}")]

@@ -76,12 +76,12 @@ def test_the_two_steps_on_videos() -> None:
 @pytest.mark.parametrize(
     ("table", "row", "wanted"),
     [
-        ("table-5", "positive and negative branch", "settings.fusion=false --set settings.cyclic=false"),
+        ("table-5", "positive and negative branch", "settings.fusion=False --set settings.cyclic=False"),
         ("table-5", "VRP-SAM", "train vrp-sam-pascal-5i --set fold=3 "),
         ("figure-9", "50 queries", "settings.queries=50"),
         ("table-6", "prompt generator", "train dcsam-ic-vos-image --set settings.tuned=none"),
         ("table-10", "decoder and memory, LoRA", "--set settings.tuned=lora"),
-        ("table-8", "without mask tubes", "train dcsam-ic-vos-tube --set tubes=false"),
+        ("table-8", "without mask tubes", "train dcsam-ic-vos-tube --set tubes=False"),
         ("table-9", "DC-SAM, VGG-16", "--set backbone=vgg16-bn --benchmark pascal-5i"),
         (
             "table-12",

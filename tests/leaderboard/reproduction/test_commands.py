@@ -135,4 +135,4 @@ def test_steps_of_the_published_recipes() -> None:
     pretrained_less = commands_of(*row_of("table-6", "none"), PLACES)[0]
     assert pretrained_less.recipe
     assert steps_of(pretrained_less.recipe, pretrained_less.processes) == 50_000
-    assert all(cost.gmacs > 1 and cost.gib > 1 for cost in costs().values())
+    assert all(cost.gmacs > 1 and cost.gib > 0 for cost in costs().values())

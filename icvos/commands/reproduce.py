@@ -1,19 +1,11 @@
 """`icvos reproduce`: a table of the paper, the commands that give its rows, and what came out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from icvos.commands.options import FOLDER, examples, json_option
 from icvos.commands.printing import is_stdout, put_json, require_places, say, show_listings
-
-if TYPE_CHECKING:
-    from icvos.tasks.listing import Listing
-    from leaderboard.paper.tables import PaperTable
-    from leaderboard.reproduction.rows import Line
-
-UNITS = {"parameters": "M parameters", "gmacs": "G MACs", "j": "J", "f": "F", "jf": "J&F", "miou": "mIoU"}
 
 
 @click.command(
@@ -66,6 +58,7 @@ def reproduce(
     from leaderboard.paper.tables import paper_table
     from leaderboard.reproduction.commands import Places
     from leaderboard.reproduction.rows import lines_of, run
+    from leaderboard.reproduction.shown import shown
 
     require_places(json_path)
     table, quiet = paper_table(name), is_stdout(json_path)
@@ -78,84 +71,5 @@ def reproduce(
     if json_path:
         put_json(json_path, {"table": name, "title": table.title, "rows": [line.to_json() for line in lines]})
     if not quiet:
-        show(table, lines, with_commands=not running)
+        show_listings(shown(table, lines, with_commands=not running))
     context.exit(1 if failed else 0)
-
-
-def show(table: "PaperTable", lines: "list[Line]", *, with_commands: bool) -> None:
-    """Print the rows, what came out, what is lacking, and the commands."""
-    from leaderboard.paper.tables import PAPER
-    from leaderboard.reproduction.costs import ASSUMPTION
-
-    say(f"{table.number} of {PAPER}")
-    lacks = list(dict.fromkeys(lack for line in lines for lack in line.needs.lacks))
-    show_listings([plan(table, lines, lacks)])
-    if any(line.outcome for line in lines):
-        show_listings([outcomes(table, lines)])
-    for number, lack in enumerate(lacks, start=1):
-        say(f"lacking {number}: {lack}")
-    if any(line.gpu_hours for line in lines):
-        say(f"memory and hours: {ASSUMPTION}")
-    for note in (*table.notes, *(f"{line.row.name}: {text}" for line in lines for text in line.remarks)):
-        say(f"note: {note}")
-    if with_commands:
-        for line in lines:
-            if line.commands:
-                needs = ", ".join(line.needs.weights)
-                say(f"\n# {line.row.name}, on {table.benchmark_of(line.row)}: needs {needs}")
-                say("\n".join(map(str, line.commands)))
-
-
-def plan(table: "PaperTable", lines: "list[Line]", lacks: list[str]) -> "Listing":
-    """The printed figures, what they cost and whether they can be made here."""
-    from icvos.tasks.listing import Listing
-
-    several = len({table.benchmark_of(row) for row in table.rows}) > 1
-    rows = []
-    for line in lines:
-        printed = table.printed(line.row)
-        missing = ", ".join(map(str, sorted(lacks.index(lack) + 1 for lack in line.needs.lacks)))
-        state = f"lacks {missing}" if line.state == "lacking" else line.state
-        cost = (_figure(line.gpu_gib, "over {:.0f} GiB"), _figure(line.gpu_hours, "{:,.0f}"))
-        where = (table.benchmark_of(line.row),) if several else ()
-        name = line.row.name + (f", {line.row.shots} shots" if line.row.shots > 1 else "")
-        rows.append((name, *where, *(figure(key, printed.get(key)) for key in table.columns), *cost, state))
-    heads = ("row", *(("benchmark",) if several else ()), *map(heading, table.columns))
-    return Listing(f"{table.title}: as printed", (*heads, "GPU memory", "GPU hours", "here"), tuple(rows))
-
-
-def outcomes(table: "PaperTable", lines: "list[Line]") -> "Listing":
-    """What came out / what is printed, the differences, and the interval of the last score."""
-    from icvos.tasks.listing import Listing
-
-    rows = []
-    for line in lines:
-        if line.outcome is None:
-            continue
-        printed, found = table.printed(line.row), line.outcome.figures
-        apart = line.outcome.differences(table, line.row)
-        cells = []
-        for key in table.columns:
-            own = figure(key, found.get(key)) or "not run here"
-            cells += [
-                f"{own} / {figure(key, printed[key])}" if key in printed else own,
-                _figure(apart.get(key), "{:+.2f}"),
-            ]
-        interval = line.outcome.interval
-        rows.append((line.row.name, *cells, f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else ""))
-    heads = [text for key in table.columns for text in (heading(key), "+-")]
-    return Listing("made here / printed", ("row", *heads, "95 % interval"), tuple(rows))
-
-
-def heading(key: str) -> str:
-    """What a column is called."""
-    return UNITS.get(key) or key.replace("_", " ")
-
-
-def figure(key: str, value: float | None) -> str:
-    """A figure as its column shows it; "" for none."""
-    return _figure(value, "{:.3f}" if key in ("parameters", "gmacs") else "{:.2f}")
-
-
-def _figure(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)

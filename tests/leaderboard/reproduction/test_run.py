@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from icvos.commands import reproduce as command
 from leaderboard.paper import tables
 from leaderboard.paper.tables import PaperTable
 from leaderboard.reproduction import outcome
 from leaderboard.reproduction.outcome import count
+from leaderboard.reproduction.shown import heading
 from tests.conftest import icvos
 
 SMALL = {"short_side": 64}
@@ -77,7 +77,7 @@ def test_tables_and_rows_that_there_are_not() -> None:
 
 
 def test_headings() -> None:
-    assert [command.heading(key) for key in ("fold_0", "jf", "gmacs")] == ["fold 0", "J&F", "G MACs"]
+    assert [heading(key) for key in ("fold_0", "jf", "gmacs")] == ["fold 0", "J&F", "G MACs"]
 
 
 @pytest.mark.parametrize(

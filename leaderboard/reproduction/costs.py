@@ -12,7 +12,8 @@ PICTURES = {"coco-20i": 80_000, "all-coco": 82_000, "pascal-5i": 3_800}  # about
 ASSUMPTION = (
     f"estimated, not measured: the operations of a step, counted on shapes alone, at {TERAFLOPS:.0f} TFLOP/s for each "
     "GPU; 80,000 pictures of COCO or 3,800 of PASCAL in a fold; memory is weights, gradients, optimiser and what the "
-    "backward pass keeps; validation and evaluation are left out"
+    "backward pass keeps; a picture or tube of DC-SAM's steps on videos is taken for an episode of "
+    "COCO-20i; validation and evaluation are left out"
 )
 
 

@@ -65,7 +65,7 @@ def _ablation(**settings: Any) -> Training:
 
 TRAININGS: dict[str, Training] = {
     "sam2-image": Training("nano-sam2-image", {"epochs": 3}, {}),
-    "sam2": Training("nano-sam2", {"epochs": 4, "episodes": 1000}, {"settings.sam2": "sam2-image"}),
+    "sam2": Training("nano-sam2", {}, {"settings.sam2": "sam2-image"}),
     "pfenet": Training("nano-pfenet", {"epochs": 2}, {}),
     "dcsam-image": Training("nano-dcsam-image", {"epochs": 3}, {"settings.sam2": "sam2"}),
     "dcsam": Training("nano-dcsam-tube", {}, {"settings.checkpoint": "dcsam-image"}),

@@ -1,6 +1,7 @@
 """What training by episodes needs: the episodes, and a method's network with its losses and what of it learns."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
@@ -194,7 +195,10 @@ def load_trainable(method: str, settings: Mapping[str, Any], classes: Sequence[i
         device: What it is put on, where it has such a setting.
     """
     there = {"device": str(device)} if "device" in default_settings(method) else {}
-    built = load_method(method, {**settings, **there})
-    if not isinstance(built, Learns):
-        raise IcvosError(f"method {method} has nothing to train; icvos train --list shows recipes of those that do")
-    return built.trainable(classes)
+    try:
+        built = load_method(method, {**settings, **there})
+        if isinstance(built, Learns):
+            return built.trainable(classes)
+    except IcvosError as error:  # methods advise of their settings as icvos eval takes them
+        raise IcvosError(re.sub(rf"add --set (?!{re.escape(PREFIX)})", f"add --set {PREFIX}", str(error))) from error
+    raise IcvosError(f"method {method} has nothing to train; icvos train --list shows recipes of those that do")

@@ -108,3 +108,21 @@ def test_what_is_wrong_is_said_before_the_folder_is_touched(
 def test_next_commands(recipe: Recipe, settings: Json, expected: list[str]) -> None:
     found = next_commands(recipe, settings, Path("D"), Path("B"))
     assert [" ".join(command.arguments) for command in found] == expected
+
+
+def test_advice_of_a_method_fits_the_recipe(tmp_path: Path) -> None:
+    changes = {"settings.sam2": "nano", "settings.width": 64}
+    with pytest.raises(IcvosError, match=r"tokens of 128 channels; add --set settings\.width=128$"):
+        prepare("nano-dcsam-image", None, tmp_path / "out", settings=changes)
+
+
+def test_the_small_world_needs_no_data_and_others_do(benchmark: ImageBenchmark, tmp_path: Path) -> None:
+    with pytest.raises(IcvosError, match="leave out --data"):
+        prepare("nano-sam2-image", benchmark, tmp_path / "out")
+    with pytest.raises(IcvosError, match="give --data"):
+        prepare("pfenet-coco-20i", None, tmp_path / "out")
+    session = prepare("nano-sam2-image", None, tmp_path / "out")
+    assert session.summary()[:2] == [
+        "oracle on smallworld fold 0",
+        "4,000 drawn episodes an epoch of 20 classes to train on, 70 episodes of 7 classes to validate with",
+    ]

@@ -146,7 +146,8 @@ def test_two_processes_equal_one_with_the_doubled_batch(data: Path, tmp_path: Pa
     [
         ([], "name a recipe or its file; icvos train --list"),
         (["hdmnet-coco-20j"], "did you mean hdmnet-coco-20i"),
-        (["pfenet-coco-20i"], "give --data, an image benchmark that icvos episodes made, and --out"),
+        (["pfenet-coco-20i"], "give --out, the folder of the run"),
+        (["pfenet-coco-20i", "--out", "run"], "give --data, an image benchmark that icvos episodes made"),
         (["pfenet-coco-20i", "--set", "epoch=3"], "pfenet-coco-20i: unknown setting 'epoch'; did you mean epochs"),
         (["pfenet-coco-20i", "--set", "scale=2,1"], "scale=2,1: it must be the least and the largest factor"),
         (["pfenet-coco-20i", "--set", "learning_rate=0"], "setting learning_rate=0: it must be above 0"),

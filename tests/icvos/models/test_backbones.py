@@ -11,18 +11,19 @@ from torch import nn
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import BACKBONES, STAGED, build_backbone, load_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2, Variant
-from icvos.models.backbones.lite0 import EfficientNetLite0
+from icvos.models.backbones.lite0 import STANDARDISED, EfficientNetLite0, lite0
 from icvos.models.backbones.resnet import ResNet
 from icvos.models.backbones.stages import Backbone, outputs_of
 from icvos.models.weights.load import fill_randomly
 from icvos.models.weights.registry import random_weights_allowed
 
 SIDE = 97
-SIDES = {  # of the maps of a picture of 97 x 97: ResNet's reductions round up, so do VGG's, Swin's first rounds down
+SIDES = {  # of the maps of a picture of 97 x 97: those of ResNet and VGG round up, Swin's first and Lite0's down
     "resnet50-v2": (25, 25, 13, 13, 13),
     "resnet101-v2": (25, 25, 13, 13, 13),
     "vgg16-bn": (49, 25, 13, 7, 7),
     "swin-b": (24, 24, 12, 6, 3),
+    "efficientnet-lite0": (48, 24, 12, 6, 3),
 }
 
 
@@ -155,6 +156,17 @@ def test_parameters_of_backbones() -> None:
     assert counts["swin-b"] == 87_768_224 - 1024 * 1000 - 1000
     assert sizes["dinov2-vitb14"] == 86_580_480
     assert sizes["dinov2-vitb14-reg"] == 86_580_480 + 4 * 768
+
+
+def test_lite0_in_stages_computes_what_it_does_in_blocks() -> None:
+    network, loaded = load_backbone("efficientnet-lite0")
+    assert not loaded.random
+    x = picture(64, 96)
+    scale, shift = STANDARDISED
+    with torch.inference_mode():
+        whole = lite0().features(x * scale + shift, [0, 2, 4, 10, 15])
+        for one, other in zip(network.features(x, range(5)), whole, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-4)
 
 
 def test_every_backbone_loads_by_name() -> None:

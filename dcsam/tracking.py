@@ -15,7 +15,7 @@ def track(network: Any, frames: Tensor, tokens: Tensor) -> Tensor:
     """(T, 1, 4 g, 4 g) logits of a tube whose first frame is prompted by tokens.
 
     Gradients go through mask decoder, memory encoder and memory attention, not through the image encoder. What a frame
-    computes is computed again for its gradient, so that memory holds one frame's activations whatever T is.
+    computes is computed again for its gradient, so that memory holds the activations of one frame; its memory attention sees up to seven others, and their maps are kept.
 
     Args:
         network: A model of `icvos.models.sam.sam2.build_sam2`.

@@ -15,7 +15,8 @@ def track(network: Any, frames: Tensor, tokens: Tensor) -> Tensor:
     """(T, 1, 4 g, 4 g) logits of a tube whose first frame is prompted by tokens.
 
     Gradients go through mask decoder, memory encoder and memory attention, not through the image encoder. What a frame
-    computes is computed again for its gradient, so that memory holds the activations of one frame; its memory attention sees up to seven others, and their maps are kept.
+    computes is computed again for its gradient, so that memory holds the activations of one frame at a time. They grow
+    with the frames that its memory attention looks back on, of which SAM 2 has seven at most.
 
     Args:
         network: A model of `icvos.models.sam.sam2.build_sam2`.

@@ -13,6 +13,7 @@ from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, examples, read_settin
 from icvos.commands.printing import say
 
 if TYPE_CHECKING:
+    from icvos.training.recipe import Recipe
     from icvos.training.report import Losses, ValidationScores
     from icvos.training.session import Session
 
@@ -22,6 +23,7 @@ QUIET_SECONDS = 30.0  # between two lines of progress where there is no terminal
 @click.command(
     epilog=examples(
         "icvos train --list",
+        "icvos train dcsam-ic-vos-tube --data all-coco --show 8 --out tubes.png",
         "icvos train pfenet-coco-20i --set fold=0 --data coco-20i --out runs/pfenet-0",
         "torchrun --nproc-per-node 4 -m icvos train hdmnet-coco-20i \\",
         "    --data coco-20i --out runs/hdmnet",
@@ -49,10 +51,17 @@ QUIET_SECONDS = 30.0  # between two lines of progress where there is no terminal
     show_default=True,
     help="Processes that read episodes, per training process.",
 )
+@click.option(
+    "--show",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Train nothing: draw the first N training episodes, as the network gets them, into the PNG --out.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the recipes that come with icvos.")
 @RANDOM_WEIGHTS
 @click.pass_context
-def train(context: click.Context, /, name: str, listed: bool, workers: int, **given: Any) -> None:
+def train(context: click.Context, /, name: str, listed: bool, show: int | None, workers: int, **given: Any) -> None:
     """Train a method by a recipe.
 
     RECIPE is the name of one that comes with icvos, or a TOML file. A run that was stopped resumes when it is run
@@ -63,6 +72,8 @@ def train(context: click.Context, /, name: str, listed: bool, workers: int, **gi
 
     if listed:
         return show_recipes()
+    if show is not None:
+        return show_episodes(name, show, given["data"], given["out"], given["pairs"])
     try:
         session = open_session(name, **given)
     except IcvosError:
@@ -83,15 +94,36 @@ def open_session(
 ) -> "Session":
     """The session that the options ask for."""
     from icvos.errors import IcvosError
-    from icvos.training.recipe import read_recipe
     from icvos.training.session import prepare
 
-    if not name:
-        raise IcvosError("name a recipe or its file; icvos train --list shows those that come with icvos")
-    recipe = read_recipe(name, read_settings(pairs))
+    recipe = open_recipe(name, pairs)
     if out is None:
         raise IcvosError("give --out, the folder of the run")
     return prepare(recipe, data, out, random_weights=random_weights)
+
+
+def open_recipe(name: str, pairs: tuple[str, ...]) -> "Recipe":
+    """The recipe with the changes of ``--set``."""
+    from icvos.errors import IcvosError
+    from icvos.training.recipe import read_recipe
+
+    if not name:
+        raise IcvosError("name a recipe or its file; icvos train --list shows those that come with icvos")
+    return read_recipe(name, read_settings(pairs))
+
+
+def show_episodes(name: str, count: int, data: Path | None, out: Path | None, pairs: tuple[str, ...]) -> None:
+    """Draw training episodes into a file."""
+    from icvos.errors import IcvosError
+    from icvos.training.session import open_episodes
+    from icvos.training.sheet import write_sheet
+
+    recipe = open_recipe(name, pairs)
+    if out is None:
+        raise IcvosError("give --out, the PNG to draw episodes into")
+    _, episodes = open_episodes(recipe.changed({"validation_episodes": 0}), data)
+    write_sheet(out, episodes, count)
+    say(str(out))
 
 
 def say_all(lines: list[str]) -> None:

@@ -6,7 +6,7 @@ from math import pi
 import numpy as np
 
 from icvos.smallworld.backdrops import Backdrop
-from icvos.smallworld.catalogue import BY_NAME, KINDS, Kind, sample_look
+from icvos.smallworld.catalogue import BY_NAME, KINDS, NAMES, Kind, sample_look
 from icvos.smallworld.manners import THING, WALKER, Manner, Motion
 from icvos.smallworld.motion import Actor, Camera
 from icvos.smallworld.places import PLACES, make_backdrop
@@ -102,9 +102,14 @@ def compose(
     traits: Traits,
     random: np.random.Generator,
     zoom: tuple[float, float] = (0.85, 1.2),
+    allowed: tuple[str, ...] = NAMES,
 ) -> Scene:
-    """A scene of annotated instances of the categories ``cast``, ids from 1 in that order, and what `Traits` add."""
-    others = [kind.category.name for kind in KINDS if place in kind.habitats and kind.category.name not in cast]
+    """A scene of annotated instances of the categories ``cast``, ids from 1 in that order, and what `Traits` add.
+
+    Unannotated objects are of the categories ``allowed``.
+    """
+    living = [kind.category.name for kind in KINDS if place in kind.habitats]
+    others = [name for name in living if name in allowed and name not in cast]
     extras = tuple(others[int(i)] for i in random.permutation(len(others))[: traits.extras])
     if traits.unlabelled:
         extras = (*extras, cast[0])

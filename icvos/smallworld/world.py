@@ -61,7 +61,7 @@ class World:
     Args:
         seed: Which world.
         size: (height, width) of pictures and clips, unless a call says otherwise.
-        categories: Names of the COCO classes that may occur, out of `icvos.smallworld.NAMES`.
+        categories: Names of the COCO classes that may occur, annotated or not, out of `icvos.smallworld.NAMES`.
     """
 
     def __init__(self, seed: int = 0, size: tuple[int, int] = (240, 320), categories: tuple[str, ...] = NAMES) -> None:
@@ -90,7 +90,7 @@ class World:
             random = self._random("picture", index, attempt)
             traits = Traits(objects=int(random.choice([1, 2, 2, 3, 3, 4])), categories=3)
             where, cast = self._cast(categories, place, traits, random)
-            scene = compose(size, 1, where, cast, traits, random, zoom=(0.75, 1.5))
+            scene = compose(size, 1, where, cast, traits, random, (0.75, 1.5), self.categories)
             image, ids = scene.render(0)
             area = np.bincount(ids.reshape(-1), minlength=len(cast) + 1)[1:] / ids.size
             merit = min(float(area[0]) / 0.04, float(area.min()) / 0.008)
@@ -125,7 +125,7 @@ class World:
             plan = traits or _chance(random)
             where, cast = self._cast(categories, place, plan, random)
             plan = replace(plan, objects=len(cast), categories=len(set(cast)))
-            made = Clip(compose(size, frames, where, cast, plan, random), plan)
+            made = Clip(compose(size, frames, where, cast, plan, random, allowed=self.categories), plan)
             area = np.bincount(made.frame(0)[1].reshape(-1), minlength=len(cast) + 1)[1:] / (size[0] * size[1])
             late = area[len(cast) - plan.late :]
             early = area[: len(cast) - plan.late]

@@ -192,8 +192,6 @@ def prepare(
         raise IcvosError(f"{out}: is a file; choose another --out")
     require_writable(out, folder=True)
     try:
-        from icvos.training.drawn import DrawnEpisodes
-        from icvos.training.episodes import TrainingEpisodes
         from icvos.training.learner import begin
         from icvos.training.trainable import load_trainable, settings_of
 
@@ -201,13 +199,23 @@ def prepare(
     except ModuleNotFoundError as error:
         raise IcvosError(f"training needs the package {error.name}; run: pip install 'icvos[models,train]'") from error
     of_method = settings_of(recipe)
+    benchmark, episodes = open_episodes(recipe, data)
+    with random_weights_allowed(random_weights):
+        trainable = load_trainable(recipe.method, of_method, episodes.learned, device)
+    return Session(recipe, benchmark, out, of_method, episodes, trainable, is_main)
+
+
+def open_episodes(
+    recipe: Recipe, data: ImageBenchmark | str | Path | None
+) -> tuple[ImageBenchmark | None, "TrainingEpisodes | DrawnEpisodes"]:
+    """The episodes of a recipe, and the benchmark that they are from; None for the small world. See `train`."""
+    from icvos.training.drawn import DrawnEpisodes
+    from icvos.training.episodes import TrainingEpisodes
+
     drawn = recipe.benchmark == "smallworld"
     if drawn and data is not None:
         raise IcvosError(f"{data}: the recipe draws the small world as it is needed; leave out --data")
     if not drawn and data is None:
         raise IcvosError("give --data, an image benchmark that icvos episodes made")
     benchmark = ImageBenchmark.open(data) if isinstance(data, str | Path) else data
-    episodes = TrainingEpisodes(benchmark, recipe) if benchmark else DrawnEpisodes(recipe)
-    with random_weights_allowed(random_weights):
-        trainable = load_trainable(recipe.method, of_method, episodes.learned, device)
-    return Session(recipe, benchmark, out, of_method, episodes, trainable, is_main)
+    return benchmark, TrainingEpisodes(benchmark, recipe) if benchmark else DrawnEpisodes(recipe)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'icvos[models,train]'")
 
@@ -218,3 +219,15 @@ def test_a_checkpoint_is_refused_on_another_fold_and_with_other_bins(
     assert f"{checkpoint}: was trained with bins=1,0.5,0.25,0.125, not 1,0.5; use --set bins=1,0.5,0.25,0.125" in said
     assert not (tmp_path / "run").exists()
     icvos(*run, "--fold", 0, "--limit", 1)
+
+
+def test_episodes_are_shown_as_the_network_gets_them(data: Path, tmp_path: Path) -> None:
+    for name, places in (("nano-dcsam-tube", []), ("pfenet-coco-20i", ["--data", data, *options(size=33)[:2]])):
+        out = tmp_path / f"{name}.png"
+        icvos("train", name, "--show", 2, "--out", out, *places)
+        with Image.open(out) as sheet:
+            assert sheet.width > 400
+            assert sheet.height > 400
+    text = icvos("train", "nano-dcsam-tube", "--show", 2, "--out", tmp_path / "a.jpg", status=2).output
+    assert "give --out a name that ends in .png" in text
+    assert "give --out, the PNG" in icvos("train", "nano-dcsam-tube", "--show", 2, status=2).output

@@ -24,6 +24,10 @@ def test_what_is_held_out_is_never_drawn_in_training(fold: int) -> None:
     asked = {int(episodes.training(0, index).classes) for index in range(6)}
     assert asked <= set(episodes.learned)
     assert {int(episodes.validation(index).classes) for index in range(8)} <= set(episodes.classes)
+    everything = {
+        actor.kind.category.name for index in range(40) for actor in episodes.world.clip(index, 2).scene.actors
+    }
+    assert everything <= set(episodes.world.categories)  # unannotated ones among them
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from leaderboard.ranking import write_site as write_site
     from leaderboard.reports import compare as compare
     from leaderboard.reports import report as report
+    from leaderboard.reproduction.rows import reproduce as reproduce
     from leaderboard.submission import submit as submit
 
 _PLACES = {
@@ -66,6 +67,7 @@ _PLACES = {
     "render": "icvos.tasks.calls",
     "repair": "icvos.tasks.calls",
     "report": "leaderboard.reports",
+    "reproduce": "leaderboard.reproduction.rows",
     "score": "icvos.tasks.calls",
     "score_folders": "icvos.vos.folders",
     "segment": "icvos.method",

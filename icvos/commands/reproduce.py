@@ -54,20 +54,23 @@ def reproduce(
     goes on when the same command is given again, and what is done is not done again. Figures that came out stand beside
     the printed ones. The exit status is 1 if a row that was run did not come to its end.
     """
-    from icvos.tasks.task import open_task
     from leaderboard.paper.tables import paper_table
-    from leaderboard.reproduction.commands import Places
-    from leaderboard.reproduction.rows import lines_of, run
+    from leaderboard.reproduction import rows
     from leaderboard.reproduction.shown import shown
 
     require_places(json_path)
     table, quiet = paper_table(name), is_stdout(json_path)
-    places = Places(out, {open_task(root).name: root for root in benchmarks}, gpus)
-    lines = lines_of(table, places, wanted)
-    failed = False
-    if running:
-        lines = run(lines, places, lambda text: say(text, err=quiet), quiet=quiet)
-        failed = any(line.commands and line.state == "ready" for line in lines)
+    lines = rows.reproduce(
+        name,
+        out,
+        benchmarks=benchmarks,
+        rows=wanted,
+        gpus=gpus,
+        running=running,
+        say=lambda text: say(text, err=quiet),
+        quiet=quiet,
+    )
+    failed = running and any(line.commands and line.state == "ready" for line in lines)
     if json_path:
         put_json(json_path, {"table": name, "title": table.title, "rows": [line.to_json() for line in lines]})
     if not quiet:

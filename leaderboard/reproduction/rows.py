@@ -1,10 +1,13 @@
 """The rows of a table of the paper as they can be reproduced here: figures, commands, needs, costs and outcomes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
+from icvos.tasks.task import open_task
+from leaderboard.paper import tables
 from leaderboard.paper.tables import PaperRow, PaperTable
 from leaderboard.reproduction.commands import Command, Places, commands_of
 from leaderboard.reproduction.costs import ASSUMPTION, costs, gpu_hours
@@ -90,6 +93,42 @@ class Line:
                 "note": outcome.note,
             },
         }
+
+
+def reproduce(
+    name: str,
+    out: Path | str = "runs/reproduce",
+    *,
+    benchmarks: Iterable[Path | str] = (),
+    rows: Sequence[str] = (),
+    gpus: int | None = None,
+    running: bool = False,
+    say: Say = print,
+    quiet: bool = False,
+) -> list[Line]:
+    """The rows of a table of the paper, with what gives them; with ``running``, what came out of those that run here.
+
+    Args:
+        name: table-2 to table-10, table-12 to table-14, or figure-9.
+        out: The folder of all their runs.
+        benchmarks: Folders of benchmarks that are not where the commands expect them.
+        rows: Only rows with one of these in their name.
+        gpus: GPUs to train on; None: as many as the paper had.
+        running: Whether the rows that lack nothing are run.
+        say: Is told what is done and what is not.
+        quiet: Whether what the commands print goes to standard error.
+
+    Raises `IcvosError` for another table and for a text that no row's name has.
+
+    Example:
+        >>> import icvos
+        >>> lines = icvos.reproduce("table-14")
+        >>> [(line.row.name, line.state) for line in lines]
+        [('VRP-SAM', 'ready'), ('PFENet', 'ready'), ('DC-SAM', 'ready')]
+    """
+    places = Places(Path(out), {open_task(root).name: Path(root) for root in benchmarks}, gpus)
+    lines = lines_of(tables.paper_table(name), places, rows)
+    return run(lines, places, say, quiet=quiet) if running else lines
 
 
 def lines_of(table: PaperTable, places: Places, wanted: Sequence[str] = ()) -> list[Line]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 
 from curation.sources.left_out import Findings, some_of
+from icvos.bitmasks.values import occurring
 from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
 from icvos.files.listing import frames_by_number, visible_entries
@@ -151,7 +152,7 @@ class SourceVideo:
                 seen = {1}
             else:
                 for ids in self.iter_ids():
-                    seen.update(np.flatnonzero(np.bincount(ids.ravel())).tolist())
+                    seen.update(occurring(ids).tolist())
             self._known["object_ids"] = tuple(sorted(seen - {0}))
         return self._known["object_ids"]
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from icvos.bitmasks.values import occurring
 from icvos.errors import Fault
 from icvos.files import png
 
@@ -77,7 +78,7 @@ class MaskValues:
 
     def used(self) -> np.ndarray:
         """The values that occur, ascending."""
-        return np.flatnonzero(np.bincount(self.values.ravel()))
+        return occurring(self.values)
 
     def ids(self) -> list[int]:
         """The values that occur beside 0, ascending."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 
+from icvos.bitmasks.values import occurring
 from icvos.errors import IcvosError
 from icvos.files.masks import read_ids, white_value
 from icvos.metrics import count
@@ -110,13 +110,6 @@ def _fixed_ids(pair: VideoPair, objects: Objects, binary_truth: bool) -> list[in
     return [1] if objects == "binary" or binary_truth else _first_ids(pair)
 
 
-def _values(ids: np.ndarray) -> list[int]:
-    """The values that occur in a (H, W) uint8 or uint16 map, sorted; a histogram, since sorting pixels is slow."""
-    bins = 1 << (8 * ids.dtype.itemsize)
-    histogram = cv2.calcHist([np.ascontiguousarray(ids)], [0], None, [bins], [0, bins])
-    return [int(value) for value in np.flatnonzero(histogram)]
-
-
 def _no_void(ids: np.ndarray) -> np.ndarray:
     return np.where(ids == VOID, np.zeros((), ids.dtype), ids)
 
@@ -129,7 +122,7 @@ def _ids(paths: Iterable[Path]) -> list[int]:
     """The first ids that a sequence has, two at most."""
     found: set[int] = set()
     for path in paths:
-        found |= set(_values(read_ids(path))) - {0}
+        found |= set(occurring(read_ids(path)).tolist()) - {0}
         if len(found) > 1:
             break
     return sorted(found)
@@ -160,7 +153,7 @@ class _Record:
 
     def add(self, truth: np.ndarray, prediction: np.ndarray, path: Path) -> None:
         """Compare one frame; ``path`` is the predicted mask, for the message."""
-        true, predicted = set(_values(truth)), set(_values(prediction))
+        true, predicted = set(occurring(truth).tolist()), set(occurring(prediction).tolist())
         if self.fixed and max(predicted) > len(self.found):
             raise IcvosError(
                 f"{path}: object {max(predicted)}, but the first frame of the truth has objects 1..{len(self.found)}, "

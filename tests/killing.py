@@ -178,6 +178,8 @@ def content(path: Path) -> object:
         header = json.loads(data[8:end])
         places = {name: entry.pop("data_offsets") for name, entry in header.items() if name != "__metadata__"}
         return header, {name: data[end + first : end + last] for name, (first, last) in places.items()}
+    if path.name == "README.md":  # a model card: hours, and the digest of a file whose header is in any order
+        return [line for line in data.splitlines() if not line.startswith((b"| hours |", b"| checkpoint |"))]
     return data
 
 

@@ -57,14 +57,20 @@ def lock_file(path: Path, what: str, *, wait: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        _open.discard(handle)
-        if os.name == "nt":  # which removes no open file
-            os.close(handle)
-        with contextlib.suppress(OSError):
-            if os.name == "nt" or _is_still(path, handle):  # the folder may have been replaced, and be another's now
-                path.unlink()
-        if os.name != "nt":
-            os.close(handle)
+        if handle in _open:  # not in a forked child that leaves the block: its handle is closed, or another file's now
+            _release(path, handle)
+
+
+def _release(path: Path, handle: int) -> None:
+    """Let go what `_locked` opened."""
+    _open.discard(handle)
+    if os.name == "nt":  # which removes no open file
+        os.close(handle)
+    with contextlib.suppress(OSError):
+        if os.name == "nt" or _is_still(path, handle):  # the folder may have been replaced, and be another's now
+            path.unlink()
+    if os.name != "nt":
+        os.close(handle)
 
 
 def _locked(path: Path, what: str, wait: bool) -> int:

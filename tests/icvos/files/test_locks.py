@@ -54,6 +54,33 @@ def test_a_child_of_a_killed_process_keeps_nothing(tmp_path: Path) -> None:
         pass
 
 
+def test_a_child_that_leaves_the_block_takes_nothing_away(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from icvos.files.locks import LOCK, lock_folder
+
+class Left(Exception): pass
+
+folder = Path(sys.argv[1])
+try:
+    with lock_folder(folder):
+        child = os.fork()
+        if not child:
+            own = [os.open(os.devnull, os.O_RDONLY) for _ in range(9)]  # one has the number of the lock's handle
+            raise Left
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert (folder / LOCK).is_file()
+except Left:
+    [os.fstat(handle) for handle in own]
+    os._exit(0)
+assert not (folder / LOCK).exists()
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+
+
 def test_a_folder_that_was_made_for_nothing_goes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="stop"), lock_folder(tmp_path / "run"):
         raise ValueError("stop")

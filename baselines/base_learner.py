@@ -43,6 +43,8 @@ class BaseTrainable:
         backbone_rate: Share of the learning rate that the backbone has.
     """
 
+    labels = "classes"
+
     def __init__(
         self, network: BaseNetwork, loaded: tuple[Loaded, ...], classes: Sequence[int], backbone_rate: float = 1.0
     ) -> None:

@@ -193,7 +193,7 @@ def prepare(
     require_writable(out, folder=True)
     try:
         from icvos.training.learner import begin
-        from icvos.training.trainable import load_trainable, settings_of
+        from icvos.training.trainable import load_trainable, require_labels, settings_of
 
         device, is_main = begin()
     except ModuleNotFoundError as error:
@@ -202,6 +202,7 @@ def prepare(
     benchmark, episodes = open_episodes(recipe, data)
     with random_weights_allowed(random_weights):
         trainable = load_trainable(recipe.method, of_method, episodes.learned, device)
+    require_labels(recipe, trainable)
     return Session(recipe, benchmark, out, of_method, episodes, trainable, is_main)
 
 

@@ -137,6 +137,13 @@ class LeavesUnused(Protocol):
 
 
 @runtime_checkable
+class LearnsFrom(Protocol):
+    """A trainable that learns from other labels than those of episodes, see `icvos.training.recipe.Recipe.labels`."""
+
+    labels: str
+
+
+@runtime_checkable
 class Learns(Protocol):
     """A method that can be trained."""
 
@@ -171,6 +178,15 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
     settings_for(recipe.method, shared)  # set by the recipe's own names
     settings_for(recipe.method, settings, PREFIX)
     return settings
+
+
+def require_labels(recipe: Recipe, trainable: Trainable) -> None:
+    """Raise `IcvosError` where a recipe's labels are not those that its method learns from."""
+    labels = trainable.labels if isinstance(trainable, LearnsFrom) else "episode"
+    if recipe.labels != labels:
+        raise IcvosError(
+            f"labels={recipe.labels}: {recipe.method} learns from labels={labels}; write that, or choose another recipe"
+        )
 
 
 def default_settings(method: str) -> dict[str, Any]:

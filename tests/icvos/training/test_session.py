@@ -126,3 +126,19 @@ def test_the_small_world_needs_no_data_and_others_do(benchmark: ImageBenchmark, 
         "oracle on smallworld fold 0",
         "4,000 drawn episodes an epoch of 20 classes to train on, 70 episodes of 7 classes to validate with",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "wanted"),
+    [
+        ("nano-sam2-image", "episode", "oracle learns from labels=objects"),
+        ("nano-pfenet", "objects", "pfenet learns from labels=episode"),
+        ("pfenet-coco-20i", "classes", "pfenet learns from labels=episode"),
+    ],
+)
+def test_labels_that_a_method_does_not_learn_from_are_refused(
+    benchmark: ImageBenchmark, tmp_path: Path, name: str, labels: str, wanted: str
+) -> None:
+    data, small = (None, {}) if name.startswith("nano") else (benchmark, SMALL)
+    with pytest.raises(IcvosError, match=wanted):
+        prepare(name, data, tmp_path / "out", settings=small | {"labels": labels}, random_weights=True)

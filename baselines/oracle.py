@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from baselines.promptable.training import PromptableTrainable
+from baselines.promptable.training import PromptableTrainable, fit_trunk
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.method import Image, Mask, Prompt, Propagator, Support
@@ -17,6 +17,7 @@ from icvos.models.affinity import Affinity, AffinityPropagator
 from icvos.models.backbones.lite0 import lite0, lite0_weights
 from icvos.models.device import Device, pick_device
 from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
+from icvos.models.sam.sam2 import UNTRAINED
 from icvos.settings import Checked, Side, Whole, renamed
 
 
@@ -80,12 +81,14 @@ class Oracle:
             self.network, Affinity(short_side=self.settings.short_side, recent=self.settings.recent)
         )
 
-    def trainable(self, classes: Sequence[int]) -> PromptableTrainable:  # noqa: ARG002
-        """Its SAM 2, as it is trained to obey prompts, on whatever classes."""
+    def trainable(self, classes: Sequence[int]) -> PromptableTrainable:
+        """Its SAM 2, as it is trained to obey prompts, on whatever classes; a new one is fitted to pictures of them."""
         if self.sam2 is None:
             raise IcvosError(
                 "setting sam2=affinity: nothing of it learns; set sam2 to a SAM 2, or to nano for a new one"
             )
+        if self.settings.sam2 == UNTRAINED:
+            fit_trunk(self.sam2.network, classes)
         return PromptableTrainable(self.sam2.network, (self.sam2.loaded,))
 
     def describe(self) -> dict[str, Any]:

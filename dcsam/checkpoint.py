@@ -17,7 +17,7 @@ from icvos.settings import as_text
 
 GENERATOR = "prompt_encoder."
 SHAPING = {"merge_1.0.weight": 4, "transformer_decoder.supp_q_feat.weight": 2}  # dimensions
-SAMS = {"image_encoder.trunk.pos_embed": "sam2", "image_encoder.pos_embed": "sam"}  # their settings, by what they hold
+SAMS = {"maskmem_tpos_enc": "sam2", "image_encoder.pos_embed": "sam"}  # their settings, by what they hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +112,16 @@ def below(state: Mapping[str, Tensor], prefix: str) -> State:
 
 def require(state: Mapping[str, Tensor], wanted: object, source: str | Path, training: Training | None = None) -> None:
     """Raise `IcvosError` where a generator's state dictionary is of another model or of other settings."""
-    if training and training.method != "dcsam":
-        raise IcvosError(f"{source}: is a checkpoint of {training.method}; run it with --method {training.method}")
-    if "merge_1.0.weight" in state and "transformer_decoder.q_embed.weight" not in state:
-        raise IcvosError(f"{source}: is a checkpoint of VRP-SAM; run it with --method vrp-sam")
     for name, setting in SAMS.items():
         if name in state:
             raise IcvosError(
                 f"{source}: is a checkpoint of SAM itself; add it as --set {setting}={source}, and as checkpoint one "
                 "that icvos train made"
             )
+    if training and training.method != "dcsam":
+        raise IcvosError(f"{source}: is a checkpoint of {training.method}; run it with --method {training.method}")
+    if "merge_1.0.weight" in state and "transformer_decoder.q_embed.weight" not in state:
+        raise IcvosError(f"{source}: is a checkpoint of VRP-SAM; run it with --method vrp-sam")
     if any(FACTOR.fullmatch(name) for name in state):
         raise IcvosError(f"{source}: is an adapter of SAM 2 without {GENERATOR}*, the prompt generator; save both")
     if any(name not in state or state[name].dim() != dimensions for name, dimensions in SHAPING.items()):

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from dcsam.prompt_generator import Branches, PromptGenerator
-from icvos.models.maps import aligned
+from icvos.models.maps import aligned, resized
 from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam2
 
 
@@ -57,8 +56,3 @@ def find_prompts(
 def marked_tokens(tokens: tuple[Tensor, ...], labels: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
     """Positive tokens, and negative ones where there are any, each with SAM's embedding of its label added."""
     return tuple(branch + label for branch, label in zip(tokens, labels, strict=False))
-
-
-def resized(logits: Tensor, size: int) -> Tensor:
-    """(B, 1, size, size), bilinear without aligned corners."""
-    return functional.interpolate(logits, size=(size, size), mode="bilinear", align_corners=False)

@@ -9,10 +9,10 @@ from torch.nn import functional
 from dcsam.attention import Fidelity
 from dcsam.lora import with_adapter
 from dcsam.prompt_generator import LEARNED, PromptGenerator
-from dcsam.prompts import Prompts, find_prompts, resized
+from dcsam.prompts import Prompts, find_prompts
 from dcsam.tracking import track
 from icvos.models.losses import dice
-from icvos.models.maps import aligned
+from icvos.models.maps import aligned, resized
 from icvos.models.sam.prompted import PromptedSam, PromptedSam2
 from icvos.models.weights.load import Loaded
 from icvos.training.trainable import EpisodeBatch, ParameterGroup

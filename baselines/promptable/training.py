@@ -1,6 +1,6 @@
 """Training of a SAM 2: prompts on every frame of a few clips, and objects carried through each clip by its memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,12 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.promptable.prompts import LEAST_PX, draw_prompts
+from baselines.promptable.prompts import LEAST_PX, choose_points, draw_prompts
+from icvos.categories import category
+from icvos.models.maps import resized
+from icvos.models.squares import squash
 from icvos.models.weights.load import Loaded
+from icvos.smallworld import NAMES, World
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
 
 Raw = tuple[Tensor, Tensor, Tensor]  # (M, C, h, w) logits, (M, C) predicted IoUs, (M, 1) object scores
 DETAIL = 2  # masks are compared at so many times the side of the decoder's logits
+FITTED = 16  # pictures that a new trunk is fitted to
+DRAWN = 0.5  # the share of prompts that are given as a mask too: without it a new network ignores its prompts long
 CARRIED = 2  # objects of a clip that are carried through it at a time
 
 
@@ -25,14 +31,15 @@ class PromptableTrainable:
         network: A model of `icvos.models.sam.sam2.build_sam2`.
         loaded: The weights that it starts from.
         each: Prompts for a picture, or for all frames of a clip together.
-        drawn: The share of prompts that are given as a mask too: without it a new network ignores its prompts long.
     """
 
-    def __init__(self, network: Any, loaded: tuple[Loaded, ...] = (), each: int = 8, drawn: float = 0.5) -> None:
+    labels = "objects"
+    leaves_unused = True  # which parts a step moves depends on the prompts that are drawn
+
+    def __init__(self, network: Any, loaded: tuple[Loaded, ...] = (), each: int = 8) -> None:
         self.network = network
         self.loaded = loaded
         self.each = each
-        self.drawn = drawn
 
     def train(self) -> None:
         """Training mode for all but the trunk."""
@@ -53,7 +60,6 @@ class PromptableTrainable:
         if batch.later is not None and batch.later_labels is not None:
             frames, labels = torch.cat([frames, batch.later], 1), torch.cat([labels, batch.later_labels], 1)
         random = np.random.default_rng(int(torch.randint(2**62, ())))
-        fit_trunk(self.network, frames.flatten(0, 1))
         maps = self._maps(frames.flatten(0, 1))
         each = max(1, self.each // frames.shape[1])
         found = {"prompts": self._prompted(maps, labels.flatten(0, 1), each, random)}
@@ -63,8 +69,6 @@ class PromptableTrainable:
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S) float32 of one click in the middle of the query's object."""
-        from baselines.promptable.prompts import choose_points
-
         random = np.random.default_rng(0)
         clicks = [choose_points(label == 1, label, 1, random)[0] for label in batch.query_label.cpu().numpy()]
         points = torch.tensor([[click[:2]] for click in clicks], device=batch.query.device)
@@ -81,13 +85,13 @@ class PromptableTrainable:
         return best
 
     def _maps(self, pictures: Tensor) -> list[Tensor]:
-        encoded = self.network.image_encoder(_sized(pictures, self.network.image_size))["backbone_fpn"]
+        encoded = self.network.image_encoder(resized(pictures, self.network.image_size))["backbone_fpn"]
         decoder = self.network.sam_mask_decoder
         return [decoder.conv_s0(encoded[0]), decoder.conv_s1(encoded[1]), encoded[2]]
 
     def _prompted(self, maps: list[Tensor], labels: Tensor, each: int, random: np.random.Generator) -> Tensor:
         network, device = self.network, labels.device
-        found = draw_prompts(labels, each, self.drawn, random)
+        found = draw_prompts(labels, each, DRAWN, random)
         of = found.pictures.to(device)
         drawn = functional.interpolate(found.drawn, size=network.sam_prompt_encoder.mask_input_size, mode="area")
         prompts = found.points.to(device) * (network.image_size / labels.shape[-1]), found.labels.to(device)
@@ -173,17 +177,17 @@ def visible(label: Tensor, most: int, random: np.random.Generator) -> list[int]:
     return [int(number) for number in random.permutation(shown)[:most]]
 
 
-def fit_trunk(network: Any, pictures: Tensor) -> None:
-    """Fix the statistics of a trunk of its own kind, once."""
-    trunk = network.image_encoder.trunk
-    if hasattr(trunk, "fit") and not trunk.fitted:
-        trunk.fit(_sized(pictures, network.image_size))
+def fit_trunk(network: Any, classes: Sequence[int]) -> None:
+    """Fix the statistics of a new trunk by drawn pictures of some classes, which are the same in every process.
 
-
-def _sized(pictures: Tensor, side: int) -> Tensor:
-    if pictures.shape[-1] == side:
-        return pictures
-    return functional.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
+    Args:
+        network: A new `icvos.models.sam.sam2.NANO`.
+        classes: Numbers of COCO from 0; those that the small world does not have are passed over.
+    """
+    known = tuple(name for name in NAMES if category(name).index - 1 in classes) or NAMES
+    world = World(0, categories=known)
+    pictures = [squash(world.picture(number).image, network.image_size) for number in range(FITTED)]
+    network.image_encoder.trunk.fit(torch.stack(pictures).to(network.device))
 
 
 @contextmanager
@@ -210,7 +214,7 @@ def loss_of(raw: Raw, truth: Tensor) -> Tensor:
     logits, ious, scores = raw
     side = logits.shape[-1] * DETAIL
     wanted = functional.interpolate(truth[:, None], size=(side, side), mode="area").expand(-1, logits.shape[1], -1, -1)
-    shown = functional.interpolate(logits, size=(side, side), mode="bilinear", align_corners=False)
+    shown = resized(logits, side)
     bce = functional.binary_cross_entropy_with_logits(shown, wanted, reduction="none")
     probability = shown.sigmoid()
     missed = probability * (1 - wanted) + (1 - probability) * wanted

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+EVERY = np.uint64((1 << 64) - 1)  # what `equal_bits` gives for 64 equal bytes
 
 
 def compiled(signature: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -3,11 +3,10 @@
 import numpy as np
 from numba import types
 
-from icvos.bitmasks.compiled import compiled, equal_bits
+from icvos.bitmasks.compiled import EVERY, compiled, equal_bits
 
 PIXELS = types.Array(types.uint8, 1, "C", readonly=True)
 SEEN = types.Array(types.boolean, 1, "C")
-EVERY = np.uint64((1 << 64) - 1)
 
 
 @compiled(types.void(PIXELS, SEEN))

@@ -4,11 +4,10 @@ import numba
 import numpy as np
 from numba import types
 
-from icvos.bitmasks.compiled import compiled, equal_bits
+from icvos.bitmasks.compiled import EVERY, compiled, equal_bits
 
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 LINES = types.Array(types.uint8, 2, "C")
-EVERY = np.uint64((1 << 64) - 1)
 
 
 @numba.njit(inline="always")

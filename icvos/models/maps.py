@@ -18,6 +18,11 @@ def aligned(x: Tensor, size: tuple[int, int] | int) -> Tensor:
     return functional.interpolate(x, size=wanted, mode="bilinear", align_corners=True)
 
 
+def resized(x: Tensor, side: int) -> Tensor:
+    """(B, C, side, side), bilinear without aligned corners, as SAM 2 resizes."""
+    return functional.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+
 def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The function of tensors in float32 whatever the precision around it: small epsilons are 0 in half precision."""
 

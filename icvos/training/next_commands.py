@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from icvos.settings import as_text
-from icvos.smallworld import held_out
 from icvos.training.recipe import Recipe
 
 
@@ -40,6 +39,8 @@ def next_commands(
     """
     chosen = not_default(recipe.method, settings)
     if data is None:
+        from icvos.smallworld import held_out  # late: it loads all that draws
+
         own = {"sam2": checkpoint} if recipe.labels == "objects" else {"checkpoint": checkpoint, **chosen}
         novel = ["--categories", ",".join(held_out(recipe.fold))]
         command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", "IC-VOS", *novel]

@@ -140,6 +140,15 @@ def trained_file(path: Path, method: str = "dcsam", weights: Sequence[Json] = ()
 PRIOR = {"backbone": "vgg16-bn", "variant": "prior", "device": "cpu"}
 
 
+def test_a_sam_that_icvos_trained_is_named_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "nano.safetensors"
+    facts = {"recipe": Recipe("oracle", benchmark="all-coco").to_json(), "settings": {"sam2": "nano"}}
+    facts |= {"classes": [0], "weights": []}
+    state = {name: value.contiguous() for name, value in build_sam2(NANO).state_dict().items()}
+    save_file(state, path, {"made_by": "icvos train"} | {name: json.dumps(fact) for name, fact in facts.items()})
+    refused(path, "is a checkpoint of SAM itself; add it as --set sam2=")
+
+
 def test_what_the_header_says_is_heeded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     refused(trained_file(tmp_path / "other.safetensors", "pfenet"), "is a checkpoint of pfenet; run it with --method")
     plain = trained_file(tmp_path / "plain.safetensors", cyclic=False, fidelity="paper")

@@ -1,5 +1,6 @@
 """EfficientNet-Lite0 in five stages, as the few-shot networks want a backbone; its weights come with a package."""
 
+import torch
 from torch import Tensor, nn
 
 from icvos.models.backbones.lite0 import STANDARDISED, EfficientNetLite0, fold_norms, lite0_weights
@@ -38,6 +39,7 @@ class Lite0Stages(Staged):
         parts = [nn.Sequential(*body._blocks[start:end]) for start, end in zip((0, *ENDS), ENDS, strict=False)]
         self.layer0 = nn.Sequential(FromImageNet(), body._conv_stem, nn.ReLU6(), *parts[0])
         self.layer1, self.layer2, self.layer3, self.layer4 = parts[1:]
+        self.to(memory_format=torch.channels_last)  # a third of the time less on a processor
 
     def load_published(self, checkpoint: str) -> Loaded:
         """Load the ImageNet file, by its path or from its package; its batch norms are folded first."""

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from icvos.models.backbones.lite0 import STANDARDISED, EfficientNetLite0, lite0
+from icvos.models.backbones.lite0_stages import NAME, Lite0Stages
+from icvos.models.weights.load import Loaded
 
-BLOCKS = (2, 4, 10, 15)  # whose outputs SAM 2's neck sees: strides 4, 8, 16 and 32
+LEVELS = (1, 2, 3, 4)  # stages whose maps SAM 2's neck sees: strides 4, 8, 16 and 32
 
 
 class Standardised(nn.Module):
@@ -34,34 +35,29 @@ class Standardised(nn.Module):
 
 
 class Lite0Trunk(nn.Module):
-    """A trunk in the place of SAM 2's Hiera: frozen, and in evaluation mode whatever its owner's mode is."""
+    """A trunk in the place of SAM 2's Hiera, frozen; it has no layer whose mode matters."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = lite0()
-        del self.body._conv_head, self.body._bn1, self.body._fc  # of the classifier
-        channels = [EfficientNetLite0.channels[block] for block in BLOCKS]
-        self.norms = nn.ModuleList(Standardised(count) for count in channels)
+        self.body = Lite0Stages()
+        channels = [self.body.channels[level] for level in LEVELS]
+        self.norms = nn.ModuleList(map(Standardised, channels))
         self.channel_list = channels[::-1]  # as SAM 2's neck wants it
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
         """Maps of strides 4, 8, 16 and 32 of (B, 3, S, S) pictures, standardised with ImageNet's mean and deviation."""
         return [norm(x) for norm, x in zip(self.norms, self._maps(pictures), strict=True)]
 
+    def begin(self) -> Loaded:
+        """Load the ImageNet weights."""
+        return self.body.load_published(NAME)
+
     def fit(self, pictures: Tensor) -> None:
         """Fix the statistics of the maps by some (B, 3, S, S) pictures."""
-        for norm, x in zip(self._standardised(), self._maps(pictures), strict=True):
+        for norm, x in zip(self.norms, self._maps(pictures), strict=True):
+            assert isinstance(norm, Standardised)
             norm.fit(x)
 
-    @property
-    def fitted(self) -> bool:
-        """Whether the statistics were fixed."""
-        return any(bool((norm.deviation != 1).any()) for norm in self._standardised())
-
-    def _standardised(self) -> list[Standardised]:
-        return [norm for norm in self.norms if isinstance(norm, Standardised)]
-
     def _maps(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        scale, shift = (value.to(pictures) for value in STANDARDISED)
         with torch.no_grad():
-            return self.body.features(pictures * scale + shift, BLOCKS)
+            return self.body.features(pictures, LEVELS)

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
-from icvos.models.backbones.lite0 import lite0_weights
 from icvos.models.sam.lite0_trunk import Lite0Trunk
 from icvos.models.weights.header import read_header
 from icvos.models.weights.load import Loaded, State, find_weights, fit_state, fresh_layers, load_weights, read_state
@@ -252,8 +251,10 @@ def load_sam2(
     if checkpoint == UNTRAINED:
         with fresh_layers():
             network = build_sam2(NANO, postprocess=postprocess)
+        trunk: Any = network.get_submodule("image_encoder.trunk")
+        loaded = trunk.begin()
         see_objects(network)  # or most masks have no gradient at first
-        return network.to(device), Loaded(lite0_weights().name, sha256(lite0_weights()))
+        return network.to(device), loaded
     path = find_weights(checkpoint)
     if path is None:
         raise IcvosError(f"{checkpoint}: no such SAM 2 model; choose from {', '.join(SAM2_MODELS)}, or give a path")

@@ -8,17 +8,18 @@ move up or down is nothing but another start. After the last word of a row and b
 import numpy as np
 from numba import types
 
-from icvos.bitmasks.compiled import bit_count, compiled, equal_bits
+from icvos.bitmasks.compiled import EVERY, bit_count, compiled, equal_bits
 from icvos.bitmasks.mask import Window
 
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 WORDS = types.Array(types.uint64, 2, "C")
+SEEN = types.Array(types.boolean, 1, "C")
 RUNS = types.Array(types.int64, 1, "C", readonly=True)
 # A NamedTuple takes half a microsecond longer a call, and caches that name it break when it moves.
 WINDOW = types.UniTuple(types.int64, 4)
 EXTENT = types.Tuple((types.int64, WINDOW))
 WORD = np.uint64
-ZERO, ONE, EVERY, LAST = WORD(0), WORD(1), WORD((1 << 64) - 1), WORD(63)
+ZERO, ONE, LAST = WORD(0), WORD(1), WORD(63)
 EVEN, PAIRS, HALVES = WORD(0x5555555555555555), WORD(0x3333333333333333), WORD(0x0F0F0F0F0F0F0F0F)
 
 
@@ -202,3 +203,17 @@ def stretch(words: np.ndarray, plan: np.ndarray, width: int) -> tuple[np.ndarray
                 word = (word & ~steps[step + 1]) | moved
             target[y] = word & steps[7]
     return wider, extent(wider)
+
+
+@compiled(types.void(BYTES, SEEN))
+def mark_values(pixels: np.ndarray, seen: np.ndarray) -> None:
+    """Set ``seen``, (256,) bool, at every value of ``pixels``; most of a mask is 64 pixels of one value in a row."""
+    whole = len(pixels) // 64 * 64
+    for first in range(0, whole, 64):
+        if equal_bits(pixels, first, pixels[first]) == EVERY:
+            seen[pixels[first]] = True
+        else:
+            for x in range(first, first + 64):
+                seen[pixels[x]] = True
+    for x in range(whole, len(pixels)):
+        seen[pixels[x]] = True

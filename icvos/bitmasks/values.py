@@ -1,26 +1,6 @@
 """Which values occur in a mask."""
 
 import numpy as np
-from numba import types
-
-from icvos.bitmasks.compiled import EVERY, compiled, equal_bits
-
-PIXELS = types.Array(types.uint8, 1, "C", readonly=True)
-SEEN = types.Array(types.boolean, 1, "C")
-
-
-@compiled(types.void(PIXELS, SEEN))
-def _mark(pixels: np.ndarray, seen: np.ndarray) -> None:
-    """Set ``seen`` at every value of ``pixels``; most of a mask is 64 pixels of one value in a row."""
-    whole = len(pixels) // 64 * 64
-    for first in range(0, whole, 64):
-        if equal_bits(pixels, first, pixels[first]) == EVERY:
-            seen[pixels[first]] = True
-        else:
-            for x in range(first, first + 64):
-                seen[pixels[x]] = True
-    for x in range(whole, len(pixels)):
-        seen[pixels[x]] = True
 
 
 def occurring(values: np.ndarray) -> np.ndarray:
@@ -31,6 +11,8 @@ def occurring(values: np.ndarray) -> np.ndarray:
     """
     if values.dtype != np.uint8:
         return np.flatnonzero(np.bincount(values.ravel()))
+    from icvos.bitmasks import packing  # imports numba, which takes its time
+
     seen = np.zeros(256, dtype=bool)
-    _mark(np.ascontiguousarray(values).ravel(), seen)
+    packing.mark_values(np.ascontiguousarray(values).ravel(), seen)
     return np.flatnonzero(seen)

@@ -3,9 +3,9 @@
 import numpy as np
 from numba import types
 
-from icvos.bitmasks.compiled import bit_count, compiled
+from icvos.bitmasks.compiled import EVERY, bit_count, compiled
 from icvos.bitmasks.mask import Window
-from icvos.bitmasks.packing import BYTES, EVERY, LAST, ONE, WINDOW, WORD, WORDS, ZERO, clear, pack_bytes
+from icvos.bitmasks.packing import BYTES, LAST, ONE, WINDOW, WORD, WORDS, ZERO, clear, pack_bytes
 
 MAPS = types.Array(types.uint64, 3, "C")
 SPACE = types.Array(types.uint64, 1, "C")

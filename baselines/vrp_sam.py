@@ -138,6 +138,7 @@ class PromptEncoder(Staged):
             last = self.layer4(s3 * small)
             again = aligned(small, last.shape[-1]).unflatten(0, by_episode)
             similar = prior(self.layer4(q3), last.unflatten(0, by_episode), again).flatten(0, 1)[:, None]
+            similar = aligned(similar, q3.shape[-1])  # the last stage of EfficientNet-Lite0 is smaller
         query_reduced, support_reduced = self.downsample_query(taps_q), self.downsample_query(taps_s)
         prototype = masked_average(support_reduced, small)
         support_fused = self._fuse(support_reduced, prototype, small)

@@ -11,6 +11,7 @@ from torch import Tensor
 from dcsam.attention import Fidelity
 from dcsam.checkpoint import TunedSam2, load_generator
 from dcsam.explain import steps, watched
+from dcsam.export import programs
 from dcsam.prompt_generator import PromptGenerator, Variant
 from dcsam.prompts import Prompts, find_prompts
 from dcsam.training import DCTrainable, Tuned
@@ -20,6 +21,7 @@ from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2
 from icvos.models.backbones.stages import Staged
 from icvos.models.device import Device, pick_device
+from icvos.models.export import Program
 from icvos.models.maps import aligned
 from icvos.models.prompter import Prompter
 from icvos.models.sam.prompted import PromptedSam, PromptedSam1, PromptedSam2
@@ -108,7 +110,7 @@ class DCSAM(Prompter[DCSAMSettings]):
         if chosen.checkpoint:
             self.loaded, self._tuned = load_generator(self.network, chosen.checkpoint, chosen)
         self.network.eval().to(self.device)
-        self._sam: PromptedSam | None = None
+        self._sam: PromptedSam1 | PromptedSam2 | None = None
 
     @staticmethod
     def needs(settings: DCSAMSettings) -> tuple[str, ...]:
@@ -140,6 +142,11 @@ class DCSAM(Prompter[DCSAMSettings]):
             found = self.find(supports, squash(frame, self.settings.size), sam)
         return steps(self.network, found, looks)
 
+    def programs(self, shots: int, *, moving: bool) -> list[Program]:
+        """SAM's encoder, the prompt generator and SAM's mask decoder; see `dcsam.export`."""
+        sam = self.video_sam() if moving else self.sam()
+        return programs(self.network, sam, self.settings.size, shots)
+
     def find(self, supports: Sequence[Support], query: Tensor, sam: PromptedSam) -> Prompts:
         """Both stages for a (3, S, S) query. Raises `IcvosError` without a support."""
         if not supports:
@@ -154,7 +161,7 @@ class DCSAM(Prompter[DCSAMSettings]):
         with torch.inference_mode():
             return find_prompts(self.network, sam, query[None].to(self.device), pictures, masks)
 
-    def sam(self) -> PromptedSam:
+    def sam(self) -> PromptedSam1 | PromptedSam2:
         """What decodes images, loaded when it is first needed."""
         if self._sam is None and self.settings.encoder == "sam2":
             self._sam = PromptedSam2(self.propagator().network, gated=False)
@@ -162,7 +169,7 @@ class DCSAM(Prompter[DCSAMSettings]):
             self._sam = PromptedSam1(load_sam(self.settings.sam, self.device))
         return self._sam
 
-    def video_sam(self) -> PromptedSam:
+    def video_sam(self) -> PromptedSam2:
         """What decodes the first frame of a video."""
         return PromptedSam2(self.propagator().network, gated=True)
 

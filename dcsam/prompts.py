@@ -39,7 +39,19 @@ def find_prompts(
         supports: (B, K, 3, S, S).
         masks: (B, K, S, S) float of 0 and 1.
     """
-    asked, shown = sam.maps(query), sam.maps(supports.flatten(0, 1))
+    return prompts_from(generator, sam, sam.maps(query), sam.maps(supports.flatten(0, 1)), query, supports, masks)
+
+
+def prompts_from(
+    generator: PromptGenerator,
+    sam: PromptedSam,
+    asked: Maps,
+    shown: Maps,
+    query: Tensor,
+    supports: Tensor,
+    masks: Tensor,
+) -> Prompts:
+    """As `find_prompts`, where SAM's features of queries (``asked``) and supports (``shown``) are there already."""
     branches = generator.fuse(generator.backdrop(query, supports, masks), asked, shown)
     looked = generator.look(branches)
     marked = marked_tokens(looked, sam.labels)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from icvos.method import Support as Support
     from icvos.method import load_method as load_method
     from icvos.method import segment as segment
+    from icvos.models.export import export as export
     from icvos.own_video import predict as predict
     from icvos.tasks.calls import evaluate as evaluate
     from icvos.tasks.calls import render as render
@@ -56,6 +57,7 @@ _PLACES = {
     "check_method": "icvos.inspection.check",
     "compare": "leaderboard.reports",
     "evaluate": "icvos.tasks.calls",
+    "export": "icvos.models.export",
     "load_method": "icvos.method",
     "open_frames": "icvos.files.frames",
     "open_task": "icvos.tasks.task",

@@ -11,6 +11,7 @@ from icvos.commands import (
     endings,
     episodes,
     evaluate,
+    export,
     info,
     leaderboard,
     methods,
@@ -31,7 +32,7 @@ from icvos.notices import show_notices
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Data": (build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
-    "Methods": (methods.methods, weights.weights, profile.profile, train.train),
+    "Methods": (methods.methods, weights.weights, profile.profile, train.train, export.export),
     "Run": (evaluate.evaluate, predict.predict),
     "Results": (score.score, validate.validate, report.report, diff.diff, render.render),
     "Leaderboard": (submit.submit, leaderboard.leaderboard, reproduce.reproduce, schemas.schemas),

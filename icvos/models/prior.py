@@ -28,7 +28,8 @@ def prior(query: Tensor, supports: Tensor, masks: Tensor) -> Tensor:
     cells = (cells * weights.gather(2, shown)[..., None]).flatten(1, 2)  # B (K n) C
     length = cells.norm(dim=2, keepdim=True)
     greatest = []
-    for some in query.flatten(2).split(max(1, LARGEST // length.numel()), dim=2):
+    together = query[0, 0].numel() if torch.compiler.is_compiling() else max(1, LARGEST // length.numel())
+    for some in query.flatten(2).split(together, dim=2):
         similar = (cells @ some) / (length * some.norm(dim=1, keepdim=True) + EPSILON)
         greatest.append(similar.unflatten(1, (shots, -1)).amax(2))
     return torch.cat(greatest, 2).unflatten(2, query.shape[2:])
@@ -38,10 +39,12 @@ def shown_cells(masks: Tensor) -> Tensor:
     """(B, n) int64: which cells of (B, N) masks are not 0, in their order.
 
     n is one more than the most of any mask, but at most N; what a mask lacks is filled up with cells that are 0, at
-    least one where there is one. The meta device has no values to choose by: there, all cells.
+    least one where there is one. The meta device and exported programs have no values to choose by: there, all cells.
     """
+    if masks.is_meta or torch.compiler.is_compiling():
+        return torch.arange(masks.shape[1], device=masks.device).expand(len(masks), -1)
     shows = masks != 0
-    count = masks.shape[1] if masks.is_meta else min(int(shows.sum(1).max()) + 1, masks.shape[1])
+    count = min(int(shows.sum(1).max()) + 1, masks.shape[1])
     return shows.byte().argsort(dim=1, descending=True, stable=True)[:, :count]
 
 

@@ -165,6 +165,16 @@ def test_training_and_validation_see_the_annotation(method: VRPSAM, condition: s
         assert torch.equal(seen[0], truth)
 
 
+def test_a_backbone_whose_last_stage_is_smaller() -> None:
+    network = PromptEncoder(build_backbone("efficientnet-lite0", "torchvision"), 5, 128).eval()
+    query, masks = torch.rand(2, 3, 64, 64), torch.zeros(2, 1, 64, 64)
+    masks[..., 8:40, 8:40] = 1
+    with torch.inference_mode():
+        found = network(query, query[:, None].flip(0), masks)
+    assert found.prompts.shape == (2, 5, 128)
+    assert found.prior.shape[2:] == found.query_fused.shape[2:]
+
+
 def test_shots_are_encoded_on_their_own(method: VRPSAM) -> None:
     batch = drawn_batch()
     masks = (batch.support_labels == 1).float()

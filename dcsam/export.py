@@ -1,0 +1,52 @@
+"""DC-SAM as three programs of tensors for one episode: SAM's features, the prompts, the mask."""
+
+import torch
+from torch import Tensor
+
+from dcsam.prompt_generator import PromptGenerator
+from dcsam.prompts import prompts_from
+from icvos.models.export import Program
+from icvos.models.sam.prompted import Maps, PromptedSam
+
+
+def programs(generator: PromptGenerator, sam: PromptedSam, side: int, shots: int) -> list[Program]:
+    """The three, for squares of ``side``: pictures (1, 3, S, S) and (1, K, 3, S, S), standardised, masks (1, K, S, S).
+
+    Between them go SAM's maps, one or SAM 2's three, of the query and of the supports together, (K, C, h, w) each, and
+    the prompts (1, 2 N, C). The mask's logits are (1, 1, 4 g, 4 g).
+    """
+
+    def features(picture: Tensor) -> tuple[Tensor, ...]:
+        return _as_tuple(sam.maps(picture))
+
+    def prompts(query: Tensor, supports: Tensor, masks: Tensor, *maps: Tensor) -> Tensor:
+        half = len(maps) // 2
+        asked, shown = (_as_maps(part) for part in (maps[:half], maps[half:]))
+        return prompts_from(generator, sam, asked, shown, query, supports, masks).tokens
+
+    def mask(tokens: Tensor, *maps: Tensor) -> Tensor:
+        return sam.logits(_as_maps(maps), tokens)
+
+    pictures = torch.rand(1 + shots, 3, side, side, generator=torch.Generator().manual_seed(0))
+    masks = torch.zeros(1, shots, side, side)
+    masks[..., side // 4 : side // 2, side // 4 : side // 2] = 1
+    episode = {"query": pictures[:1], "supports": pictures[None, 1:], "masks": masks}
+    with torch.no_grad():
+        asked, shown = features(pictures[:1]), features(pictures[1:])
+        tokens = prompts(*episode.values(), *asked, *shown)
+    names = ["fine", "middle", "coarse"] if len(asked) > 1 else ["features"]
+    of_query = {f"query_{name}": one for name, one in zip(names, asked, strict=True)}
+    of_supports = {f"supports_{name}": one for name, one in zip(names, shown, strict=True)}
+    return [
+        Program("features", features, {"picture": pictures[:1]}, names),
+        Program("prompts", prompts, episode | of_query | of_supports, ["tokens"]),
+        Program("mask", mask, {"tokens": tokens} | of_query, ["logits"]),
+    ]
+
+
+def _as_tuple(maps: Maps) -> tuple[Tensor, ...]:
+    return (maps,) if isinstance(maps, Tensor) else maps
+
+
+def _as_maps(maps: tuple[Tensor, ...]) -> Maps:
+    return maps[0] if len(maps) == 1 else (maps[0], maps[1], maps[2])

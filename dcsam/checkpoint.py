@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from dcsam.lora import FACTOR, merge, split
 from dcsam.prompt_generator import PromptGenerator
 from icvos.errors import IcvosError
-from icvos.models.sam.sam2 import BESIDE, SAM2_MODELS, architecture_of, build_sam2, load_sam2
+from icvos.models.sam.lora import FACTOR
+from icvos.models.sam.sam2 import BESIDE
+from icvos.models.sam.tuned import TunedSam2
 from icvos.models.weights.header import Training, read_training
-from icvos.models.weights.load import Loaded, State, find_weights, fit_state, load_trained
+from icvos.models.weights.load import Loaded, State, find_weights, load_trained
 from icvos.notices import notice
 from icvos.settings import as_text
 
@@ -31,52 +32,6 @@ class Shape:
     branches: str = "both"
     fusion: bool = True
     width: int = 256
-
-
-@dataclass(frozen=True, slots=True)
-class TunedSam2:
-    """SAM 2 as a checkpoint holds it beside the prompt generator.
-
-    Args:
-        path: The file.
-        loaded: The file, for the record.
-        own: SAM 2's weights by its own names; {} where the file has an adapter alone.
-        added: What a LoRA adapter adds to them; {} where there is none.
-    """
-
-    path: Path
-    loaded: Loaded
-    own: State
-    added: State
-
-    @property
-    def holds(self) -> str:
-        """What there is, in words, for the record."""
-        return " and ".join([*(["weights"] if self.own else []), *(["LoRA"] if self.added else [])])
-
-    def build(self, sam2: str) -> tuple[nn.Module, Loaded]:
-        """The network, the adapter merged into it, and its weights; those of ``sam2`` where the file has none."""
-        if self.own:
-            network, loaded = build_sam2(architecture_of(self.own, f"{self.path} ({BESIDE}*)")), self.loaded
-            fit_state(network, self.own, self.path)
-        else:
-            network, loaded = self._base(sam2)
-        merge(network, self.added, self.path, loaded.name)
-        return network, loaded
-
-    def _base(self, sam2: str) -> tuple[nn.Module, Loaded]:
-        """Raises `IcvosError` where it is missing, or is another than the adapter was trained on as far as is known."""
-        remedy = "give the SAM 2 that it was trained on as --set sam2=NAME or PATH"
-        try:
-            network, loaded = load_sam2(sam2)
-        except IcvosError as error:
-            raise IcvosError(f"{self.path}: is a LoRA adapter without its base; {remedy} ({error})") from error
-        training = read_training(self.path)
-        began = training.weights if training else {}
-        if training and loaded.name in SAM2_MODELS and loaded.sha256 not in (None, *began.values()):
-            names = " or ".join(name for name in began if name != training.settings.get("backbone"))
-            raise IcvosError(f"{self.path}: its LoRA adapter was trained on {names}, not on {loaded.name}; {remedy}")
-        return network, loaded
 
 
 def load_generator(network: PromptGenerator, checkpoint: str, settings: object) -> tuple[Loaded, TunedSam2 | None]:
@@ -102,7 +57,7 @@ def load_generator(network: PromptGenerator, checkpoint: str, settings: object) 
     loaded = load_trained(network, checkpoint, settings, ("cyclic",), own)
     if training and (there := training.settings.get("fidelity")) not in (None, getattr(settings, "fidelity", there)):
         notice(checkpoint, "fidelity", f"{checkpoint}: was trained with fidelity={there}, and is good for that alone")
-    return loaded, TunedSam2(Path(checkpoint).expanduser(), loaded, *split(beside, checkpoint)) if beside else None
+    return loaded, TunedSam2.read(beside, Path(checkpoint).expanduser(), loaded) if beside else None
 
 
 def below(state: Mapping[str, Tensor], prefix: str) -> State:

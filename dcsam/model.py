@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dcsam.attention import Fidelity
-from dcsam.checkpoint import TunedSam2, load_generator
+from dcsam.checkpoint import load_generator
 from dcsam.explain import steps, watched
 from dcsam.export import programs
 from dcsam.prompt_generator import PromptGenerator, Variant
@@ -27,6 +27,7 @@ from icvos.models.prompter import Prompter
 from icvos.models.sam.prompted import PromptedSam, PromptedSam1, PromptedSam2
 from icvos.models.sam.propagation import DType, Sam2Propagator
 from icvos.models.sam.sam1 import load_sam
+from icvos.models.sam.tuned import TunedSam2
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.header import read_training
 from icvos.models.weights.load import Loaded, fresh_layers, load_weights

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcsam.attention import Fidelity
-from dcsam.lora import with_adapter
 from dcsam.prompt_generator import LEARNED, PromptGenerator
 from dcsam.prompts import Prompts, find_prompts
-from dcsam.tracking import track
 from icvos.models.losses import dice
 from icvos.models.maps import aligned, resized
+from icvos.models.sam.lora import with_adapter
 from icvos.models.sam.prompted import PromptedSam, PromptedSam2
+from icvos.models.sam.tracking import track
 from icvos.models.weights.load import Loaded
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
 

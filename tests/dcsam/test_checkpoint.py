@@ -14,7 +14,6 @@ from torch import nn
 from baselines.pfenet import PFENetwork
 from baselines.vrp_sam import PromptEncoder as VRPPromptEncoder
 from dcsam.checkpoint import Shape, load_generator, shape_of
-from dcsam.lora import with_adapter
 from dcsam.model import DCSAM, DCSAMSettings, build_body
 from dcsam.prompt_generator import PromptGenerator, Variant
 from icvos.errors import IcvosError
@@ -22,6 +21,7 @@ from icvos.files.storage import sha256
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.dinov2 import DINOv2
 from icvos.models.backbones.dinov2 import Variant as Size
+from icvos.models.sam.lora import with_adapter
 from icvos.models.sam.sam2 import NANO, SAM2_MODELS, build_sam2
 from icvos.training.recipe import Recipe
 from tests import Json

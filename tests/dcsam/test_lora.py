@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dcsam.lora import merge, split, with_adapter
 from dcsam.model import DCSAM, DCSAMSettings
-from dcsam.tracking import track
 from dcsam.training import tuned_parameters
 from icvos.errors import IcvosError
+from icvos.models.sam.lora import merge, split, with_adapter
 from icvos.models.sam.sam2 import NANO, UNTRAINED, build_sam2, see_objects
+from icvos.models.sam.tracking import track
 from icvos.models.weights.load import fill_randomly, read_state
 from icvos.training.episodes import TrainingEpisodes
 from icvos.training.loop import train

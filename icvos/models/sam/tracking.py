@@ -26,9 +26,12 @@ def track(network: Any, frames: Tensor, tokens: Tensor) -> Tensor:
     none = tokens.new_zeros(1, 0, tokens.shape[2])
     remembered: Outputs = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
     found = []
+    positions: list[Tensor] = []
     for number, frame in enumerate(frames):
         with torch.no_grad():
             encoded = network.image_encoder(aligned(frame[None], network.image_size))
+        positions = positions or encoded["vision_pos_enc"]
+        encoded["vision_pos_enc"] = positions  # the same for all frames, and large
         given = none if number else tokens
         out: dict[str, Any] = checkpoint(
             _step, network, encoded, number, given, _copied(remembered), len(frames), use_reentrant=False

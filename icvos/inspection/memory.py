@@ -60,8 +60,8 @@ def _storage(found: Any) -> Memory | None:
     torch = sys.modules.get("torch")
     if torch is None or not issubclass(type(found), torch.Tensor) or found.layout != torch.strided:
         return None
-    if found.device.type == "meta":
-        return None
+    if found.device.type == "meta" or type(found).__module__.startswith("torch._subclasses."):
+        return None  # the latter stand in for tensors where a network was exported
     memory = found.untyped_storage()
     return memory.data_ptr(), memory.nbytes()
 

@@ -99,7 +99,13 @@ def main() -> None:
     """Make what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="The folder of the world, checkpoints and runs.")
-    parser.add_argument("--train", nargs="*", metavar="NAME", help="Train what is missing, or go on with these alone.")
+    parser.add_argument(
+        "--train",
+        nargs="*",
+        metavar="NAME",
+        choices=TRAININGS,
+        help="Train what is missing, or go on with these alone.",
+    )
     parser.add_argument("--draws", default="0-4", help="Support draws.")
     parser.add_argument("--rows", default="", help="Only rows whose titles contain this.")
     given = parser.parse_args()

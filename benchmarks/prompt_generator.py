@@ -9,18 +9,15 @@ drawn coarse mask between them; SAM itself is not part of it.
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
-from statistics import median
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.networks import FROZEN, attend, positions, similarity
+from benchmarks.networks import FROZEN, attend, in_turn, positions, similarity
 from dcsam.prompt_generator import PromptGenerator
-from icvos.inspection.operations import watched
 from icvos.models.backbones.build import build_backbone
 from icvos.models.maps import aligned, masked_average
 from icvos.models.weights.load import fill_randomly
@@ -127,27 +124,12 @@ def sides(variant: Any, batch: int, side: int) -> tuple[nn.Module, Run, Run]:
 def measure(variant: str, batch: int, side: int) -> str:
     """A row of the table."""
     network, one_by_one, ours = sides(variant, batch, side)
-    frozen, spent = nn.ModuleList([getattr(network, part) for part in FROZEN if hasattr(network, part)]), 0.0
-
-    def add(_: str, seconds: float) -> None:
-        nonlocal spent
-        spent += seconds
-
-    times: dict[str, list[tuple[float, float]]] = {"plain": [], "ours": []}
-    outputs = {}
-    with torch.inference_mode(), watched({"frozen": frozen}, time.process_time, add):
-        for index in range(ROUNDS):
-            for key, run in (("plain", one_by_one), ("ours", ours))[:: 1 if index % 2 else -1]:
-                spent, began = 0.0, time.process_time()
-                outputs[key] = run()
-                whole = time.process_time() - began
-                times[key].append((whole, whole - spent))
-    torch.testing.assert_close(outputs["ours"], outputs["plain"], rtol=1e-3, atol=1e-3)
+    frozen = nn.ModuleList([getattr(network, part) for part in FROZEN if hasattr(network, part)])
+    timed = in_turn(frozen, one_by_one, ours, ROUNDS)
+    torch.testing.assert_close(timed.outputs["ours"], timed.outputs["plain"], rtol=1e-3, atol=1e-3)
     cells = [variant, str(batch)]
     for part in (0, 1):
-        middle = [median(row[part] for row in times[key]) for key in ("plain", "ours")]
-        ratio = median(a[part] / b[part] for a, b in zip(times["plain"], times["ours"], strict=True))
-        cells += [f"{middle[0]:.2f}", f"{middle[1]:.2f}", f"{ratio:.2f} x"]
+        cells += [f"{timed.plain[part]:.2f}", f"{timed.ours[part]:.2f}", f"{timed.ratios[part]:.2f} x"]
     return f"| {' | '.join(cells)} |"
 
 

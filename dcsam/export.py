@@ -27,8 +27,9 @@ def programs(generator: PromptGenerator, sam: PromptedSam, side: int, shots: int
     def mask(tokens: Tensor, *maps: Tensor) -> Tensor:
         return sam.logits(_as_maps(maps), tokens)
 
-    pictures = torch.rand(1 + shots, 3, side, side, generator=torch.Generator().manual_seed(0))
-    masks = torch.zeros(1, shots, side, side)
+    device = next(generator.parameters()).device
+    pictures = torch.rand(1 + shots, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
+    masks = torch.zeros(1, shots, side, side, device=device)
     masks[..., side // 4 : side // 2, side // 4 : side // 2] = 1
     episode = {"query": pictures[:1], "supports": pictures[None, 1:], "masks": masks}
     with torch.no_grad():

@@ -146,21 +146,25 @@ class DCSAM(Prompter[DCSAMSettings]):
     def programs(self, shots: int, *, moving: bool) -> list[Program]:
         """SAM's encoder, the prompt generator and SAM's mask decoder; see `dcsam.export`."""
         sam = self.video_sam() if moving else self.sam()
+        self._require_shots(shots)
         return programs(self.network, sam, self.settings.size, shots)
 
     def find(self, supports: Sequence[Support], query: Tensor, sam: PromptedSam) -> Prompts:
         """Both stages for a (3, S, S) query. Raises `IcvosError` without a support."""
         if not supports:
             raise IcvosError("dcsam needs a support; give an image with its mask")
-        if len(supports) > 1 and self.settings.fidelity == "published":
-            raise IcvosError(
-                f"dcsam as published has one shot, not {len(supports)}; give --shots 1, or add --set fidelity=paper"
-            )
+        self._require_shots(len(supports))
         side = self.settings.size
         pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
         masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)
         with torch.inference_mode():
             return find_prompts(self.network, sam, query[None].to(self.device), pictures, masks)
+
+    def _require_shots(self, shots: int) -> None:
+        if shots > 1 and self.settings.fidelity == "published":
+            raise IcvosError(
+                f"dcsam as published has one shot, not {shots}; give --shots 1, or add --set fidelity=paper"
+            )
 
     def sam(self) -> PromptedSam1 | PromptedSam2:
         """What decodes images, loaded when it is first needed."""

@@ -6,6 +6,7 @@ the frames itself. What either may offer besides is optional: `ImageSegmenter`, 
 `Needs`. Methods are found by the entry point group ``icvos.methods``.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -289,6 +290,16 @@ def method_class(name: str) -> Any:
         raise IcvosError(
             f"method {name} cannot be loaded from {found.value} ({reason}); correct or remove it"
         ) from error
+
+
+def methods_with(name: str) -> list[str]:
+    """The methods whose class has a function of that name; one that cannot be imported is none of them."""
+    found = []
+    for method in method_names():
+        with contextlib.suppress(IcvosError):  # it is not whole, or lacks a package
+            if callable(getattr(method_class(method), name, None)):
+                found.append(method)
+    return found
 
 
 def how_to_install(point: EntryPoint, error: ModuleNotFoundError) -> str:

@@ -10,11 +10,13 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from icvos.errors import IcvosError
 from icvos.files.storage import atomic_folder, require_writable, write_json
 from icvos.guard import description_of
-from icvos.method import load_method, method_class, method_names
+from icvos.method import load_method, method_class, methods_with
+from icvos.models.needs import require_usable
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.registry import random_weights_allowed
 
@@ -105,11 +107,11 @@ def export(
     folder = Path(out)
     _require_place(folder)
     _require_packages(formats)
-    method_class(method)  # says what is wrong where there is none
-    if not _exports(method):
-        able = [name for name in method_names() if _exports(name)]
-        raise IcvosError(f"method {method} cannot be exported; --method can be {', '.join(able) or 'none here'}")
+    if not callable(getattr(method_class(method), "programs", None)):
+        able = ", ".join(methods_with("programs")) or "none here"
+        raise IcvosError(f"method {method} cannot be exported; --method can be {able}")
     with random_weights_allowed(random_weights):
+        require_usable(method, settings or {})
         built = load_method(method, settings)
         assert isinstance(built, Exports)
         programs = built.programs(shots, moving=moving)
@@ -117,24 +119,25 @@ def export(
     found = []
     with atomic_folder(folder, folder.absolute().parent) as scratch, torch.no_grad():
         for program in programs:
-            written = [_write(program, kind, scratch / f"{program.name}.{kind}") for kind in formats]
-            found += [Exported(folder / one.path.name, one.difference) for one in written]
+            for name, difference in _write(program, formats, scratch).items():
+                found.append(Exported(folder / name, difference))
         write_json(scratch / PROGRAMS, _described(method, shots, moving, programs, found, description))
     return found
 
 
-def _exports(name: str) -> bool:
-    """Whether a method's class has what `Exports` asks for."""
-    try:
-        return callable(getattr(method_class(name), "programs", None))
-    except IcvosError:  # one that is not whole, or lacks a package
-        return False
-
-
 def _require_place(folder: Path) -> None:
+    """An export takes the place of a whole folder: it must be one of an export, and hold nothing beside it."""
     require_writable(folder, folder=True)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / PROGRAMS).is_file():
-        raise IcvosError(f"{folder}: holds something else than an export; give --out a new folder")
+    if not folder.is_dir():
+        return
+    own, strange = (folder / PROGRAMS).is_file(), [path for path in sorted(folder.iterdir()) if not _is_ours(path)]
+    if strange or (not own and any(folder.iterdir())):
+        what = strange[0].name if strange else f"programs without {PROGRAMS}"
+        raise IcvosError(f"{folder}: holds {what}, which would be lost; give --out a new folder")
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name == PROGRAMS or path.name.endswith((".pt2", ".onnx", ".onnx.data"))
 
 
 def _require_packages(formats: Sequence[Format]) -> None:
@@ -156,24 +159,33 @@ class _Called(nn.Module):
         return self.call(*given)
 
 
-def _write(program: Program, kind: Format, path: Path) -> Exported:
-    """Trace, write, open again, compare."""
-    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it tells what it leaves as it is
+def _write(program: Program, formats: Sequence[Format], folder: Path) -> dict[str, float]:
+    """Trace, write, open again, compare: by file, the greatest difference."""
+    given = {name: tensor.flip(-1) for name, tensor in program.inputs.items()}
+    wanted = _tuple(program.call(*given.values()))
+    found = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what torch will change in later versions
         traced = torch.export.export(_Called(program.call), tuple(program.inputs.values()), strict=False)
-        if kind == "pt2":
-            torch.export.save(traced, path)
-        else:
-            made = torch.onnx.export(
-                traced, (), input_names=list(program.inputs), output_names=list(program.outputs), verbose=False
-            )
-            assert made is not None
-            made.save(path)
-    given = {name: tensor.flip(-1) for name, tensor in program.inputs.items()}
-    wanted = _tuple(program.call(*given.values()))
-    got = _run_onnx(path, given) if kind == "onnx" else _tuple(torch.export.load(path).module()(*given.values()))
-    return Exported(path, max(float((one - other).abs().max()) for one, other in zip(got, wanted, strict=True)))
+        for kind in formats:
+            path = folder / f"{program.name}.{kind}"
+            if kind == "pt2":
+                torch.export.save(traced, path)
+                got = _tuple(torch.export.load(path).module()(*given.values()))
+            else:
+                _write_onnx(traced, program, path)
+                got = _run_onnx(path, given)
+            pairs = zip(got, wanted, strict=True)
+            found[path.name] = max(float((one.cpu() - other.cpu()).abs().max()) for one, other in pairs)
+    return found
+
+
+def _write_onnx(traced: ExportedProgram, program: Program, path: Path) -> None:
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it tells what it leaves as it is
+    names = {"input_names": list(program.inputs), "output_names": list(program.outputs)}
+    made = torch.onnx.export(traced, (), **names, verbose=False)  # type: ignore[arg-type]
+    assert made is not None
+    made.save(path)
 
 
 def _run_onnx(path: Path, given: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
@@ -181,7 +193,7 @@ def _run_onnx(path: Path, given: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     used = [one.name for one in session.get_inputs()]  # what has no effect is left out
-    return tuple(torch.from_numpy(out) for out in session.run(None, {name: given[name].numpy() for name in used}))
+    return tuple(torch.from_numpy(out) for out in session.run(None, {name: given[name].cpu().numpy() for name in used}))
 
 
 def _tuple(found: Any) -> tuple[Tensor, ...]:
@@ -212,6 +224,7 @@ def _described(
             }
             for program in programs
         ],
+        "device": description.get("device"),
         "settings": description.get("settings", {}),
         "weights": description.get("weights", []),
     }

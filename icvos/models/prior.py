@@ -28,8 +28,7 @@ def prior(query: Tensor, supports: Tensor, masks: Tensor) -> Tensor:
     cells = (cells * weights.gather(2, shown)[..., None]).flatten(1, 2)  # B (K n) C
     length = cells.norm(dim=2, keepdim=True)
     greatest = []
-    together = query[0, 0].numel() if torch.compiler.is_compiling() else max(1, LARGEST // length.numel())
-    for some in query.flatten(2).split(together, dim=2):
+    for some in query.flatten(2).split(max(1, LARGEST // length.numel()), dim=2):
         similar = (cells @ some) / (length * some.norm(dim=1, keepdim=True) + EPSILON)
         greatest.append(similar.unflatten(1, (shots, -1)).amax(2))
     return torch.cat(greatest, 2).unflatten(2, query.shape[2:])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from icvos.errors import IcvosError
 from icvos.guard import Asked, description_of, guarded
-from icvos.method import AnyMethod, Explains, Image, Mask, Step, Support, load_method, method_class, method_names
+from icvos.method import AnyMethod, Explains, Image, Mask, Step, Support, load_method, method_class, methods_with
 from icvos.models.weights.registry import random_weights_allowed
 from icvos.tasks.record import RECORD, RunRecord, Weights, record_of
 
@@ -87,9 +87,9 @@ def _built(record: RunRecord, settings: Mapping[str, Any], path: Path) -> AnyMet
     """The run's method with the run's settings; `IcvosError` for one that does not explain itself."""
     name = str(record.method)
     kind = method_class(name)
-    if not explains(kind):
-        able = [other for other in method_names() if _explains(other)]
-        raise IcvosError(f"method {name} does not explain itself; --explain is for runs of {', '.join(able) or 'none'}")
+    if not callable(getattr(kind, "explain", None)):
+        able = ", ".join(methods_with("explain")) or "none"
+        raise IcvosError(f"method {name} does not explain itself; --explain is for runs of {able}")
     own = getattr(kind, "Settings", None)
     names = {found.name for found in dataclasses.fields(own)} if own else set()
     recorded = {key: value for key, value in record.settings.items() if key in names}  # it has results beside them
@@ -104,18 +104,6 @@ def _built(record: RunRecord, settings: Mapping[str, Any], path: Path) -> AnyMet
         if "/" in recorded[key] and not Path(recorded[key]).expanduser().is_file():
             raise IcvosError(f"{path}: made with {key}={recorded[key]}, which is not there; add --set {key}=PATH")
     return load_method(name, recorded | dict(settings))
-
-
-def explains(kind: object) -> bool:
-    """Whether a method's class has what `Explains` asks for."""
-    return callable(getattr(kind, "explain", None))
-
-
-def _explains(name: str) -> bool:
-    try:
-        return explains(method_class(name))
-    except IcvosError:  # one that is not whole, or lacks a package
-        return False
 
 
 def _digests(record: RunRecord) -> dict[str, str | None]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dcsam.model import DCSAM, DCSAMSettings
+from icvos.errors import IcvosError
 from icvos.method import Support
 from icvos.models.export import export
 from icvos.models.squares import squash, squash_mask
@@ -68,3 +69,23 @@ def test_two_shots_give_the_mask_of_the_method(tmp_path: Path) -> None:
     full = functional.interpolate(low, size=frame.shape[:2], mode="bilinear", align_corners=True)[0, 0] > 0
     assert np.array_equal(full.numpy(), wanted)
     assert 0 < wanted.mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "method dcsam is not trained; add --set checkpoint=PATH"),
+        ({"checkpoint": "none.safetensors"}, "none.safetensors"),
+    ],
+)
+def test_what_is_not_trained_is_not_exported(given: dict[str, str], said: str, tmp_path: Path) -> None:
+    with pytest.raises(IcvosError, match=said):
+        export("dcsam", tmp_path / "out", settings=given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_as_published_there_are_no_programs_of_several_shots(tmp_path: Path) -> None:
+    small = {"backbone": "efficientnet-lite0", "width": 128, "sam2": "nano", "size": 64, "device": "cpu"}
+    with pytest.raises(IcvosError, match="one shot, not 2; give --shots 1, or add --set fidelity=paper"):
+        export("dcsam", tmp_path / "out", settings=small, shots=2, random_weights=True)
+    assert not (tmp_path / "out").exists()

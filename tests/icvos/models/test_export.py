@@ -1,6 +1,7 @@
 """Networks as files that run without icvos."""
 
 import json
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,8 @@ class Tiny:
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "load_method", lambda name, settings: Tiny())
-    known = exporting.method_class
-    monkeypatch.setattr(exporting, "method_class", lambda name: Tiny if name == "tiny" else known(name))
+    points = [EntryPoint("tiny", f"{__name__}:Tiny", "icvos.methods"), *entry_points(group="icvos.methods")]
+    monkeypatch.setattr("icvos.method.entry_points", lambda group: points)
 
 
 @pytest.mark.parametrize("kind", ["pt2", "onnx"])
@@ -61,14 +61,18 @@ def test_an_export_takes_the_place_of_an_export_alone(tmp_path: Path) -> None:
     export("tiny", out)
     export("tiny", out, shots=2)
     assert json.loads((out / PROGRAMS).read_text())["shots"] == 2
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(IcvosError, match=r"out: holds notes.txt, which would be lost; give --out a new folder"):
+        export("tiny", out)
+    (out / "notes.txt").unlink()
     (out / PROGRAMS).unlink()
-    with pytest.raises(IcvosError, match=r"out: holds something else than an export; give --out a new folder"):
+    with pytest.raises(IcvosError, match=r"out: holds programs without programs.json, which would be lost"):
         export("tiny", out)
     assert [path.name for path in out.iterdir()] == ["split.pt2"]
 
 
 def test_methods_that_cannot_be_exported_name_those_that_can(tmp_path: Path) -> None:
-    with pytest.raises(IcvosError, match="method lite cannot be exported; --method can be dcsam"):
+    with pytest.raises(IcvosError, match="method lite cannot be exported; --method can be dcsam, tiny"):
         export("lite", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -305,7 +305,7 @@ class VRPSAM(Prompter[VRPSettings]):
     def sam(self) -> PromptedSam:
         """What decodes images and what is trained through, loaded when it is first needed."""
         if self._sam is None and self.settings.decoder == "sam2":
-            self._sam = PromptedSam2(self.propagator().network, gated=False)
+            self._sam = PromptedSam2(self.propagator().network)
         elif self._sam is None:
             self._sam = PromptedSam1(load_sam(self.settings.sam, self.device))
         return self._sam

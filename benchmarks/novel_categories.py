@@ -58,40 +58,40 @@ class Row:
 
 
 def _ablation(**settings: Any) -> Training:
-    """A prompt generator alone, through the small SAM 2 as it is."""
-    changes = {f"settings.{name}": value for name, value in {"tuned": "none", **settings}.items()}
-    return Training("nano-dcsam-image", changes | {"epochs": 1}, {"settings.sam2": "sam2"})
+    """DC-SAM less some parts, trained for a shorter time."""
+    changes = {f"settings.{name}": value for name, value in settings.items()}
+    return Training("nano-dcsam-image", changes | {"epochs": 1, "episodes": 12800}, {"settings.sam2": "sam2"})
 
 
 TRAININGS: dict[str, Training] = {
     "sam2-image": Training("nano-sam2-image", {"epochs": 3}, {}),
     "sam2": Training("nano-sam2", {"epochs": 4}, {"settings.sam2": "sam2-image"}),
     "pfenet": Training("nano-pfenet", {"epochs": 2}, {}),
-    "dcsam-image": Training("nano-dcsam-image", {"epochs": 2}, {"settings.sam2": "sam2"}),
+    "dcsam-image": Training("nano-dcsam-image", {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}),
     "dcsam": Training("nano-dcsam-tube", {"epochs": 1}, {"settings.checkpoint": "dcsam-image"}),
-    "vrp-sam": Training("nano-vrp-sam", {"epochs": 1}, {"settings.sam2": "sam2"}),
+    "positive": _ablation(branches="positive", fusion=False, cyclic=False),
     "branches": _ablation(fusion=False, cyclic=False),
     "fusion": _ablation(cyclic=False),
     "cyclic": _ablation(),
 }
-ABLATED: dict[str, Any] = SMALL | {"size": 256, "fidelity": "paper"}
+DCSAM: dict[str, Any] = SMALL | {"size": 256, "fidelity": "paper", "tuned": "masks"}
 ROWS: tuple[Row, ...] = (
     Row("lite", "lite", {}, {}),
     Row("memory, SAM 2 nano", "memory", {}, {"sam2": "sam2"}),
     Row("oracle, SAM 2 nano", "oracle", {}, {"sam2": "sam2"}),
     Row("oracle, affinity", "oracle", {}, {}),
     Row("PFENet", "pfenet", {"backbone": "efficientnet-lite0", "size": 257}, {"checkpoint": "pfenet", "sam2": "sam2"}),
-    Row("DC-SAM, pictures", "dcsam", ABLATED | {"tuned": "masks"}, {"checkpoint": "dcsam-image"}),
-    Row("DC-SAM, and mask tubes", "dcsam", ABLATED | {"tuned": "both"}, {"checkpoint": "dcsam"}),
-    Row("SAM 2 frozen: VRP-SAM", "vrp-sam", SMALL | {"size": 256}, {"checkpoint": "vrp-sam", "sam2": "sam2"}),
+    Row("DC-SAM, pictures", "dcsam", DCSAM, {"checkpoint": "dcsam-image"}),
+    Row("DC-SAM, and mask tubes", "dcsam", DCSAM | {"tuned": "both"}, {"checkpoint": "dcsam"}),
     Row(
-        "+ negative branch",
+        "Shorter: VRP-SAM of DC-SAM's parts",
         "dcsam",
-        ABLATED | {"fusion": False, "cyclic": False},
-        {"checkpoint": "branches", "sam2": "sam2"},
+        DCSAM | {"branches": "positive", "fusion": False, "cyclic": False},
+        {"checkpoint": "positive"},
     ),
-    Row("+ SAM's features", "dcsam", ABLATED | {"cyclic": False}, {"checkpoint": "fusion", "sam2": "sam2"}),
-    Row("+ cyclic consistency", "dcsam", ABLATED, {"checkpoint": "cyclic", "sam2": "sam2"}),
+    Row("+ negative branch", "dcsam", DCSAM | {"fusion": False, "cyclic": False}, {"checkpoint": "branches"}),
+    Row("+ SAM's features", "dcsam", DCSAM | {"cyclic": False}, {"checkpoint": "fusion"}),
+    Row("+ cyclic consistency", "dcsam", DCSAM, {"checkpoint": "cyclic"}),
 )
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from dcsam.prompt_generator import PromptGenerator
 from dcsam.prompts import prompts_from
 from icvos.models.export import Program
-from icvos.models.sam.prompted import Maps, PromptedSam
+from icvos.models.sam.prompted import PromptedSam, as_maps, as_tuple
 
 
 def programs(generator: PromptGenerator, sam: PromptedSam, side: int, shots: int) -> list[Program]:
@@ -17,15 +17,15 @@ def programs(generator: PromptGenerator, sam: PromptedSam, side: int, shots: int
     """
 
     def features(picture: Tensor) -> tuple[Tensor, ...]:
-        return _as_tuple(sam.maps(picture))
+        return as_tuple(sam.maps(picture))
 
     def prompts(query: Tensor, supports: Tensor, masks: Tensor, *maps: Tensor) -> Tensor:
         half = len(maps) // 2
-        asked, shown = (_as_maps(part) for part in (maps[:half], maps[half:]))
-        return prompts_from(generator, sam, asked, shown, query, supports, masks).tokens
+        asked, shown = (as_maps(part) for part in (maps[:half], maps[half:]))
+        return prompts_from(generator, sam, generator.backdrop(query, supports, masks), asked, shown, side).tokens
 
     def mask(tokens: Tensor, *maps: Tensor) -> Tensor:
-        return sam.logits(_as_maps(maps), tokens)
+        return sam.logits(as_maps(maps), tokens)
 
     device = next(generator.parameters()).device
     pictures = torch.rand(1 + shots, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
@@ -43,11 +43,3 @@ def programs(generator: PromptGenerator, sam: PromptedSam, side: int, shots: int
         Program("prompts", prompts, episode | of_query | of_supports, ["tokens"]),
         Program("mask", mask, {"tokens": tokens} | of_query, ["logits"]),
     ]
-
-
-def _as_tuple(maps: Maps) -> tuple[Tensor, ...]:
-    return (maps,) if isinstance(maps, Tensor) else maps
-
-
-def _as_maps(maps: tuple[Tensor, ...]) -> Maps:
-    return maps[0] if len(maps) == 1 else (maps[0], maps[1], maps[2])

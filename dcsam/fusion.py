@@ -1,5 +1,6 @@
 """What the prompt generator sees of a picture: backbone maps, priors, and how SAM's features join them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -8,11 +9,11 @@ from torch.nn import functional
 
 from dcsam.attention import Fidelity
 from icvos.models.backbones.dinov2 import DINOv2
-from icvos.models.backbones.stages import Staged
 from icvos.models.maps import aligned
 from icvos.models.prior import prior
 from icvos.models.sam.prompted import Sam2Maps
 
+Pair = tuple[Tensor, Tensor]
 DINO_SIDE = 896  # of the pictures that DINOv2 sees: 64 x 64 patches, the grid of SAM's features
 
 
@@ -66,24 +67,27 @@ class Backdrop:
     supports: Tensor | None = None
 
 
-def through_stages(body: Staged, query: Tensor, supports: Tensor, masks: Tensor, *, taps: bool) -> Backdrop:
+def through_stages(
+    early: Callable[[Tensor], Pair], last: nn.Module, query: Tensor, supports: Tensor, masks: Tensor, *, taps: bool
+) -> Backdrop:
     """`Backdrop` of a staged backbone: the masks enter before its last stage; all on the grid of ``layer3``.
 
     Args:
-        body: A backbone, or a network with its stages.
+        early: What gives the maps of ``layer2`` and ``layer3``.
+        last: ``layer4``.
         query: (B, 3, S, S), standardised.
         supports: (B, K, 3, S, S).
         masks: (B, K, S, S) of 0 and 1.
         taps: Whether the maps of ``layer2`` and ``layer3`` are wanted too.
     """
     by_episode = supports.shape[:2]
-    q2, q3 = body.features(query, (2, 3))
-    s2, s3 = body.features(supports.flatten(0, 1), (2, 3))
+    q2, q3 = early(query)
+    s2, s3 = early(supports.flatten(0, 1))
     grid = s3.shape[-1]
     on, off = _both(masks, grid)
-    seen = aligned(body.layer4(q3), grid)
+    seen = aligned(last(q3), grid)
     found = [
-        prior(seen, aligned(body.layer4(s3 * where.flatten(0, 1)), grid).unflatten(0, by_episode), where)
+        prior(seen, aligned(last(s3 * where.flatten(0, 1)), grid).unflatten(0, by_episode), where)
         for where in (on, off)
     ]
     if not taps:

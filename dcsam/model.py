@@ -169,14 +169,14 @@ class DCSAM(Prompter[DCSAMSettings]):
     def sam(self) -> PromptedSam1 | PromptedSam2:
         """What decodes images, loaded when it is first needed."""
         if self._sam is None and self.settings.encoder == "sam2":
-            self._sam = PromptedSam2(self.propagator().network, gated=False)
+            self._sam = PromptedSam2(self.propagator().network)
         elif self._sam is None:
             self._sam = PromptedSam1(load_sam(self.settings.sam, self.device))
         return self._sam
 
     def video_sam(self) -> PromptedSam2:
         """What decodes the first frame of a video."""
-        return PromptedSam2(self.propagator().network, gated=True)
+        return PromptedSam2(self.propagator().network, moving=True, gated=self.settings.fidelity == "published")
 
     def propagator(self) -> Sam2Propagator:
         """SAM 2, with the weights of the checkpoint where it holds them."""
@@ -213,7 +213,7 @@ class DCSAM(Prompter[DCSAMSettings]):
         if chosen.tuned == "none":
             sam = self.sam()
         elif chosen.encoder == "sam2":
-            sam = PromptedSam2(self.propagator().network, gated=True)
+            sam = self.video_sam()
         else:
             raise IcvosError(f"setting tuned={chosen.tuned}: SAM 1 stays frozen; add --set encoder=sam2")
         weights = tuple(dict.fromkeys(self.own_weights()))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dcsam.fusion import Backdrop
 from dcsam.prompt_generator import Branches, PromptGenerator
 from icvos.models.maps import aligned, resized
 from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam2
@@ -39,27 +40,30 @@ def find_prompts(
         supports: (B, K, 3, S, S).
         masks: (B, K, S, S) float of 0 and 1.
     """
-    return prompts_from(generator, sam, sam.maps(query), sam.maps(supports.flatten(0, 1)), query, supports, masks)
+    seen = generator.backdrop(query, supports, masks)
+    return prompts_from(generator, sam, seen, sam.maps(query), sam.maps(supports.flatten(0, 1)), query.shape[-1])
 
 
 def prompts_from(
-    generator: PromptGenerator,
-    sam: PromptedSam,
-    asked: Maps,
-    shown: Maps,
-    query: Tensor,
-    supports: Tensor,
-    masks: Tensor,
+    generator: PromptGenerator, sam: PromptedSam, seen: Backdrop, asked: Maps, shown: Maps, side: int
 ) -> Prompts:
-    """As `find_prompts`, where SAM's features of queries (``asked``) and supports (``shown``) are there already."""
-    branches = generator.fuse(generator.backdrop(query, supports, masks), asked, shown)
+    """As `find_prompts`, where what frozen networks see of pictures of S x S (``side``) is there already.
+
+    Args:
+        generator: The prompt generator.
+        sam: What makes the coarse mask.
+        seen: What the backbone gives.
+        asked: SAM's features of the queries.
+        shown: Those of the supports.
+        side: S.
+    """
+    branches = generator.fuse(seen, asked, shown)
     looked = generator.look(branches)
     marked = marked_tokens(looked, sam.labels)
     with torch.no_grad():
         coarse = sam.logits(asked, torch.cat(marked, 1))
-        size = query.shape[-1]
         # on videos SAM 2's own resizing, which does not align corners
-        full = resized(coarse, size) if isinstance(sam, PromptedSam2) and sam.gated else aligned(coarse, size)
+        full = resized(coarse, side) if isinstance(sam, PromptedSam2) and sam.moving else aligned(coarse, side)
     start = marked if sam.in_place and generator.fidelity == "published" else looked
     refined = generator.refine(start, branches, full[:, 0] > 0)
     return Prompts(torch.cat(marked_tokens(refined, sam.labels), 1), coarse, asked, branches)

@@ -1,20 +1,23 @@
 """DC-SAM as it is trained: on images through a frozen SAM, or on mask tubes together with parts of SAM 2."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dcsam.attention import Fidelity
+from dcsam.fusion import Pair
 from dcsam.prompt_generator import LEARNED, PromptGenerator
-from dcsam.prompts import Prompts, find_prompts
+from dcsam.prompts import Prompts, prompts_from
 from icvos.models.losses import dice
 from icvos.models.maps import aligned, resized
 from icvos.models.sam.lora import with_adapter
-from icvos.models.sam.prompted import PromptedSam, PromptedSam2
+from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam2, as_maps, as_tuple
 from icvos.models.sam.tracking import track
 from icvos.models.weights.load import Loaded
+from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
 
 Tuned = Literal["none", "masks", "decoder", "memory", "both", "lora"]
@@ -82,9 +85,20 @@ class DCTrainable:
         self.tuned = tuned
         self.fidelity = fidelity
         self.loaded = loaded
+        self.sam_maps: Callable[[Tensor], Maps] = sam.maps
+        self.early: Callable[[Tensor], Pair] | None = None
         self.network: nn.Module = generator
         if isinstance(sam, PromptedSam2) and tuned != "none":
             self.network = WithSam2(generator, with_adapter(sam.network) if tuned == "lora" else sam.network)
+
+    def remember(self, pictures: int) -> None:
+        """Keep what frozen networks see of so many pictures, as `icvos.training.trainable.Remembers`."""
+        if self.tuned in ("none", "masks"):  # else the layers of SAM 2's finer maps may learn
+            by_sam = Remembered(lambda picture: as_tuple(self.sam.maps(picture)), pictures)
+            self.sam_maps = lambda shown: as_maps(by_sam(shown))
+        moves = isinstance(self.network, WithSam2) and self.fidelity == "published"  # the backbone's batch norms
+        if not moves and not hasattr(self.generator, "dinov2"):
+            self.early = cast(Callable[[Tensor], Pair], Remembered(self.generator.early, pictures))
 
     @property
     def leaves_unused(self) -> bool:
@@ -131,15 +145,20 @@ class DCTrainable:
     def _logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, T, S, S) float32: of the queries, and of the frames that follow them in a tube."""
         masks = (batch.support_labels == 1).float()
-        found = find_prompts(self.generator, self.sam, batch.query, batch.supports, masks)
         side = batch.query.shape[-1]
+        seen = self.generator.backdrop(batch.query, batch.supports, masks, self.early)
+        asked, shown = self.sam_maps(batch.query), self.sam_maps(batch.supports.flatten(0, 1))
+        found = prompts_from(self.generator, self.sam, seen, asked, shown, side)
         if not isinstance(self.network, WithSam2):
             return aligned(self.sam.logits(found.query, found.tokens), side)
+        if batch.later is None and self.tuned == "masks":  # what the maps come from does not learn
+            return resized(self.sam.logits(found.query, found.tokens), side)
         return torch.stack([self._tube(batch, found, sample, side) for sample in range(len(batch.query))])
 
     def _tube(self, batch: EpisodeBatch, found: Prompts, sample: int, side: int) -> Tensor:
         frames = batch.query[sample, None]
         if batch.later is not None:
             frames = torch.cat([frames, batch.later[sample]])
-        low = track(self.network.sam2, frames, found.tokens[sample, None])
+        gated = self.fidelity == "published"
+        low = track(self.network.sam2, frames, found.tokens[sample, None], gated=gated)
         return resized(low, side)[:, 0]

@@ -1,7 +1,6 @@
 """Training of a SAM 2: prompts on every frame of a few clips, and objects carried through each clip by its memory."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,12 @@ from torch.nn import functional
 from baselines.promptable.prompts import LEAST_PX, choose_points, draw_prompts
 from icvos.categories import category
 from icvos.models.maps import resized
+from icvos.models.sam.tracking import Raw, raw_outputs
 from icvos.models.squares import squash
 from icvos.models.weights.load import Loaded
 from icvos.smallworld import NAMES, World
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
 
-Raw = tuple[Tensor, Tensor, Tensor]  # (M, C, h, w) logits, (M, C) predicted IoUs, (M, 1) object scores
 DETAIL = 2  # masks are compared at so many times the side of the decoder's logits
 FITTED = 16  # pictures that a new trunk is fitted to
 DRAWN = 0.5  # the share of prompts that are given as a mask too: without it a new network ignores its prompts long
@@ -188,21 +187,6 @@ def fit_trunk(network: Any, classes: Sequence[int]) -> None:
     world = World(0, categories=known)
     pictures = [squash(world.picture(number).image, network.image_size) for number in range(FITTED)]
     network.image_encoder.trunk.fit(torch.stack(pictures).to(network.device))
-
-
-@contextmanager
-def raw_outputs(decoder: Any) -> Iterator[list[Raw]]:
-    """What the mask decoder gives inside, in order: SAM 2 cuts the gradient of masks that it takes for absent."""
-    found: list[Raw] = []
-
-    def keep(_module: Any, _inputs: Any, outputs: Any) -> None:
-        found.append((outputs[0], outputs[1], outputs[3]))
-
-    handle = decoder.register_forward_hook(keep)
-    try:
-        yield found
-    finally:
-        handle.remove()
 
 
 def loss_of(raw: Raw, truth: Tensor) -> Tensor:

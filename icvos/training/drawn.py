@@ -1,15 +1,20 @@
 """Episodes of the small world, drawn when they are asked for: as many as wanted, and nothing on disk.
 
+Every episode has pictures of its own, or, with ``pictures`` of the recipe, all choose among a few that are drawn once.
+
 Categories of the fold are held out, as in the COCO-20i fold of that number: none is ever drawn in training, not even in
 the background.
 """
 
+import functools
+
 import numpy as np
 
 from icvos.categories import category
+from icvos.errors import IcvosError
 from icvos.method import Image
 from icvos.smallworld import NAMES, World, held_out
-from icvos.training.episodes import DRAW, NO_CLASS, Square, batch_of
+from icvos.training.episodes import DRAW, NO_CLASS, ORDER, Square, batch_of
 from icvos.training.recipe import Recipe
 from icvos.training.squares import training_square, tube_views, validation_square
 from icvos.training.trainable import EpisodeBatch
@@ -18,6 +23,8 @@ SIZE = (240, 320)  # of a drawn frame
 LEAST_PX = 600  # of an episode's class in a picture of that size
 STRIDES = (1, 2, 3, 4)  # frames of a clip from one that is shown to the next
 COMPANIONS = (0, 0, 1, 1, 2)  # objects beside an episode's own
+KINDS = (1, 2, 2, 3, 3)  # classes of a picture that many episodes choose
+FIRST_CHOSEN = 10**8  # number of the first such picture; those of single episodes stay far below
 Labelled = tuple[Image, np.ndarray]
 
 
@@ -42,6 +49,8 @@ class DrawnEpisodes:
         self.classes = tuple(sorted(category(name).index - 1 for name in self.held_out))
         self.names = {category(name).index - 1: name for name in NAMES}
         self.rare: tuple[int, ...] = ()
+        self._casts = [self._chosen_cast(number) for number in range(recipe.pictures)]
+        self._drawn: dict[int, Labelled] = {}
         self.digest = f"small world {recipe.seed}, without {', '.join(self.held_out)}"
 
     def __len__(self) -> int:
@@ -56,6 +65,10 @@ class DrawnEpisodes:
         if recipe.labels == "objects":
             squares = [training_square(*shown, recipe, random) for shown in self._clip(self.world, number, random)]
             return batch_of(squares[0], [], NO_CLASS, squares[1:])
+        if recipe.pictures:
+            kind, chosen = self._choose(random)
+            squares = [training_square(*pair, recipe, random) for pair in chosen]
+            return batch_of(squares[0], squares[1:], kind)
         kind = int(random.choice(self.learned))
         asked = self._asked(self.world, number, kind, random)
         shown = [self._picture(self.world, number + 1 + shot, kind, random) for shot in range(recipe.shots)]
@@ -73,6 +86,48 @@ class DrawnEpisodes:
             pairs = [(image, (label == label[label > 0].min()).astype(np.uint8))]
         squares: list[Square] = [validation_square(*pair, self.recipe) for pair in pairs]
         return batch_of(squares[0], squares[1:], kind)
+
+    def _chosen_cast(self, number: int) -> tuple[int, ...]:
+        """Which classes are on a picture that many episodes choose; at times the first of them twice."""
+        random = np.random.default_rng([self.recipe.seed, ORDER, number])
+        kinds = random.choice(self.learned, min(int(random.choice(KINDS)), len(self.learned)), replace=False)
+        return tuple(int(kind) for kind in (*kinds, *(kinds[:1] if random.random() < 0.2 else ())))
+
+    def _chosen(self, number: int) -> Labelled:
+        """Such a picture, with its classes' numbers from 1 where they are shown; drawn when it is first chosen."""
+        if number not in self._drawn:
+            self._drawn[number] = self._draw_chosen(number)
+        return self._drawn[number]
+
+    def _draw_chosen(self, number: int) -> Labelled:
+        cast = tuple(self.names[kind] for kind in self._casts[number])
+        found = self.world.picture(FIRST_CHOSEN + number, cast, least_px=LEAST_PX)
+        kinds = np.zeros(256, dtype=np.uint8)
+        for instance in found.instances:
+            kinds[instance.id] = instance.category.index
+        return found.image, kinds[found.ids]
+
+    def _choose(self, random: np.random.Generator) -> tuple[int, list[Labelled]]:
+        """A class, a query that shows others beside it, and supports."""
+        kind = int(random.choice([kind for kind, (_, several) in self._rows.items() if several]))
+        shown, several = self._rows[kind]
+        query = int(random.choice(several))
+        others = [number for number in shown if number != query]
+        numbers = [query, *(int(number) for number in random.choice(others, self.recipe.shots))]
+        found = [self._chosen(number) for number in numbers]
+        return kind, [(image, (kinds == kind + 1).astype(np.uint8)) for image, kinds in found]
+
+    @functools.cached_property
+    def _rows(self) -> dict[int, tuple[list[int], list[int]]]:
+        """By class: the pictures that show it, and those of them that show others too; none where it has just one."""
+        rows: dict[int, tuple[list[int], list[int]]] = {}
+        for kind in self.learned:
+            shown = [number for number, cast in enumerate(self._casts) if kind in cast]
+            several = [number for number in shown if len(set(self._casts[number])) > 1]
+            rows[kind] = (shown, several if len(shown) > 1 else [])
+        if not any(several for _, several in rows.values()):
+            raise IcvosError(f"pictures={self.recipe.pictures}: too few to choose episodes from; give some hundreds")
+        return rows
 
     def _asked(self, world: World, number: int, kind: int, random: np.random.Generator) -> list[Labelled]:
         """The query, and what follows it in its tube."""

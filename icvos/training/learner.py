@@ -159,8 +159,10 @@ def make_optimisers(recipe: Recipe, trainable: Trainable) -> dict[str, torch.opt
     return {turn: make[kinds[turn]](groups) for turn, groups in turns.items()}
 
 
-def schedule(kind: str, step: int, total: int) -> float:
-    """The factor of the learning rate at ``step`` (from 0) of ``total``; ``kind`` as `Recipe.schedule`."""
+def schedule(kind: str, step: int, total: int, warmup: int = 0) -> float:
+    """The factor of the learning rate at ``step`` (from 0) of ``total``; see `Recipe.schedule` and `Recipe.warmup`."""
+    if step < warmup:
+        return (step + 1) / warmup * schedule(kind, step, total)
     if kind == "cosine":
         return 0.5 * (1 + math.cos(math.pi * step / total))
     if kind == "poly":

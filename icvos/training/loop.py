@@ -105,7 +105,7 @@ def _train(
         trainable.train()
         batches = training_batches(recipe, episodes, epoch, range(done % steps, steps), accelerator, workers)
         for step in range(done, (epoch + 1) * steps):
-            factor = schedule(recipe.schedule, step, total)
+            factor = schedule(recipe.schedule, step, total, recipe.warmup)
             losses = learner.step(step, step % steps, factor, batches)
             done = step + 1
             log.write("train", done, losses | {"learning_rate": recipe.learning_rate * factor})

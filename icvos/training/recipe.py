@@ -49,6 +49,8 @@ class Recipe(Checked):
             about and the others follow; DC-SAM's second step on videos.
         frames: Frames of a drawn clip in the place of a query, the first of which is asked about; of the small world
             alone.
+        pictures: How many pictures of the small world are drawn, from which episodes are then chosen, each of several
+            classes; 0: new ones for every episode. What frozen networks see of them is kept where the method can.
         scale: Least and largest factor of the random scaling.
         drop_novel: Which training pictures are left out for the classes of the held-out fold: ``no`` picture, those
             ``listed`` under one (at least 2048 pixels), or all in which one is ``shown``.
@@ -61,6 +63,7 @@ class Recipe(Checked):
         momentum: That of sgd.
         weight_decay: That of the optimiser.
         gradient_clip: The largest norm of all gradients together; 0: they are taken as they are.
+        warmup: Steps over which the rate rises to what the schedule says.
         schedule: ``cosine`` or ``poly`` (power 0.9), both to 0 over the whole run, set at every step; or ``constant``.
         precision: no (float32), bf16 or fp16.
         seed: Everything random follows from it, the epoch, the step and the process.
@@ -81,6 +84,7 @@ class Recipe(Checked):
     preparation: Literal["squash", "resize", "crop"] = "squash"
     tubes: bool = False
     frames: Count = 1
+    pictures: Whole = 0
     scale: tuple[Positive, ...] = (0.8, 1.25)
     drop_novel: Literal["no", "listed", "shown"] = "no"
     epochs: Count = 50
@@ -92,6 +96,7 @@ class Recipe(Checked):
     momentum: Annotated[float, Range(0)] = 0.9
     weight_decay: Annotated[float, Range(0)] = 1e-6
     gradient_clip: Annotated[float, Range(0)] = 0.0
+    warmup: Whole = 0
     schedule: Literal["cosine", "poly", "constant"] = "cosine"
     precision: Literal["no", "bf16", "fp16"] = "no"
     seed: Whole = 321
@@ -107,6 +112,8 @@ class Recipe(Checked):
             raise refusal("labels", self.labels, "episode or classes; objects are known of the small world alone")
         if self.frames > 1 and not drawn:
             raise refusal("frames", self.frames, "1; clips are drawn of the small world alone")
+        if self.pictures and (not drawn or self.frames > 1 or self.tubes or self.labels == "objects"):
+            raise refusal("pictures", self.pictures, "0; only single pictures of the small world are chosen from")
         if drawn and not self.episodes:
             raise refusal("episodes", self.episodes, "the episodes of an epoch; the small world has no end")
         if drawn and self.labels == "classes":

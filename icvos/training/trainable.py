@@ -137,6 +137,15 @@ class LeavesUnused(Protocol):
 
 
 @runtime_checkable
+class Remembers(Protocol):
+    """A trainable that can keep what its frozen networks see of pictures, which come again unvaried."""
+
+    def remember(self, pictures: int) -> None:
+        """Keep it, of at most so many pictures. Parts that learn, and what is behind them, are computed every time."""
+        ...
+
+
+@runtime_checkable
 class LearnsFrom(Protocol):
     """A trainable that learns from other labels than those of episodes, see `icvos.training.recipe.Recipe.labels`."""
 

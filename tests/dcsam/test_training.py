@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from dcsam.attention import Fidelity
 from dcsam.model import DCSAM, DCSAMSettings
 from dcsam.training import DCTrainable, Tuned, squared_dice, tuned_parameters
 from icvos.models.losses import dice
@@ -136,3 +137,47 @@ def test_a_run_on_tubes_gives_a_checkpoint_that_carries_sam2(method: DCSAM, tmp_
     for name, value in after.items():
         if name.startswith("sam2."):
             assert torch.equal(carried[name.removeprefix("sam2.")], value), name
+
+
+@pytest.mark.parametrize(("fidelity", "gradient"), [("published", False), ("paper", True)])
+@pytest.mark.parametrize("tubes", [False, True])
+def test_an_object_that_sam2_takes_for_absent(
+    method: DCSAM, fidelity: Fidelity, gradient: bool, tubes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(method, "settings", dataclasses.replace(method.settings, fidelity=fidelity))
+    trainable = trainable_of(method, "both" if tubes else "masks")
+    score = trainable.network.sam2.sam_mask_decoder.pred_obj_score_head.layers[-1]
+    before = score.bias.detach().clone()
+    with torch.no_grad():
+        score.bias.fill_(-1e3)
+    try:
+        trainable.train()
+        found = trainable.losses(tube_batch() if tubes else random_batch([0, 1], SIDE))
+        moved = trainable.network.prompt_encoder.transformer_decoder.supp_q_feat.weight
+        (change,) = torch.autograd.grad(found["total"], [moved], allow_unused=True)
+    finally:
+        with torch.no_grad():
+            score.bias.copy_(before)
+    assert (float(found["bce"]) < 10) == gradient  # else logits of -1024
+    assert (change is not None and bool(change.any())) == gradient
+
+
+@pytest.mark.parametrize("tuned", ["none", "masks", "decoder"])
+def test_remembering_changes_no_loss(method: DCSAM, tuned: Tuned) -> None:
+    batch = random_batch([0, 1], SIDE)
+    plain, remembering = trainable_of(method, tuned), trainable_of(method, tuned)
+    remembering.remember(4)
+    for trainable in (plain, remembering):
+        trainable.network.eval()
+    wanted = plain.losses(batch)
+    for _ in range(2):
+        found = remembering.losses(batch)
+        assert all(float(found[name]) == pytest.approx(float(value), rel=1e-5) for name, value in wanted.items())
+    if tuned == "decoder":  # the finer maps that SAM's features come with have changed
+        layer = remembering.sam.network.sam_mask_decoder.conv_s0
+        with torch.no_grad():
+            layer.weight.neg_()
+            changed, found = plain.losses(batch), remembering.losses(batch)
+            layer.weight.neg_()
+        assert float(changed["total"]) != pytest.approx(float(wanted["total"]), rel=1e-5)
+        assert float(found["total"]) == pytest.approx(float(changed["total"]), rel=1e-5)

@@ -3,35 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from icvos.models.backbones.lite0_stages import NAME, Lite0Stages
+from icvos.models.backbones.lite0_stages import NAME, Lite0Stages, Standardised
 from icvos.models.weights.load import Loaded
 
 LEVELS = (1, 2, 3, 4)  # stages whose maps SAM 2's neck sees: strides 4, 8, 16 and 32
-
-
-class Standardised(nn.Module):
-    """Every channel with mean 0 and deviation 1, by statistics that are fixed once.
-
-    A frozen trunk's outputs differ in scale by more than ten times among channels, and as they are they drown the
-    prompts of a SAM that is trained on them.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("deviation", torch.ones(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w) to the same."""
-        return (x - self.mean[:, None, None]) / self.deviation[:, None, None]
-
-    def fit(self, x: Tensor) -> None:
-        """Take the statistics of (B, C, h, w)."""
-        self.mean.copy_(x.mean((0, 2, 3)))
-        self.deviation.copy_(x.std((0, 2, 3)).clamp_min(1e-3))
 
 
 class Lite0Trunk(nn.Module):
@@ -39,7 +14,7 @@ class Lite0Trunk(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = Lite0Stages()
+        self.body = Lite0Stages(standardised=())
         channels = [self.body.channels[level] for level in LEVELS]
         self.norms = nn.ModuleList(map(Standardised, channels))
         self.channel_list = channels[::-1]  # as SAM 2's neck wants it

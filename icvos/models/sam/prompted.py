@@ -7,7 +7,7 @@ from torch import Tensor
 
 from icvos.models.maps import aligned
 from icvos.models.sam.sam1 import Embedded, Sam1
-from icvos.models.sam.sam2 import Embedding, decode, embed_image
+from icvos.models.sam.sam2 import embed_image
 
 Sam2Maps = tuple[Tensor, Tensor, Tensor]  # strides 4, 8 and 16: C / 8, C / 4 and C channels
 Maps = Tensor | Sam2Maps
@@ -73,14 +73,16 @@ class PromptedSam2:
 
     Args:
         network: A model of `icvos.models.sam.sam2.build_sam2`.
+        moving: Whether masks are resized as on videos, without aligned corners.
         gated: Whether the mask is empty where SAM 2 sees no object, as on videos; its predictor of single images
-            does not look.
+            does not look. An empty mask is a constant, without gradient.
     """
 
     in_place = False
 
-    def __init__(self, network: Any, *, gated: bool) -> None:
+    def __init__(self, network: Any, *, moving: bool = False, gated: bool = False) -> None:
         self.network = network
+        self.moving = moving
         self.gated = gated
 
     @property
@@ -102,14 +104,31 @@ class PromptedSam2:
     def logits(self, maps: Maps, tokens: Tensor) -> Tensor:
         """See `PromptedSam.logits`."""
         fine, middle, coarse = maps
+        labels = tokens.new_ones(tokens.shape[:2], dtype=torch.int32)
+        low: Tensor
         if self.gated:
-            labels = tokens.new_ones(tokens.shape[:2], dtype=torch.int32)
             points = {"point_coords": tokens, "point_labels": labels}
             heads = self.network._forward_sam_heads(coarse, points, None, [fine, middle], multimask_output=False)
-            low: Tensor = heads[3]
+            low = heads[3]
             return low
-        found = []
-        for index, own in enumerate(tokens):
-            image = Embedding(coarse[index, None], (fine[index, None], middle[index, None]))
-            found.append(decode(self.network, image, tokens=own[None])[0])
-        return torch.cat(found)
+        sparse, dense = self.network.sam_prompt_encoder(points=(tokens, labels), boxes=None, masks=None)
+        low, _, _, _ = self.network.sam_mask_decoder(
+            image_embeddings=coarse,
+            image_pe=self.network.sam_prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=False,
+            repeat_image=False,
+            high_res_features=[fine, middle],
+        )
+        return low.float()
+
+
+def as_tuple(maps: Maps) -> tuple[Tensor, ...]:
+    """SAM's one map, or SAM 2's three."""
+    return (maps,) if isinstance(maps, Tensor) else maps
+
+
+def as_maps(maps: tuple[Tensor, ...]) -> Maps:
+    """The other way round."""
+    return maps[0] if len(maps) == 1 else (maps[0], maps[1], maps[2])

@@ -5,7 +5,6 @@ a small one for a CPU, which icvos trains itself.
 """
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -314,7 +313,6 @@ def decode(
     *,
     points: Tensor | None = None,
     labels: Tensor | None = None,
-    tokens: Tensor | None = None,
     masks: Tensor | None = None,
     multimask: bool = False,
 ) -> tuple[Tensor, Tensor]:
@@ -325,17 +323,13 @@ def decode(
         image: The image.
         points: (B, N, 2) float32, (x, y) in pixels of the S x S input; a box is its two corners.
         labels: (B, N) int32: 1 foreground, 0 background, 2 and 3 the corners of a box.
-        tokens: (B, N, 256) sparse tokens in their place, taken as they are.
         masks: (B, 1, 4 s, 4 s) float32 logits of an earlier mask.
         multimask: Ask for three masks instead of one.
 
     Returns:
         (B, M, 4 s, 4 s) float32 logits and (B, M) predicted IoUs; M is 3 or 1.
     """
-    if tokens is not None:
-        prompts: Sequence[Tensor] | None = (tokens, tokens.new_ones(tokens.shape[:2], dtype=torch.int32))
-    else:
-        prompts = None if points is None or labels is None else (points, labels)
+    prompts = None if points is None or labels is None else (points, labels)
     sparse, dense = network.sam_prompt_encoder(points=prompts, boxes=None, masks=masks)
     logits, ious, _, _ = network.sam_mask_decoder(
         image_embeddings=image.features,

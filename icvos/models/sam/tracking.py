@@ -1,5 +1,7 @@
 """A short video through SAM 2 with gradients: what training on mask tubes needs and `Sam2Propagator` must not have."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,9 +11,25 @@ from torch.utils.checkpoint import checkpoint
 from icvos.models.maps import aligned
 
 Outputs = dict[str, dict[int, dict[str, Any]]]
+Raw = tuple[Tensor, Tensor, Tensor]  # (M, C, h, w) logits, (M, C) predicted IoUs, (M, 1) object scores
 
 
-def track(network: Any, frames: Tensor, tokens: Tensor) -> Tensor:
+@contextmanager
+def raw_outputs(decoder: Any) -> Iterator[list[Raw]]:
+    """What the mask decoder gives inside, in order: SAM 2 cuts the gradient of masks that it takes for absent."""
+    found: list[Raw] = []
+
+    def keep(_module: Any, _inputs: Any, outputs: Any) -> None:
+        found.append((outputs[0], outputs[1], outputs[3]))
+
+    handle = decoder.register_forward_hook(keep)
+    try:
+        yield found
+    finally:
+        handle.remove()
+
+
+def track(network: Any, frames: Tensor, tokens: Tensor, *, gated: bool = True) -> Tensor:
     """(T, 1, 4 g, 4 g) logits of a tube whose first frame is prompted by tokens.
 
     Gradients go through mask decoder, memory encoder and memory attention, not through the image encoder. What a frame
@@ -22,6 +40,8 @@ def track(network: Any, frames: Tensor, tokens: Tensor) -> Tensor:
         network: A model of `icvos.models.sam.sam2.build_sam2`.
         frames: (T, 3, S, S), standardised.
         tokens: (1, 2 N, 256), marked with SAM's labels.
+        gated: Whether the logits of a frame whose object SAM 2 takes for absent are a constant, without gradient, as on
+            a video. What is remembered of the frame is SAM 2's decision either way.
     """
     none = tokens.new_zeros(1, 0, tokens.shape[2])
     remembered: Outputs = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
@@ -37,7 +57,7 @@ def track(network: Any, frames: Tensor, tokens: Tensor) -> Tensor:
             _step, network, encoded, number, given, _copied(remembered), len(frames), use_reentrant=False
         )
         remembered["non_cond_frame_outputs" if number else "cond_frame_outputs"][number] = out
-        found.append(out["pred_masks"])
+        found.append(out["pred_masks"] if gated else out["raw_masks"])
     return torch.cat(found)
 
 
@@ -50,19 +70,20 @@ def _step(
     maps = [decoder.conv_s0(fine), decoder.conv_s1(middle), coarse]
     _, features, positions, sizes = network._prepare_backbone_features({**encoded, "backbone_fpn": maps})
     labels = torch.ones(tokens.shape[:2], dtype=torch.int32, device=tokens.device)
-    out: dict[str, Any] = network.track_step(
-        frame_idx=number,
-        is_init_cond_frame=number == 0,
-        current_vision_feats=features,
-        current_vision_pos_embeds=positions,
-        feat_sizes=sizes,
-        point_inputs={"point_coords": tokens, "point_labels": labels},
-        mask_inputs=None,
-        output_dict=remembered,
-        num_frames=frames,
-        run_mem_encoder=number + 1 < frames,
-    )
-    return out
+    with raw_outputs(decoder) as raw:
+        out: dict[str, Any] = network.track_step(
+            frame_idx=number,
+            is_init_cond_frame=number == 0,
+            current_vision_feats=features,
+            current_vision_pos_embeds=positions,
+            feat_sizes=sizes,
+            point_inputs={"point_coords": tokens, "point_labels": labels},
+            mask_inputs=None,
+            output_dict=remembered,
+            num_frames=frames,
+            run_mem_encoder=number + 1 < frames,
+        )
+    return out | {"raw_masks": raw[0][0]}
 
 
 def _copied(remembered: Outputs) -> Outputs:

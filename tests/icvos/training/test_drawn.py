@@ -56,6 +56,29 @@ def test_episodes_have_their_shape_and_come_again(changes: dict[str, object], sh
         assert all(bool((label == 1).any()) for label in (*one.query_label, *one.support_labels[0]))
 
 
+def test_episodes_that_choose_among_pictures_show_other_classes_beside_their_own() -> None:
+    episodes = DrawnEpisodes(Recipe(**SMALL).changed({"pictures": 60, "shots": 2}))
+    pictures: set[bytes] = set()
+    for index in range(40):
+        found, same = episodes.training(0, index), episodes.training(0, index)
+        assert all(torch.equal(a, b) for a, b in zip(found.parts(), same.parts(), strict=True))
+        assert int(found.classes) in episodes.learned
+        assert not any(torch.equal(found.query[0], support) for support in found.supports[0])
+        assert all(set(np.unique(label.numpy())) <= {0, 1} for label in (*found.query_label, *found.support_labels[0]))
+        shown = [bool((label == 1).any()) for label in (*found.query_label, *found.support_labels[0])]
+        assert sum(shown) >= 2
+        pictures |= {picture.numpy().tobytes() for picture in (*found.query, *found.supports[0])}
+    assert len(pictures) <= 60
+    assert len(pictures) < 40 * 3  # they come again
+    assert all(len(set(episodes._casts[number])) > 1 for _, several in episodes._rows.values() for number in several)
+    assert {kind for cast in episodes._casts for kind in cast} <= set(episodes.learned)
+
+
+def test_a_handful_of_pictures_is_too_few_to_choose_from() -> None:
+    with pytest.raises(IcvosError, match="pictures=1: too few"):
+        DrawnEpisodes(Recipe(**SMALL).changed({"pictures": 1})).training(0, 0)
+
+
 def test_a_clip_is_asked_for_one_class_throughout() -> None:
     episodes = DrawnEpisodes(Recipe(**SMALL).changed({"frames": 4}))
     for index in range(4):
@@ -71,6 +94,8 @@ def test_a_clip_is_asked_for_one_class_throughout() -> None:
         ({"benchmark": "smallworld", "episodes": 4, "labels": "classes"}, "labels"),
         ({"labels": "objects"}, "small world alone"),
         ({"frames": 2}, "small world alone"),
+        ({"pictures": 100}, "single pictures of the small world"),
+        ({"benchmark": "smallworld", "episodes": 4, "pictures": 100, "tubes": True}, "single pictures"),
     ],
 )
 def test_recipes_that_do_not_fit_the_world_are_refused(changes: dict[str, object], words: str) -> None:

@@ -399,6 +399,7 @@ def test_batch_larger_than_the_data(tmp_path: Path) -> None:
 )
 def test_schedule(kind: str, step: int, expected: float) -> None:
     assert schedule(kind, step, 100) == pytest.approx(expected)
+    assert schedule(kind, step, 100, warmup=50) == pytest.approx(expected * min(1, (step + 1) / 50))
 
 
 def test_recipe_file(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ TRAININGS: dict[str, Training] = {
     "pfenet": Training("nano-pfenet", {"epochs": 2}, {}),
     "dcsam-image": Training("nano-dcsam-image", {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}),
     "dcsam": Training("nano-dcsam-tube", {"epochs": 1}, {"settings.checkpoint": "dcsam-image"}),
+    "vrp-sam": Training("nano-vrp-sam", {"epochs": 1}, {"settings.sam2": "sam2"}),
     "positive": _ablation(branches="positive", fusion=False, cyclic=False),
     "branches": _ablation(fusion=False, cyclic=False),
     "fusion": _ablation(cyclic=False),
@@ -81,6 +82,7 @@ ROWS: tuple[Row, ...] = (
     Row("oracle, SAM 2 nano", "oracle", {}, {"sam2": "sam2"}),
     Row("oracle, affinity", "oracle", {}, {}),
     Row("PFENet", "pfenet", {"backbone": "efficientnet-lite0", "size": 257}, {"checkpoint": "pfenet", "sam2": "sam2"}),
+    Row("VRP-SAM, SAM 2 frozen", "vrp-sam", SMALL | {"size": 256}, {"checkpoint": "vrp-sam", "sam2": "sam2"}),
     Row("DC-SAM, pictures", "dcsam", DCSAM, {"checkpoint": "dcsam-image"}),
     Row("DC-SAM, and mask tubes", "dcsam", DCSAM | {"tuned": "both"}, {"checkpoint": "dcsam"}),
     Row(

@@ -6,8 +6,6 @@ Categories of the fold are held out, as in the COCO-20i fold of that number: non
 the background.
 """
 
-import functools
-
 import numpy as np
 
 from icvos.categories import category
@@ -37,6 +35,8 @@ class DrawnEpisodes:
     Attributes:
         held_out: Names of the categories of the fold.
         rare: Categories with too few pictures to be drawn; none.
+
+    Raises `IcvosError` where the recipe's ``pictures`` are too few.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -50,6 +50,7 @@ class DrawnEpisodes:
         self.names = {category(name).index - 1: name for name in NAMES}
         self.rare: tuple[int, ...] = ()
         self._casts = [self._chosen_cast(number) for number in range(recipe.pictures)]
+        self._rows = self._rows_of_chosen() if recipe.pictures else {}
         self._drawn: dict[int, Labelled] = {}
         self.digest = f"small world {recipe.seed}, without {', '.join(self.held_out)}"
 
@@ -117,8 +118,7 @@ class DrawnEpisodes:
         found = [self._chosen(number) for number in numbers]
         return kind, [(image, (kinds == kind + 1).astype(np.uint8)) for image, kinds in found]
 
-    @functools.cached_property
-    def _rows(self) -> dict[int, tuple[list[int], list[int]]]:
+    def _rows_of_chosen(self) -> dict[int, tuple[list[int], list[int]]]:
         """By class: the pictures that show it, and those of them that show others too; none where it has just one."""
         rows: dict[int, tuple[list[int], list[int]]] = {}
         for kind in self.learned:

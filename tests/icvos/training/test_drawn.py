@@ -76,7 +76,7 @@ def test_episodes_that_choose_among_pictures_show_other_classes_beside_their_own
 
 def test_a_handful_of_pictures_is_too_few_to_choose_from() -> None:
     with pytest.raises(IcvosError, match="pictures=1: too few"):
-        DrawnEpisodes(Recipe(**SMALL).changed({"pictures": 1})).training(0, 0)
+        DrawnEpisodes(Recipe(**SMALL).changed({"pictures": 1}))  # before a run touches its folder
 
 
 def test_a_clip_is_asked_for_one_class_throughout() -> None:

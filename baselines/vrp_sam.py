@@ -4,7 +4,7 @@ On images they go to SAM 1 as published. On videos they go to SAM 2 in the place
 frame. With k supports each gives its 50 tokens with the same query, and all are decoded together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,15 +24,17 @@ from icvos.models.losses import dice
 from icvos.models.maps import aligned, masked_average, sine_positions
 from icvos.models.prior import prior
 from icvos.models.prompter import Prompter
-from icvos.models.sam.prompted import PromptedSam, PromptedSam1, PromptedSam2
+from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam1, PromptedSam2, as_maps, as_tuple
 from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam1 import load_sam
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, fresh_layers, load_trained
 from icvos.settings import Checked, Count, Side, renamed
+from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch
 
 HEADS = 4
+Early = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 class CrossAttention(nn.Module):
@@ -125,15 +127,16 @@ class PromptEncoder(Staged):
         self.merge_1 = nn.Sequential(nn.Conv2d(2 * width + 1, width, 1, bias=False), nn.ReLU())
         self.transformer_decoder = PromptDecoder(queries, width)
 
-    def forward(self, query: Tensor, supports: Tensor, masks: Tensor) -> Encoded:
+    def forward(self, query: Tensor, supports: Tensor, masks: Tensor, early: Early | None = None) -> Encoded:
         """Prompts for (B, 3, S, S) queries from (B, K, 3, S, S) supports and their (B, K, S, S) float masks.
 
-        Every support is encoded on its own; the query's features are the same for all of an episode.
+        Every support is encoded on its own; the query's features are the same for all of an episode. ``early`` is what
+        gives `early`'s maps where they are remembered.
         """
-        by_episode = supports.shape[:2]
+        by_episode, see = supports.shape[:2], early or self.early
         with torch.no_grad():
-            q3, taps_q = self._taps(query)
-            s3, taps_s = self._taps(supports.flatten(0, 1))
+            q3, taps_q = see(query)
+            s3, taps_s = see(supports.flatten(0, 1))
             small = functional.interpolate(masks.flatten(0, 1)[:, None].float(), size=s3.shape[2:], mode="nearest")
             last = self.layer4(s3 * small)
             again = aligned(small, last.shape[-1]).unflatten(0, by_episode)
@@ -147,7 +150,7 @@ class PromptEncoder(Staged):
         prompts = self.transformer_decoder(support_fused, query_fused).unflatten(0, by_episode).flatten(1, 2)
         return Encoded(prompts, similar, prototype, support_reduced, query_reduced, support_fused, query_fused)
 
-    def _taps(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def early(self, x: Tensor) -> tuple[Tensor, ...]:
         """layer3's map, and it behind layer2's on one grid."""
         second, third = self.features(x, (2, 3))
         return third, torch.cat([aligned(second, third.shape[-1]), third], 1)
@@ -184,6 +187,14 @@ class VRPTrainable:
         self.sam = sam
         self.condition = condition
         self.loaded = loaded
+        self.sam_maps: Callable[[Tensor], Maps] | None = None
+        self.early: Early | None = None
+
+    def remember(self, pictures: int) -> None:
+        """Keep what frozen networks see of so many pictures, as `icvos.training.trainable.Remembers`."""
+        by_sam = Remembered(lambda picture: as_tuple(self.sam.maps(picture)), pictures)
+        self.sam_maps = lambda shown: as_maps(by_sam(shown))
+        self.early = Remembered(self.network.early, pictures)
 
     def train(self) -> None:
         """Training mode for the learned parts: dropout in the reduction."""
@@ -214,8 +225,8 @@ class VRPTrainable:
         return self._decode(batch, annotated(support_masks(batch), self.condition))
 
     def _decode(self, batch: EpisodeBatch, masks: Tensor) -> Tensor:
-        prompts = self.network(batch.query, batch.supports, masks).prompts  # of all shots, decoded together
-        low = self.sam.logits(self.sam.maps(batch.query), prompts)
+        prompts = self.network(batch.query, batch.supports, masks, self.early).prompts  # of all shots, decoded together
+        low = self.sam.logits((self.sam_maps or self.sam.maps)(batch.query), prompts)
         return aligned(low, batch.query.shape[-1])[:, 0]
 
 

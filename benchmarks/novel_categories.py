@@ -66,10 +66,10 @@ def _ablation(**settings: Any) -> Training:
 TRAININGS: dict[str, Training] = {
     "sam2-image": Training("nano-sam2-image", {"epochs": 3}, {}),
     "sam2": Training("nano-sam2", {"epochs": 4}, {"settings.sam2": "sam2-image"}),
-    "pfenet": Training("nano-pfenet", {"epochs": 2}, {}),
+    "pfenet": Training("nano-pfenet", {"epochs": 5}, {}),
     "dcsam-image": Training("nano-dcsam-image", {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}),
     "dcsam": Training("nano-dcsam-tube", {"epochs": 1}, {"settings.checkpoint": "dcsam-image"}),
-    "vrp-sam": Training("nano-vrp-sam", {"epochs": 1}, {"settings.sam2": "sam2"}),
+    "vrp-sam": Training("nano-vrp-sam", {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}),
     "positive": _ablation(branches="positive", fusion=False, cyclic=False),
     "branches": _ablation(fusion=False, cyclic=False),
     "fusion": _ablation(cyclic=False),

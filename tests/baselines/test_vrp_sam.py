@@ -138,6 +138,16 @@ def test_training_moves_the_learned_parts_alone(method: VRPSAM) -> None:
         assert torch.equal(tensor, before[name]) == name.startswith("layer"), name
 
 
+def test_remembering_changes_no_loss(method: VRPSAM) -> None:
+    plain, remembering, batch = method.trainable(range(60)), method.trainable(range(60)), drawn_batch()
+    remembering.remember(4)
+    plain.network.eval()  # which both have
+    wanted = plain.losses(batch)
+    for _ in range(2):
+        found = remembering.losses(batch)
+        assert all(found[name].item() == pytest.approx(value.item(), rel=1e-5) for name, value in wanted.items())
+
+
 @pytest.mark.parametrize("condition", ["mask", "box", "point", "scribble"])
 def test_training_and_validation_see_the_annotation(method: VRPSAM, condition: str) -> None:
     method.settings = dataclasses.replace(method.settings, condition=condition)

@@ -158,7 +158,7 @@ def test_an_object_that_sam2_takes_for_absent(
     finally:
         with torch.no_grad():
             score.bias.copy_(before)
-    assert (float(found["bce"]) < 10) == gradient  # else logits of -1024
+    assert (found["bce"].item() < 10) == gradient  # else logits of -1024
     assert (change is not None and bool(change.any())) == gradient
 
 

@@ -12,6 +12,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import read_binary
 from icvos.method import Image, Mask, Support
+from icvos.notices import notice
 from icvos.tasks.runs import draw_folders
 from icvos.tasks.task import SHEET_FRAMES, Drawing, Sheet
 from icvos.tasks.video.benchmark import Benchmark, Clip
@@ -24,10 +25,15 @@ def sheets(benchmark: Benchmark, clips: Sequence[Clip], predictions: Path | None
     Args:
         benchmark: The truth.
         clips: What is drawn.
-        predictions: A prediction folder or a run, whose first draw is shown beside the truth; None: the truth alone.
+        predictions: A prediction folder or a run, whose first draw is shown beside the truth; clips that it has nothing
+            of are left out, with a notice. None: the truth alone.
         drawing: How they are drawn.
+
+    Raises `IcvosError` where the predictions have none of the clips.
     """
     found = Predictions.open(draw_folders(predictions)[0]) if predictions else None
+    if found:
+        clips = predicted(clips, found)
     kind = drawing.kind or "gif"
     for clip in clips:
         supports = benchmark.supports(clip, 0, 1) if benchmark.draws else ()
@@ -41,6 +47,21 @@ def sheets(benchmark: Benchmark, clips: Sequence[Clip], predictions: Path | None
             height_px=drawing.height_px,
         )
         yield Sheet(f"{clip.video.name}-{clip.category.name.replace(' ', '-')}", kind, images)
+
+
+def predicted(clips: Sequence[Clip], predictions: Predictions) -> list[Clip]:
+    """Those of ``clips`` that there are masks of; `IcvosError` where that is none."""
+    there = [clip for clip in clips if predictions.frames(clip)]
+    where = predictions.folder
+    if not there:
+        raise IcvosError(f"{where}: has no mask of {_named(clips)}; choose clips that it has, or go on with the run")
+    if len(there) < len(clips):
+        notice(str(where), "render", f"{where}: has {len(there)} of {len(clips)} clips; the others are not drawn")
+    return there
+
+
+def _named(clips: Sequence[Clip]) -> str:
+    return clips[0].id if len(clips) == 1 else f"these {len(clips)} clips"
 
 
 def render_clip(

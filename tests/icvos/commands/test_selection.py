@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from icvos.tasks.video.benchmark import Benchmark
 from tests.conftest import icvos
 
 
@@ -28,3 +29,15 @@ def test_an_empty_selection_is_an_error(
     else:
         assert f"{option} {text!r}: names nothing; write names" in line
     assert [path.name for path in Path().iterdir()] == ["empty.txt"]
+
+
+def test_of_an_unfinished_run_what_it_has_is_drawn(built: Path, tmp_path: Path) -> None:
+    run, sheets = tmp_path / "run", tmp_path / "sheets"
+    icvos("eval", "--method", "oracle", "--benchmark", built, "--out", run, "--limit", 1, "--set", "short_side=96")
+    there = {f"{path.parent.name}/{path.name}" for path in run.glob("draw0/*/*") if path.is_dir()}
+    (absent, *_) = (clip.id for clip in Benchmark.open(built).clips if clip.id not in there)
+    shown = ("render", built, "--predictions", run, "--kind", "sheet", "--out", sheets)
+    assert "has 1 of " in icvos(*shown).stderr
+    assert len(list(sheets.iterdir())) == len(there) == 1
+    (line,) = icvos(*shown, "--clips", absent, status=2).stderr.splitlines()
+    assert f"has no mask of {absent}; choose clips that it has, or go on with the run" in line

@@ -22,6 +22,7 @@ from icvos.training.recipe import read_recipe
 FOLD = 0
 WORLD_SEED = 77  # training draws from others, see `icvos.training.drawn`
 VIDEOS, PICTURES = 108, 400
+INVENTED: dict[str, Any] = {"inventions": 300, "pictures": 3000}
 SMALL = {"backbone": "efficientnet-lite0", "width": 128}
 
 
@@ -68,6 +69,10 @@ TRAININGS: dict[str, Training] = {
     "sam2": Training("nano-sam2", {"epochs": 4}, {"settings.sam2": "sam2-image"}),
     "pfenet": Training("nano-pfenet", {"epochs": 5}, {}),
     "dcsam-image": Training("nano-dcsam-image", {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}),
+    "invented-image": Training(
+        "nano-dcsam-image", INVENTED | {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}
+    ),
+    "invented": Training("nano-dcsam-tube", {"epochs": 1}, {"settings.checkpoint": "invented-image"}),
     "dcsam": Training("nano-dcsam-tube", {"epochs": 1}, {"settings.checkpoint": "dcsam-image"}),
     "vrp-sam": Training("nano-vrp-sam", {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}),
     "positive": _ablation(branches="positive", fusion=False, cyclic=False),
@@ -85,6 +90,8 @@ ROWS: tuple[Row, ...] = (
     Row("VRP-SAM, SAM 2 frozen", "vrp-sam", SMALL | {"size": 256}, {"checkpoint": "vrp-sam", "sam2": "sam2"}),
     Row("DC-SAM, pictures", "dcsam", DCSAM, {"checkpoint": "dcsam-image"}),
     Row("DC-SAM, and mask tubes", "dcsam", DCSAM | {"tuned": "both"}, {"checkpoint": "dcsam"}),
+    Row("DC-SAM, pictures with inventions", "dcsam", DCSAM, {"checkpoint": "invented-image"}),
+    Row("DC-SAM, inventions, mask tubes", "dcsam", DCSAM | {"tuned": "both"}, {"checkpoint": "invented"}),
     Row(
         "Shorter: VRP-SAM of DC-SAM's parts",
         "dcsam",

@@ -4,6 +4,7 @@
 """
 
 from icvos.smallworld.catalogue import NAMES, held_out
+from icvos.smallworld.inventions import invention
 from icvos.smallworld.layouts import write_coco, write_davis, write_lvos, write_mose, write_world
 from icvos.smallworld.scene import Instance
 from icvos.smallworld.staging import Traits
@@ -17,6 +18,7 @@ __all__ = [
     "Traits",
     "World",
     "held_out",
+    "invention",
     "write_coco",
     "write_davis",
     "write_lvos",

@@ -6,7 +6,8 @@ from math import pi
 import numpy as np
 
 from icvos.smallworld.backdrops import Backdrop
-from icvos.smallworld.catalogue import BY_NAME, KINDS, NAMES, Kind, sample_look
+from icvos.smallworld.catalogue import KINDS, NAMES, Kind, sample_look
+from icvos.smallworld.inventions import kind_of
 from icvos.smallworld.manners import THING, WALKER, Manner, Motion
 from icvos.smallworld.motion import Actor, Camera
 from icvos.smallworld.places import PLACES, make_backdrop
@@ -78,7 +79,7 @@ class _Role:
 
 def choose_place(names: tuple[str, ...], random: np.random.Generator) -> str:
     """A place where most of the named categories belong."""
-    fit = {place: sum(place in BY_NAME[name].habitats for name in set(names)) for place in PLACES}
+    fit = {place: sum(place in kind_of(name).habitats for name in set(names)) for place in PLACES}
     best = max(fit.values())
     choices = [place for place in PLACES if fit[place] == best]
     return choices[int(random.integers(len(choices)))]
@@ -114,7 +115,7 @@ def compose(
     if traits.unlabelled:
         extras = (*extras, cast[0])
     names = (*cast, *extras)
-    moving = all(not BY_NAME[name].manner.anchored for name in names)
+    moving = all(not kind_of(name).manner.anchored for name in names)
     pans = frames > 1 and moving and not traits.late and not traits.leaving and random.random() < _PAN_CHANCE
     heading = (1 if random.random() < 0.5 else -1) if pans else 0
     span = 0.0 if frames == 1 else min(frames * _PAN_PX, size[1] * _PAN_MOST) if pans else size[1] * _SWAY_SPAN
@@ -131,7 +132,7 @@ def compose(
             motion = "enter"
         factor = crowd * _chance(random, zoom[0], zoom[1] - zoom[0]) * (1.0 if identity else _EXTRA)
         slot = (int(slots[number]) + 0.5 + 0.5 * (float(random.random()) - 0.5)) / len(names)
-        role = _Role(BY_NAME[name], identity, motion, slot, factor)
+        role = _Role(kind_of(name), identity, motion, slot, factor)
         actors.append(_actor(role, size, backdrop, heading, random))
     return Scene(size, frames, backdrop, Camera(span, heading, frames), tuple(actors), int(random.integers(256)))
 

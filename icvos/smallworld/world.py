@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from icvos.errors import IcvosError
-from icvos.smallworld.catalogue import BY_NAME, NAMES
+from icvos.smallworld.catalogue import NAMES
+from icvos.smallworld.inventions import is_kind, kind_of
 from icvos.smallworld.places import PLACES
 from icvos.smallworld.scene import Instance, Scene
 from icvos.smallworld.staging import Traits, choose_cast, choose_place, compose
@@ -147,7 +148,7 @@ class World:
         if categories:
             _known(categories)
             return place or choose_place(categories, random), categories
-        homes = [name for name in PLACES if any(name in BY_NAME[kind].habitats for kind in self.categories)]
+        homes = [name for name in PLACES if any(name in kind_of(kind).habitats for kind in self.categories)]
         if place not in (None, *homes):
             raise IcvosError(f"none of {', '.join(self.categories)} lives at {place!r}; choose from {', '.join(homes)}")
         where = place or homes[int(random.integers(len(homes)))]
@@ -173,6 +174,6 @@ def _chance(random: np.random.Generator) -> Traits:
 
 
 def _known(categories: tuple[str, ...]) -> None:
-    unknown = [name for name in categories if name not in BY_NAME]
+    unknown = [name for name in categories if not is_kind(name)]
     if unknown:
         raise IcvosError(f"the small world has no {', '.join(unknown)}; choose from {', '.join(NAMES)}")

@@ -6,12 +6,14 @@ Categories of the fold are held out, as in the COCO-20i fold of that number: non
 the background.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.method import Image
-from icvos.smallworld import NAMES, World, held_out
+from icvos.smallworld import NAMES, World, held_out, invention
 from icvos.training.episodes import DRAW, NO_CLASS, ORDER, Square, batch_of
 from icvos.training.recipe import Recipe
 from icvos.training.squares import training_square, tube_views, validation_square
@@ -33,6 +35,7 @@ class DrawnEpisodes:
         recipe: What is trained; its ``fold`` is held out.
 
     Attributes:
+        kinds: The classes of episodes: those to learn, then inventions, numbered behind all others.
         held_out: Names of the categories of the fold.
         rare: Categories with too few pictures to be drawn; none.
 
@@ -45,14 +48,20 @@ class DrawnEpisodes:
         known = tuple(name for name in NAMES if name not in self.held_out)
         self.world = World(recipe.seed, SIZE, known)
         self.novel = World(recipe.seed + 1, SIZE, self.held_out)
+        invented = [invention(number).category for number in range(recipe.inventions)]
         self.learned = tuple(sorted(category(name).index - 1 for name in known))
+        self.kinds = (*self.learned, *(found.index - 1 for found in invented))
         self.classes = tuple(sorted(category(name).index - 1 for name in self.held_out))
-        self.names = {category(name).index - 1: name for name in NAMES}
+        self.names = {category(name).index - 1: name for name in NAMES} | {one.index - 1: one.name for one in invented}
+        self._weights = {
+            kind: 1 / (len(self.learned) if kind in self.learned else len(invented)) for kind in self.kinds
+        }
         self.rare: tuple[int, ...] = ()
         self._casts = [self._chosen_cast(number) for number in range(recipe.pictures)]
         self._rows = self._rows_of_chosen() if recipe.pictures else {}
         self._drawn: dict[int, Labelled] = {}
-        self.digest = f"small world {recipe.seed}, without {', '.join(self.held_out)}"
+        more = f", and {recipe.inventions} inventions" if invented else ""
+        self.digest = f"small world {recipe.seed}, without {', '.join(self.held_out)}{more}"
 
     def __len__(self) -> int:
         """Episodes of an epoch: no picture comes twice."""
@@ -70,7 +79,7 @@ class DrawnEpisodes:
             kind, chosen = self._choose(random)
             squares = [training_square(*pair, recipe, random) for pair in chosen]
             return batch_of(squares[0], squares[1:], kind)
-        kind = int(random.choice(self.learned))
+        kind = self._some(self.kinds, 1, random)[0]
         asked = self._asked(self.world, number, kind, random)
         shown = [self._picture(self.world, number + 1 + shot, kind, random) for shot in range(recipe.shots)]
         squares = [training_square(*pair, recipe, random) for pair in (*asked, *shown)]
@@ -91,8 +100,15 @@ class DrawnEpisodes:
     def _chosen_cast(self, number: int) -> tuple[int, ...]:
         """Which classes are on a picture that many episodes choose; at times the first of them twice."""
         random = np.random.default_rng([self.recipe.seed, ORDER, number])
-        kinds = random.choice(self.learned, min(int(random.choice(KINDS)), len(self.learned)), replace=False)
-        return tuple(int(kind) for kind in (*kinds, *(kinds[:1] if random.random() < 0.2 else ())))
+        kinds = self._some(self.kinds, min(int(random.choice(KINDS)), len(self.kinds)), random)
+        return (*kinds, *(kinds[:1] if random.random() < 0.2 else ()))
+
+    def _some(self, kinds: Sequence[int], count: int, random: np.random.Generator) -> tuple[int, ...]:
+        """Different ones of these classes; where there are inventions, one as likely as a word."""
+        if not self.recipe.inventions:
+            return tuple(int(kind) for kind in random.choice(kinds, count, replace=False))
+        weights = np.array([self._weights[kind] for kind in kinds])
+        return tuple(int(kind) for kind in random.choice(kinds, count, replace=False, p=weights / weights.sum()))
 
     def _chosen(self, number: int) -> Labelled:
         """Such a picture, with its classes' numbers from 1 where they are shown; drawn when it is first chosen."""
@@ -103,14 +119,14 @@ class DrawnEpisodes:
     def _draw_chosen(self, number: int) -> Labelled:
         cast = tuple(self.names[kind] for kind in self._casts[number])
         found = self.world.picture(FIRST_CHOSEN + number, cast, least_px=LEAST_PX)
-        kinds = np.zeros(256, dtype=np.uint8)
+        kinds = np.zeros(256, dtype=np.uint16)
         for instance in found.instances:
             kinds[instance.id] = instance.category.index
         return found.image, kinds[found.ids]
 
     def _choose(self, random: np.random.Generator) -> tuple[int, list[Labelled]]:
         """A class, a query that shows others beside it, and supports."""
-        kind = int(random.choice([kind for kind, (_, several) in self._rows.items() if several]))
+        (kind,) = self._some([kind for kind, (_, several) in self._rows.items() if several], 1, random)
         shown, several = self._rows[kind]
         query = int(random.choice(several))
         others = [number for number in shown if number != query]
@@ -121,7 +137,7 @@ class DrawnEpisodes:
     def _rows_of_chosen(self) -> dict[int, tuple[list[int], list[int]]]:
         """By class: the pictures that show it, and those of them that show others too; none where it has just one."""
         rows: dict[int, tuple[list[int], list[int]]] = {}
-        for kind in self.learned:
+        for kind in self.kinds:
             shown = [number for number, cast in enumerate(self._casts) if kind in cast]
             several = [number for number in shown if len(set(self._casts[number])) > 1]
             rows[kind] = (shown, several if len(shown) > 1 else [])

@@ -51,6 +51,8 @@ class Recipe(Checked):
             alone.
         pictures: How many pictures of the small world are drawn, from which episodes are then chosen, each of several
             classes; 0: new ones for every episode. What frozen networks see of them is kept where the method can.
+        inventions: How many invented categories are drawn beside those of the small world, half of the time: without
+            them a network learns twenty categories by heart, and compares little.
         scale: Least and largest factor of the random scaling.
         drop_novel: Which training pictures are left out for the classes of the held-out fold: ``no`` picture, those
             ``listed`` under one (at least 2048 pixels), or all in which one is ``shown``.
@@ -85,6 +87,7 @@ class Recipe(Checked):
     tubes: bool = False
     frames: Count = 1
     pictures: Whole = 0
+    inventions: Whole = 0
     scale: tuple[Positive, ...] = (0.8, 1.25)
     drop_novel: Literal["no", "listed", "shown"] = "no"
     epochs: Count = 50
@@ -114,6 +117,8 @@ class Recipe(Checked):
             raise refusal("frames", self.frames, "1; clips are drawn of the small world alone")
         if self.pictures and (not drawn or self.frames > 1 or self.tubes or self.labels == "objects"):
             raise refusal("pictures", self.pictures, "0; only single pictures of the small world are chosen from")
+        if self.inventions and (not drawn or self.labels == "objects"):
+            raise refusal("inventions", self.inventions, "0; they are drawn in episodes of the small world alone")
         if drawn and not self.episodes:
             raise refusal("episodes", self.episodes, "the episodes of an epoch; the small world has no end")
         if drawn and self.labels == "classes":

@@ -111,9 +111,10 @@ class Session:
         learned = len(episodes.learned) - len(episodes.rare)
         asked = f"{recipe.validation_episodes:,} episodes of {len(episodes.classes)} classes"
         what = "pictures" if self.benchmark else "drawn episodes an epoch"
+        more = f" and {recipe.inventions} inventions" if recipe.inventions else ""
         lines = [
             f"{recipe.method} on {recipe.benchmark}{where}",
-            f"{len(episodes):,} {what} of {learned} classes to train on, {asked} to validate with",
+            f"{len(episodes):,} {what} of {learned} classes{more} to train on, {asked} to validate with",
         ]
         if self.benchmark and episodes.rare:
             rare = ", ".join(self.benchmark.classes[kind] for kind in episodes.rare)

@@ -74,6 +74,25 @@ def test_episodes_that_choose_among_pictures_show_other_classes_beside_their_own
     assert {kind for cast in episodes._casts for kind in cast} <= set(episodes.learned)
 
 
+@pytest.mark.parametrize("pictures", [0, 200])
+def test_inventions_are_asked_for_half_of_the_time(pictures: int) -> None:
+    episodes = DrawnEpisodes(Recipe(**SMALL).changed({"pictures": pictures, "inventions": 30}))
+    assert len(episodes.learned) == 20  # and what is held out stays so
+    asked = [int(episodes.training(0, index).classes) for index in range(40)]
+    assert set(asked) <= set(episodes.kinds)
+    invented = [kind for kind in asked if kind not in episodes.learned]
+    assert 10 <= len(invented) <= 30
+    assert len(set(invented)) > 6
+    assert {int(episodes.validation(index).classes) for index in range(8)} <= set(episodes.classes)
+    assert "30 inventions" in episodes.digest
+
+
+@pytest.mark.parametrize("changes", [{"labels": "objects"}, {"benchmark": "coco-20i"}])
+def test_inventions_are_for_episodes_of_the_small_world(changes: dict[str, object]) -> None:
+    with pytest.raises(IcvosError, match="inventions=5: it must be 0"):
+        Recipe(**SMALL).changed({"inventions": 5, **changes})
+
+
 def test_a_handful_of_pictures_is_too_few_to_choose_from() -> None:
     with pytest.raises(IcvosError, match="pictures=1: too few"):
         DrawnEpisodes(Recipe(**SMALL).changed({"pictures": 1}))  # before a run touches its folder

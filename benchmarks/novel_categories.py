@@ -79,6 +79,7 @@ TRAININGS: dict[str, Training] = {
     "branches": _ablation(fusion=False, cyclic=False),
     "fusion": _ablation(cyclic=False),
     "cyclic": _ablation(),
+    "published": _ablation(fidelity="published"),
 }
 DCSAM: dict[str, Any] = SMALL | {"size": 256, "fidelity": "paper", "tuned": "masks"}
 ROWS: tuple[Row, ...] = (
@@ -101,6 +102,7 @@ ROWS: tuple[Row, ...] = (
     Row("+ negative branch", "dcsam", DCSAM | {"fusion": False, "cyclic": False}, {"checkpoint": "branches"}),
     Row("+ SAM's features", "dcsam", DCSAM | {"cyclic": False}, {"checkpoint": "fusion"}),
     Row("+ cyclic consistency", "dcsam", DCSAM, {"checkpoint": "cyclic"}),
+    Row("the same, as published", "dcsam", DCSAM | {"fidelity": "published"}, {"checkpoint": "published"}),
 )
 
 

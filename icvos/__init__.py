@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from icvos.tasks.calls import repair as repair
     from icvos.tasks.calls import score as score
     from icvos.tasks.calls import validate as validate
+    from icvos.tasks.convert import convert as convert
     from icvos.tasks.result import Selection as Selection
     from icvos.tasks.task import open_task as open_task
     from icvos.tasks.task import read_result as read_result
@@ -56,6 +57,7 @@ _PLACES = {
     "build_episodes": "curation.image.build",
     "check_method": "icvos.inspection.check",
     "compare": "leaderboard.reports",
+    "convert": "icvos.tasks.convert",
     "evaluate": "icvos.tasks.calls",
     "export": "icvos.models.export",
     "load_method": "icvos.method",

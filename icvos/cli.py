@@ -6,6 +6,7 @@ import click
 
 from icvos.commands import (
     build,
+    convert,
     curate,
     diff,
     endings,
@@ -34,7 +35,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Data": (build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
     "Methods": (methods.methods, weights.weights, profile.profile, train.train, export.export),
     "Run": (evaluate.evaluate, predict.predict),
-    "Results": (score.score, validate.validate, report.report, diff.diff, render.render),
+    "Results": (score.score, validate.validate, report.report, diff.diff, render.render, convert.convert),
     "Leaderboard": (submit.submit, leaderboard.leaderboard, reproduce.reproduce, schemas.schemas),
 }
 

@@ -56,6 +56,14 @@ def compress_rle(rle: Rle | PackedRle) -> PackedRle:
     return packed
 
 
+def rle_extent(rle: Rle) -> tuple[int, list[float]]:
+    """The pixels of a mask, and the box [left, top, width, height] around them, as COCO's files have them."""
+    from pycocotools import mask as coco_mask
+
+    packed = compress_rle(rle)
+    return int(coco_mask.area(packed)), [float(side) for side in coco_mask.toBbox(packed)]
+
+
 def rle_runs(rle: Rle | PackedRle) -> tuple[int, int, np.ndarray]:
     """Height, width, and the (N,) int64 lengths of background and foreground in turn, down the columns.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from icvos.protocol import Protocol as ScoringProtocol
     from icvos.tasks.case import Case
     from icvos.tasks.runs import RunOptions
+    from icvos.tasks.tracks import Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,10 @@ class Task(Protocol):
 
     def case(self, name: str, run: Path) -> "Case":
         """A clip or an episode, by its name, with the answer of ``run``; `IcvosError` where it is not there."""
+        ...
+
+    def tracks(self, run: Path | None) -> "Mapping[str, Iterator[Track]]":
+        """By draw or fold the clips or episodes that ``run`` has, with its masks; None: all, with the true masks."""
         ...
 
     def summary(self) -> Sequence[Listing | str]:

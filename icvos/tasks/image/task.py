@@ -17,6 +17,7 @@ from icvos.tasks.repairs import RepairReport
 from icvos.tasks.result import Result, Selection
 from icvos.tasks.runs import RunOptions, fold_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
+from icvos.tasks.tracks import Track
 
 EVERYTHING = Selection()
 
@@ -144,6 +145,13 @@ class ImageTask:
         from icvos.tasks.image.sheet import case
 
         return case(self.benchmark, name, run)
+
+    def tracks(self, run: Path | None) -> dict[str, Iterator[Track]]:
+        """The episodes that each fold of ``run`` has, with its masks; None: all, with the true masks."""
+        from icvos.tasks.image.tracks import tracks
+
+        self._refuse_clips("converted")
+        return tracks(self.benchmark, run)
 
     def summary(self) -> Sequence[Listing | str]:
         """The folds with their classes and episodes."""

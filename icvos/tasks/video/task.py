@@ -16,6 +16,7 @@ from icvos.tasks.repairs import RepairReport
 from icvos.tasks.result import Result, Selection
 from icvos.tasks.runs import RunOptions, draw_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
+from icvos.tasks.tracks import Track
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.result import VideoResult
 
@@ -172,6 +173,12 @@ class VideoTask:
             folder=found.folder,
             record=found.run,
         )
+
+    def tracks(self, run: Path | None) -> dict[str, Iterator[Track]]:
+        """The chosen clips that each draw of ``run`` has, with its masks; None: all, with the true masks."""
+        from icvos.tasks.video.tracks import tracks
+
+        return tracks(self.chosen, run)
 
     def summary(self) -> Sequence[Listing | str]:
         """Sources, categories and what was left out."""

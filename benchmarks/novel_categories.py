@@ -23,7 +23,6 @@ FOLD = 0
 WORLD_SEED = 77  # training draws from others, see `icvos.training.drawn`
 VIDEOS, PICTURES = 108, 400
 INVENTED: dict[str, Any] = {"inventions": 300, "pictures": 3000}
-SMALL = {"backbone": "efficientnet-lite0", "width": 128}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,11 @@ class Row:
     Args:
         title: What it is called.
         method: A method.
-        settings: What is set of it.
         weights: By setting of the method, a checkpoint of `TRAININGS`.
     """
 
     title: str
     method: str
-    settings: dict[str, Any]
     weights: dict[str, str]
 
 
@@ -81,28 +78,22 @@ TRAININGS: dict[str, Training] = {
     "cyclic": _ablation(),
     "published": _ablation(fidelity="published"),
 }
-DCSAM: dict[str, Any] = SMALL | {"size": 256, "fidelity": "paper", "tuned": "masks"}
 ROWS: tuple[Row, ...] = (
-    Row("lite", "lite", {}, {}),
-    Row("memory, SAM 2 nano", "memory", {}, {"sam2": "sam2"}),
-    Row("oracle, SAM 2 nano", "oracle", {}, {"sam2": "sam2"}),
-    Row("oracle, affinity", "oracle", {}, {}),
-    Row("PFENet", "pfenet", {"backbone": "efficientnet-lite0", "size": 257}, {"checkpoint": "pfenet", "sam2": "sam2"}),
-    Row("VRP-SAM, SAM 2 frozen", "vrp-sam", SMALL | {"size": 256}, {"checkpoint": "vrp-sam", "sam2": "sam2"}),
-    Row("DC-SAM, pictures", "dcsam", DCSAM, {"checkpoint": "dcsam-image"}),
-    Row("DC-SAM, and mask tubes", "dcsam", DCSAM | {"tuned": "both"}, {"checkpoint": "dcsam"}),
-    Row("DC-SAM, pictures with inventions", "dcsam", DCSAM, {"checkpoint": "invented-image"}),
-    Row("DC-SAM, inventions, mask tubes", "dcsam", DCSAM | {"tuned": "both"}, {"checkpoint": "invented"}),
-    Row(
-        "Shorter: VRP-SAM of DC-SAM's parts",
-        "dcsam",
-        DCSAM | {"branches": "positive", "fusion": False, "cyclic": False},
-        {"checkpoint": "positive"},
-    ),
-    Row("+ negative branch", "dcsam", DCSAM | {"fusion": False, "cyclic": False}, {"checkpoint": "branches"}),
-    Row("+ SAM's features", "dcsam", DCSAM | {"cyclic": False}, {"checkpoint": "fusion"}),
-    Row("+ cyclic consistency", "dcsam", DCSAM, {"checkpoint": "cyclic"}),
-    Row("the same, as published", "dcsam", DCSAM | {"fidelity": "published"}, {"checkpoint": "published"}),
+    Row("lite", "lite", {}),
+    Row("memory, SAM 2 nano", "memory", {"sam2": "sam2"}),
+    Row("oracle, SAM 2 nano", "oracle", {"sam2": "sam2"}),
+    Row("oracle, affinity", "oracle", {}),
+    Row("PFENet", "pfenet", {"checkpoint": "pfenet", "sam2": "sam2"}),
+    Row("VRP-SAM, SAM 2 frozen", "vrp-sam", {"checkpoint": "vrp-sam", "sam2": "sam2"}),
+    Row("DC-SAM, pictures", "dcsam", {"checkpoint": "dcsam-image"}),
+    Row("DC-SAM, and mask tubes", "dcsam", {"checkpoint": "dcsam"}),
+    Row("DC-SAM, pictures with inventions", "dcsam", {"checkpoint": "invented-image"}),
+    Row("DC-SAM, inventions, mask tubes", "dcsam", {"checkpoint": "invented"}),
+    Row("Shorter: VRP-SAM of DC-SAM's parts", "dcsam", {"checkpoint": "positive"}),
+    Row("+ negative branch", "dcsam", {"checkpoint": "branches"}),
+    Row("+ SAM's features", "dcsam", {"checkpoint": "fusion"}),
+    Row("+ cyclic consistency", "dcsam", {"checkpoint": "cyclic"}),
+    Row("the same, as published", "dcsam", {"checkpoint": "published"}),
 )
 
 
@@ -163,7 +154,7 @@ def evaluate(out: Path, benchmark: Path, row: Row, draws: str) -> dict[str, Any]
     own = ["--shots", "1", "--draws", draws] if row.method != "oracle" else []
     chosen = ["--categories", ",".join(held_out(FOLD))]
     run(
-        "eval", "--method", row.method, *options({**row.settings, **weights}), *own, *chosen,
+        "eval", "--method", row.method, *options(weights), *own, *chosen,
         "--benchmark", str(benchmark), "--out", str(folder),
     )  # fmt: skip
     (found,) = folder.glob("scores*.json")

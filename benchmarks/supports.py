@@ -1,8 +1,7 @@
 """Does a method look at its supports? One picture with two things in it, and asked for one, then for the other.
 
     python -m benchmarks.supports lite
-    python -m benchmarks.supports dcsam checkpoint=runs/novel/dcsam-image/best.safetensors backbone=efficientnet-lite0 \
-        width=128 fidelity=paper tuned=masks size=256
+    python -m benchmarks.supports dcsam checkpoint=runs/novel/dcsam-image/best.safetensors
 
 Pictures and supports are drawn; the first line is of categories that the `nano-` recipes train on, the second of those
 that they hold out. It prints mean IoU with what was asked for, with the other thing, and of the two answers with each

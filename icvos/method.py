@@ -205,6 +205,16 @@ class Needs(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsTrained(Protocol):
+    """A method's class (not an object of it) whose trained files say what they were trained with."""
+
+    @classmethod
+    def trained(cls, name: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the files that ``settings`` name were trained with, for settings of the method called ``name``."""
+        ...
+
+
 def segment(method: AnyMethod, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
     """One (H, W) bool mask for every (H, W, 3) uint8 frame, in order, each made before the next frame is taken.
 
@@ -319,12 +329,16 @@ def settings_for(name: str, settings: Mapping[str, Any], prefix: str = "") -> An
 
     Args:
         name: The method's name.
-        settings: Over its defaults.
+        settings: Over what a trained file that they name says, and over its defaults.
         prefix: What stands before a name where it is set, for errors.
 
     Raises `IcvosError` for a method that cannot be imported, and for a setting that it does not take.
     """
-    kind = getattr(method_class(name), "Settings", None)
+    factory = method_class(name)
+    kind = getattr(factory, "Settings", None)
     if kind is None and settings:
         raise IcvosError(f"method {name} has no settings; leave out --set {prefix}{next(iter(settings))}")
-    return None if kind is None else fill(kind, settings, prefix)
+    if kind is None:
+        return None
+    trained = factory.trained(name, settings) if isinstance(factory, KnowsTrained) else {}
+    return fill(kind, {**trained, **settings}, prefix)

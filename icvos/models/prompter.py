@@ -2,7 +2,7 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
@@ -10,6 +10,7 @@ import torch
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.needs import is_untrained
 from icvos.models.sam.propagation import DType, Resize, Sam2Propagator, load_propagator
+from icvos.models.weights.header import trained_settings
 from icvos.models.weights.load import Loaded
 
 
@@ -56,6 +57,12 @@ class Prompter(ABC, Generic[S]):
     resize: ClassVar[Resize] = "pillow-bicubic"
     packages: ClassVar[tuple[str, ...]] = ("sam2",)
     _propagator: Sam2Propagator | None = None
+
+    @classmethod
+    def trained(cls, name: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a ``checkpoint`` of `icvos train` says, see `icvos.method.KnowsTrained`."""
+        kind: Any = getattr(cls, "Settings", None)
+        return trained_settings(name, settings, [found.name for found in dataclasses.fields(kind)]) if kind else {}
 
     @abstractmethod
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:

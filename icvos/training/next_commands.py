@@ -1,7 +1,7 @@
-"""What to run with a trained checkpoint: the command lines that fit it, settings included."""
+"""What to run with a trained checkpoint: the command lines that fit it."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,18 +37,18 @@ def next_commands(
         data: The folder of the image benchmark that it was trained on; None for the small world.
         checkpoint: Its file.
     """
-    chosen = not_default(recipe.method, settings)
+    sams = not_default(recipe.method, settings, ("sam", "sam2"))  # the checkpoint itself knows the other settings
+    own = {"sam2": checkpoint} if recipe.labels == "objects" else {"checkpoint": checkpoint, **sams}
     if data is None:
         from icvos.smallworld import held_out  # late: it loads all that draws
 
-        own = {"sam2": checkpoint} if recipe.labels == "objects" else {"checkpoint": checkpoint, **chosen}
         novel = ["--categories", ",".join(held_out(recipe.fold))]
         command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", "IC-VOS", *novel]
         return [NextCommand("evaluate it with", (*command, "--out", f"runs/{recipe.method}"))]
-    evaluation = _evaluation(recipe, {"checkpoint": checkpoint, **chosen}, data)
+    evaluation = _evaluation(recipe, own, data)
     if recipe.labels == "episode":
         return [evaluation]
-    training = _training_on_top(recipe, chosen, data, checkpoint)
+    training = _training_on_top(recipe, settings, data, checkpoint)
     return [training, evaluation] if recipe.benchmark == "all-coco" else [training]
 
 
@@ -66,22 +66,19 @@ def _training_on_top(recipe: Recipe, settings: Mapping[str, Any], data: Path, ch
     everything = recipe.benchmark == "all-coco"
     above = "hdmnet-ic-vos" if everything else f"hdmnet-{recipe.benchmark}"
     fold = [] if everything else set_options({"fold": recipe.fold})
-    base: dict[str, Any] = {"base_checkpoint": checkpoint}
-    if "backbone" in settings:
-        base["backbone"] = settings["backbone"]
+    base = {"base_checkpoint": checkpoint, **not_default(recipe.method, settings, ("backbone",))}
     command = ["icvos", "train", above, *fold, *set_options(base, "settings."), "--data", str(data)]
     return NextCommand("train hdmnet, or amnet, on top of it with", (*command, "--out", f"runs/{above}"))
 
 
-def not_default(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that differ from the method's defaults; checkpoints that training started from are left out."""
+def not_default(method: str, settings: Mapping[str, Any], names: Collection[str] = ()) -> dict[str, Any]:
+    """The settings that differ from the method's defaults: those of ``names``, or without any all but checkpoints."""
     from icvos.training.trainable import default_settings
 
     defaults = default_settings(method)
+    chosen = names or settings.keys() - {"checkpoint", "base_checkpoint"}
     return {
-        name: value
-        for name, value in settings.items()
-        if name not in ("checkpoint", "base_checkpoint") and as_text(value) != as_text(defaults[name])
+        name: value for name, value in settings.items() if name in chosen and as_text(value) != as_text(defaults[name])
     }
 
 

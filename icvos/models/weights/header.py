@@ -1,14 +1,17 @@
 """How a checkpoint of `icvos train` came about: the header of its file. Nothing here imports torch."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
 from icvos.models.weights.integrity import require_checkpoint
+from icvos.models.weights.registry import checkpoints, locate
 from icvos.settings import as_text
+
+OF_THE_MACHINE = ("checkpoint", "base_checkpoint", "sam", "sam2", "device", "dtype")  # settings that no file decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,26 @@ def read_training(path: Path) -> Training | None:
         return Training(str(recipe["benchmark"]), fold, classes, dict(settings), method, weights)
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise IcvosError(f"{path}: its header is not as icvos train writes it; train it again") from error
+
+
+def trained_settings(method: str, settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """What the file that ``settings`` give as ``checkpoint`` was trained with.
+
+    {} where `icvos train` did not make it, where it is another method's, or where it is not there, which is refused
+    where it is loaded. Raises `IcvosError` for a file that cannot be read.
+
+    Args:
+        method: The method's name.
+        settings: What is set of the method.
+        names: The settings that the method has.
+    """
+    given = str(settings.get("checkpoint") or "")
+    known = checkpoints().get(given)
+    path = locate(known) if known else Path(given)
+    training = read_training(path) if path is not None and path.is_file() else None
+    if training is None or training.method != method:
+        return {}
+    return {name: value for name, value in training.settings.items() if name in names and name not in OF_THE_MACHINE}
 
 
 def require_alike(path: Path, settings: object, names: Sequence[str], prefix: str = "") -> None:

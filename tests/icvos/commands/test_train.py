@@ -68,7 +68,7 @@ def test_says_what_it_does(data: Path, whole: tuple[Path, str]) -> None:
     assert text.count("RANDOM WEIGHTS") == 2
     assert len(re.findall(r"epoch \d/2: total \d\.\d{3}  main .*mean of 4 steps", text)) == 2
     assert len(re.findall(r"validation: mIoU \d+\.\d\d  FB-IoU", text)) == 2
-    asked = f"icvos eval --method pfenet --set checkpoint={out}/best.safetensors --set backbone=vgg16-bn --set size=33"
+    asked = f"icvos eval --method pfenet --set checkpoint={out}/best.safetensors"
     assert f"{asked} --benchmark {data} --fold 0 --shots 1 --out runs/pfenet-fold0" in text
     assert [line["step"] for line in lines(out, "train")] == list(range(1, 9))
     with safe_open(out / "best.safetensors", "pt") as file:

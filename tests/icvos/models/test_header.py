@@ -15,6 +15,7 @@ from baselines.hdmnet import HDMNet  # noqa: E402
 from baselines.pfenet import PFENet  # noqa: E402
 from baselines.vrp_sam import VRPSAM  # noqa: E402
 from icvos.errors import IcvosError  # noqa: E402
+from icvos.method import load_method, settings_for  # noqa: E402
 from icvos.models.weights.header import read_training  # noqa: E402
 from icvos.models.weights.registry import random_weights_allowed  # noqa: E402
 from icvos.settings import fill  # noqa: E402
@@ -70,6 +71,18 @@ def test_what_to_change_is_said_and_helps(
     assert message in said
     advice = dict(word.split("=", 1) for word in said.partition("; use ")[2].split() if word != "--set")
     assert kind(fill(kind.Settings, {**given, **advice})).loaded.name == "best.safetensors"
+
+
+def test_what_it_was_trained_with_need_not_be_set_again(tmp_path: Path) -> None:
+    trained = {"bins": [1.0, 0.5], "size": 33, "device": "cuda", "sam2": "elsewhere"}
+    path = saved(PFENet, {"bins": [1.0, 0.5]}, tmp_path / "best.safetensors", header({**SMALL, **trained}))
+    found = settings_for("pfenet", {"checkpoint": str(path)})
+    assert (found.backbone, found.bins, found.size) == ("vgg16-bn", (1.0, 0.5), 33)
+    assert (found.device, found.sam2) == ("auto", "sam2.1-hiera-l")  # are for each machine to say
+    assert settings_for("pfenet", {"checkpoint": str(path), "size": "65"}).size == 65
+    assert settings_for("pfenet", {"checkpoint": str(path), "size": 65}).bins == (1.0, 0.5)
+    assert settings_for("vrp-sam", {"checkpoint": str(path)}).backbone == "resnet50-v2"  # which will refuse it
+    assert load_method("pfenet", {"checkpoint": str(path), "device": "cpu"}).describe()["settings"]["size"] == 33
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, header(None)])

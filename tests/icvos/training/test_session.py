@@ -38,7 +38,7 @@ def test_the_example_runs(
     assert re.fullmatch(r"step 1 of 2: loss \d\.\d{3}", shown[0])
     assert re.fullmatch(r"runs/small/best\.safetensors: mIoU \d+\.\d", shown[2])
     assert shown[3] == "evaluate it with:"
-    assert "--set checkpoint=runs/small/best.safetensors --set backbone=vgg16-bn --set size=33" in shown[4]
+    assert "--set checkpoint=runs/small/best.safetensors --benchmark" in shown[4]
     assert Path("runs/small/best.safetensors").is_file()
 
 
@@ -81,13 +81,12 @@ def test_what_is_wrong_is_said_before_the_folder_is_touched(
         (
             Recipe("pfenet", fold=2, shots=5),
             {"backbone": "resnet50-v2", "size": 641, "bins": [1.0, 0.5]},
-            ["icvos eval --method pfenet --set checkpoint=B --set size=641 --set bins=1,0.5 --benchmark D --fold 2 "
-             "--shots 5 --out runs/pfenet-fold2"],
+            ["icvos eval --method pfenet --set checkpoint=B --benchmark D --fold 2 --shots 5 --out runs/pfenet-fold2"],
         ),
         (
             Recipe("hdmnet", benchmark="all-coco"),
-            {"base_checkpoint": "base", "base_classes": 60},
-            ["icvos eval --method hdmnet --set checkpoint=B --set base_classes=60 --benchmark IC-VOS "
+            {"base_checkpoint": "base", "base_classes": 60, "sam2": "sam2.1-hiera-t"},
+            ["icvos eval --method hdmnet --set checkpoint=B --set sam2=sam2.1-hiera-t --benchmark IC-VOS "
              "--out runs/hdmnet"],
         ),
         (
@@ -139,6 +138,6 @@ def test_the_small_world_needs_no_data_and_others_do(benchmark: ImageBenchmark, 
 def test_labels_that_a_method_does_not_learn_from_are_refused(
     benchmark: ImageBenchmark, tmp_path: Path, name: str, labels: str, wanted: str
 ) -> None:
-    data, small = (None, {}) if name.startswith("nano") else (benchmark, SMALL)
+    data, small = (None, {"pictures": 0}) if name.startswith("nano") else (benchmark, SMALL)
     with pytest.raises(IcvosError, match=wanted):
         prepare(name, data, tmp_path / "out", settings=small | {"labels": labels}, random_weights=True)

@@ -1,7 +1,7 @@
 """A benchmark and a run on it as files of COCO and YouTube-VIS, which other programs open.
 
 Both have one file of the true masks and one of results for each draw or fold. Class numbers are icvos's own, 1 to 80 in
-COCO's order, and names of pictures are relative to one folder,.
+COCO's order, and names of pictures are relative to one folder.
 """
 
 import json

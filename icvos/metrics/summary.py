@@ -1,12 +1,13 @@
 """From values of frames to one number: mean, recall, decay, and how sure one can be of a mean."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 BOOTSTRAP_SAMPLES = 1000
 PAIRED_SAMPLES = 10_000  # more: a small probability is read off the tail
 BOOTSTRAP_SEED = 0
+ROUND_OFF = 1e-12  # figures that are nearer than this are equal
 
 
 def mean(values: np.ndarray) -> float:
@@ -89,16 +90,26 @@ def resampled_means(
 
     The arguments are those of `bootstrap_interval`.
     """
+    sums, sizes = _group_sums(values, groups)
+    means = np.empty((samples, values.shape[1]))
+    for start, drawn in _draws(len(sums), samples, seed):
+        means[start : start + len(drawn)] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None]
+    return means
+
+
+def _group_sums(values: np.ndarray, groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(G, K) sums of (N, K) ``values`` over every group, and (G,) how many each has."""
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     sums = np.zeros((len(names), values.shape[1]))
     np.add.at(sums, member, values)
-    sizes = np.bincount(member)
+    return sums, np.bincount(member)
+
+
+def _draws(groups: int, samples: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Where each part of the samples begins, and (part, G) the groups that are drawn for it: parts keep it small."""
     random = np.random.RandomState(seed)
-    means = np.empty((samples, values.shape[1]))
-    for start in range(0, samples, BOOTSTRAP_SAMPLES):  # in parts, to keep what is drawn small
-        drawn = random.randint(0, len(names), (min(BOOTSTRAP_SAMPLES, samples - start), len(names)))
-        means[start : start + len(drawn)] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None]
-    return means
+    for start in range(0, samples, BOOTSTRAP_SAMPLES):
+        yield start, random.randint(0, groups, (min(BOOTSTRAP_SAMPLES, samples - start), groups))
 
 
 def paired_bootstrap(
@@ -120,3 +131,44 @@ def paired_bootstrap(
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
     return low, high, (np.sign(means).mean(axis=0) + 1) / 2
+
+
+def surely_above(
+    values: np.ndarray, groups: Sequence[str], *, level: float = 0.95, samples: int = PAIRED_SAMPLES
+) -> np.ndarray:
+    """(K, K) bool: at [i, j] whether the mean of column i is above that of column j whatever groups are drawn.
+
+    As in `paired_bootstrap` of every pair of columns: the interval of their difference lies above 0.
+
+    Args:
+        values: (N, K) float64: a figure of N clips in K runs.
+        groups: The N clips' videos.
+        level: Share of the resampled mean differences that lie inside the interval.
+        samples: How many times all groups are drawn, with replacement.
+
+    >>> values = np.array([[0.9, 0.5, 0.6], [0.8, 0.4, 0.3], [0.7, 0.3, 0.2]])
+    >>> surely_above(values, ["a", "b", "c"]).tolist()
+    [[False, True, True], [False, False, False], [False, False, False]]
+    """
+    sums, sizes = _group_sums(values, groups)
+    means = np.empty((samples, values.shape[1]))
+    for start, drawn in _draws(len(sums), samples, BOOTSTRAP_SEED):
+        # how often each group is drawn: of many runs a product of matrices is far faster than sums of what is drawn
+        times = np.zeros(drawn.shape)
+        np.add.at(times, (np.arange(len(drawn))[:, None], drawn), 1)
+        means[start : start + len(drawn)] = times @ sums / (times @ sizes)[:, None]
+    return columns_above(means, level=level)
+
+
+def columns_above(samples: np.ndarray, *, level: float = 0.95) -> np.ndarray:
+    """`surely_above` for (samples, K) figures of K runs that were resampled together, the same draw in every row."""
+    tail = (1 - level) / 2
+    last = int(tail * (len(samples) - 1))  # the bound of the interval lies between this ordered sample and the next
+    runs = np.ascontiguousarray(samples.T)
+    above = np.zeros((len(runs), len(runs)), dtype=bool)
+    for place, run in enumerate(runs):
+        below = np.count_nonzero(run - ROUND_OFF <= runs, axis=1)
+        above[place] = below <= last
+        for other in np.flatnonzero(below == last + 1):
+            above[place, other] = np.quantile(run - runs[other], tail) > ROUND_OFF
+    return above

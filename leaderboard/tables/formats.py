@@ -40,7 +40,7 @@ def level(table: Table) -> str:
 def cell(row: Row, column: Column) -> str:
     """A figure of a row as text."""
     if column.kind == "interval":
-        return DASH if row.interval is None else f"{percent(row.interval[0])}–{percent(row.interval[1])}"
+        return f"{percent(row.interval[0])}–{percent(row.interval[1])}" if row.interval else row.unsure or DASH
     return {"percent": percent, "seconds": seconds, "count": count}[column.kind](row.figures[column.key])
 
 

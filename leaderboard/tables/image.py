@@ -25,6 +25,7 @@ from leaderboard.tables.shape import (
     row_labels,
     with_notes,
 )
+from leaderboard.tables.ties import with_ranks
 
 MEASURE = ("miou", "mIoU")
 AFTER_FOLDS = (
@@ -60,7 +61,8 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
     columns = _columns(benchmark.folds)
     footnotes: dict[str, str] = {}
     labels = row_labels(entries)
-    rows = in_order((_row(entry, label, columns) for entry, label in zip(entries, labels, strict=True)), MEASURE[0])
+    made = (_row(entry, label, columns) for entry, label in zip(entries, labels, strict=True))
+    rows = with_ranks(in_order(made, MEASURE[0]))
     rows = [with_notes(row, *_notes(row), footnotes) for row in rows]
     if reported:
         rows += _reported_rows(first, columns, footnotes)
@@ -147,7 +149,15 @@ def _row(entry: Entry, label: str, columns: Sequence[Column]) -> Row:
     parts = {number: _fold(fold) for number, fold in folds.items()}
     groups = {"fold": parts, "class": classes}
     kind = kind_of(entry, bool(result.partial_note))
-    return Row(label, kind, figures, interval=result.sure.miou if result.sure else None, entry=entry, groups=groups)
+    return Row(
+        label,
+        kind,
+        figures,
+        interval=result.sure.miou if result.sure else None,
+        unsure="" if result.fewest_episodes >= FEWEST else "too few episodes",
+        entry=entry,
+        groups=groups,
+    )
 
 
 def _pair(pair: Pair) -> dict[str, float | int | None]:

@@ -57,8 +57,10 @@ class Row:
         label: What it is called.
         kind: Where it stands.
         figures: By column; fractions, counts or seconds, None where unknown.
-        rank: Its place among the ranked rows.
+        rank: One more than there are ranked rows that are surely better.
+        ties: The ranked rows that nothing separates it from.
         interval: Low and high of the figure that rows are ranked by.
+        unsure: Why there is none, in a few words; "" where nothing is known of it.
         notes: Marks of the table's footnotes that concern it.
         best: The columns that it leads.
         entry: The result that it shows; None for a reported row.
@@ -70,7 +72,9 @@ class Row:
     kind: Kind
     figures: Figures
     rank: int | None = None
+    ties: tuple[str, ...] = ()
     interval: tuple[float, float] | None = None
+    unsure: str = ""
     notes: tuple[str, ...] = ()
     best: frozenset[str] = frozenset()
     entry: Entry | None = None
@@ -222,14 +226,9 @@ def _folder_detail(entry: Entry) -> str:
 
 
 def in_order(rows: Iterable[Row], measure: str) -> list[Row]:
-    """By kind, then by ``measure``; figures that print alike share a rank."""
+    """By kind, then by ``measure``."""
     kinds = list(KINDS)
-    ordered = sorted(rows, key=lambda row: (kinds.index(row.kind), -_shown(row.figures[measure] or 0), row.label))
-    scores = [_shown(row.figures[measure] or 0) for row in ordered if row.kind == "ranked"]
-    return [
-        replace(row, rank=scores.index(_shown(row.figures[measure] or 0)) + 1) if row.kind == "ranked" else row
-        for row in ordered
-    ]
+    return sorted(rows, key=lambda row: (kinds.index(row.kind), -_shown(row.figures[measure] or 0), row.label))
 
 
 def kind_of(entry: Entry, partial: bool) -> Kind:

@@ -26,6 +26,7 @@ from leaderboard.tables.shape import (
     row_labels,
     with_notes,
 )
+from leaderboard.tables.ties import with_ranks
 
 MEASURE = ("jf", "J&F")
 COLUMNS = (
@@ -53,9 +54,8 @@ def video_table(entries: Sequence[Entry], reported: bool) -> Table:
         key=lambda overall: (overall.clips, overall.frames),
     )
     labels = row_labels(entries)
-    rows = in_order(
-        (_row(entry, label, totals[id(entry)]) for entry, label in zip(entries, labels, strict=True)), MEASURE[0]
-    )
+    made = (_row(entry, label, totals[id(entry)]) for entry, label in zip(entries, labels, strict=True))
+    rows = with_ranks(in_order(made, MEASURE[0]))
     rows = [with_notes(row, _partial_note(row), _unsure_note(row), footnotes) for row in rows]
     if reported and first.protocol.partition("@")[0] == PROTOCOL:
         rows += _reported_rows(footnotes, widest.videos)
@@ -141,6 +141,7 @@ def _row(entry: Entry, label: str, total: int) -> Row:
         kind,
         figures,
         interval=overall.sure.jf if overall.sure else None,
+        unsure="" if overall.videos >= FEWEST else "too few videos",
         entry=entry,
         groups={
             "source": {name: _group(group) for name, group in result.sources.items()},

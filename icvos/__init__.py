@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from icvos.tasks.task import read_result as read_result
     from icvos.training.session import train as train
     from icvos.vos.folders import score_folders as score_folders
+    from leaderboard.codabench.bundle import codabench as codabench
     from leaderboard.ranking import rank as rank
     from leaderboard.ranking import write_site as write_site
     from leaderboard.reports import compare as compare
@@ -56,6 +57,7 @@ _PLACES = {
     "build": "curation.video.build",
     "build_episodes": "curation.image.build",
     "check_method": "icvos.inspection.check",
+    "codabench": "leaderboard.codabench.bundle",
     "compare": "leaderboard.reports",
     "convert": "icvos.tasks.convert",
     "evaluate": "icvos.tasks.calls",

@@ -6,6 +6,7 @@ import click
 
 from icvos.commands import (
     build,
+    codabench,
     convert,
     curate,
     diff,
@@ -36,7 +37,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Methods": (methods.methods, weights.weights, profile.profile, train.train, export.export),
     "Run": (evaluate.evaluate, predict.predict),
     "Results": (score.score, validate.validate, report.report, diff.diff, render.render, convert.convert),
-    "Leaderboard": (submit.submit, leaderboard.leaderboard, reproduce.reproduce, schemas.schemas),
+    "Leaderboard": (submit.submit, leaderboard.leaderboard, codabench.codabench, reproduce.reproduce, schemas.schemas),
 }
 
 

@@ -150,6 +150,11 @@ class Task(Protocol):
         ...
 
     @property
+    def digest(self) -> str | None:
+        """What tells this build of it from another; None in the published layout."""
+        ...
+
+    @property
     def root(self) -> Path:
         """Its folder."""
         ...
@@ -219,6 +224,10 @@ class Task(Protocol):
 
     def case(self, name: str, run: Path) -> "Case":
         """A clip or an episode, by its name, with the answer of ``run``; `IcvosError` where it is not there."""
+        ...
+
+    def truth_files(self) -> "Iterator[tuple[str, Path | bytes]]":
+        """The files of a folder that predictions can be scored against and nothing more: names, and what is in them."""
         ...
 
     def tracks(self, run: Path | None) -> "Mapping[str, Iterator[Track]]":

@@ -7,12 +7,12 @@ whatever else the kind of benchmark asks for. Different kinds never share one.
 import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from icvos.errors import IcvosError
 from leaderboard.entry import Entry
 from leaderboard.tables.reported import PROTOCOL
-from leaderboard.tables.shape import Table
+from leaderboard.tables.shape import Column, Table
 
 FORMATS = ("terminal", "markdown", "csv", "latex")
 MakeTable = Callable[[Sequence[Entry], bool], Table]
@@ -25,16 +25,27 @@ class Builder:
     Args:
         table: ``module:function`` that makes one table of entries; it is also told whether to add what papers report.
         csv: The file that its tables are written to, which have columns of their own.
+        columns: ``module:function`` that gives the columns of a table for a number of parts, draws or folds.
+        measure: The column that rows are ranked by.
     """
 
     table: str
     csv: str
+    columns: str
+    measure: str
 
 
 # by the kind of benchmark, in the order of the tables
 BUILDERS: dict[str, Builder] = {
-    "video": Builder("leaderboard.tables.video:video_table", "leaderboard.csv"),
-    "image": Builder("leaderboard.tables.image:image_table", "leaderboard-images.csv"),
+    "video": Builder(
+        "leaderboard.tables.video:video_table", "leaderboard.csv", "leaderboard.tables.video:video_columns", "jf"
+    ),
+    "image": Builder(
+        "leaderboard.tables.image:image_table",
+        "leaderboard-images.csv",
+        "leaderboard.tables.image:image_columns",
+        "miou",
+    ),
 }
 
 
@@ -46,15 +57,29 @@ def build_tables(entries: Iterable[Entry], *, reported: bool = True) -> list[Tab
     return [_maker(own[0])(own, reported) for own in sorted(groups.values(), key=lambda own: _place(own[0]))]
 
 
+def columns_of(kind: str, parts: int) -> tuple[Column, ...]:
+    """The columns of a table of results of one kind on a benchmark with this many draws or folds, its measure first."""
+    builder = _builder(kind, kind, "a benchmark")
+    found = cast(tuple[Column, ...], _load(builder.columns)(parts))
+    return tuple(sorted(found, key=lambda column: column.key != builder.measure))
+
+
 def _maker(entry: Entry) -> MakeTable:
-    builder = BUILDERS.get(entry.result.kind)
+    return cast(MakeTable, _load(_builder(entry.result.kind, entry.path, "a result").table))
+
+
+def _builder(kind: str, where: object, what: str) -> Builder:
+    builder = BUILDERS.get(kind)
     if builder is None:
         raise IcvosError(
-            f"{entry.path}: a result of the kind {entry.result.kind!r}, and there are tables for "
-            f"{', '.join(BUILDERS)} only; leave it out"
+            f"{where}: {what} of the kind {kind!r}, and there are tables for {', '.join(BUILDERS)} only; leave it out"
         )
-    module, _, name = builder.table.partition(":")
-    return cast(MakeTable, getattr(importlib.import_module(module), name))
+    return builder
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _place(entry: Entry) -> tuple[int, str, bool, str, str, int]:

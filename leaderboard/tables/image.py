@@ -58,7 +58,7 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
     """The table of results that share benchmark, protocol, digest and shots; ``reported`` puts papers' own beneath."""
     first = _result(entries[0])
     benchmark = _common_benchmark([_result(entry).benchmark for entry in entries])
-    columns = _columns(benchmark.folds)
+    columns = image_columns(benchmark.folds)
     footnotes: dict[str, str] = {}
     labels = row_labels(entries)
     made = (_row(entry, label, columns) for entry, label in zip(entries, labels, strict=True))
@@ -119,7 +119,7 @@ def _common_benchmark(stated: Sequence[BenchmarkCounts]) -> BenchmarkCounts:
     return min(stated, key=lambda one: (-counts[one.folds, one.episodes], one.folds, one.episodes))
 
 
-def _columns(folds: int) -> tuple[Column, ...]:
+def image_columns(folds: int) -> tuple[Column, ...]:
     """The columns of a table on a benchmark with this many folds."""
     per_fold = (
         Column(f"fold_{fold}", f"Fold {fold}", "percent", "mIoU, per cent", "", "highest", wide=True)

@@ -42,6 +42,11 @@ COLUMNS = (
 )
 
 
+def video_columns(parts: int) -> tuple[Column, ...]:  # noqa: ARG001  # as on images
+    """The columns of a table, whatever the number of draws."""
+    return COLUMNS
+
+
 def video_table(entries: Sequence[Entry], reported: bool) -> Table:
     """The table of results that share protocol and digest; ``reported`` puts the paper's own beneath."""
     first = _result(entries[0])

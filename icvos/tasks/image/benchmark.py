@@ -12,7 +12,7 @@ COCO-20i, PASCAL-5i, COCO-to-PASCAL (classes that no COCO-20i fold was trained o
 `icvos.tasks.image.manifest` explains every key of the three files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,17 @@ from icvos.files.images import read_image
 from icvos.files.rle import decode_rle
 from icvos.files.schema import read_schema
 from icvos.method import Image, Mask, Support
-from icvos.tasks.image.manifest import MANIFEST, REMEDY, FoldEntry, Manifest, PictureEntry, read_pictures
+from icvos.tasks.image.manifest import (
+    MANIFEST,
+    REMEDY,
+    FoldEntry,
+    Manifest,
+    OfSplits,
+    PictureEntry,
+    manifest_text,
+    pictures_text,
+    read_pictures,
+)
 
 IGNORED = 255
 Split = Literal["train", "val"]
@@ -243,6 +253,16 @@ class ImageBenchmark:
                 raise IcvosError(f"{path}: picture {picture.name} {fault}; {REMEDY}")
             found[picture.name] = picture
         return found
+
+
+def truth_files(benchmark: ImageBenchmark) -> Iterator[tuple[str, bytes]]:
+    """What scoring reads, by its names in the folder: the episodes, and the masks of the pictures that they name."""
+    named = {name for fold in benchmark.folds for _, query, supports in fold.episodes for name in (query, *supports)}
+    place = OfSplits(val="pictures")
+    yield MANIFEST, manifest_text(benchmark.manifest.model_copy(update={"images": place})).encode()
+    chosen = (picture.entry() for name, picture in benchmark.validation.items() if name in named)
+    yield "val.json", pictures_text(chosen).encode()
+    yield f"{place.val}/README.txt", b"Scoring reads masks alone: the pictures are left out.\n"
 
 
 def is_image_benchmark(root: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from icvos.errors import Fault, IcvosError
 from icvos.protocol import Protocol
 from icvos.tasks.case import Case
-from icvos.tasks.image.benchmark import ImageBenchmark, is_image_benchmark
+from icvos.tasks.image.benchmark import ImageBenchmark, is_image_benchmark, truth_files
 from icvos.tasks.image.check import check_images, fold_names
 from icvos.tasks.image.result import ImageResult
 from icvos.tasks.listing import Listing
@@ -56,6 +56,11 @@ class ImageTask:
     def name(self) -> str:
         """The benchmark's name."""
         return self.benchmark.name
+
+    @property
+    def digest(self) -> str:
+        """What tells this build of it from another."""
+        return self.benchmark.digest
 
     @property
     def parts(self) -> Sequence[int]:
@@ -145,6 +150,10 @@ class ImageTask:
         from icvos.tasks.image.sheet import case
 
         return case(self.benchmark, name, run)
+
+    def truth_files(self) -> Iterator[tuple[str, bytes]]:
+        """The episodes, and the masks of their pictures."""
+        return truth_files(self.benchmark)
 
     def tracks(self, run: Path | None) -> dict[str, Iterator[Track]]:
         """The episodes that each fold of ``run`` has, with its masks; None: all, with the true masks."""

@@ -7,11 +7,12 @@
            supports/<class>/<image>.{jpg,png}
 
 `icvos.tasks.video.manifest` explains every key of the two files. A folder in the layout of the published release
-(``<video>/{JPEGImages,Annotations/<class>}``, no ``icvos.json``) opens too; it has no supports.
+(``<video>/{JPEGImages,Annotations/<class>}``, no ``icvos.json``) opens too; it has no supports. Where a built one is
+only scored against, as `truth_files` packs it, the frames and the supports' images may be left out.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -54,12 +55,20 @@ class Video:
 
     @cached_property
     def frames(self) -> tuple[str, ...]:
-        """The frames' names without suffix, in order."""
-        return tuple(path.stem for path in self.frame_paths)
+        """The frames' names without suffix, in order; where the frames were left out, the names of the true masks."""
+        if self.entry is None or not self._is_truth_alone:
+            return tuple(path.stem for path in self.frame_paths)
+        folder = self.folder / "Annotations" / next(iter(self.entry.clips))
+        found = sorted_frames(folder, (".png",))
+        if len(found) != self.entry.frames:
+            raise IcvosError(f"{folder}: {len(found)} masks, but {MANIFEST} says {self.entry.frames}; {RESTORE}")
+        return tuple(path.stem for path in found)
 
     @cached_property
     def size(self) -> tuple[int, int]:
         """(height, width) of the first frame; raises `IcvosError` where the manifest has another."""
+        if self.entry and self._is_truth_alone:
+            return self.entry.height, self.entry.width
         height, width = image_size(self.frame_paths[0])
         if self.entry and (self.entry.height, self.entry.width) != (height, width):
             raise IcvosError(
@@ -67,6 +76,10 @@ class Video:
                 f"{self.entry.width}x{self.entry.height}; {RESTORE}"
             )
         return height, width
+
+    @property
+    def _is_truth_alone(self) -> bool:
+        return not (self.folder / "JPEGImages").exists()
 
 
 @dataclass(frozen=True)
@@ -243,6 +256,27 @@ class Benchmark:
     def _support(self, kind: Category, name: str) -> Support:
         folder = self.root / "supports" / str(kind.index)
         return Support(name, folder / f"{name}.jpg", folder / f"{name}.png")
+
+
+def truth_files(benchmark: Benchmark) -> Iterator[tuple[str, Path]]:
+    """What scoring reads of a built benchmark, by its names in the folder: true masks, and neither frames nor supports.
+
+    `IcvosError` for the published layout, which says neither what it is nor that a mask is missing.
+    """
+    if benchmark.manifest is None:
+        raise IcvosError(
+            f"{benchmark.root}: is in the published layout; build it first with: "
+            f"icvos build --published {benchmark.root} --coco ... --out ..."
+        )
+    for name in (MANIFEST, SUPPORTS):
+        if (benchmark.root / name).is_file():
+            yield name, benchmark.root / name
+    for clip in benchmark.clips:
+        for frame in clip.video.frames:
+            path = clip.mask_path(frame)
+            if not path.is_file():
+                raise IcvosError(f"{path}: missing from the benchmark; {RESTORE}")
+            yield str(path.relative_to(benchmark.root).as_posix()), path
 
 
 def _published_clips(folder: Path) -> list[Clip]:

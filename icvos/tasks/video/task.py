@@ -17,7 +17,7 @@ from icvos.tasks.result import Result, Selection
 from icvos.tasks.runs import RunOptions, draw_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.tracks import Track
-from icvos.tasks.video.benchmark import Benchmark, Clip
+from icvos.tasks.video.benchmark import Benchmark, Clip, truth_files
 from icvos.tasks.video.result import VideoResult
 
 
@@ -55,6 +55,11 @@ class VideoTask:
     def name(self) -> str:
         """The benchmark's name."""
         return self.benchmark.name
+
+    @property
+    def digest(self) -> str | None:
+        """What tells this build of it from another."""
+        return self.benchmark.digest
 
     @property
     def parts(self) -> Sequence[int]:
@@ -173,6 +178,10 @@ class VideoTask:
             folder=found.folder,
             record=found.run,
         )
+
+    def truth_files(self) -> Iterator[tuple[str, Path]]:
+        """The manifest, the support draws and the true masks."""
+        return truth_files(self.benchmark)
 
     def tracks(self, run: Path | None) -> dict[str, Iterator[Track]]:
         """The chosen clips that each draw of ``run`` has, with its masks; None: all, with the true masks."""

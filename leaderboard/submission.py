@@ -47,11 +47,12 @@ class SubmissionReport:
 def checked_folder(
     task: Task, predictions: Path, protocol: "Protocol", watch: Watch | None = None
 ) -> Iterator[Checked]:
-    """The prediction or run folder that ``predictions`` is, or that the zip file holds, and what is odd about it.
+    """The prediction or run folder that ``predictions`` is, or that the archive holds, and what is odd about it.
 
     Raises `SubmissionError`, with every fault of every draw or fold, if one of them is an error.
     """
-    from icvos.tasks.archive import ArchiveError, relocate, submission_folder
+    from icvos.files.archives.entries import ArchiveError
+    from icvos.tasks.archive import relocate, submission_folder
 
     watch = watch or Silent()
     watch.stage("validate")
@@ -91,7 +92,7 @@ def submit(
 
     Args:
         task: The benchmark, or its folder.
-        predictions: A prediction folder, a run with a folder for each draw or fold, or a zip file of either.
+        predictions: A prediction folder, a run with a folder for each draw or fold, or a zip or tar.gz file of either.
         protocol: Which frames count, and at which size masks are compared.
         board: Where the result goes.
         name: The method's name on the board.

@@ -61,7 +61,7 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
     """Score predictions against a benchmark, or one folder of masks against another.
 
     With --benchmark, PREDICTIONS is a run, a folder of predictions (<video>/<class>/<frame>.png; on images
-    fold<F>/episodes.jsonl), or a zip file of either. On images, every finished fold is scored.
+    fold<F>/episodes.jsonl), or a zip or tar.gz file of either. On images, every finished fold is scored.
 
     With GT, both folders hold <video>/<frame>.png or the frames of one video, with object ids or binary.
     """

@@ -23,7 +23,7 @@ from icvos.errors import AGAIN
 def submit(predictions: Path, benchmark: Path, protocols: tuple[str, ...], board: Path, **given: Any) -> None:
     """Check predictions, score them, and put the result on a leaderboard.
 
-    PREDICTIONS is a run, a folder of predictions or a zip file of either.
+    PREDICTIONS is a run, a folder of predictions or a zip or tar.gz file of either.
     """
     from icvos.protocol import protocol as find_protocol
     from icvos.tasks.task import open_task

@@ -30,8 +30,8 @@ from icvos.errors import AGAIN
 def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path | None, repaired: Path | None) -> None:
     """Find every fault of predictions, in one pass; a line for each kind, with a count and three examples.
 
-    PREDICTIONS is a run, a folder of predictions or a zip file of either. Errors prevent scoring and give exit status
-    1; warnings do not. With --repair, the status is that of the new folder.
+    PREDICTIONS is a run, a folder of predictions or a zip or tar.gz file of either. Errors prevent scoring and give
+    exit status 1; warnings do not. With --repair, the status is that of the new folder.
     """
     from icvos.files.storage import require_writable
     from icvos.protocol import protocol as find_protocol

@@ -1,7 +1,7 @@
 """What the commands on benchmarks do, one call each: evaluate, score, validate, render, report, compare.
 
-A benchmark is the path of its folder or an opened `Task`; predictions are a run, a prediction folder or a zip file of
-either.
+A benchmark is the path of its folder or an opened `Task`; predictions are a run, a prediction folder or a zip or
+tar.gz file of either.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,7 +117,7 @@ def score(
     """Score predictions against a benchmark.
 
     Args:
-        predictions: A run, a prediction folder or a zip file of either.
+        predictions: A run, a prediction folder or a zip or tar.gz file of either.
         benchmark: What was predicted.
         protocol_name: Which frames count, and at which size masks are compared.
         selection: Score only a part of the benchmark; what is missing outside of it is no fault.
@@ -158,9 +158,11 @@ def score(
 
 
 def scores_path(predictions: Path, protocol_name: str, partial: bool = False) -> Path:
-    """Where the scores of predictions belong: in their folder, or beside their zip file; ``partial`` ones are apart."""
+    """Where the scores of predictions belong: in their folder, or beside their archive; ``partial`` ones are apart."""
+    from icvos.files.archives.unpacking import bare_name
+
     name = scores_name(protocol(protocol_name).id, partial)
-    return predictions / name if predictions.is_dir() else predictions.with_name(f"{predictions.stem}-{name}")
+    return predictions / name if predictions.is_dir() else predictions.with_name(f"{bare_name(predictions)}-{name}")
 
 
 def validate(
@@ -176,7 +178,7 @@ def validate(
     are all that is found.
 
     Args:
-        predictions: A run, a prediction folder or a zip file of either.
+        predictions: A run, a prediction folder or a zip or tar.gz file of either.
         benchmark: What was predicted.
         protocol_name: Says which frames must be there.
         watch: Is told of every clip or fold.
@@ -184,11 +186,12 @@ def validate(
     >>> {fault.kind for fault in validate("masks", "IC-VOS")}  # a copy of the truth
     {'truth'}
     """
-    from icvos.tasks.archive import ArchiveError, relocate, submission_folder
+    from icvos.files.archives.entries import ArchiveError
+    from icvos.tasks.archive import relocate, submission_folder
 
     task, path = as_task(benchmark), Path(predictions)
     if path.is_dir() and path.resolve() == task.root.resolve():
-        raise IcvosError(f"{path}: is the benchmark itself; give the folder or zip file of the predictions")
+        raise IcvosError(f"{path}: is the benchmark itself; give the folder or archive of the predictions")
     watch.stage("validate")
     try:
         with submission_folder(path, task.folders) as folder:

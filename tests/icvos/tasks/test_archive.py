@@ -1,9 +1,10 @@
-"""Submissions as zip files: the harmless are read like folders, the hostile are refused before they are unpacked."""
+"""Submissions as archives: the harmless are read like folders, the hostile are refused before they are unpacked."""
 
 import io
 import os
 import stat
 import struct
+import tarfile
 import tempfile
 import time
 import tracemalloc
@@ -16,8 +17,10 @@ from pathlib import Path
 import pytest
 
 from icvos.errors import IcvosError
+from icvos.files.archives.entries import LIMITS, ArchiveError, Limits
+from icvos.files.archives.unpacking import unpack
 from icvos.protocol import PAPER
-from icvos.tasks.archive import LIMITS, ArchiveError, Limits, submission_folder, unpack
+from icvos.tasks.archive import submission_folder
 from icvos.tasks.calls import score, validate
 from icvos.tasks.video.benchmark import Benchmark
 from leaderboard.submission import SubmissionError, submit
@@ -67,6 +70,38 @@ def test_a_zip_works_like_its_folder(
     assert zipped.clips.keys() == whole.clips.keys()
     assert zipped.overall.jf == whole.overall.jf
     assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize(("root", "mode"), [(".", "w:gz"), ("my masks", "w:gz"), ("masks", "w")])
+def test_a_tar_works_like_its_folder(
+    handmade: Benchmark, masks: Path, tmp_path: Path, temporary: Path, root: str, mode: str
+) -> None:
+    path = tmp_path / "masks.tar.gz"
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        archive.add(masks, root)
+        archive.addfile(tarfile.TarInfo("._masks"))
+    assert validate(path, handmade.root, PAPER.id) == []
+    whole = submit(handmade.root, masks, PAPER, board=tmp_path / "one", name="whole").result
+    packed = submit(handmade.root, path, PAPER, board=tmp_path / "two", name="whole").result
+    assert (packed.clips.keys(), packed.overall.jf) == (whole.clips.keys(), whole.overall.jf)
+    assert not list(temporary.iterdir())
+    icvos("score", path, "--benchmark", handmade.root)
+    assert (tmp_path / "masks-scores.json").is_file()
+
+
+def test_a_hostile_tar_is_refused(handmade: Benchmark, masks: Path, tmp_path: Path, temporary: Path) -> None:
+    path = tmp_path / "masks.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(masks, ".")
+        for name, kind in (("../escaped.png", tarfile.REGTYPE), ("zero.png", tarfile.CHRTYPE)):
+            one = tarfile.TarInfo(name)
+            one.type = kind
+            archive.addfile(one)
+    assert [fault.kind for fault in validate(path, handmade.root)] == ["path", "link"]
+    with pytest.raises(SubmissionError, match="2 faults, nothing was scored"):
+        submit(handmade.root, path, PAPER, board=tmp_path / "board", name="hostile")
+    assert not list(temporary.iterdir())
+    assert {entry.name for entry in tmp_path.iterdir()} == {"masks.tar.gz", "temporary"}
 
 
 def repacked(path: Path, folder: Path, name: Callable[[str], str]) -> Path:
@@ -298,7 +333,7 @@ def test_cut_off_archives(handmade: Benchmark, masks: Path, tmp_path: Path, size
     path = packed(tmp_path / "masks.zip", masks)
     path.write_bytes(path.read_bytes()[:size])
     if not size:
-        with pytest.raises(IcvosError, match="neither a folder nor a zip file"):
+        with pytest.raises(IcvosError, match=r"neither a folder nor a zip or tar.gz file"):
             validate(path, handmade.root, PAPER.id)
         return
     (fault,) = validate(path, handmade.root, PAPER.id)
@@ -318,18 +353,18 @@ def test_a_broken_file_inside_is_named(handmade: Benchmark, masks: Path, tmp_pat
 
 
 def test_other_files_are_no_submissions(handmade: Benchmark, tmp_path: Path) -> None:
-    (tmp_path / "masks.tar.gz").write_bytes(b"\x1f\x8b" + bytes(100))
-    with pytest.raises(IcvosError, match="neither a folder nor a zip file"):
-        validate(tmp_path / "masks.tar.gz", handmade.root, PAPER.id)
+    (tmp_path / "masks.7z").write_bytes(b"7z" + bytes(100))
+    with pytest.raises(IcvosError, match=r"masks.7z: neither a folder nor a zip or tar.gz file"):
+        validate(tmp_path / "masks.7z", handmade.root, PAPER.id)
     with pytest.raises(IcvosError, match="no such folder"):
         validate(tmp_path / "absent", handmade.root, PAPER.id)
     with pytest.raises(IcvosError, match=r"absent.zip: no such file, check the name"):
         validate(tmp_path / "absent.zip", handmade.root, PAPER.id)
     (tmp_path / "page.zip").write_text("<html>404</html>")
-    with pytest.raises(IcvosError, match=r"page.zip: neither a folder nor a zip file"):
+    with pytest.raises(IcvosError, match=r"page.zip: neither a folder nor a zip or tar.gz file"):
         validate(tmp_path / "page.zip", handmade.root, PAPER.id)
     os.mkfifo(tmp_path / "pipe.zip")
-    with pytest.raises(IcvosError, match=r"pipe.zip: neither a folder nor a zip file"):
+    with pytest.raises(IcvosError, match=r"pipe.zip: neither a folder nor a zip or tar.gz file"):
         validate(tmp_path / "pipe.zip", handmade.root, PAPER.id)
 
 

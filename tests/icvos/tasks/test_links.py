@@ -11,10 +11,10 @@ from types import FrameType
 import pytest
 
 from icvos.errors import PredictionError
+from icvos.files.archives.entries import ArchiveError
 from icvos.files.submitted import opened
 from icvos.files.untrusted import load_rles, open_png, read_plain
 from icvos.protocol import PAPER
-from icvos.tasks.archive import ArchiveError
 from icvos.tasks.calls import render, score, validate
 from icvos.tasks.image.predictions import read_answers
 from icvos.tasks.record import read_record

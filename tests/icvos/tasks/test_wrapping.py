@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from icvos.errors import IcvosError
+from icvos.files.archives.entries import ArchiveError
 from icvos.files.masks import write_binary
-from icvos.tasks.archive import ArchiveError
 from icvos.tasks.calls import score, validate
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.wrapping import deeper, further_up

@@ -1,0 +1,1 @@
+"""Archives from strangers, zip and tar.gz: judged by their lists of entries, then unpacked within bounds."""

@@ -1,7 +1,7 @@
 """`icvos score`: figures of predictions."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,13 @@ from icvos.commands.options import (
     selected_names,
     selection_options,
 )
-from icvos.commands.printing import is_stdout, put_json, require_places, say, show_result
+from icvos.commands.printing import is_stdout, put_json, require_places, say, show_listings, show_result
 from icvos.commands.progress import scored_in, watched
 from icvos.errors import AGAIN
+
+if TYPE_CHECKING:
+    from icvos.tasks.listing import Listing
+    from icvos.vos.result import Figures, FolderResult
 
 
 @click.command(
@@ -24,6 +28,7 @@ from icvos.errors import AGAIN
         "icvos score my-predictions --benchmark IC-VOS --frames-csv frames.csv",
         "icvos score runs/lite --benchmark IC-VOS --clips-there",
         "icvos score PREDICTIONS ANNOTATIONS --skip-ends --workers 8",
+        "icvos score osvos.zip DAVIS/Annotations/480p --objects binary --skip-ends --csv results",
     )
 )
 @click.argument("predictions", type=FOLDER)
@@ -49,6 +54,13 @@ from icvos.errors import AGAIN
     help="Write the scores to this file (- prints them).  [default: with --benchmark, scores.json in PREDICTIONS; of a "
     "part of the benchmark, scores-partial.json]",
 )
+@click.option(
+    "--csv",
+    "csv_folder",
+    type=FOLDER,
+    default=None,
+    help="With GT: also write the DAVIS scripts' global_results.csv and per-sequence_results.csv into this folder.",
+)
 @click.option("--frames-csv", type=FOLDER, default=None, help="Also write J and F of every frame to this file.")
 @selection_options
 @click.option(
@@ -63,16 +75,17 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
     With --benchmark, PREDICTIONS is a run, a folder of predictions (<video>/<class>/<frame>.png; on images
     fold<F>/episodes.jsonl), or a zip or tar.gz file of either. On images, every finished fold is scored.
 
-    With GT, both folders hold <video>/<frame>.png or the frames of one video, with object ids or binary.
+    With GT, both folders hold <video>/<frame>.png or the frames of one video, with object ids or binary. PREDICTIONS
+    may be a zip or tar.gz file of them, with other folders around the videos.
     """
     from icvos.errors import IcvosError
 
     if (truth is None) == (benchmark is None):
         raise IcvosError("give exactly one of GT, a folder of true masks, and --benchmark")
-    for key in ("protocol", "categories", "clips", "clips_there") if truth else ("skip_ends", "objects"):
+    for key in ("protocol", "categories", "clips", "clips_there") if truth else ("skip_ends", "objects", "csv_folder"):
         if given[key] not in (None, False, ()):
             place = "a --benchmark" if truth else "a folder GT"
-            raise IcvosError(f"--{key.replace('_', '-')} is for scoring against {place}")
+            raise IcvosError(f"--{key.removesuffix('_folder').replace('_', '-')} is for scoring against {place}")
     if truth:
         _against_folder(predictions, truth, given)
     elif benchmark:
@@ -105,9 +118,13 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
 
 
 def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> None:
-    from icvos.vos.folders import score_folders, write_frames_csv
+    from icvos.files.storage import require_writable
+    from icvos.vos.folders import score_folders
+    from icvos.vos.tables import write_frames_csv, write_sequences_csv
 
     require_places(given["json_path"], given["frames_csv"])
+    if given["csv_folder"]:
+        require_writable(given["csv_folder"], folder=True)
     with watched(f"videos scored: {{done}}, and nothing is written; {AGAIN}") as watch:
         watch.stage("score")
         scores = score_folders(
@@ -124,7 +141,26 @@ def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> No
         put_json(given["json_path"], result.to_json())
     if given["frames_csv"]:
         write_frames_csv(given["frames_csv"], scores)
+    if given["csv_folder"]:
+        write_sequences_csv(given["csv_folder"], scores)
     for line in scores.warnings:
         say(f"warning: {line}", err=True)
     if not is_stdout(given["json_path"]):
-        say(result.line())
+        show_listings([_table(result), result.line()])
+
+
+def _table(result: "FolderResult") -> "Listing":
+    """The figures of every object of every video."""
+    from icvos.tasks.listing import Listing, percent
+
+    def cells(figures: "Figures") -> tuple[str, ...]:
+        return tuple(percent(getattr(figures, name)) for name in names)
+
+    names = ("jf", "j", "j_recall", "j_decay", "f", "f_recall", "f_decay")
+    rows: list[tuple[str, ...] | None] = []
+    for video, found in result.videos.items():
+        rows += [(video, key, str(one.frames), *cells(one)) for key, one in found.objects.items()]
+    total = result.overall
+    rows += [None, ("all", str(total.objects), str(total.frames), *cells(total))]
+    columns = ("video", "object", "frames", "J&F", "J", "J recall", "J decay", "F", "F recall", "F decay")
+    return Listing("", columns, tuple(rows))

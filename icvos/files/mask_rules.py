@@ -13,6 +13,7 @@ Refused, as there is no one right reading: other formats (a JPEG's noise would c
 animations, pictures to be turned by EXIF, half transparent pixels, black on nothing, a palette that shows index 0 as
 objects are shown and another one as background, other colours. Where all that is not 0 is the object, several values
 are a warning; where values are the ids of objects, shades as soft edges and a JPEG leave them are refused.
+`foreground` reads masks of one object that others made for other programs: there any colour but black is the object.
 """
 
 import io
@@ -160,12 +161,12 @@ def decode(content: bytes, size: tuple[int, int] | None = None, modes: Collectio
     Args:
         content: The file's.
         size: Its (height, width) by the header, where they were looked at already: nothing else is decoded.
-        modes: Pillow's modes, one of which it must be then.
+        modes: Pillow's modes, one of which it must be then; none: any.
     """
     if content.startswith(png.SIGNATURE) and not png.is_whole(io.BytesIO(content)):
         raise ValueError("cut off: it has no end (IEND)")
     image = Image.open(io.BytesIO(content), formats=("PNG",))
-    if size is not None and ((image.height, image.width) != size or image.mode not in modes):
+    if size is not None and ((image.height, image.width) != size or (modes and image.mode not in modes)):
         raise ValueError("a second header that differs from the first")
     image.load()
     return image
@@ -212,6 +213,15 @@ def understood(image: Image.Image, where: str) -> MaskValues | Fault:
     if fault is not None or image.mode == "P":
         return fault or found
     return found if isinstance(found, Fault) else _seen(image, found, where)
+
+
+def foreground(image: Image.Image, where: str) -> MaskValues | Fault:
+    """Values of which all but 0 are the one object, in whatever colours; or why a PNG has no one right reading."""
+    fault = doubted(image, where)
+    if fault is not None or image.mode not in ("RGB", "RGBA"):
+        return fault or understood(image, where)
+    values, alpha = np.asarray(image)[..., :3].max(axis=-1), _alpha(image)
+    return MaskValues(values if alpha is None else np.where(alpha == 0, np.uint8(0), values))
 
 
 def narrowed(values: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ they mean and which are refused. OpenCV would turn palette indices into colours.
 """
 
 import io
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from icvos.files.mask_rules import (
     BROKEN_PNG,
     MaskValues,
     decode,
-    foreign,
+    foreground,
     plainly,
     several_values,
     soft_edges,
@@ -59,16 +60,32 @@ def read_mask(path: Path) -> MaskValues:
     mask = plainly(plain) if plain is not None else None
     if mask is not None:
         return mask
-    if not content.startswith(png.SIGNATURE):
-        raise IcvosError(f"{path}: {foreign(content[:8])}")
-    try:
-        image = decode(content)
-    except BROKEN_PNG as error:
-        raise IcvosError(f"{path}: cannot be decoded ({error}); fetch the file again") from error
-    found = understood(image, str(path))
+    found = understood(_decoded(path, content), str(path))
     if isinstance(found, Fault):
         raise IcvosError(str(found))
     return found
+
+
+def read_foreground(path: Path) -> MaskValues:
+    """The values of a mask PNG of one object, in whatever shades and colours: it is where they are not 0."""
+    content = _content(path)
+    plain = _parse(path, content)
+    mask = plainly(plain) if plain is not None else None
+    found = foreground(_decoded(path, content), str(path)) if mask is None else mask
+    if isinstance(found, Fault):
+        raise IcvosError(str(found))
+    return found
+
+
+def _decoded(path: Path, content: bytes) -> Image.Image:
+    """The picture in a PNG file of the size that its first header says."""
+    if not content.startswith(png.SIGNATURE):
+        raise IcvosError(f"{path}: {mask_rules.foreign(content[:8])}")
+    try:
+        width, height = struct.unpack(">II", content[16:24])
+        return decode(content, (height, width))
+    except BROKEN_PNG as error:
+        raise IcvosError(f"{path}: cannot be decoded ({error}); fetch the file again") from error
 
 
 def read_ids(path: Path) -> np.ndarray:

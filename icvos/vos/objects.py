@@ -12,12 +12,13 @@ import numpy as np
 
 from icvos.bitmasks.values import occurring
 from icvos.errors import IcvosError
-from icvos.files.masks import read_ids, white_value
+from icvos.files.masks import read_foreground, read_ids, white_value
 from icvos.metrics import count
 from icvos.metrics.summary import decay, mean, recall
 
 VOID = 255
 MAX_OBJECTS = 1000  # ids of one video: more are grey levels or colours, not objects
+SOFT = "shades of grey, as soft edges leave them; all that is not 0 counts as the object, as in DAVIS"
 FIGURES = ("j", "f", "jf", "j_recall", "j_decay", "f_recall", "f_decay")
 
 Objects = Literal["all", "first-frame", "binary"]
@@ -66,8 +67,10 @@ def score_video(pair: VideoPair, objects: Objects) -> VideoScores:
     binary_prediction = objects != "binary" and not binary_truth and white_value(pair.prediction) == VOID
     merge_truth, merge_prediction = _merges(pair, objects, binary_truth, binary_prediction)
     record = _Record(_fixed_ids(pair, objects, binary_truth))
+    soft: set[Path] = set()
     for true, predicted in zip(pair.truth, pair.prediction, strict=True):
-        truth, prediction = read_ids(true), read_ids(predicted)
+        truth = _read(true, objects == "binary", soft)
+        prediction = _read(predicted, objects == "binary" or binary_truth, soft)
         if truth.shape != prediction.shape:
             raise IcvosError(f"{predicted}: mask of another size than its header says; write the file again")
         equal = np.array_equal(truth, prediction)
@@ -84,12 +87,25 @@ def score_video(pair: VideoPair, objects: Objects) -> VideoScores:
     if binary_truth or binary_prediction:
         folder = (pair.truth if binary_truth else pair.prediction)[0].parent
         warnings += ((folder, "masks of 0 and 255 in the whole video; read as one object"),)
+    warnings += tuple((folder, SOFT) for folder in sorted(soft))
     return VideoScores(pair.video, names, record.scores(), record.equal, warnings)
+
+
+def _read(path: Path, is_one: bool, soft: set[Path]) -> np.ndarray:
+    """A mask's ids; of one object, 1 for what is not 0; folders of masks with shades go to ``soft``."""
+    if not is_one:
+        return read_ids(path)
+    found = read_foreground(path)
+    if found.shades():
+        soft.add(path.parent)
+    return (found.values != 0).astype(np.uint8)
 
 
 def _merges(pair: VideoPair, objects: Objects, binary_truth: bool, binary_prediction: bool) -> tuple[int, int]:
     """The id that everything non-zero becomes in the truth and in the prediction; 0: ids stay as they are."""
-    if objects == "binary" or (binary_truth and objects == "first-frame"):
+    if objects == "binary":
+        return 0, 0
+    if binary_truth and objects == "first-frame":
         return 1, 1
     if binary_truth:
         return VOID, VOID

@@ -72,7 +72,12 @@ def write_predictions(benchmark: Benchmark, folder: Path, draw: int = 0) -> Path
 
 def sample_masks() -> Path:
     """The folder of real masks and predictions; skips the test where it is absent."""
+    return sample_folder("davis_osvos")
+
+
+def sample_folder(name: str) -> Path:
+    """A folder of real data; skips the test where it is absent."""
     samples = os.environ.get("ICVOS_SAMPLES")
-    if not samples or not (Path(samples) / "davis_osvos").is_dir():
-        pytest.skip("ICVOS_SAMPLES names no folder with davis_osvos/ (DAVIS masks and OSVOS results)")
-    return Path(samples) / "davis_osvos"
+    if not samples or not (Path(samples) / name).is_dir():
+        pytest.skip(f"ICVOS_SAMPLES names no folder with {name}/ (DAVIS masks and results of published methods)")
+    return Path(samples) / name

@@ -11,8 +11,9 @@ from PIL import Image
 
 from icvos.errors import IcvosError
 from icvos.files.masks import DAVIS_PALETTE
-from icvos.vos.folders import FolderScores, frame_rows, score_folders, write_frames_csv
+from icvos.vos.folders import FolderScores, score_folders
 from icvos.vos.objects import Objects
+from icvos.vos.tables import frame_rows, write_frames_csv
 from tests import Json
 from tests.conftest import icvos
 from tests.golden import GOLDEN

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -37,6 +37,18 @@ class BoardBenchmark(Schema):
     clips: Count | None = Field(None, description="How many clips the whole benchmark has, if it consists of clips.")
 
 
+class MethodFacts(Schema):
+    """What whoever submits a method says of it; nobody checks it. What is not said is unknown."""
+
+    training: Literal["none", "trained"] | None = Field(
+        None, description="none: nothing was learned for this task; trained: something was."
+    )
+    classes_seen: bool | None = Field(None, description="Whether training showed masks of classes that are tested.")
+    uses_text: bool | None = Field(None, description="Whether it is also given words, as the category's name.")
+    licence: ShortName | None = Field(None, description="Of code and weights.")
+    parameters: Count | None = Field(None, description="Numbers in its networks.")
+
+
 class BoardFile(Schema):
     """A file of a board: one result under the name that it was submitted by."""
 
@@ -45,6 +57,7 @@ class BoardFile(Schema):
     revision: ShortName = Field(description="Which state of the method; new figures are a new revision.")
     notes: str = Field("", description="Free text from whoever submitted it.")
     added: str = Field("", description="When it was put on the board, ISO 8601 in UTC.")
+    method: MethodFacts = Field(MethodFacts(), description="What is said of the method.")
     benchmark: BoardBenchmark = Field(BoardBenchmark(), description="The benchmark that it is on.")
     scores: Mapping[str, Any] = Field(description="The content of scores.json, which has a schema of its own.")
 
@@ -59,6 +72,7 @@ class Entry:
         result: Its figures.
         path: The file it came from.
         notes: Free text from whoever submitted it.
+        facts: What is said of the method.
         added: When it was put on a board, ISO 8601; "" for a run that is on no board.
         declared_clips: How many clips the whole benchmark has, where the file says so.
         withheld: Why a board does not rank it, beside what its result says; "" where there is no such reason.
@@ -69,6 +83,7 @@ class Entry:
     result: Result
     path: Path
     notes: str = ""
+    facts: MethodFacts = field(default_factory=MethodFacts)
     added: str = ""
     declared_clips: int | None = None
     withheld: str = ""
@@ -112,6 +127,12 @@ def check_name(text: str, what: str, *, where: str = "") -> str:
         raise IcvosError(f"{f'{where}: ' if where else ''}the {what} {error}") from None
 
 
+def method_facts(said: Mapping[str, Any]) -> MethodFacts:
+    """What is said of a method, by the keys of `MethodFacts`; None is nothing said. `IcvosError` for what cannot be."""
+    known = {key: value for key, value in said.items() if value is not None}
+    return parse_schema(json.dumps(known), MethodFacts, "what is said of the method", "facts of a method", "change it")
+
+
 def read_entry(path: Path) -> Entry:
     """The result in ``path``: a board's file or a run's scores; raises `IcvosError` for anything else."""
     value = read_object(path, WHAT, "score the predictions again with icvos score")
@@ -134,6 +155,24 @@ def parse_entry(value: Mapping[str, Any], path: Path) -> Entry:
         parse_result(file.scores, f"{path}: scores"),
         path,
         notes=file.notes,
+        facts=file.method,
         added=file.added,
         declared_clips=file.benchmark.clips,
     )
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """The content of an entry's file, in the form of `BoardFile`; of a run that is on no board, that of its scores."""
+    if not entry.revision:
+        return entry.result.to_json()
+    facts = entry.facts.to_json()
+    return {
+        "format": FORMAT,
+        "name": entry.name,
+        "revision": entry.revision,
+        "notes": entry.notes,
+        "added": entry.added,
+        **({"method": facts} if facts else {}),
+        "benchmark": {} if entry.declared_clips is None else {"clips": entry.declared_clips},
+        "scores": entry.result.to_json(),
+    }

@@ -15,7 +15,7 @@ from icvos.errors import IcvosError
 from icvos.files.locks import lock_folder
 from icvos.files.storage import json_text, write_new
 from icvos.tasks.result import MAX_BYTES, Result, refuse_random, scores_files
-from leaderboard.entry import FORMAT, Entry, check_name, parse_entry, read_entry
+from leaderboard.entry import Entry, MethodFacts, check_name, entry_json, parse_entry, read_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Board:
         name: str,
         revision: str = "1",
         notes: str = "",
+        facts: MethodFacts | None = None,
         benchmark_clips: int | None = None,
     ) -> Path:
         """Put one result on the board and return its file; the same result again changes nothing.
@@ -65,6 +66,7 @@ class Board:
             name: The method's name on the board.
             revision: Which state of the method.
             notes: Free text.
+            facts: What is said of the method.
             benchmark_clips: How many clips the whole benchmark has, by which a partial result is told from a whole one.
 
         Raises:
@@ -74,15 +76,10 @@ class Board:
         check_name(name, "name")
         check_name(revision, "revision")
         refuse_random(result, name)
-        value = {
-            "format": FORMAT,
-            "name": name,
-            "revision": revision,
-            "notes": notes,
-            "added": datetime.now(UTC).isoformat(timespec="seconds"),
-            "benchmark": {} if benchmark_clips is None else {"clips": benchmark_clips},
-            "scores": result.to_json(),
-        }
+        added = datetime.now(UTC).isoformat(timespec="seconds")
+        value = entry_json(
+            Entry(name, revision, result, Path(name), notes, facts or MethodFacts(), added, benchmark_clips)
+        )
         entry = parse_entry(value, Path(name))  # as it will be read back, so that the same result compares equal
         data = json_text(value).encode()
         if len(data) > MAX_BYTES:
@@ -108,8 +105,8 @@ class Board:
         return None
 
 
-def _content(entry: Entry) -> tuple[Result, str, int | None]:
-    return entry.result, entry.notes, entry.declared_clips
+def _content(entry: Entry) -> tuple[Result, str, MethodFacts, int | None]:
+    return entry.result, entry.notes, entry.facts, entry.declared_clips
 
 
 def file_name(entry: Entry) -> str:

@@ -11,7 +11,7 @@ from icvos.files.storage import require_writable
 from icvos.tasks.record import read_records
 from icvos.tasks.result import Result, refuse_random_records
 from icvos.tasks.task import Silent, Task, Watch, open_task
-from leaderboard.entry import check_name
+from leaderboard.entry import MethodFacts, check_name
 from leaderboard.store import Board
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def submit(
     name: str,
     revision: str = "1",
     notes: str = "",
+    facts: MethodFacts | None = None,
     all_draws: bool = False,
     workers: int = 1,
     watch: Watch | None = None,
@@ -98,6 +99,7 @@ def submit(
         name: The method's name on the board.
         revision: Which state of the method.
         notes: Free text.
+        facts: What is said of the method, by which the page can be filtered.
         all_draws: Refuse a run that is not over all support draws of the benchmark.
         workers: Processes for scoring.
         watch: Is told how checking and scoring go on.
@@ -124,5 +126,5 @@ def submit(
         result = opened.score(checked.folder, protocol, watch, workers=workers)
     if all_draws and result.draws_note:
         raise IcvosError(f"{predictions}: {result.draws_note}; predict all, or leave out --all-draws")
-    path = board.add(result, name=name, revision=revision, notes=notes, benchmark_clips=opened.clips)
+    path = board.add(result, name=name, revision=revision, notes=notes, facts=facts, benchmark_clips=opened.clips)
     return SubmissionReport(path, result, checked.warnings)

@@ -136,6 +136,8 @@ def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
         folds=folds,
         left_out=tuple(left_out),
     )
+    if any(source.drawn for source in sources.values()):
+        manifest = manifest.model_copy(update={"drawn": True})
     write_text(out / MANIFEST, manifest_text(manifest))
     return manifest
 

@@ -18,6 +18,7 @@ from curation.sources.left_out import LeftOut
 from curation.sources.outlines import area, counts
 from icvos.errors import IcvosError
 from icvos.files.images import whole_image_size
+from icvos.files.names import DRAWN
 from icvos.files.rle import encode_rle
 from icvos.tasks.image.benchmark import IGNORED, Picture
 from icvos.tasks.task import SILENT, Watch
@@ -49,6 +50,11 @@ class Source:
     listing: Listing | None = None
     warnings: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def drawn(self) -> bool:
+        """Whether its pictures are drawn, in the layout of the data set."""
+        return any((folder / DRAWN).is_file() for folder in (self.images.parent, self.images.parent.parent))
 
     def unseen(self, pictures: Iterable[Picture]) -> tuple[str, ...]:
         """``<picture>/<class>`` for every class that the lists name whose mask has no pixel, and is not asked."""

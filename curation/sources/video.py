@@ -18,6 +18,7 @@ from icvos.files.images import whole_image_size
 from icvos.files.listing import frames_by_number, visible_entries
 from icvos.files.mask_rules import MaskValues
 from icvos.files.masks import read_id_mask, resize_nearest, white_value
+from icvos.files.names import DRAWN
 from icvos.files.storage import read_json
 from icvos.suggestions import nearest
 
@@ -180,6 +181,11 @@ class SourceDataset:
     warnings: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether its videos are drawn, in the layout of the data set."""
+        return (self.root / DRAWN).is_file()
 
     def video(self, name: str) -> SourceVideo:
         """The video with this name; case matters. Raises `IcvosError` with the nearest name."""

@@ -134,6 +134,7 @@ def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
         {str(index): record.masks for index, record in used.items()},
         dict(plan.versions),
         (*plan.left_out, *without, *late),
+        drawn=plan.drawn,
     )
     write_schema(out / SUPPORTS, file)
     write_schema(out / MANIFEST, manifest)

@@ -55,6 +55,7 @@ def make_manifest(
     support_masks: Mapping[str, str],
     versions: Mapping[str, str],
     left_out: Sequence[LeftOutEntry],
+    drawn: bool = False,
 ) -> Manifest:
     """The content of ``icvos.json``.
 
@@ -64,10 +65,11 @@ def make_manifest(
         support_masks: Class -> SHA-256 of its supports.
         versions: Source -> version of its release.
         left_out: What was not built.
+        drawn: Whether videos are drawn.
     """
     videos = dict(sorted(videos.items()))
     try:
-        return Manifest(
+        manifest = Manifest(
             format=FORMAT,
             name=NAME,
             digest=overall_digest(clip_masks(videos), supports, support_masks),
@@ -80,6 +82,7 @@ def make_manifest(
         )
     except ValidationError as error:
         raise IcvosError(printable(f"{MANIFEST}: {misfit(error, 'a manifest')}; rename the source's files")) from error
+    return manifest.model_copy(update={"drawn": True}) if drawn else manifest
 
 
 def _counts(videos: Mapping[str, VideoEntry]) -> Counts:

@@ -30,6 +30,7 @@ class Plan:
         coco: Where supports come from; None: a benchmark without supports.
         supports: How supports are chosen.
         allow_late: Build categories that are absent from the first frame instead of leaving them out.
+        drawn: Whether videos are drawn and not filmed.
     """
 
     tubes: tuple[Tubes, ...]
@@ -38,6 +39,7 @@ class Plan:
     coco: Coco | None = None
     supports: SupportOptions = field(default_factory=SupportOptions)
     allow_late: bool = False
+    drawn: bool = False
 
     def lines(self) -> list[str]:
         """What would be built: a line for each video, and one for all."""
@@ -79,8 +81,10 @@ def make_plan(
             raise IcvosError(f"{published}: --published replaces --davis, --mose and --lvos; give one or the other")
         if curation:
             raise IcvosError(f"{published}: --published has its categories already; leave out --curation")
-        tubes = republish(Benchmark.open(published))
-        return Plan(tubes, _of_supports(images, watch), coco=images, supports=options, allow_late=True)
+        copied = Benchmark.open(published)
+        tubes = republish(copied)
+        left_out = _of_supports(images, watch)
+        return Plan(tubes, left_out, coco=images, supports=options, allow_late=True, drawn=copied.drawn)
     if not datasets:
         raise IcvosError("no source: give at least one of --davis, --mose, --lvos, or --published")
     files = [curation] if isinstance(curation, Path | str) else curation
@@ -96,7 +100,8 @@ def make_plan(
     if not only_decided:
         _note_undecided(selection, watch)
     versions = tuple((dataset.source, dataset.version) for dataset in datasets)
-    return Plan(selection.candidates, left_out, versions, images, options, allow_late)
+    drawn = any(dataset.drawn for dataset in datasets)
+    return Plan(selection.candidates, left_out, versions, images, options, allow_late, drawn)
 
 
 def _note_replaced(tables: Mapping[str, Sequence[CurationRow]], watch: Watch) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from icvos.categories import COCO, Category
 from icvos.errors import IcvosError
 from icvos.files.masks import DAVIS_PALETTE
+from icvos.files.names import DRAWN
 from icvos.files.rle import decode_rle, encode_rle
 from icvos.files.storage import write_bytes, write_json, write_text
 from icvos.smallworld.catalogue import KINDS
@@ -25,6 +26,8 @@ SCALES = ("tiny", "demo")
 SUPPORT_PX = 2 * 32 * 32  # the least class area in a picture that the few-shot lists accept
 CURATION_HEADER = ("source", "video", "class", "objects", "decision", "reason", "who", "when")
 
+
+DRAWN_TEXT = "Drawn by icvos smallworld in the layout of this data set; none of its pictures or videos is in here.\n"
 
 _PLAINLY = Traits()
 
@@ -140,6 +143,7 @@ def write_curation(path: Path, rows: Sequence[CurationRow]) -> None:
 
 def write_davis(root: Path, seed: int = 0, scale: str = "tiny") -> list[CurationRow]:
     """DAVIS 2017 at 480p: frames, palette masks, set files, ``davis_semantics.json`` and ``categories.json``."""
+    write_text(root / DRAWN, DRAWN_TEXT)
     scripts = _DAVIS[_checked(scale)]
     rows, semantics = [], {}
     for script, clip in _clips(seed, 0, scripts):
@@ -168,6 +172,7 @@ def write_mose(root: Path, seed: int = 0, scale: str = "tiny", videos: int = 0) 
         scale: ``tiny`` or ``demo``.
         videos: So many more videos, of all categories in turn, in which whatever may happen does.
     """
+    write_text(root / DRAWN, DRAWN_TEXT)
     rows = []
     usual = _clips(seed, 100, _MOSE[_checked(scale)])
     for script, clip in chain(usual, _clips(seed, 300_000, list(_scripts(videos)))):
@@ -180,6 +185,7 @@ def write_mose(root: Path, seed: int = 0, scale: str = "tiny", videos: int = 0) 
 
 def write_lvos(root: Path, seed: int = 0, scale: str = "tiny") -> list[CurationRow]:
     """LVOS v2: ``train`` and ``valid``, frame names in steps of five from 00000001, and a meta file in each split."""
+    write_text(root / DRAWN, DRAWN_TEXT)
     rows: list[CurationRow] = []
     meta: dict[str, dict[str, Any]] = {"train": {}, "valid": {}}
     for script, clip in _clips(seed, 200, _LVOS[_checked(scale)]):
@@ -212,6 +218,7 @@ def write_coco(root: Path, seed: int = 0, scale: str = "tiny", train_pictures: i
         train_pictures: Where above 0, there is a train2017 of as many pictures, with all categories in turn.
         val_pictures: So many more pictures of val2017, likewise.
     """
+    write_text(root / DRAWN, DRAWN_TEXT)
     usual = _pictures(seed, _checked(scale))
     _write_split(root, "val2017", chain(usual, _turns(seed, scale, 200_000, val_pictures)), grey=2)
     if train_pictures:

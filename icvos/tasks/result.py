@@ -72,6 +72,11 @@ class Result(Protocol):
         ...
 
     @property
+    def drawn(self) -> bool:
+        """Whether the benchmark is drawn: figures on it cannot be compared with any of the real one."""
+        ...
+
+    @property
     def records(self) -> Mapping[str, RunRecord]:
         """How the predictions were made: a record for each part that was made by itself; none where none is known."""
         ...
@@ -229,6 +234,11 @@ def equal_to_truth(result: Result) -> bool:
 def equal_note(result: Result) -> str:
     """That its masks are copies of the truth, in words; "" where they are not."""
     return f"equal to the truth in {100 * result.equal_share:.4g} % of the masks" if equal_to_truth(result) else ""
+
+
+def drawn_name(benchmark: str) -> str:
+    """What a benchmark is called whose pictures are drawn in the layout of another."""
+    return f"a drawn world, not {benchmark}"
 
 
 def few_videos(videos: int) -> str:

@@ -22,20 +22,25 @@ from icvos.protocol import PROTOCOLS
 from icvos.tasks.record import RunRecord, Weights
 from leaderboard.entry import Entry
 from leaderboard.paper.tables import PAPER_URL
+from leaderboard.site.downloads import Places, entry_places, table_json, table_places, write_downloads
+from leaderboard.site.plots import plots
+from leaderboard.site.view import ANSWERS, ORIGINS, TRAININGS, TRAITS, build_name, parts, row_facts, slugs, trait
 from leaderboard.tables.build import build_tables
 from leaderboard.tables.formats import cell, count, groups, level, percent
 from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row, Table, plural
 
-FORMAT = 1  # of results.json
+FORMAT = 2  # of results.json
 DATA = "results.json"
 STILLS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 MOVIES = (".mp4", ".webm")
+TITLE, DRAWN_TITLE = "IC-VOS leaderboard", "A drawn world, not IC-VOS: leaderboard"
 CAPTIONS = {
     "source": "J&F by source data set, per cent",
     "category": "J&F by category, per cent",
     "condition": "J&F by what makes clips hard, per cent",
     "class": "IoU by class, per cent",
 }
+FEW = 12  # results whose figures by category and so on the page shows whole; of more they are columns to choose
 MAX_PROVENANCE = 4000  # characters of one settings or versions text on the page; results.json has it all
 
 
@@ -53,9 +58,11 @@ def build_site(
     out: Path | str,
     *,
     pictures: Sequence[tuple[Path, str]] = (),
-    title: str = "IC-VOS leaderboard",
+    title: str | None = None,
 ) -> Path:
-    """Write ``index.html``, ``results.json`` and ``pictures/`` into ``out`` and return the page's path.
+    """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
+
+    ``results.json`` has all tables, ``tables/`` has each in every form, and ``entries/`` every result.
 
     ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied. An
     ``out`` that holds something other than an earlier page is refused with `IcvosError`.
@@ -65,12 +72,21 @@ def build_site(
     _check_out(out)
     require_inside(out / "pictures", out)
     shown = [_picture(number, path, caption) for number, (path, caption) in enumerate(pictures, start=1)]
-    page = _page(tables, shown, title)
-    write_json(out / DATA, _data(tables))  # first: by it a later run knows the folder as its own
+    names = slugs(tables)
+    places = entry_places(tables, names)
+    page = _page(tables, names, places, shown, title or _title(tables))
+    data = [table_json(table, names[id(table)], places) for table in tables]
+    # first: by it a later run knows the folder as its own
+    write_json(out / DATA, {"format": FORMAT, "generator": "icvos", "tables": data})
+    write_downloads(tables, out, names, places)
     for picture, (path, _) in zip(shown, pictures, strict=True):
         write_bytes(out / picture.place, path.read_bytes())
     write_text(out / "index.html", page)
     return out / "index.html"
+
+
+def _title(tables: Sequence[Table]) -> str:
+    return DRAWN_TITLE if tables and all(table.drawn for table in tables) else TITLE
 
 
 def _as_tables(results: Sequence[Table] | Sequence[Entry]) -> list[Table]:
@@ -99,40 +115,9 @@ def _picture(number: int, path: Path, caption: str) -> Picture:
     return Picture(f"pictures/{number:02d}-{stem}{suffix}", caption, suffix in MOVIES)
 
 
-def _data(tables: Sequence[Table]) -> Mapping[str, object]:
-    """What the page shows, for programs: the full results of every table."""
-    return {
-        "format": FORMAT,
-        "generator": "icvos",
-        "tables": [
-            {
-                "task": table.task,
-                "benchmark": table.benchmark,
-                "protocol": table.protocol,
-                "digest": table.digest,
-                "shots": table.shots,
-                **table.counts,
-                "rows": [_row_data(table, row) for row in table.rows],
-            }
-            for table in tables
-        ],
-    }
-
-
-def _row_data(table: Table, row: Row) -> Mapping[str, object]:
-    return {
-        "label": row.label,
-        "kind": row.kind,
-        "rank": row.rank,
-        **{column.key: row.figures[column.key] for column in table.columns if column.kind != "interval"},
-        "interval": row.interval,
-        "notes": [table.footnotes[mark] for mark in row.notes],
-        "revision": row.entry.revision if row.entry else None,
-        "scores": row.entry.result.to_json() if row.entry else None,
-    }
-
-
-def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> str:
+def _page(
+    tables: Sequence[Table], names: Mapping[int, str], places: Places, pictures: Sequence[Picture], title: str
+) -> str:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -156,6 +141,19 @@ def _page(tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> s
         "kinds": KINDS,
         "provenance": provenance,
         "heat": heat,
+        "slug": lambda table: names[id(table)],
+        "places": places,
+        "parts": lambda table: Markup(parts(table)),
+        "downloads": lambda table: table_places(names[id(table)]),
+        "build_name": build_name,
+        "row_facts": row_facts,
+        "trait": trait,
+        "plots": plots,
+        "traits": TRAITS,
+        "origins": ORIGINS,
+        "trainings": TRAININGS,
+        "answers": ANSWERS,
+        "few": FEW,
         "shown_percent": lambda value: f"{value * 100:.2f}",
     }
     script = _resource("page.js")

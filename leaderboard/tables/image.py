@@ -64,7 +64,7 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
     made = (_row(entry, label, columns) for entry, label in zip(entries, labels, strict=True))
     rows = with_ranks(in_order(made, MEASURE[0]))
     rows = [with_notes(row, *_notes(row), footnotes) for row in rows]
-    if reported:
+    if reported and not first.drawn:
         rows += _reported_rows(first, columns, footnotes)
     rows = mark_best(rows, columns)
     measured = [row for row in rows if row.entry]
@@ -97,6 +97,7 @@ def image_table(entries: Sequence[Entry], reported: bool) -> Table:
             ("Episodes", f"{counts['scored']:,}", f"of {counts['episodes']:,}"),
         ),
         explanation=EXPLANATION,
+        drawn=first.drawn,
     )
 
 
@@ -172,7 +173,7 @@ def _reported_rows(first: ImageResult, columns: Sequence[Column], footnotes: dic
     rows = []
     for found in REPORTED_ON_IMAGES:
         protocol = first.protocol.partition("@")[0]
-        if (found.benchmark, found.protocol, found.shots) != (first.benchmark_name, protocol, first.shots):
+        if (found.benchmark, found.protocol, found.shots) != (first.benchmark.name, protocol, first.shots):
             continue
         figures: dict[str, float | int | None] = dict.fromkeys(column.key for column in columns)
         printed = {"miou": found.miou} | {f"fold_{fold}": miou for fold, miou in found.folds.items()}

@@ -146,6 +146,7 @@ class Table:
         facts: The same for the top of a page: term, value, detail.
         explanation: What the page says of the kind of benchmark; None for IC-VOS, which the page is about, so that its
             headings do not name it.
+        drawn: Whether the benchmark is drawn, so that nothing reported stands beneath.
     """
 
     task: str
@@ -164,6 +165,7 @@ class Table:
     counts: dict[str, int]
     facts: tuple[tuple[str, str, str], ...]
     explanation: Explanation | None = None
+    drawn: bool = False
 
     @property
     def name(self) -> str:

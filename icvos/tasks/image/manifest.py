@@ -79,6 +79,9 @@ class Manifest(Schema):
     images: OfSplits = Field(description="Folders of the images, absolute or relative to the benchmark's folder.")
     classes: dict[ClassKey, Name] = Field(description="Numbers from 1, the data set's own, with their names.")
     folds: tuple[FoldEntry, ...] = Field(min_length=1, max_length=MAX_FOLDS, description="The folds in order.")
+    drawn: bool = Field(
+        False, description="Whether pictures are drawn, as by icvos smallworld: not the real benchmark."
+    )
     left_out: tuple[LeftOutGroup, ...] | None = Field(
         default=None, description="What was passed over; absent in the files of earlier versions. No part of a digest."
     )

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from icvos.files.names import BenchmarkName
 from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Schema, Seconds
 from icvos.tasks.record import MAX_SHOTS, RunRecord
-from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
+from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection, drawn_name
 
 MAX_FOLDS = 1000
 EpisodeText = Annotated[str, Field(pattern=r"^[0-9]{1,4}( [0-9]{1,12}){4}$")]
@@ -93,6 +93,7 @@ class BenchmarkCounts(Schema):
         description="How many folds; a table has a column for each."
     )
     episodes: Count = Field(description="How many episodes, over all folds.")
+    drawn: bool = Field(False, description="Whether its pictures are drawn, as by icvos smallworld.")
 
 
 class ImageResult(Schema):
@@ -191,7 +192,12 @@ class ImageResult(Schema):
     @property
     def benchmark_name(self) -> str:
         """What tables call the benchmark."""
-        return self.benchmark.name
+        return drawn_name(self.benchmark.name) if self.drawn else self.benchmark.name
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the benchmark's pictures are drawn."""
+        return self.benchmark.drawn
 
     @property
     def records(self) -> Mapping[str, RunRecord]:

@@ -102,17 +102,22 @@ class ImageScores:
             task="image",
             protocol=self.protocol,
             digest=self.benchmark.digest,
-            benchmark=result.BenchmarkCounts(
-                name=self.benchmark.name,
-                folds=len(self.benchmark.folds),
-                episodes=sum(len(fold.episodes) for fold in self.benchmark.folds),
-            ),
+            benchmark=self._counts(),
             shots=self.shots,
             partial=not whole,
             overall=self._overall(list(folds.values()), overall_interval(made)),
             folds=folds,
             categories=categories,
         )
+
+    def _counts(self) -> result.BenchmarkCounts:
+        """What the benchmark has, scored or not."""
+        counts = result.BenchmarkCounts(
+            name=self.benchmark.name,
+            folds=len(self.benchmark.folds),
+            episodes=sum(len(fold.episodes) for fold in self.benchmark.folds),
+        )
+        return counts.model_copy(update={"drawn": True}) if self.benchmark.manifest.drawn else counts
 
     def _overall(self, folds: Sequence[result.Fold], interval: result.Interval | None) -> result.Overall:
         counts = [fold.episodes for fold in folds]

@@ -128,6 +128,11 @@ class Benchmark:
     manifest: Manifest | None = None
     choices: Supports | None = None
 
+    @property
+    def drawn(self) -> bool:
+        """Whether its videos are drawn, so that it is no IC-VOS."""
+        return self.manifest is not None and self.manifest.drawn
+
     @classmethod
     def open(cls, root: Path | str) -> "Benchmark":
         """Open a built benchmark or a folder in the published layout; raises `IcvosError` for anything else."""

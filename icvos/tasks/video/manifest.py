@@ -155,6 +155,7 @@ class Manifest(Schema):
     categories: dict[Name, CategoryEntry] = Field(description="By category, in order of the class index.")
     supports: SupportMasks = Field(description="How the supports were made.")
     left_out: tuple[LeftOutEntry, ...] = Field(description="What was not built, each with its reason.")
+    drawn: bool = Field(False, description="Whether videos are drawn, as by icvos smallworld: not the real benchmark.")
     videos: dict[PlainName, VideoEntry] = Field(min_length=1, description="By name, <source>_<original name>.")
 
     @model_validator(mode="after")

@@ -35,6 +35,7 @@ def _contradictions(result: VideoResult, benchmark: Benchmark) -> Iterator[tuple
     for key, stated, real in (
         ("benchmark.clips", result.benchmark_clips, len(benchmark.clips)),
         ("benchmark.draws", draws, benchmark.draws),
+        ("benchmark.drawn", result.drawn if result.benchmark else None, benchmark.drawn),
     ):
         if stated is not None and stated != real:
             yield key, f"is {stated}, {benchmark.name} has {real}"

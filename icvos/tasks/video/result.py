@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Schema
 from icvos.tasks.record import PartNumber, RunRecord
-from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection
+from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection, drawn_name
 
 Difference = Annotated[float, Field(ge=-1, le=1)]
 
@@ -213,6 +213,7 @@ class BenchmarkCounts(Schema):
     draws: Annotated[int, Field(ge=0)] | None = Field(
         None, description="How many support draws; 0 where it has no supports, null where nobody knows."
     )
+    drawn: bool = Field(False, description="Whether its videos are drawn, as by icvos smallworld: not IC-VOS.")
 
 
 class VideoResult(Schema):
@@ -251,7 +252,12 @@ class VideoResult(Schema):
     @property
     def benchmark_name(self) -> str:
         """What tables call the benchmark."""
-        return "IC-VOS"
+        return drawn_name("IC-VOS") if self.drawn else "IC-VOS"
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the benchmark's videos are drawn."""
+        return self.benchmark is not None and self.benchmark.drawn
 
     @property
     def records(self) -> Mapping[str, RunRecord]:

@@ -196,6 +196,8 @@ def score(
     )
     run = next((draw.run for draw in draws if draw.run.made_with_random_weights), draws[0].run)
     whole = result.BenchmarkCounts(clips=len(benchmark.clips), draws=benchmark.draws)
+    if benchmark.drawn:
+        whole = whole.model_copy(update={"drawn": True})
     return Scores(protocol.id, benchmark.digest, chosen, numbers, tuple(values), run, whole)
 
 

@@ -24,7 +24,18 @@ from leaderboard.entry import Entry
 from leaderboard.paper.tables import PAPER_URL
 from leaderboard.site.downloads import Places, entry_places, table_json, table_places, write_downloads
 from leaderboard.site.plots import plots
-from leaderboard.site.view import ANSWERS, ORIGINS, TRAININGS, TRAITS, build_name, parts, row_facts, slugs, trait
+from leaderboard.site.view import (
+    ANSWERS,
+    ORIGINS,
+    TRAININGS,
+    TRAITS,
+    build_name,
+    parts,
+    row_facts,
+    scale_of,
+    slugs,
+    trait,
+)
 from leaderboard.tables.build import build_tables
 from leaderboard.tables.formats import cell, count, groups, level, percent
 from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row, Table, plural
@@ -154,7 +165,7 @@ def _page(
         "trainings": TRAININGS,
         "answers": ANSWERS,
         "few": FEW,
-        "shown_percent": lambda value: f"{value * 100:.2f}",
+        "scale_of": scale_of,
     }
     script = _resource("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,8 +1,10 @@
 """What the page needs to choose rows, columns and tables by: texts for its attributes, and figures for its script."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from icvos.errors import printable, printable_lines
 from leaderboard.tables.formats import DASH, count
@@ -17,10 +19,31 @@ TRAITS = {
     "text": "Uses text",
     "licence": "Licence",
     "parameters": "Parameters",
-    "origin": "Figures",
+    "origin": "Origin",
     "date": "Date",
 }
 LONGEST = 200  # characters of a text to search in
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What the drawn intervals of a table span, in per cent."""
+
+    low: int
+    high: int
+
+    def place(self, value: float) -> float:
+        """Where a fraction lies, 0 to 100."""
+        return round(100 * (100 * value - self.low) / (self.high - self.low), 2)
+
+
+def scale_of(table: Table) -> Scale:
+    """Whole tens around all intervals of a table."""
+    bounds = [100 * bound for row in table.rows for bound in row.interval or ()]
+    if not bounds:
+        return Scale(0, 100)
+    low = math.floor(min(bounds) / 10) * 10
+    return Scale(low, max(math.ceil(max(bounds) / 10) * 10, low + 10))
 
 
 def slugs(tables: Sequence[Table]) -> dict[int, str]:

@@ -51,6 +51,7 @@ def test_frames_are_hard_links(benchmark: Benchmark, world: World) -> None:
 def test_manifest_counts(benchmark: Benchmark) -> None:
     manifest = benchmark.manifest
     assert manifest is not None
+    assert manifest.drawn
     counts = manifest.counts
     assert counts.videos == len(benchmark.videos) == sum(source.videos for source in manifest.sources.values())
     assert counts.clips == len(benchmark.clips) == sum(found.clips for found in manifest.categories.values())

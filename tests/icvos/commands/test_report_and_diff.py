@@ -144,8 +144,12 @@ def test_six_videos_and_more_say_which_is_better(runs: Path, tmp_path: Path) -> 
 
 
 def test_results_on_a_board_can_be_compared(runs: Path, built: Path, tmp_path: Path) -> None:
-    icvos("submit", runs / "one", "--benchmark", built, "--name", "submitted", "--board", tmp_path)
+    said = ("--training", "none", "--classes-unseen", "--no-text", "--licence", "MIT", "--parameters", 7)
+    icvos("submit", runs / "one", "--benchmark", built, "--name", "submitted", "--board", tmp_path, *said)
     (result,) = tmp_path.glob("*.json")
+    facts = {"training": "none", "classes_seen": False, "uses_text": False, "licence": "MIT", "parameters": 7}
+    assert read(result)["method"] == facts
+    assert read(result)["scores"]["benchmark"]["drawn"]
     assert "A: submitted" in icvos("diff", result, runs / "three").stdout
     assert "submitted, paper@1" in icvos("report", result).stdout
 

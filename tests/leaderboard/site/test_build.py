@@ -20,7 +20,7 @@ Make = Callable[..., Json]
 Results = Callable[..., Result]
 
 HOSTILE = '<script>alert(1)</script>" onload="x'
-VOID = {"meta", "img", "br", "link", "input", "rect", "path", "use"}
+VOID = {"meta", "img", "br", "link", "input", "rect", "path", "use", "circle"}
 
 
 class Page(HTMLParser):
@@ -44,6 +44,16 @@ class Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
+    @property
+    def scripts(self) -> list[dict[str, str | None]]:
+        """What is run, without data."""
+        return [attributes for attributes in self.all("script") if attributes.get("type") != "application/json"]
+
+    @property
+    def runs(self) -> list[dict[str, str | None]]:
+        """Where results say where they come from."""
+        return [attributes for attributes in self.all("details") if attributes.get("class") == "run"]
+
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
 
@@ -63,9 +73,9 @@ def board(tmp_path: Path, result: Results) -> Board:
 def test_the_page_stands_on_its_own(board: Board, tmp_path: Path) -> None:
     index = build_site(board.entries, tmp_path / "site")
     assert index == tmp_path / "site" / "index.html"
-    assert sorted(path.name for path in index.parent.iterdir()) == ["index.html", "results.json"]
+    assert sorted(path.name for path in index.parent.iterdir()) == ["entries", "index.html", "results.json", "tables"]
     page = Page(index.read_text())
-    assert len(page.all("script")) == 1
+    assert len(page.scripts) == 1
     assert not page.all("link")
     for tag, attributes in page.elements:
         for key in ("src", "href"):
@@ -73,6 +83,7 @@ def test_the_page_stands_on_its_own(board: Board, tmp_path: Path) -> None:
             if tag == "a" and target.startswith("https://arxiv.org/"):
                 continue
             assert not re.match(r"[a-z]+:|//", target), (tag, target)
+            assert target.startswith("#") or not target or (index.parent / target).is_file(), target
     identifiers = [attributes["id"] for _, attributes in page.elements if attributes.get("id")]
     assert len(identifiers) == len(set(identifiers))
     anchors = {(link["href"] or "")[1:] for link in page.all("a") if (link["href"] or "").startswith("#")}
@@ -82,7 +93,7 @@ def test_the_page_stands_on_its_own(board: Board, tmp_path: Path) -> None:
 def test_the_page_shows_every_row_and_where_it_comes_from(board: Board, tmp_path: Path) -> None:
     text = build_site(build_tables(board.entries), tmp_path / "site").read_text()
     page = Page(text)
-    assert len(page.all("details")) == 6
+    assert len(page.runs) == 6
     for shown in (
         *("41.00", "45.00", "43.00", "47.00", "68.38", "20.44", "mean 25.44", "scored on 3 of 6 clips only"),
         *("Reported in papers, not run here", "Upper bound", "Partial results", "paper@1", "native@1"),
@@ -132,11 +143,11 @@ def test_results_cannot_put_anything_into_the_page(board: Board, tmp_path: Path,
         board.entries, tmp_path / "site", pictures=[(picture, '"><script>alert(5)</script>')], title="<script>"
     ).read_text()
     page = Page(text)
-    assert len(page.all("script")) == 1
+    assert len(page.scripts) == 1
     assert [attributes.get("src") for attributes in page.all("img")] == ["pictures/01-x.png"]
     assert not [attributes for _, attributes in page.elements if any(key.startswith("on") for key in attributes)]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-    assert len(page.all("details")) == 7
+    assert len(page.runs) == 7
 
 
 def test_the_policy_names_the_one_script(board: Board, tmp_path: Path) -> None:
@@ -155,8 +166,10 @@ def test_the_data_file_has_the_whole_results(board: Board, tmp_path: Path) -> No
     assert [table["protocol"] for table in data["tables"]] == ["paper@1", "native@1"]
     rows = {row["label"]: row for row in data["tables"][0]["rows"]}
     lite = {entry.key: entry for entry in board.entries}["lite", "1", "paper@1", DIGEST]
-    assert rows["lite, 1 shot"]["scores"] == lite.result.to_json()
-    assert rows["DC-SAM"]["scores"] is None
+    own = json.loads((index.parent / rows["lite, 1 shot"]["result"]).read_text())
+    assert own == json.loads(lite.path.read_text())
+    assert own["scores"] == lite.result.to_json()
+    assert rows["DC-SAM"]["result"] is None
     assert "contradicts" in rows["Matcher + SAM 2"]["notes"][1]
 
 
@@ -202,9 +215,9 @@ def test_the_data_file_is_standard_json(tmp_path: Path, scores: Make) -> None:
     board = Board.open(tmp_path / "board")
     board.add(odd, name="lite")
     index = build_site(board.entries, tmp_path / "site")
-    text = (index.parent / "results.json").read_text()
-    row = json.loads(text, parse_constant=pytest.fail)["tables"][0]["rows"][0]
-    assert row["scores"]["run"]["settings"] == {"reach": None, "seed": None}
+    row = json.loads((index.parent / "results.json").read_text(), parse_constant=pytest.fail)["tables"][0]["rows"][0]
+    own = json.loads((index.parent / row["result"]).read_text(), parse_constant=pytest.fail)
+    assert own["scores"]["run"]["settings"] == {"reach": None, "seed": None}
 
 
 def test_deep_settings_are_shown(tmp_path: Path, scores: Make) -> None:

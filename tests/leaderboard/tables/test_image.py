@@ -283,7 +283,7 @@ def test_the_page_has_both_and_says_what_they_are(tmp_path: Path, result: Callab
     board.add(make_image_result(miou=0.3), name="second")
     text = build_site(board.entries, tmp_path / "site").read_text()
     page = Page(text)
-    assert len(page.all("script")) == 1
+    assert len(page.scripts) == 1
     assert len(page.all("caption")) == len(page.all("table")) == 5
     for shown in (
         *("coco-20i, 1 shot", "mIoU", "Fold 3", "By class", "airplane", "43.00", "Weights: fold 2: fold2.pth"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from icvos.errors import IcvosError, printable_lines
 from icvos.files.listing import is_empty
@@ -22,8 +23,9 @@ from icvos.protocol import PROTOCOLS
 from icvos.tasks.record import RunRecord, Weights
 from leaderboard.entry import Entry
 from leaderboard.paper.tables import PAPER_URL
-from leaderboard.site.downloads import Places, entry_places, table_json, table_places, write_downloads
+from leaderboard.site.downloads import Places, entry_places, remove_others, table_json, table_places, write_downloads
 from leaderboard.site.plots import plots
+from leaderboard.site.run_pages import RUNS, figures_of, run_parts, run_places
 from leaderboard.site.view import (
     ANSWERS,
     ORIGINS,
@@ -39,6 +41,9 @@ from leaderboard.site.view import (
 from leaderboard.tables.build import build_tables
 from leaderboard.tables.formats import cell, count, groups, level, percent
 from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row, Table, plural
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 FORMAT = 2  # of results.json
 DATA = "results.json"
@@ -73,7 +78,8 @@ def build_site(
 ) -> Path:
     """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
 
-    ``results.json`` has all tables, ``tables/`` has each in every form, and ``entries/`` every result.
+    ``results.json`` has all tables, ``tables/`` has each in every form, and ``entries/`` every result,
+    ``runs/`` a page for each.
 
     ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied. An
     ``out`` that holds something other than an earlier page is refused with `IcvosError`.
@@ -85,11 +91,14 @@ def build_site(
     shown = [_picture(number, path, caption) for number, (path, caption) in enumerate(pictures, start=1)]
     names = slugs(tables)
     places = entry_places(tables, names)
-    page = _page(tables, names, places, shown, title or _title(tables))
+    title = title or _title(tables)
+    environment = _environment(names, places)
+    page = _page(environment, tables, shown, title)
     data = [table_json(table, names[id(table)], places) for table in tables]
     # first: by it a later run knows the folder as its own
     write_json(out / DATA, {"format": FORMAT, "generator": "icvos", "tables": data})
     write_downloads(tables, out, names, places)
+    _write_runs(environment, tables, names, places, title, out)
     for picture, (path, _) in zip(shown, pictures, strict=True):
         write_bytes(out / picture.place, path.read_bytes())
     write_text(out / "index.html", page)
@@ -126,12 +135,12 @@ def _picture(number: int, path: Path, caption: str) -> Picture:
     return Picture(f"pictures/{number:02d}-{stem}{suffix}", caption, suffix in MOVIES)
 
 
-def _page(
-    tables: Sequence[Table], names: Mapping[int, str], places: Places, pictures: Sequence[Picture], title: str
-) -> str:
+def _environment(names: Mapping[int, str], places: Places) -> "Environment":
+    """What turns templates into pages, with all that they ask for."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
+    script = _resource("page.js")
     environment = Environment(
         loader=FunctionLoader(_resource),
         autoescape=True,
@@ -166,9 +175,37 @@ def _page(
         "answers": ANSWERS,
         "few": FEW,
         "scale_of": scale_of,
+        "pages": run_places(places),
+        "run_parts": run_parts,
+        "figures_of": figures_of,
+        "style": Markup(_resource("style.css")),
+        "script": Markup(script),
+        "script_digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "version": _version(),
     }
-    script = _resource("page.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment
+
+
+def _write_runs(
+    environment: "Environment",
+    tables: Sequence[Table],
+    names: Mapping[int, str],
+    places: Places,
+    title: str,
+    out: Path,
+) -> None:
+    """Write the page of each result, and remove those of an earlier board."""
+    pages = run_places(places)
+    template = environment.get_template("run.html.jinja")
+    for table in tables:
+        for row in table.measured:
+            key = row.label, names[id(table)]
+            require_inside(out / pages[key], out)
+            write_text(out / pages[key], template.render(title=title, table=table, row=row, place=places[key]))
+    remove_others(out / RUNS, {out / page for page in pages.values()}, out)
+
+
+def _page(environment: "Environment", tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> str:
     return environment.get_template("index.html.jinja").render(
         title=title,
         tables=tables,
@@ -176,11 +213,7 @@ def _page(
         pictures=pictures,
         protocols=[PROTOCOLS[name] for name in sorted(PROTOCOLS, reverse=True)],
         paper_url=PAPER_URL,
-        style=Markup(_resource("style.css")),
-        script=Markup(script),
-        script_digest=digest,
         top=headline(tables[0]) if tables else None,
-        version=_version(),
         newest=max((row.entry.date for table in tables for row in table.measured if row.entry), default=""),
     )
 

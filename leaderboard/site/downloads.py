@@ -1,6 +1,6 @@
 """The files beside the page: every table in every form, and every result as it was submitted."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from icvos.files.names import require_inside
@@ -12,7 +12,7 @@ from leaderboard.tables.shape import Row, Table
 
 FORMS = {"CSV": ("csv", "csv"), "Markdown": ("md", "markdown"), "LaTeX": ("tex", "latex")}
 TABLES, ENTRIES = "tables", "entries"
-SUFFIXES = (".csv", ".json", ".md", ".tex")
+SUFFIXES = (".csv", ".html", ".json", ".md", ".tex")
 Places = dict[tuple[str, str], str]
 
 
@@ -73,8 +73,12 @@ def write_downloads(tables: Sequence[Table], out: Path, slugs: Mapping[int, str]
         write_text(out / place, text)
         written.add(out / place)
     for folder in (out / TABLES, out / ENTRIES):
-        if not folder.is_dir():
-            continue
+        remove_others(folder, written, out)
+
+
+def remove_others(folder: Path, written: Collection[Path], out: Path) -> None:
+    """Remove from a folder of the page in ``out`` what an earlier page left there."""
+    if folder.is_dir():
         require_inside(folder, out)
         for path in folder.iterdir():
             if path.is_file() and path not in written and path.suffix in SUFFIXES:

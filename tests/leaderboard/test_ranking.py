@@ -34,7 +34,7 @@ def test_a_folder_shows_every_kind_of_table(board: Path, tmp_path: Path) -> None
     assert 'alt="a dog"' in page.read_text()
     found = {path.name for path in page.parent.iterdir()}
     assert found == {
-        *("index.html", "results.json", "pictures", "tables", "entries"),
+        *("index.html", "results.json", "pictures", "tables", "entries", "runs"),
         *("leaderboard.md", "leaderboard.tex", "leaderboard.csv", "leaderboard-images.csv"),
     }
     assert (page.parent / "leaderboard.md").read_text() == render(tables, "markdown")

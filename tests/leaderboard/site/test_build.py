@@ -73,7 +73,8 @@ def board(tmp_path: Path, result: Results) -> Board:
 def test_the_page_stands_on_its_own(board: Board, tmp_path: Path) -> None:
     index = build_site(board.entries, tmp_path / "site")
     assert index == tmp_path / "site" / "index.html"
-    assert sorted(path.name for path in index.parent.iterdir()) == ["entries", "index.html", "results.json", "tables"]
+    names = sorted(path.name for path in index.parent.iterdir())
+    assert names == ["entries", "index.html", "results.json", "runs", "tables"]
     page = Page(index.read_text())
     assert len(page.scripts) == 1
     assert not page.all("link")

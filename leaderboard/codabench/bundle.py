@@ -117,13 +117,13 @@ def codabench(
     texts = _texts(task, protocol, competition)
     with tempfile.TemporaryDirectory(prefix="icvos-") as temporary:
         folder = Path(temporary)
+        watch.stage("truth")
+        _pack(folder / "reference_data.zip", task.truth_files())
         watch.stage("wheels")
         gathered = folder / "wheels"
         if wheels or download:
             gathered.mkdir()
             gather(own_wheel(folder), gathered, python, Path(wheels) if wheels else None)
-        watch.stage("truth")
-        _pack(folder / "reference_data.zip", task.truth_files())
         _pack(folder / "scoring_program.zip", _program(protocol, python, sorted(gathered.glob("*.whl"))))
         parts = [(name, folder / name) for name in ("reference_data.zip", "scoring_program.zip")]
         with atomic_file(out) as path:

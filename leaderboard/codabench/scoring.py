@@ -1,7 +1,7 @@
 """Scoring one submission in the folders that Codabench lays out.
 
     input/ref     the truth, as `icvos.tasks.task.Task.truth_files` packs it
-    input/res     the submission, unpacked by Codabench
+    input/res     the submission, unpacked by Codabench, with a file called metadata that it writes beside it
     output/scores.json             a figure for each column of the leaderboard
     output/detailed_results.html   the figures and what they are made of, or every fault
     output/icvos-scores.json       the result as icvos score writes it
@@ -12,7 +12,7 @@ failed. Nothing of the truth is printed but figures.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from icvos.errors import Fault, IcvosError, printable_lines
@@ -33,6 +33,7 @@ from leaderboard.tables.build import build_tables, columns_of
 from leaderboard.tables.formats import cell, percent
 from leaderboard.tables.shape import KINDS, Column, Table
 
+METADATA = "metadata"  # Codabench's own, no part of the submission
 SUBMISSION = Path("submission")  # what the folder is called in messages: the container's paths mean nothing outside
 MAX_WORKERS = 8
 
@@ -63,11 +64,10 @@ def score_submission(given: Path, out: Path, protocol: Protocol) -> Result:
     """
     task, folder = open_task(given / "ref"), given / "res"
     try:
-        return _score(task, _predictions(folder, task), out, protocol)
+        return _score(task, folder, out, protocol)
     except SubmissionError as error:
-        faults = sorted(error.faults, key=lambda fault: fault.severity)  # errors first
-        faults = [relocate(fault, folder, SUBMISSION) for fault in faults]
-        told = SubmissionError(_told(error, folder), tuple(faults))
+        faults = _shown(error.faults, folder)
+        told = SubmissionError(_told(error, folder), faults)
         _write_page(out, task, protocol, reason=str(told), faults=faults)
         raise told from error
     except IcvosError as error:
@@ -80,6 +80,12 @@ def _told(error: IcvosError, folder: Path) -> str:
     return str(error).replace(str(folder), str(SUBMISSION))
 
 
+def _shown(faults: Iterable[Fault], folder: Path) -> tuple[Fault, ...]:
+    """The faults as the submitter knows the files, errors first."""
+    own = (fault for fault in faults if fault.where != str(folder / METADATA))
+    return tuple(relocate(fault, folder, SUBMISSION) for fault in sorted(own, key=lambda fault: fault.severity))
+
+
 def _predictions(folder: Path, task: Task) -> Path:
     """The predictions in a submission, where they lie deeper as where they do not."""
     inside = deeper(folder, task.folders)
@@ -89,7 +95,8 @@ def _predictions(folder: Path, task: Task) -> Path:
     return inside[0] if inside else folder
 
 
-def _score(task: Task, predictions: Path, out: Path, protocol: Protocol) -> Result:
+def _score(task: Task, folder: Path, out: Path, protocol: Protocol) -> Result:
+    predictions = _predictions(folder, task)
     with checked_folder(task, predictions, protocol) as checked:
         refuse_random_records(read_records(checked.folder, task.part).values(), predictions)
         result = task.score(checked.folder, protocol, SILENT, workers=_workers())
@@ -99,7 +106,7 @@ def _score(task: Task, predictions: Path, out: Path, protocol: Protocol) -> Resu
     if row.kind != "ranked":
         notes = "; ".join(table.footnotes[mark] for mark in row.notes)
         raise IcvosError(f"{predictions}: {KINDS[row.kind]}{f' ({notes})' if notes else ''}; submit another")
-    warnings = tuple(relocate(fault, predictions, SUBMISSION) for fault in checked.warnings)
+    warnings = _shown(checked.warnings, folder)
     write_json(out / "icvos-scores.json", result.to_json())
     _write_page(out, task, protocol, table=table, faults=warnings)
     write_json(out / "scores.json", codabench_figures(task, table))

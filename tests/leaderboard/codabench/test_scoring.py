@@ -57,6 +57,7 @@ def lay_out(bundle: Path, submission: Path, app: Path) -> None:
         with zipfile.ZipFile(bundle) as archive, archive.open(name) as file, zipfile.ZipFile(file) as inner:
             inner.extractall(app / place)
     shutil.copytree(submission, app / "input" / "res")
+    (app / "input" / "res" / "metadata").write_text("elapsedTime: null\n")
     (app / "output").mkdir()
 
 
@@ -146,6 +147,16 @@ def test_episodes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found.scores["miou"] == pytest.approx(100 * overall["miou"], abs=1e-8)
     assert found.scores["fb_iou"] == pytest.approx(100 * overall["fb_iou"], abs=1e-8)
     assert found.scores.keys() >= {"fold_0", "fold_1", "shots"}
+    assert "metadata" not in found.stdout + found.page
+
+
+def test_what_codabench_writes_is_no_fault(
+    bundle: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = run_here(bundle, run, tmp_path / "app", capsys)
+    assert (found.status, found.stderr) == (0, "")
+    assert "warning" not in found.stdout
+    assert "odd" not in found.page
 
 
 def no_frame(folder: Path) -> None:

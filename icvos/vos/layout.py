@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from icvos.errors import IcvosError
 from icvos.files.listing import is_passed_over
+from icvos.files.storage import storable
 
 Parts = tuple[str, ...]  # of a path
 Key = int | str  # the number of a frame, or its name where that is no number
@@ -102,7 +103,7 @@ def _by_look(videos: Iterable[str]) -> dict[str, str]:
 
 def _look(name: str) -> str:
     """A name without what programs and people change in it: case, dashes, and how accents are stored."""
-    return re.sub("[_ ]", "-", unicodedata.normalize("NFC", name).casefold())
+    return re.sub("[_ ]", "-", unicodedata.normalize("NFC", storable(name)).casefold())
 
 
 def _numbered(folder: Parts, names: Sequence[str], frames: Sequence[Key]) -> Masks:

@@ -30,6 +30,14 @@ def shown(place: Place) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
 
 
+def with_wrong(value: Any, place: Place) -> Any:
+    """A copy of a JSON value that has at ``place`` what no file may have there."""
+    found = value
+    for part in place:
+        found = found[part]
+    return with_value(value, place, 2 if place == ("format",) or isinstance(found, bool) else True)
+
+
 def without(value: Any, place: Place) -> Any:
     """A copy of a JSON value that lacks the key at ``place``."""
     changed = copy.deepcopy(value)

@@ -11,7 +11,7 @@ from icvos.files.schema import Schema, read_schema
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.image.manifest import MANIFEST, REMEDY, Manifest, PictureEntry, Pictures, pictures_text, read_pictures
 from tests.icvos.tasks.image.tiny_episodes import write_images
-from tests.icvos.tasks.keys import keys, shown, with_value, without
+from tests.icvos.tasks.keys import keys, shown, with_wrong, without
 
 FILES: list[tuple[str, type[Schema], Callable[[ImageBenchmark], object]]] = [
     (MANIFEST, Manifest, lambda benchmark: benchmark.folds),
@@ -30,7 +30,7 @@ def test_a_key_that_is_missing_or_wrong_is_named(
     places = list(keys(read_schema(path, model, "", "")))
     assert len(places) > 4
     for place, required in places:
-        wrong = {f"{shown(place)} is ": with_value(value, place, 2 if place == ("format",) else True)}
+        wrong = {f"{shown(place)} is ": with_wrong(value, place)}
         if required:
             wrong[f"{shown(place)} is missing"] = without(value, place)
         for words, changed in wrong.items():

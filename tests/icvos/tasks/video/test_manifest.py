@@ -12,7 +12,7 @@ from icvos.files.schema import Schema, read_schema
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.manifest import MANIFEST, REMEDY, SUPPORTS, Manifest, Supports
 from tests.conftest import icvos
-from tests.icvos.tasks.keys import keys, shown, with_value, without
+from tests.icvos.tasks.keys import keys, shown, with_wrong, without
 
 FILES: list[tuple[str, type[Schema], Callable[[Benchmark], object]]] = [
     (MANIFEST, Manifest, lambda benchmark: benchmark.manifest),
@@ -39,7 +39,7 @@ def test_a_key_that_is_missing_or_wrong_is_named(
     places = list(keys(read_schema(path, model, "", "")))
     assert len(places) > 4
     for place, required in places:
-        wrong = {f"{shown(place)} is ": with_value(value, place, 2 if place == ("format",) else True)}
+        wrong = {f"{shown(place)} is ": with_wrong(value, place)}
         if required:
             wrong[f"{shown(place)} is missing"] = without(value, place)
         for words, changed in wrong.items():

@@ -8,7 +8,6 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 # test processes share the cores, and training that is resumed repeats itself to the bit
 export OMP_NUM_THREADS ?= 1
-EVAL := $(BIN)/icvos eval --benchmark $(DEMO)/benchmark --set short_side=240
 
 .PHONY: demo test test-slow check setup clean
 
@@ -22,16 +21,7 @@ $(VENV)/.ready: pyproject.toml
 	touch $@
 
 demo: setup
-	rm -rf $(DEMO)
-	$(BIN)/icvos smallworld $(DEMO)/world
-	$(BIN)/icvos build --davis $(DEMO)/world/davis --mose $(DEMO)/world/mose --lvos $(DEMO)/world/lvos \
-	  --coco $(DEMO)/world/coco --curation $(DEMO)/world/curation.csv --only-decided --out $(DEMO)/benchmark
-	$(EVAL) --method lite --draws 0 --out $(DEMO)/runs/lite
-	$(EVAL) --method lite --draws 0 --shots 5 --out $(DEMO)/runs/lite-5-shot
-	$(EVAL) --method oracle --out $(DEMO)/runs/oracle
-	$(BIN)/icvos render $(DEMO)/benchmark --predictions $(DEMO)/runs/lite-5-shot --kind sheet --out $(DEMO)/pictures
-	$(BIN)/icvos leaderboard $(DEMO)/runs/* --out $(DEMO)/site \
-	  --picture $(DEMO)/pictures/mose_5c09d3e8-giraffe.png --picture $(DEMO)/pictures/davis_dogs-park-dog.png
+	$(BIN)/icvos demo --out $(DEMO)
 
 test: setup
 	$(BIN)/python -m pytest -n 2 -q -m "not slow" $(PYTEST)

@@ -83,7 +83,7 @@ class BaseLearnerSettings(Checked):
         base_classes: Number of classes that it knows: 80, 60 in a fold of COCO-20i, or 15 in one of PASCAL-5i.
         size: Side of the square that a picture is fitted into.
         backbone_rate: In training, the backbone's share of the learning rate.
-        sam2: SAM 2 for the video, by name or path.
+        sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """

@@ -20,11 +20,11 @@ from icvos.models.backbones.stages import Staged
 from icvos.models.device import Device, pick_device
 from icvos.models.losses import cross_entropy
 from icvos.models.maps import aligned, masked_average
-from icvos.models.prior import prior, stretched
+from icvos.models.prior import contrast, prior, stretched
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture
-from icvos.models.weights.load import Loaded, fresh_layers, load_trained
+from icvos.models.weights.load import Loaded, fresh_layers, load_trained, without_body
 from icvos.settings import Checked, Positive, Side, check, refusal, renamed
 from icvos.training.trainable import EpisodeBatch
 
@@ -116,8 +116,11 @@ class PFENetwork(Staged):
             soft = aligned(mask, f)
             s4 = self.layer4(s3 * soft)
             by_episode = (batch, shots)
-            once_more = aligned(mask, s4.shape[-1]).unflatten(0, by_episode)
-            prior_each = aligned(stretched(prior(q4, s4.unflatten(0, by_episode), once_more)), f)
+            if self.contrasts:
+                prior_each = contrast([q3, q4], [s3, self.layer4(s3)], masks, f)
+            else:
+                once_more = aligned(mask, s4.shape[-1]).unflatten(0, by_episode)
+                prior_each = aligned(stretched(prior(q4, s4.unflatten(0, by_episode), once_more)), f)
         mean_prior = prior_each.mean(1, keepdim=True)
         reduced = self.down_query(torch.cat([q3, aligned(q2, f)], 1))
         vectors = masked_average(self.down_supp(torch.cat([s3, aligned(s2, f)], 1)), soft)
@@ -198,7 +201,7 @@ class PFENetSettings(Checked):
         size: Side of the network's square input, of the form 8 n + 1: 473 for PASCAL, 641 for COCO.
         bins: Sizes of the pyramid's levels; up to 1 they are shares of the feature map.
         frozen_statistics: In training, keep the backbone's batch norm statistics; the published code lets them drift.
-        sam2: SAM 2 for the video, by name or path.
+        sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
@@ -231,7 +234,7 @@ class PFENet(Prompter[PFENetSettings]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
-        if not chosen.checkpoint:
+        if without_body(chosen.checkpoint):
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = PFENetwork(body, chosen.bins)

@@ -22,13 +22,13 @@ from icvos.models.backbones.stages import Staged
 from icvos.models.device import Device, pick_device
 from icvos.models.losses import dice
 from icvos.models.maps import aligned, masked_average, sine_positions
-from icvos.models.prior import prior
+from icvos.models.prior import contrast, prior
 from icvos.models.prompter import Prompter
 from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam1, PromptedSam2, as_maps, as_tuple
 from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam1 import load_sam
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.load import Loaded, fresh_layers, load_trained
+from icvos.models.weights.load import Loaded, fresh_layers, load_trained, without_body
 from icvos.settings import Checked, Count, Side, renamed
 from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch
@@ -138,10 +138,12 @@ class PromptEncoder(Staged):
             q3, taps_q = see(query)
             s3, taps_s = see(supports.flatten(0, 1))
             small = functional.interpolate(masks.flatten(0, 1)[:, None].float(), size=s3.shape[2:], mode="nearest")
-            last = self.layer4(s3 * small)
-            again = aligned(small, last.shape[-1]).unflatten(0, by_episode)
-            similar = prior(self.layer4(q3), last.unflatten(0, by_episode), again).flatten(0, 1)[:, None]
-            similar = aligned(similar, q3.shape[-1])  # the last stage of EfficientNet-Lite0 is smaller
+            if self.contrasts:
+                asked, shown = ([x, self.layer4(x)] for x in (q3, s3))
+                similar = contrast(asked, shown, masks, q3.shape[-1]).flatten(0, 1)[:, None]
+            else:
+                last = (self.layer4(s3 * small)).unflatten(0, by_episode)
+                similar = prior(self.layer4(q3), last, small.unflatten(0, by_episode)).flatten(0, 1)[:, None]
         query_reduced, support_reduced = self.downsample_query(taps_q), self.downsample_query(taps_s)
         prototype = masked_average(support_reduced, small)
         support_fused = self._fuse(support_reduced, prototype, small)
@@ -243,7 +245,7 @@ class VRPSettings(Checked):
         width: Channels of prompt tokens: 256, or 128 with the small SAM 2.
         decoder: Which SAM decodes images and is trained through: sam, as published, or sam2.
         sam: SAM 1 for images and for training, by name or path.
-        sam2: SAM 2 for the video, by name or path.
+        sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
@@ -274,7 +276,7 @@ class VRPSAM(Prompter[VRPSettings]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "torchvision")
-        if not chosen.checkpoint:
+        if without_body(chosen.checkpoint):
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = PromptEncoder(body, chosen.queries, chosen.width)
@@ -290,7 +292,9 @@ class VRPSAM(Prompter[VRPSettings]):
         return (own, settings.sam2, settings.sam) if settings.decoder == "sam" else (own, settings.sam2)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """(k N, C) prompt embeddings."""
+        """(k N, C) prompt embeddings; the mask that they make where affinity carries it on."""
+        if self.by_affinity:
+            return super().prompt(supports, frame)
         return Prompt(embeddings=self.tokens(supports, squash(frame, self.settings.size)).cpu().numpy())
 
     def tokens(self, supports: Sequence[Support], query: Tensor) -> Tensor:
@@ -316,14 +320,14 @@ class VRPSAM(Prompter[VRPSettings]):
     def sam(self) -> PromptedSam:
         """What decodes images and what is trained through, loaded when it is first needed."""
         if self._sam is None and self.settings.decoder == "sam2":
-            self._sam = PromptedSam2(self.propagator().network)
+            self._sam = PromptedSam2(self.sam2().network)
         elif self._sam is None:
             self._sam = PromptedSam1(load_sam(self.settings.sam, self.device))
         return self._sam
 
     def own_weights(self) -> list[Loaded]:
         """The prompt encoder, and SAM 1 but where SAM 2 is in its place."""
-        return [self.loaded] if self._propagator else [self.loaded, *self._decoders()]
+        return [self.loaded] if self._sam2 else [self.loaded, *self._decoders()]
 
     def trainable(self, classes: Sequence[int]) -> VRPTrainable:  # noqa: ARG002
         """The prompt encoder, as it is trained on whatever classes."""
@@ -332,4 +336,4 @@ class VRPSAM(Prompter[VRPSettings]):
 
     def _decoders(self) -> list[Loaded]:
         sam = self.sam()
-        return [sam.sam.loaded] if isinstance(sam, PromptedSam1) else [self.propagator().loaded]
+        return [sam.sam.loaded] if isinstance(sam, PromptedSam1) else [self.sam2().loaded]

@@ -57,19 +57,16 @@ class Row:
 def _ablation(**settings: Any) -> Training:
     """DC-SAM less some parts, trained for a shorter time."""
     changes = {f"settings.{name}": value for name, value in settings.items()}
-    return Training("nano-dcsam-image", changes | {"epochs": 1, "episodes": 12800}, {"settings.sam2": "sam2"})
+    shorter = {"epochs": 1, "episodes": 12800, "inventions": 0}
+    return Training("nano-dcsam-image", changes | shorter, {"settings.sam2": "sam2"})
 
 
 TRAININGS: dict[str, Training] = {
-    "sam2-image": Training("nano-sam2-image", {"epochs": 3}, {}),
+    "sam2-image": Training("nano-sam2-image", {}, {}),
     "sam2": Training("nano-sam2", {"epochs": 4}, {"settings.sam2": "sam2-image"}),
     "pfenet": Training("nano-pfenet", {"epochs": 5}, {}),
-    "dcsam-image": Training("nano-dcsam-image", {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}),
-    "inventions": Training(
-        "nano-dcsam-image",
-        {"epochs": 1, "episodes": 38400, "inventions": 300, "pictures": 3000},
-        {"settings.sam2": "sam2"},
-    ),
+    "dcsam-image": Training("nano-dcsam-image", {"inventions": 0}, {"settings.sam2": "sam2"}),
+    "inventions": Training("nano-dcsam-image", {}, {"settings.sam2": "sam2"}),
     "dcsam": Training("nano-dcsam-tube", {"epochs": 1}, {"settings.checkpoint": "dcsam-image"}),
     "inventions-tubes": Training("nano-dcsam-tube", {"epochs": 1}, {"settings.checkpoint": "inventions"}),
     "vrp-sam": Training("nano-vrp-sam", {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}),

@@ -57,7 +57,7 @@ def load_generator(network: PromptGenerator, checkpoint: str, settings: object) 
     loaded = load_trained(network, checkpoint, settings, ("cyclic",), own)
     if training and (there := training.settings.get("fidelity")) not in (None, getattr(settings, "fidelity", there)):
         notice(checkpoint, "fidelity", f"{checkpoint}: was trained with fidelity={there}, and is good for that alone")
-    return loaded, TunedSam2.read(beside, Path(checkpoint).expanduser(), loaded) if beside else None
+    return loaded, TunedSam2.read(beside, path, loaded) if path and beside else None
 
 
 def below(state: Mapping[str, Tensor], prefix: str) -> State:
@@ -110,6 +110,8 @@ def shape_of(state: Mapping[str, Tensor]) -> Shape:
 def _backbone(state: Mapping[str, Tensor]) -> str:
     if any(name.startswith("dinov2.") for name in state):
         return "dinov2-vitb14-reg"
+    if not any(name.startswith("layer") for name in state):
+        return ""  # left out of the file, whose header says what it is
     if "layer1.0._depthwise_conv.weight" in state:
         return "efficientnet-lite0"
     if "layer1.0.conv1.weight" in state:

@@ -10,10 +10,10 @@ from torch.nn import functional
 from dcsam.attention import Fidelity
 from icvos.models.backbones.dinov2 import DINOv2
 from icvos.models.maps import aligned
-from icvos.models.prior import prior
+from icvos.models.prior import contrast, prior
 from icvos.models.sam.prompted import Sam2Maps
 
-Pair = tuple[Tensor, Tensor]
+Taps = tuple[Tensor, ...]  # the maps of layer2 and layer3, and layer4 where pictures are compared by contrast
 DINO_SIDE = 896  # of the pictures that DINOv2 sees: 64 x 64 patches, the grid of SAM's features
 
 
@@ -51,8 +51,8 @@ class Backdrop:
     """What the frozen backbone gives for one batch of episodes; h = w is the side of its grid.
 
     Args:
-        prior: (B, K, h, w), the greatest cosine similarity of the query's cells with those on the masks.
-        negative_prior: The same with those off the masks.
+        prior: (B, K, h, w), the greatest cosine similarity of the query's cells with those on the masks, or `contrast`.
+        negative_prior: The same with those off the masks; 1 less the contrast.
         masks: (B, K, 1, h, w) of 0 and 1, by nearest neighbour.
         negative_masks: The same of the background.
         query: (B, C, h, w) taps; None where SAM's features alone are fused.
@@ -68,12 +68,12 @@ class Backdrop:
 
 
 def through_stages(
-    early: Callable[[Tensor], Pair], last: nn.Module, query: Tensor, supports: Tensor, masks: Tensor, *, taps: bool
+    early: Callable[[Tensor], Taps], last: nn.Module, query: Tensor, supports: Tensor, masks: Tensor, *, taps: bool
 ) -> Backdrop:
     """`Backdrop` of a staged backbone: the masks enter before its last stage; all on the grid of ``layer3``.
 
     Args:
-        early: What gives the maps of ``layer2`` and ``layer3``.
+        early: What gives the maps of ``layer2`` and ``layer3``, and of ``layer4`` where `contrast` compares.
         last: ``layer4``.
         query: (B, 3, S, S), standardised.
         supports: (B, K, 3, S, S).
@@ -81,15 +81,19 @@ def through_stages(
         taps: Whether the maps of ``layer2`` and ``layer3`` are wanted too.
     """
     by_episode = supports.shape[:2]
-    q2, q3 = early(query)
-    s2, s3 = early(supports.flatten(0, 1))
+    q2, q3, *q4 = early(query)
+    s2, s3, *s4 = early(supports.flatten(0, 1))
     grid = s3.shape[-1]
     on, off = _both(masks, grid)
-    seen = aligned(last(q3), grid)
-    found = [
-        prior(seen, aligned(last(s3 * where.flatten(0, 1)), grid).unflatten(0, by_episode), where)
-        for where in (on, off)
-    ]
+    if q4:
+        likely = contrast([q3, *q4], [s3, *s4], masks, grid)
+        found = [likely, 1 - likely]
+    else:
+        seen = aligned(last(q3), grid)
+        found = [
+            prior(seen, aligned(last(s3 * where.flatten(0, 1)), grid).unflatten(0, by_episode), where)
+            for where in (on, off)
+        ]
     if not taps:
         return Backdrop(found[0], found[1], on, off)
     tapped = [torch.cat([aligned(second, grid), third], 1) for second, third in ((q2, q3), (s2, s3))]

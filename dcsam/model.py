@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -29,8 +28,8 @@ from icvos.models.sam.propagation import DType, Sam2Propagator
 from icvos.models.sam.sam1 import load_sam
 from icvos.models.sam.tuned import TunedSam2
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.header import read_training
-from icvos.models.weights.load import Loaded, fresh_layers, load_weights
+from icvos.models.weights.header import given_file, read_training
+from icvos.models.weights.load import Loaded, fresh_layers, load_weights, without_body
 from icvos.settings import Checked, Count, Side, renamed
 
 Backbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b", "efficientnet-lite0", "dinov2-vitb14-reg"]
@@ -58,7 +57,8 @@ class DCSAMSettings(Checked):
             layers of its finer maps), decoder, memory (encoder and attention), both, or lora (low-rank adapters of
             decoder and memory attention alone). Without meaning elsewhere.
         sam: SAM 1, by name or path.
-        sam2: SAM 2, by name or path.
+        sam2: SAM 2, by name or path; or ``affinity``, for a mask of the first frame that is carried on as in ``lite``,
+            where the checkpoint has a SAM 2.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
@@ -93,7 +93,7 @@ class DCSAM(Prompter[DCSAMSettings]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_body(chosen.backbone)
-        if not chosen.checkpoint:
+        if without_body(chosen.checkpoint):
             self.loaded = load_body(body, chosen.backbone)
         with fresh_layers():
             self.network = PromptGenerator(
@@ -116,14 +116,16 @@ class DCSAM(Prompter[DCSAMSettings]):
     @staticmethod
     def needs(settings: DCSAMSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads; SAM 2 is in one that it was trained with."""
-        path = Path(settings.checkpoint).expanduser()
-        training = read_training(path) if path.is_file() else None
+        path = given_file(settings.checkpoint)
+        training = read_training(path) if path else None
         if training and training.settings.get("tuned", "none") != "none":
             return (settings.checkpoint,)
         return (settings.checkpoint or settings.backbone, settings.sam2 if settings.encoder == "sam2" else settings.sam)
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """(2 N, 256) prompt embeddings, the positive ones first."""
+        """(2 N, C) prompt embeddings, the positive ones first; the mask that they make where affinity carries it on."""
+        if self.by_affinity:
+            return super().prompt(supports, frame)
         found = self.find(supports, squash(frame, self.settings.size), self.video_sam())
         return Prompt(embeddings=found.tokens[0].float().cpu().numpy())
 
@@ -169,28 +171,26 @@ class DCSAM(Prompter[DCSAMSettings]):
     def sam(self) -> PromptedSam1 | PromptedSam2:
         """What decodes images, loaded when it is first needed."""
         if self._sam is None and self.settings.encoder == "sam2":
-            self._sam = PromptedSam2(self.propagator().network)
+            self._sam = PromptedSam2(self.sam2().network)
         elif self._sam is None:
             self._sam = PromptedSam1(load_sam(self.settings.sam, self.device))
         return self._sam
 
     def video_sam(self) -> PromptedSam2:
         """What decodes the first frame of a video."""
-        return PromptedSam2(self.propagator().network, moving=True, gated=self.settings.fidelity == "published")
+        return PromptedSam2(self.sam2().network, moving=True, gated=self.settings.fidelity == "published")
 
-    def propagator(self) -> Sam2Propagator:
+    def sam2(self) -> Sam2Propagator:
         """SAM 2, with the weights of the checkpoint where it holds them."""
         if self.settings.encoder == "sam":
             raise IcvosError(
                 "dcsam with encoder=sam segments images alone; for videos take encoder=sam2 and a checkpoint that was "
                 "trained so (icvos train dcsam-ic-vos-image)"
             )
-        if self._propagator is None and self._tuned:
+        if self._sam2 is None and self._tuned:
             network, loaded = self._tuned.build(self.settings.sam2)
-            self._propagator = Sam2Propagator(
-                network.to(self.device), loaded, dtype=self.settings.dtype, resize=self.resize
-            )
-        found = super().propagator()
+            self._sam2 = Sam2Propagator(network.to(self.device), loaded, dtype=self.settings.dtype, resize=self.resize)
+        found = super().sam2()
         width = found.network.hidden_dim
         if width != self.settings.width:
             raise IcvosError(f"{self.settings.sam2}: has tokens of {width} channels; add --set width={width}")
@@ -199,7 +199,7 @@ class DCSAM(Prompter[DCSAMSettings]):
     def own_weights(self) -> list[Loaded]:
         """The prompt generator and its SAM, which is loaded for it: the record of a run is written before the run."""
         sam = self.sam()
-        return [self.loaded, sam.sam.loaded if isinstance(sam, PromptedSam1) else self.propagator().loaded]
+        return [self.loaded, sam.sam.loaded if isinstance(sam, PromptedSam1) else self.sam2().loaded]
 
     def describe(self) -> dict[str, Any]:
         """As every `Prompter`, and which part of SAM 2 was trained together with the generator."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcsam.attention import Fidelity
-from dcsam.fusion import Backdrop, Pair, Sam2Folding, on_grid, through_dinov2, through_stages
+from dcsam.fusion import Backdrop, Sam2Folding, Taps, on_grid, through_dinov2, through_stages
 from dcsam.prompt_decoder import PromptDecoder
 from icvos.errors import IcvosError
 from icvos.models.backbones.dinov2 import DINOv2
@@ -110,7 +110,7 @@ class PromptGenerator(Staged):
         self.fidelity = fidelity
 
     def backdrop(
-        self, query: Tensor, supports: Tensor, masks: Tensor, early: Callable[[Tensor], Pair] | None = None
+        self, query: Tensor, supports: Tensor, masks: Tensor, early: Callable[[Tensor], Taps] | None = None
     ) -> Backdrop:
         """What the frozen backbone sees; see `dcsam.fusion.through_stages` for the shapes.
 
@@ -118,17 +118,16 @@ class PromptGenerator(Staged):
             query: The queries.
             supports: The supports.
             masks: Their masks.
-            early: What gives the maps of ``layer2`` and ``layer3``, where they are remembered.
+            early: What gives the maps of `early`, where they are remembered.
         """
         with torch.no_grad():
             if hasattr(self, "dinov2"):
                 return through_dinov2(self.dinov2, query, supports, masks)
             return through_stages(early or self.early, self.layer4, query, supports, masks, taps=self.variant == "full")
 
-    def early(self, pictures: Tensor) -> Pair:
-        """The maps of ``layer2`` and ``layer3`` of (B, 3, S, S) pictures."""
-        second, third = self.features(pictures, (2, 3))
-        return second, third
+    def early(self, pictures: Tensor) -> Taps:
+        """The maps of ``layer2``, ``layer3`` and, where pictures are compared by it, ``layer4``; (B, 3, S, S) given."""
+        return self.features(pictures, (2, 3, 4) if self.contrasts else (2, 3))
 
     def fuse(self, seen: Backdrop, query: Maps, supports: Maps) -> Branches:
         """Both branches, equations (5), (6), (15) and (16).

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcsam.attention import Fidelity
-from dcsam.fusion import Pair
+from dcsam.fusion import Taps
 from dcsam.prompt_generator import LEARNED, PromptGenerator
 from dcsam.prompts import Prompts, prompts_from
 from icvos.models.losses import dice
@@ -86,7 +86,7 @@ class DCTrainable:
         self.fidelity = fidelity
         self.loaded = loaded
         self.sam_maps: Callable[[Tensor], Maps] = sam.maps
-        self.early: Callable[[Tensor], Pair] | None = None
+        self.early: Callable[[Tensor], Taps] | None = None
         self.network: nn.Module = generator
         if isinstance(sam, PromptedSam2) and tuned != "none":
             self.network = WithSam2(generator, with_adapter(sam.network) if tuned == "lora" else sam.network)
@@ -98,7 +98,7 @@ class DCTrainable:
             self.sam_maps = lambda shown: as_maps(by_sam(shown))
         moves = isinstance(self.network, WithSam2) and self.fidelity == "published"  # the backbone's batch norms
         if not moves and not hasattr(self.generator, "dinov2"):
-            self.early = cast(Callable[[Tensor], Pair], Remembered(self.generator.early, pictures))
+            self.early = cast(Callable[[Tensor], Taps], Remembered(self.generator.early, pictures))
 
     @property
     def leaves_unused(self) -> bool:

@@ -9,6 +9,7 @@ from icvos.commands import (
     codabench,
     convert,
     curate,
+    demo,
     diff,
     endings,
     episodes,
@@ -35,7 +36,7 @@ from icvos.notices import show_notices
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Data": (build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
     "Methods": (methods.methods, weights.weights, profile.profile, train.train, export.export),
-    "Run": (evaluate.evaluate, predict.predict),
+    "Run": (demo.demo, evaluate.evaluate, predict.predict),
     "Results": (score.score, validate.validate, report.report, diff.diff, render.render, convert.convert),
     "Leaderboard": (submit.submit, leaderboard.leaderboard, codabench.codabench, reproduce.reproduce, schemas.schemas),
 }

@@ -82,7 +82,7 @@ class MatcherSettings(Checked):
         sam: SAM for the proposals: a SAM 1 by name or path, as published, or a SAM 2 by name.
         dinov2: DINOv2 for the features.
         dinov2_checkpoint: Path of DINOv2's file, in place of the registry's.
-        sam2: SAM 2 for the video, by name or path.
+        sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         handover: What SAM 2 is given: ``mask`` (the merged mask), ``centers`` (eight k-means centres of the matched
             points) or ``points`` (all of them).
         grid: Points on a side of the dense grid, in place of the preset's; 0: no grid.

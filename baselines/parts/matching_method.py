@@ -39,7 +39,7 @@ class MatchingSettings(Checked):
         base_classes: Classes of the base learner.
         shots: Supports that the network was made for; a network for one takes any number, with equal trust.
         size: Side of the network's square input: 473 for PASCAL, 633 for COCO.
-        sam2: SAM 2 for the video, by name or path.
+        sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """

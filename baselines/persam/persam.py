@@ -25,7 +25,7 @@ class PerSAMSettings(Checked):
 
     Args:
         sam: SAM for the prompt: a SAM 1 by name or path, as published, or a SAM 2 by name.
-        sam2: SAM 2 for the video, by name or path.
+        sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         handover: What SAM 2 is given: ``points`` (most and least similar pixel), ``points+box`` (and the box of the
             cascade's mask), or ``mask`` (the cascade's mask).
         mask_value: Grey value of a support's mask as a picture; a cell is the target's where the mask covers more than

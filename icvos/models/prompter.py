@@ -7,8 +7,12 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 
-from icvos.method import Image, Mask, Prompt, Support
-from icvos.models.needs import is_untrained
+from icvos.errors import IcvosError
+from icvos.files.storage import sha256
+from icvos.method import Image, Mask, Prompt, Propagator, Support
+from icvos.models.affinity import Affinity, AffinityPropagator
+from icvos.models.backbones.lite0 import lite0, lite0_weights
+from icvos.models.needs import AFFINITY, is_untrained
 from icvos.models.sam.propagation import DType, Resize, Sam2Propagator, load_propagator
 from icvos.models.weights.header import trained_settings
 from icvos.models.weights.load import Loaded
@@ -21,7 +25,7 @@ class PrompterSettings(Protocol):
 
     @property
     def sam2(self) -> str:
-        """SAM 2 for the video, by name or path."""
+        """SAM 2 for the video, by name or path, or ``affinity``."""
         ...
 
     @property
@@ -56,7 +60,8 @@ class Prompter(ABC, Generic[S]):
     handover: ClassVar[str] = "mask"
     resize: ClassVar[Resize] = "pillow-bicubic"
     packages: ClassVar[tuple[str, ...]] = ("sam2",)
-    _propagator: Sam2Propagator | None = None
+    _sam2: Sam2Propagator | None = None
+    _affinity: AffinityPropagator | None = None
 
     @classmethod
     def trained(cls, name: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,24 +81,46 @@ class Prompter(ABC, Generic[S]):
         """What SAM 2 is given with the first frame: the method's mask of it, (H, W) bool, unless it says otherwise."""
         return Prompt(mask=self.segment_image(supports, frame))
 
-    def propagator(self) -> Sam2Propagator:
-        """What carries the prompt through a video."""
-        if self._propagator is None:
+    @property
+    def by_affinity(self) -> bool:
+        """Whether a mask of the first frame is carried on by affinity of features, in the place of SAM 2."""
+        return self.settings.sam2 == AFFINITY
+
+    def sam2(self) -> Sam2Propagator:
+        """SAM 2, loaded when it is first needed."""
+        if self._sam2 is None:
             chosen = self.settings
-            self._propagator = load_propagator(chosen.sam2, chosen.device, chosen.dtype, resize=self.resize)
-        return self._propagator
+            if self.by_affinity:
+                raise IcvosError(
+                    f"setting sam2={AFFINITY}: carries masks on, and SAM 2 is needed to make them; "
+                    "set sam2 to a SAM 2, or give a checkpoint that holds one"
+                )
+            self._sam2 = load_propagator(chosen.sam2, chosen.device, chosen.dtype, resize=self.resize)
+        return self._sam2
+
+    def propagator(self) -> Propagator:
+        """What carries the prompt through a video: SAM 2, or affinity of features, as in ``lite``."""
+        if not self.by_affinity:
+            return self.sam2()
+        if self._affinity is None:
+            self._affinity = AffinityPropagator(lite0(self.device), Affinity())
+        return self._affinity
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run; SAM 2's among them once it is loaded."""
         own = self.own_weights()  # which may load SAM 2
-        carried = self._propagator
+        carried = self._sam2
         weights = list(dict.fromkeys([*own, *([carried.loaded] if carried else [])]))
-        settings = {"handover": self.handover} | dataclasses.asdict(self.settings)
+        if self._affinity:
+            path = lite0_weights()
+            weights.append(Loaded(path.name, sha256(path)))
+        settings = {"handover": "mask" if self.by_affinity else self.handover} | dataclasses.asdict(self.settings)
         if is_untrained(self, self.settings):
             weights.append(Loaded("never trained", None))
         if carried:
             # a path as it was given, with which the method can be built again; not what the checkpoint has in its place
-            named = {} if carried.loaded == self.loaded else {"sam2": self.settings.sam2}
+            own_sam2 = carried.loaded == self.loaded and not self.by_affinity
+            named = {} if own_sam2 else {"sam2": self.settings.sam2}
             settings |= carried.describe() | named
         return {
             "settings": settings,

@@ -1,6 +1,5 @@
 """Miniature source datasets in their real layouts: DAVIS 2017, MOSE, LVOS v2, COCO, and a curation file for them."""
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,13 +17,13 @@ from icvos.files.masks import DAVIS_PALETTE
 from icvos.files.names import DRAWN
 from icvos.files.rle import decode_rle, encode_rle
 from icvos.files.storage import write_bytes, write_json, write_text
-from icvos.smallworld.catalogue import KINDS
+from icvos.smallworld.catalogue import KINDS, Kind, held_out
+from icvos.smallworld.decisions import CurationRow, curation_rows, of_fold, write_curation
 from icvos.smallworld.staging import Traits, compose
 from icvos.smallworld.world import Clip, Picture, World
 
 SCALES = ("tiny", "demo")
 SUPPORT_PX = 2 * 32 * 32  # the least class area in a picture that the few-shot lists accept
-CURATION_HEADER = ("source", "video", "class", "objects", "decision", "reason", "who", "when")
 
 
 DRAWN_TEXT = "Drawn by icvos smallworld in the layout of this data set; none of its pictures or videos is in here.\n"
@@ -46,25 +45,6 @@ class Script:
     size: tuple[int, int]
     traits: Traits | None = _PLAINLY
     place: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CurationRow:
-    """One video and category: which objects are of it, and whether the video may be used for it."""
-
-    source: str
-    video: str
-    category: Category
-    objects: tuple[int, ...]
-    decision: str
-    reason: str
-
-    def cells(self) -> tuple[str, ...]:
-        """The row's texts in the order of `CURATION_HEADER`."""
-        ids = ";".join(str(identity) for identity in self.objects)
-        return (
-            self.source, self.video, self.category.name, ids, self.decision, self.reason, "smallworld", "2026-01-01"
-        )  # fmt: skip
 
 
 _WIDE, _PLAIN, _SMALL = (208, 368), (240, 320), (96, 128)
@@ -114,31 +94,29 @@ _PICTURE_SIZES = {"tiny": ((176, 208), (208, 176)), "demo": ((240, 320), (320, 2
 
 
 def write_world(
-    root: Path, seed: int = 0, scale: str = "tiny", train_pictures: int = 0, val_pictures: int = 0, videos: int = 0
+    root: Path,
+    seed: int = 0,
+    scale: str = "tiny",
+    train_pictures: int = 0,
+    val_pictures: int = 0,
+    videos: int = 0,
+    fold: int | None = None,
 ) -> dict[str, Path]:
     """Write all four datasets and ``curation.csv`` into ``root``; gives the folder of each dataset by its name.
 
     ``tiny`` is for tests, ``demo`` has twelve videos and enough pictures of every class to draw supports from; for the
-    numbers of pictures see `write_coco`, for that of videos `write_mose`.
+    numbers of pictures see `write_coco`, for that of videos `write_mose`. With a ``fold`` of COCO-20i only categories
+    that it tests are accepted.
     """
     _checked(scale)
     rows = [
         *write_davis(root / "davis", seed, scale),
-        *write_mose(root / "mose", seed, scale, videos),
+        *write_mose(root / "mose", seed, scale, videos, fold),
         *write_lvos(root / "lvos", seed, scale),
     ]
     write_coco(root / "coco", seed, scale, train_pictures, val_pictures)
-    write_curation(root / "curation.csv", rows)
+    write_curation(root / "curation.csv", rows if fold is None else of_fold(rows, fold))
     return {name: root / name for name in ("davis", "mose", "lvos", "coco")}
-
-
-def write_curation(path: Path, rows: Sequence[CurationRow]) -> None:
-    """The curation file: one line for each video and category, in the order given."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CURATION_HEADER)
-    writer.writerows(row.cells() for row in rows)
-    write_text(path, text.getvalue())
 
 
 def write_davis(root: Path, seed: int = 0, scale: str = "tiny") -> list[CurationRow]:
@@ -163,7 +141,9 @@ def write_davis(root: Path, seed: int = 0, scale: str = "tiny") -> list[Curation
     return rows
 
 
-def write_mose(root: Path, seed: int = 0, scale: str = "tiny", videos: int = 0) -> list[CurationRow]:
+def write_mose(
+    root: Path, seed: int = 0, scale: str = "tiny", videos: int = 0, fold: int | None = None
+) -> list[CurationRow]:
     """MOSE v1: ``train/{JPEGImages,Annotations}/<8 hex digits>``; objects leave, return and are hidden.
 
     Args:
@@ -171,11 +151,12 @@ def write_mose(root: Path, seed: int = 0, scale: str = "tiny", videos: int = 0) 
         seed: Which world.
         scale: ``tiny`` or ``demo``.
         videos: So many more videos, of all categories in turn, in which whatever may happen does.
+        fold: Each of them shows a category that this fold of COCO-20i tests.
     """
     write_text(root / DRAWN, DRAWN_TEXT)
     rows = []
     usual = _clips(seed, 100, _MOSE[_checked(scale)])
-    for script, clip in chain(usual, _clips(seed, 300_000, list(_scripts(videos)))):
+    for script, clip in chain(usual, _clips(seed, 300_000, list(_scripts(videos, fold)))):
         names = [f"{index:05d}" for index in range(len(clip))]
         split = root / script.split
         _write_frames(clip, (split / "JPEGImages" / script.name, split / "Annotations" / script.name), names)
@@ -309,28 +290,6 @@ def _run_lengths(mask: np.ndarray) -> dict[str, Any]:
     return {"counts": [int(v) for v in lengths], "size": [int(v) for v in mask.shape]}
 
 
-def curation_rows(source: str, video: str, clip: Clip) -> list[CurationRow]:
-    """The judgement that a person would make for each category of a video, from what the world knows about it.
-
-    Accepted: every instance of the category is annotated and in the first frame, as the benchmark's rule asks.
-    """
-    area = np.bincount(clip.frame(0)[1].reshape(-1), minlength=256)
-    bare = {actor.kind.category for actor in clip.scene.actors if actor.identity == 0}
-    rows = []
-    for category in sorted({found.category for found in clip.instances}, key=lambda found: found.index):
-        objects = tuple(found.id for found in clip.instances if found.category == category)
-        present = [identity for identity in objects if area[identity]]
-        decision, reason = "accepted", ""
-        if not present:
-            decision, reason = "rejected", "the category is not in the first frame"
-        elif len(present) < len(objects) or category in bare:
-            decision, reason = "rejected", "not every instance is annotated in the first frame"
-        elif sum(int(area[identity]) for identity in objects) * 200 < clip.size[0] * clip.size[1]:
-            decision, reason = "undecided", "hardly visible in the first frame"
-        rows.append(CurationRow(source, video, category, objects, decision, reason))
-    return rows
-
-
 def _clips(seed: int, offset: int, scripts: Sequence[Script]) -> Iterator[tuple[Script, Clip]]:
     world = World(seed)
     for index, script in enumerate(scripts):
@@ -360,16 +319,17 @@ def _turns(seed: int, scale: str, first: int, number: int) -> Iterator[tuple[Pic
         yield world.picture(first + index, _in_turn(index), sizes[index % len(sizes)], least_px=SUPPORT_PX), set()
 
 
-def _scripts(number: int) -> Iterator[Script]:
-    """Videos of all categories in turn."""
+def _scripts(number: int, fold: int | None) -> Iterator[Script]:
+    """Videos of all categories in turn, or of those of a fold."""
+    chosen = KINDS if fold is None else [kind for kind in KINDS if kind.category.name in held_out(fold)]
     for index in range(number):
         size, frames = (_WIDE, _PLAIN)[index % 2], 24 + 4 * (index % 4)
-        yield Script(f"{0xE0000000 + index:08x}", "train", _in_turn(index), frames, size, traits=None)
+        yield Script(f"{0xE0000000 + index:08x}", "train", _in_turn(index, chosen), frames, size, traits=None)
 
 
-def _in_turn(index: int) -> tuple[str, ...]:
-    """All categories in turn, every other time with a second one that lives where the first does."""
-    kind, turn = KINDS[index % len(KINDS)], index // len(KINDS)
+def _in_turn(index: int, chosen: Sequence[Kind] = KINDS) -> tuple[str, ...]:
+    """The chosen categories in turn, every other time with a second one, any, that lives where the first does."""
+    kind, turn = chosen[index % len(chosen)], index // len(chosen)
     others = [other for other in KINDS if other is not kind and set(other.habitats) & set(kind.habitats)]
     cast = [kind, *([others[(index + turn // 2) % len(others)]] if turn % 2 and others else [])]
     return tuple(found.category.name for found in cast)

@@ -58,8 +58,9 @@ class DrawnEpisodes:
         }
         self.rare: tuple[int, ...] = ()
         self._casts = [self._chosen_cast(number) for number in range(recipe.pictures)]
-        self._rows = self._rows_of_chosen() if recipe.pictures else {}
+        self._rows = self._rows_of_chosen() if recipe.pictures and recipe.labels == "episode" else {}
         self._drawn: dict[int, Labelled] = {}
+        self._clips: dict[int, list[Labelled]] = {}
         more = f", and {recipe.inventions} inventions" if invented else ""
         self.digest = f"small world {recipe.seed}, without {', '.join(self.held_out)}{more}"
 
@@ -73,7 +74,9 @@ class DrawnEpisodes:
         random = np.random.default_rng([recipe.seed, DRAW, epoch, index])
         number = 4 * (epoch * recipe.episodes + index)
         if recipe.labels == "objects":
-            squares = [training_square(*shown, recipe, random) for shown in self._clip(self.world, number, random)]
+            shown = self._chosen_clip(int(random.integers(recipe.pictures))) if recipe.pictures else None
+            clip = shown or self._clip(self.world, number, random, self._any_cast(random))
+            squares = [training_square(*frame, recipe, random) for frame in clip]
             return batch_of(squares[0], [], NO_CLASS, squares[1:])
         if recipe.pictures:
             kind, chosen = self._choose(random)
@@ -123,6 +126,20 @@ class DrawnEpisodes:
         for instance in found.instances:
             kinds[instance.id] = instance.category.index
         return found.image, kinds[found.ids]
+
+    def _chosen_clip(self, number: int) -> list[Labelled]:
+        """One of the clips, or of the single pictures, that many episodes choose, with the numbers of its objects."""
+        if number not in self._clips:
+            random = np.random.default_rng([self.recipe.seed, ORDER, number])
+            self._clips[number] = self._clip(self.world, FIRST_CHOSEN + number, random, self._any_cast(random))
+        return self._clips[number]
+
+    def _any_cast(self, random: np.random.Generator) -> tuple[str, ...] | None:
+        """What is shown where no class is asked for; None leaves it to the world, which knows no inventions."""
+        if not self.recipe.inventions:
+            return None
+        kinds = self._some(self.kinds, int(random.choice(KINDS)), random)
+        return tuple(self.names[kind] for kind in (*kinds, *(kinds[:1] if random.random() < 0.2 else ())))
 
     def _choose(self, random: np.random.Generator) -> tuple[int, list[Labelled]]:
         """A class, a query that shows others beside it, and supports."""
@@ -179,8 +196,8 @@ class DrawnEpisodes:
     ) -> list[Labelled]:
         """Frames of one clip with the numbers of its objects, or with where the class ``asked`` is."""
         frames, stride = self.recipe.frames, int(random.choice(STRIDES))
-        if frames == 1 and cast is None:
-            picture = world.picture(number)
+        if frames == 1 and asked is None:
+            picture = world.picture(number, cast)
             return [(picture.image, picture.ids)]
         clip = world.clip(number, 1 + stride * (frames - 1), cast)
         shown = [clip.frame(stride * place) for place in range(frames)]

@@ -50,7 +50,8 @@ class Recipe(Checked):
         frames: Frames of a drawn clip in the place of a query, the first of which is asked about; of the small world
             alone.
         pictures: How many pictures of the small world are drawn, from which episodes are then chosen, each of several
-            classes; 0: new ones for every episode. What frozen networks see of them is kept where the method can.
+            classes (with ``labels = "objects"`` how many clips of ``frames`` frames); 0: new ones for every episode.
+            What frozen networks see of them is kept where the method can.
         inventions: How many invented categories are drawn beside those of the small world, half of the time: without
             them a network learns twenty categories by heart, and compares little.
         scale: Least and largest factor of the random scaling.
@@ -115,9 +116,9 @@ class Recipe(Checked):
             raise refusal("labels", self.labels, "episode or classes; objects are known of the small world alone")
         if self.frames > 1 and not drawn:
             raise refusal("frames", self.frames, "1; clips are drawn of the small world alone")
-        if self.pictures and (not drawn or self.frames > 1 or self.tubes or self.labels == "objects"):
+        if self.pictures and (not drawn or self.tubes or (self.frames > 1 and self.labels != "objects")):
             raise refusal("pictures", self.pictures, "0; only single pictures of the small world are chosen from")
-        if self.inventions and (not drawn or self.labels == "objects"):
+        if self.inventions and not drawn:
             raise refusal("inventions", self.inventions, "0; they are drawn in episodes of the small world alone")
         if drawn and not self.episodes:
             raise refusal("episodes", self.episodes, "the episodes of an epoch; the small world has no end")

@@ -29,7 +29,8 @@ class Remembered:
         return tuple(torch.cat(maps) for maps in zip(*seen, strict=True))
 
     def _of(self, picture: Tensor) -> tuple[Tensor, ...]:
-        key = hashlib.blake2b(picture.contiguous().cpu().numpy().data, digest_size=16).digest()
+        few = picture[:, ::4, ::4].contiguous()  # enough to tell pictures apart, and quickly
+        key = hashlib.blake2b(few.cpu().numpy().data, digest_size=16).digest()
         found = self._kept.get(key)
         if found is None:
             with torch.no_grad():

@@ -205,7 +205,7 @@ def prepare(
         trainable = load_trainable(recipe.method, of_method, episodes.learned, device)
     require_labels(recipe, trainable)
     if recipe.pictures and recipe.preparation == "squash" and isinstance(trainable, Remembers):
-        trainable.remember(recipe.pictures)
+        trainable.remember(recipe.pictures * recipe.frames)
     return Session(recipe, benchmark, out, of_method, episodes, trainable, is_main)
 
 

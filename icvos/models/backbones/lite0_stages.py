@@ -10,7 +10,8 @@ from icvos.models.backbones.stages import Staged
 from icvos.models.weights.load import Loaded, State, fit_state, load_weights
 
 NAME = "efficientnet-lite0"
-ENDS = (1, 3, 5, 11, 16)  # blocks before the end of each stage
+ENDS = (1, 3, 5, 11, 15)  # blocks before the end of each stage; the last block tells categories apart less well
+WHOLE = (1, 3, 5, 11, 16)
 
 
 class FromImageNet(nn.Module):
@@ -56,7 +57,7 @@ class Standardised(nn.Module):
 
 
 class Lite0Stages(Staged):
-    """The five stages at strides 2, 4, 8, 16 and 32, with 16, 24, 40, 112 and 320 channels.
+    """The five stages at strides 2, 4, 8, 16 and 32, with 16, 24, 40, 112 and 192 channels.
 
     Batch norms are folded into convolutions, so that nothing of a frozen backbone moves in training mode.
 
@@ -64,18 +65,25 @@ class Lite0Stages(Staged):
         body: Whose blocks become the stages, before its batch norms are folded; None makes one.
         standardised: Stages whose outputs have mean 0 and deviation 1 on ImageNet, as the batch norms remember it; the
             next stage takes that back.
+        ends: Blocks before the end of each stage.
     """
 
-    channels = tuple(EfficientNetLite0.channels[end - 1] for end in ENDS)
-    strides = tuple(EfficientNetLite0.strides[end - 1] for end in ENDS)
+    contrasts = True
 
-    def __init__(self, body: EfficientNetLite0 | None = None, standardised: tuple[int, ...] = (2, 3)) -> None:
+    def __init__(
+        self,
+        body: EfficientNetLite0 | None = None,
+        standardised: tuple[int, ...] = (2, 3),
+        ends: tuple[int, ...] = ENDS,
+    ) -> None:
         super().__init__()
         body = (body or EfficientNetLite0()).eval()
-        self.standardised = standardised
-        statistics = {stage: remembered_statistics(list(body._blocks[: ENDS[stage]])) for stage in standardised}
+        self.standardised, self.ends = standardised, ends
+        self.channels = tuple(EfficientNetLite0.channels[end - 1] for end in ends)
+        self.strides = tuple(EfficientNetLite0.strides[end - 1] for end in ends)
+        statistics = {stage: remembered_statistics(list(body._blocks[: ends[stage]])) for stage in standardised}
         fold_norms(body)
-        parts = [nn.Sequential(*body._blocks[start:end]) for start, end in zip((0, *ENDS), ENDS, strict=False)]
+        parts = [nn.Sequential(*body._blocks[start:end]) for start, end in zip((0, *ends), ends, strict=False)]
         for stage, (mean, deviation) in statistics.items():
             parts[stage].append(Standardised.by(mean, deviation))
             parts[stage + 1].insert(0, Standardised.by(-mean / deviation, 1 / deviation))
@@ -89,7 +97,7 @@ class Lite0Stages(Staged):
         def folded(state: State) -> State:
             body = EfficientNetLite0()
             fit_state(body, state, checkpoint)
-            return Lite0Stages(body, self.standardised).state_dict()
+            return Lite0Stages(body, self.standardised, self.ends).state_dict()
 
         return load_weights(self, str(lite0_weights()) if checkpoint == NAME else checkpoint, folded)
 

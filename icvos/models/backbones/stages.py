@@ -58,8 +58,12 @@ class Staged(nn.Module):
 
     Every stage takes and gives (B, C, h, w). Published checkpoints of the few-shot networks name the stages directly
     below the network.
+
+    Args:
+        contrasts: Whether it is compared by `icvos.models.prior.contrast`, for what no published network prescribes.
     """
 
+    contrasts: bool = False
     channels: tuple[int, ...]
     strides: tuple[int, ...]
     layer0: nn.Module
@@ -70,7 +74,7 @@ class Staged(nn.Module):
 
     def take_stages(self, body: "Staged") -> None:
         """Make the stages of ``body`` this network's own."""
-        self.channels, self.strides = body.channels, body.strides
+        self.channels, self.strides, self.contrasts = body.channels, body.strides, body.contrasts
         for name in STAGES:
             setattr(self, name, getattr(body, name))
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from icvos.models.backbones.lite0_stages import NAME, Lite0Stages, Standardised
+from icvos.models.backbones.lite0_stages import NAME, WHOLE, Lite0Stages, Standardised
 from icvos.models.weights.load import Loaded
 
 LEVELS = (1, 2, 3, 4)  # stages whose maps SAM 2's neck sees: strides 4, 8, 16 and 32
@@ -14,7 +14,7 @@ class Lite0Trunk(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = Lite0Stages(standardised=())
+        self.body = Lite0Stages(standardised=(), ends=WHOLE)
         channels = [self.body.channels[level] for level in LEVELS]
         self.norms = nn.ModuleList(map(Standardised, channels))
         self.channel_list = channels[::-1]  # as SAM 2's neck wants it

@@ -6,6 +6,7 @@ a small one for a CPU, which icvos trains itself.
 
 import functools
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,16 @@ from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.models.sam.lite0_trunk import Lite0Trunk
 from icvos.models.weights.header import read_header
-from icvos.models.weights.load import Loaded, State, find_weights, fit_state, fresh_layers, load_weights, read_state
+from icvos.models.weights.load import (
+    Loaded,
+    State,
+    find_weights,
+    fit_state,
+    fresh_layers,
+    lacks,
+    load_weights,
+    read_state,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +270,16 @@ def load_sam2(
     state = read_state(path)
     state = {name.removeprefix(BESIDE): value for name, value in state.items() if name.startswith(BESIDE)} or state
     network = build_sam2(architecture_of(state, str(path)), postprocess=postprocess)
-    fit_state(network, state, path)
+    fit_sam2(network, state, path)
     return network.to(device), Loaded(path.name, sha256(path), read_header(path).get("random_weights") == "true")
+
+
+def fit_sam2(network: nn.Module, state: State, path: Path) -> None:
+    """Load SAM 2's state dictionary from a file, which may leave its frozen trunk out."""
+    if lacks(path):
+        trunk: Any = network.get_submodule("image_encoder.trunk")
+        trunk.begin()
+    fit_state(network, state, path)
 
 
 def see_objects(network: Any) -> None:

@@ -7,9 +7,9 @@ from torch import nn
 
 from icvos.errors import IcvosError
 from icvos.models.sam.lora import merge, split
-from icvos.models.sam.sam2 import BESIDE, SAM2_MODELS, architecture_of, build_sam2, load_sam2
+from icvos.models.sam.sam2 import BESIDE, SAM2_MODELS, architecture_of, build_sam2, fit_sam2, load_sam2
 from icvos.models.weights.header import read_training
-from icvos.models.weights.load import Loaded, State, fit_state
+from icvos.models.weights.load import Loaded, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class TunedSam2:
         """The network, the adapter merged into it, and its weights; those of ``sam2`` where the file has none."""
         if self.own:
             network, loaded = build_sam2(architecture_of(self.own, f"{self.path} ({BESIDE}*)")), self.loaded
-            fit_state(network, self.own, self.path)
+            fit_sam2(network, self.own, self.path)
         else:
             network, loaded = self._base(sam2)
         merge(network, self.added, self.path, loaded.name)

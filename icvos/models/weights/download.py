@@ -19,7 +19,7 @@ from icvos.errors import IcvosError
 from icvos.files.locks import lock_file
 from icvos.files.storage import sha256, sync, unwritable
 from icvos.models.weights.integrity import damage, published_fault, what_else, write_note
-from icvos.models.weights.registry import Checkpoint, how_to_get, places
+from icvos.models.weights.registry import Checkpoint, how_to_get, locate, places
 
 CHUNK_BYTES = 1 << 18
 TIMEOUT_SECONDS = 30.0
@@ -51,6 +51,8 @@ def fetch(known: Checkpoint, *, pause: float = PAUSE_SECONDS, progress: Progress
 
     Raises `IcvosError` where the checkpoint has no address, no address gives the right file, or it cannot be written.
     """
+    if known.inside and (own := locate(known)):
+        return own
     if not known.urls:
         raise IcvosError(f"{known.name}: cannot be fetched; {how_to_get(known)}")
     target = places(known)[0]

@@ -80,12 +80,18 @@ def trained_settings(method: str, settings: Mapping[str, Any], names: Collection
         names: The settings that the method has.
     """
     given = str(settings.get("checkpoint") or "")
-    known = checkpoints().get(given)
-    path = locate(known) if known else Path(given)
-    training = read_training(path) if path is not None and path.is_file() else None
+    path = given_file(given)
+    training = read_training(path) if path else None
     if training is None or training.method != method:
         return {}
     return {name: value for name, value in training.settings.items() if name in names and name not in OF_THE_MACHINE}
+
+
+def given_file(checkpoint: str) -> Path | None:
+    """The file of a checkpoint, a name of the registry or a path; None where it is not there."""
+    known = checkpoints().get(checkpoint)
+    path = locate(known) if known else Path(checkpoint).expanduser()
+    return path if path is not None and path.is_file() else None
 
 
 def require_alike(path: Path, settings: object, names: Sequence[str], prefix: str = "") -> None:

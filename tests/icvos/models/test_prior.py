@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from icvos.models import prior as module
-from icvos.models.maps import sine_positions
-from icvos.models.prior import prior, shown_cells
+from icvos.models.maps import aligned, sine_positions
+from icvos.models.prior import certain, contrast, prior, shown_cells, stretched
 
 
 def plain(query: torch.Tensor, support: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -79,3 +79,44 @@ def test_prior_in_half_precision_is_that_of_its_inputs_in_full() -> None:
     with torch.autocast("cpu", torch.float16):
         found = prior(query, supports, masks)
     assert torch.equal(found, prior(query.float(), supports.float(), masks))
+
+
+def test_contrast_finds_the_object_wherever_it_is() -> None:
+    generator = torch.Generator().manual_seed(0)
+    here, there = torch.randn(2, 16, generator=generator)
+    inside = torch.zeros(8, 8, dtype=torch.bool)
+    inside[2:6, 3:6] = True
+    maps = torch.where(inside, here[:, None, None], there[:, None, None]) + 5  # what all cells share
+    masks = inside.float().repeat_interleave(4, 0).repeat_interleave(4, 1)[None, None]
+    found = contrast([maps[None].flip(3)], [maps[None]], masks, 8)
+    torch.testing.assert_close(found, inside.flip(1).float()[None, None])
+
+
+def test_contrast_is_the_mean_over_levels_and_apart_for_each_support() -> None:
+    generator = torch.Generator().manual_seed(1)
+    fine, coarse = torch.randn(2, 4, 8, 8, generator=generator), torch.randn(2, 6, 4, 4, generator=generator)
+    shown = torch.randn(4, 4, 8, 8, generator=generator), torch.randn(4, 6, 4, 4, generator=generator)
+    masks = (torch.rand(2, 2, 16, 16, generator=generator) > 0.5).float()
+    found = contrast([fine, coarse], list(shown), masks, 8)
+    levels = []
+    for query, support in (
+        (fine[1], shown[0][3]),
+        (coarse[1], shown[1][3]),
+    ):  # the second support of the second episode
+        query, support = (x - x.mean((1, 2), keepdim=True) for x in (query, support))
+        on, off = (where[0] for where in certain(masks[1:, 1:], support.shape[-1]))
+        each = plain(query, support, on) - plain(query, support, off)
+        levels.append(aligned(each[None, None], 8))
+    torch.testing.assert_close(found[1, 1], stretched(torch.stack(levels).mean(0))[0, 0])
+
+
+def test_cells_on_an_outline_are_neither_object_nor_background() -> None:
+    masks = torch.zeros(2, 1, 8, 8)
+    masks[0, 0, :3] = 1  # three of four rows of the upper cells, of which every one is 4 x 4
+    masks[1, 0, :1, :1] = 1  # a sixteenth of one cell
+    on, off = certain(masks, 2)
+    assert on[:, 0].tolist() == [[[1, 1], [0, 0]], [[1, 0], [0, 0]]]  # the fullest where none is half full
+    assert off[:, 0].tolist() == [[[0, 0], [1, 1]], [[1, 1], [1, 1]]]
+    on, off = certain(torch.zeros(1, 1, 8, 8), 2)
+    assert not on.any()
+    assert off.all()

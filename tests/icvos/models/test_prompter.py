@@ -16,6 +16,7 @@ from baselines.vrp_sam import VRPSAM
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models import prompter
+from icvos.models.affinity import AffinityPropagator
 from icvos.models.prompter import Prompter
 from icvos.models.weights.load import Loaded
 
@@ -79,9 +80,9 @@ def test_videos_name_sam2(loadings: list[tuple[Any, ...]]) -> None:
 def test_sam2_is_recorded_as_it_can_be_given_again() -> None:
     method = Whole("there/own.pth")
     carried = {"sam2": "own.pth", "hole_area": 0}
-    method._propagator = SimpleNamespace(loaded=SAM2.loaded, dtype="float32", describe=lambda: carried)
+    method._sam2 = SimpleNamespace(loaded=SAM2.loaded, dtype="float32", describe=lambda: carried)
     assert method.describe()["settings"]["sam2"] == "there/own.pth"
-    method._propagator.loaded = method.loaded  # in the method's own checkpoint
+    method._sam2.loaded = method.loaded  # in the method's own checkpoint
     assert method.describe()["settings"]["sam2"] == "own.pth"
 
 
@@ -90,3 +91,19 @@ def test_sam2_is_recorded_as_it_can_be_given_again() -> None:
 def test_sizes_that_show_nothing(method: Any, size: int) -> None:
     with pytest.raises(IcvosError, match=f"size={size}: it must be"):
         method(method.Settings(size=size))
+
+
+def test_affinity_carries_a_mask_on_without_sam2(loadings: list[tuple[Any, ...]]) -> None:
+    method = Whole("affinity")
+    frame = np.zeros((32, 48, 3), np.uint8)
+    propagator = method.propagator()
+    assert isinstance(propagator, AffinityPropagator)
+    assert propagator is method.propagator()
+    assert propagator.start(frame, method.prompt([], frame)).all()
+    assert loadings == []
+    found = method.describe()
+    assert found["settings"] == {"handover": "mask", "sam2": "affinity", "device": "cpu", "dtype": "auto"}
+    assert found["weights"][0]["name"] == "own"
+    assert len(found["weights"]) == 2  # the backbone whose features are compared
+    with pytest.raises(IcvosError, match="sam2=affinity: carries masks on, and SAM 2 is needed"):
+        method.sam2()

@@ -54,7 +54,8 @@ def test_every_entry_says_how_to_get_it() -> None:
     ):
         assert known[name].file
     for one in known.values():
-        assert bool(one.urls) + bool(one.by_hand) + bool(one.unpublished) + bool(one.module) == 1, one.name
+        ways = one.urls, one.by_hand, one.unpublished, one.module, one.inside
+        assert sum(map(bool, ways)) == 1, one.name
         assert all(url.startswith("https://") and url.rpartition("/")[2] == one.file for url in one.urls)
         assert not one.urls or (one.licence and one.trained_on and (one.sha256 or one.sha256_prefix))
         assert one.sha256_prefix in one.file

@@ -15,9 +15,10 @@ from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import DAVIS_PALETTE, read_ids
 from icvos.files.rle import decode_rle
-from icvos.smallworld import NAMES, Traits, World, write_coco, write_mose, write_world
+from icvos.smallworld import NAMES, Traits, World, held_out, write_coco, write_mose, write_world
 from icvos.smallworld.catalogue import KINDS, sample_look
-from icvos.smallworld.layouts import CURATION_HEADER, SUPPORT_PX, annotation, curation_rows, polygons
+from icvos.smallworld.decisions import CURATION_HEADER, curation_rows, of_fold
+from icvos.smallworld.layouts import SUPPORT_PX, annotation, polygons
 from icvos.smallworld.paint import Placement, paint
 from icvos.smallworld.shapes import Drawing
 
@@ -371,3 +372,16 @@ def test_curation_agrees_with_the_masks(tiny: Path) -> None:
 def test_an_unknown_scale_is_refused(tmp_path: Path) -> None:
     with pytest.raises(IcvosError, match="choose from tiny, demo"):
         write_world(tmp_path, scale="huge")
+
+
+def test_videos_of_a_fold_show_its_categories_and_no_other_is_accepted(tmp_path: Path) -> None:
+    rows = write_mose(tmp_path, seed=3, videos=14, fold=0)
+    own = set(held_out(0))
+    shown: dict[str, set[str]] = {}
+    for row in rows:
+        shown.setdefault(row.video, set()).add(row.category.name)
+    assert all(names & own for video, names in shown.items() if video.startswith("e"))
+    found = of_fold(rows, 0)
+    assert {row.category.name for row in found if row.decision == "accepted"} <= own
+    assert [row for row in found if row.category.name in own] == [row for row in rows if row.category.name in own]
+    assert {row.reason for row in found if row.category.name not in own} == {"the category is not of fold 0"}

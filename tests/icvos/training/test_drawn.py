@@ -87,10 +87,9 @@ def test_inventions_are_asked_for_half_of_the_time(pictures: int) -> None:
     assert "30 inventions" in episodes.digest
 
 
-@pytest.mark.parametrize("changes", [{"labels": "objects"}, {"benchmark": "coco-20i"}])
-def test_inventions_are_for_episodes_of_the_small_world(changes: dict[str, object]) -> None:
+def test_inventions_are_for_episodes_of_the_small_world() -> None:
     with pytest.raises(IcvosError, match="inventions=5: it must be 0"):
-        Recipe(**SMALL).changed({"inventions": 5, **changes})
+        Recipe(**SMALL).changed({"inventions": 5, "benchmark": "coco-20i"})
 
 
 def test_a_handful_of_pictures_is_too_few_to_choose_from() -> None:
@@ -120,3 +119,14 @@ def test_a_clip_is_asked_for_one_class_throughout() -> None:
 def test_recipes_that_do_not_fit_the_world_are_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(IcvosError, match=words):
         Recipe(method="dcsam").changed(changes)
+
+
+@pytest.mark.parametrize("changes", [{"frames": 3}, {"inventions": 20}])
+def test_clips_that_come_again_are_few(changes: dict[str, object]) -> None:
+    episodes = DrawnEpisodes(Recipe(**SMALL).changed({"labels": "objects", "pictures": 3, **changes}))
+    found = [episodes.training(0, index) for index in range(20)]
+    kinds = {clip.query.numpy().tobytes() for clip in found}
+    assert len(kinds) == 3
+    assert all(bool((clip.query_label > 0).any()) for clip in found)
+    again = DrawnEpisodes(episodes.recipe).training(0, 7)
+    assert all(torch.equal(a, b) for a, b in zip(found[7].parts(), again.parts(), strict=True))

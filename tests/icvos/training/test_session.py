@@ -123,7 +123,8 @@ def test_the_small_world_needs_no_data_and_others_do(benchmark: ImageBenchmark, 
     session = prepare("nano-sam2-image", None, tmp_path / "out")
     assert session.summary()[:2] == [
         "oracle on smallworld fold 0",
-        "4,000 drawn episodes an epoch of 20 classes to train on, 70 episodes of 7 classes to validate with",
+        "4,800 drawn episodes an epoch of 20 classes and 1000 inventions to train on, "
+        "70 episodes of 7 classes to validate with",
     ]
 
 

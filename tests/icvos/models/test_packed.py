@@ -1,0 +1,73 @@
+"""Small checkpoints: half precision, and the frozen backbone from its own package."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from icvos.errors import IcvosError
+from icvos.files.storage import sha256
+from icvos.models.packed import pack
+from icvos.models.sam.sam2 import load_sam2
+from icvos.models.weights import registry
+from icvos.models.weights.header import read_header
+from icvos.models.weights.load import lacks, without_body
+
+MADE = {"made_by": "icvos train", "settings": "{}"}
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    network, _ = load_sam2("nano")
+    path = tmp_path / "best.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path, MADE)
+    return path
+
+
+def test_a_packed_file_loads_as_the_whole_one_does(whole: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.safetensors"
+    pack(whole, small)
+    assert small.stat().st_size < whole.stat().st_size / 3
+    assert not any("trunk.body" in name for name in load_file(small))
+    assert lacks(small) == "efficientnet-lite0"
+    assert read_header(small).items() >= MADE.items()
+    assert without_body(str(small))
+    assert not without_body(str(whole))
+    before, after = (load_sam2(str(path))[0].state_dict() for path in (whole, small))
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        if "trunk.body" in name:
+            assert torch.equal(tensor, after[name])
+        else:
+            assert torch.allclose(tensor, after[name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "message"),
+    [
+        ("image_encoder.trunk.body.layer2.0._expand_conv.weight", 1.5, "is not efficientnet-lite0's"),
+        ("no_mem_embed", float("inf"), "is beyond half precision"),
+    ],
+)
+def test_what_cannot_be_packed_is_refused(whole: Path, tmp_path: Path, name: str, factor: float, message: str) -> None:
+    state = load_file(whole)
+    state[name] = state[name] * factor
+    save_file(state, whole, MADE)
+    with pytest.raises(IcvosError, match=message):
+        pack(whole, tmp_path / "small.safetensors")
+    assert not (tmp_path / "small.safetensors").exists()
+    save_file(state, whole, {})
+    with pytest.raises(IcvosError, match="no checkpoint of icvos train"):
+        pack(whole, tmp_path / "small.safetensors")
+
+
+def test_what_comes_with_icvos_is_as_the_registry_says() -> None:
+    inside = [known for known in registry.checkpoints().values() if known.inside]
+    assert {known.inside for known in inside} == {path.name for path in registry.OWN.glob("*.safetensors")}
+    for known in inside:
+        path = registry.OWN / known.inside
+        assert (path.stat().st_size, sha256(path)) == (known.size, known.sha256)
+        assert registry.is_there(known)
+        assert registry.locate(known) == path
+    assert sum(known.size or 0 for known in inside) < 15_000_000

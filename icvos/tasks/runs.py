@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from icvos.errors import Fault, IcvosError, PredictionError
-from icvos.files.leftovers import is_ours, remove
+from icvos.files.leftovers import LOCK, is_ours, remove
 from icvos.files.listing import is_empty
+from icvos.files.locks import lock_folder
 from icvos.files.names import require_inside
 from icvos.files.schema import read_schema, write_schema
 from icvos.files.storage import unwritable
@@ -96,13 +97,15 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
         return
     for entry in (*out.glob(f"{part}*"), out / SCRATCH):
         require_inside(entry, out)
+    if _is_strange(out, part) and (out / LOCK).is_file():
+        with lock_folder(out):  # names another process that has just begun a run there
+            pass
     runs = [path.parent.name for path in sorted(out.glob(f"{part}*/{RECORD}"))]
     other = {"draw": "fold", "fold": "draw"}[part]
     if any(out.glob(f"{other}*/{RECORD}")):
         kinds = {"draw": "videos", "fold": "images"}
         raise IcvosError(f"{out}: holds a run on {kinds[other]}, this one is on {kinds[part]}; choose another --out")
-    begun = [entry for entry in out.glob(f"{part}*") if is_empty(entry)]  # all that an early kill leaves
-    if not is_empty(out, begun) and not runs and not (out / SCRATCH).is_dir():
+    if _is_strange(out, part):
         raise IcvosError(
             f"{out}: holds something that icvos eval did not make; choose an empty or new folder for --out"
         )
@@ -111,6 +114,12 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
         raise IcvosError(
             f"{out}: holds predictions already; choose another --out, or --overwrite only-missing to resume"
         )
+
+
+def _is_strange(out: Path, part: Part) -> bool:
+    """Whether a folder holds something and no run."""
+    begun = [entry for entry in out.glob(f"{part}*") if is_empty(entry)]  # all that an early kill leaves
+    return not is_empty(out, begun) and not any(out.glob(f"{part}*/{RECORD}")) and not (out / SCRATCH).is_dir()
 
 
 def identity(method: AnyMethod, options: RunOptions, about: RunRecord) -> RunRecord:

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icvos.errors import IcvosError
 from icvos.method import load_method, segment_image
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.image.predictions import right_answers
+from icvos.tasks.runs import claim
 from tests import ROOT, Json
 from tests.conftest import icvos
 from tests.icvos.tasks.image.tiny_episodes import EPISODES, NAMES, NEVER, POINTS, write_images
@@ -215,6 +217,28 @@ def test_two_at_once_on_one_folder(run: Path, tiny: ImageBenchmark, tmp_path: Pa
             assert len(text.splitlines()) == 1
     assert 0 in codes
     assert [lines(out, fold) for fold in (0, 1)] == [lines(run, fold) for fold in (0, 1)]
+
+
+def test_a_run_that_another_process_has_just_begun_is_not_taken_for_something_else(tmp_path: Path) -> None:
+    """Its folder is there and its record is not yet: the lock says who works on it."""
+    out = tmp_path / "run"
+    (out / "fold0").mkdir(parents=True)
+    (out / "fold0" / "begun").write_text("")
+    code = f"""
+import pathlib, time
+from icvos.files.locks import lock_folder
+with lock_folder(pathlib.Path({str(out)!r})):
+    print("kept", flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "kept\n"
+        with pytest.raises(IcvosError, match=rf"another process \({other.pid}\) is working on it"):
+            claim(out, "fold", "only-missing")
+        other.kill()
+    with pytest.raises(IcvosError, match="did not make"):
+        claim(out, "fold", "only-missing")
 
 
 def test_always_removes_the_masks_before_their_record(

@@ -21,7 +21,7 @@ from icvos.models.maps import aligned
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture
-from icvos.models.weights.load import Loaded, fresh_layers
+from icvos.models.weights.load import Loaded, fresh_layers, without_body
 from icvos.settings import Checked, Count, Range, Side, renamed
 from icvos.training.trainable import EpisodeBatch
 
@@ -108,7 +108,7 @@ class BaseLearner(Prompter[BaseLearnerSettings]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
-        if not chosen.checkpoint:
+        if without_body(chosen.checkpoint):
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = BaseNetwork(body, chosen.base_classes)

@@ -119,8 +119,7 @@ class PFENetwork(Staged):
             if self.contrasts:
                 prior_each = contrast([q3, q4], [s3, self.layer4(s3)], masks, f)
             else:
-                once_more = aligned(mask, s4.shape[-1]).unflatten(0, by_episode)
-                prior_each = aligned(stretched(prior(q4, s4.unflatten(0, by_episode), once_more)), f)
+                prior_each = stretched(prior(q4, s4.unflatten(0, by_episode), soft.unflatten(0, by_episode)))
         mean_prior = prior_each.mean(1, keepdim=True)
         reduced = self.down_query(torch.cat([q3, aligned(q2, f)], 1))
         vectors = masked_average(self.down_supp(torch.cat([s3, aligned(s2, f)], 1)), soft)

@@ -142,7 +142,7 @@ class PromptEncoder(Staged):
                 asked, shown = ([x, self.layer4(x)] for x in (q3, s3))
                 similar = contrast(asked, shown, masks, q3.shape[-1]).flatten(0, 1)[:, None]
             else:
-                last = (self.layer4(s3 * small)).unflatten(0, by_episode)
+                last = self.layer4(s3 * small).unflatten(0, by_episode)
                 similar = prior(self.layer4(q3), last, small.unflatten(0, by_episode)).flatten(0, 1)[:, None]
         query_reduced, support_reduced = self.downsample_query(taps_q), self.downsample_query(taps_s)
         prototype = masked_average(support_reduced, small)
@@ -291,10 +291,8 @@ class VRPSAM(Prompter[VRPSettings]):
         own = settings.checkpoint or settings.backbone
         return (own, settings.sam2, settings.sam) if settings.decoder == "sam" else (own, settings.sam2)
 
-    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """(k N, C) prompt embeddings; the mask that they make where affinity carries it on."""
-        if self.by_affinity:
-            return super().prompt(supports, frame)
+    def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+        """(k N, C) prompt embeddings."""
         return Prompt(embeddings=self.tokens(supports, squash(frame, self.settings.size)).cpu().numpy())
 
     def tokens(self, supports: Sequence[Support], query: Tensor) -> Tensor:

@@ -122,10 +122,8 @@ class DCSAM(Prompter[DCSAMSettings]):
             return (settings.checkpoint,)
         return (settings.checkpoint or settings.backbone, settings.sam2 if settings.encoder == "sam2" else settings.sam)
 
-    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """(2 N, C) prompt embeddings, the positive ones first; the mask that they make where affinity carries it on."""
-        if self.by_affinity:
-            return super().prompt(supports, frame)
+    def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+        """(2 N, C) prompt embeddings, the positive ones first."""
         found = self.find(supports, squash(frame, self.settings.size), self.video_sam())
         return Prompt(embeddings=found.tokens[0].float().cpu().numpy())
 

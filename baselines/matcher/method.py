@@ -147,7 +147,7 @@ class Matcher(Prompter[MatcherSettings]):
         self._remarks.clear()
         return said
 
-    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+    def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """The merged mask at the frame's size, or points in its pixels, as the setting ``handover`` says."""
         if self.settings.handover == "mask":
             return Prompt(mask=self.segment_image(supports, frame))

@@ -19,7 +19,7 @@ from icvos.models.maps import aligned
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.load import Loaded, State, fresh_layers, load_trained
+from icvos.models.weights.load import Loaded, State, fresh_layers, load_trained, without_body
 from icvos.models.weights.registry import random_weights
 from icvos.settings import Checked, Count, Range, renamed
 
@@ -67,7 +67,7 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
-        if not chosen.checkpoint and not chosen.base_checkpoint:
+        if without_body(chosen.checkpoint or chosen.base_checkpoint):
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = self.make(body)

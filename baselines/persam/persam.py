@@ -52,7 +52,7 @@ class PerSAM(Personal[PerSAMSettings]):
     def __init__(self, settings: PerSAMSettings | None = None) -> None:
         super().__init__(settings or PerSAMSettings())
 
-    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+    def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """Points, points and a box, or a mask of the frame's size, as the setting ``handover`` says."""
         handover = self.settings.handover
         found = self.find(supports, frame, refine=handover != "points")

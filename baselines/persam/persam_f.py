@@ -56,7 +56,7 @@ class PerSAMF(Personal[PerSAMFSettings]):
         super().__init__(settings or PerSAMFSettings())
         self.fits: OrderedDict[tuple[Support, ...], Fit] = OrderedDict()
 
-    def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+    def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """The point, with the box of the weighted mask or without, or the refined mask: the setting ``handover``."""
         handover = self.settings.handover
         found = self.find(supports, frame, refine=handover == "mask")

@@ -78,6 +78,12 @@ class Prompter(ABC, Generic[S]):
         return [self.loaded]
 
     def prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
+        """What the propagator is given with the first frame: for affinity the method's mask of it, (H, W) bool."""
+        return (
+            Prompt(mask=self.segment_image(supports, frame)) if self.by_affinity else self.sam2_prompt(supports, frame)
+        )
+
+    def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """What SAM 2 is given with the first frame: the method's mask of it, (H, W) bool, unless it says otherwise."""
         return Prompt(mask=self.segment_image(supports, frame))
 
@@ -114,7 +120,9 @@ class Prompter(ABC, Generic[S]):
         if self._affinity:
             path = lite0_weights()
             weights.append(Loaded(path.name, sha256(path)))
-        settings = {"handover": "mask" if self.by_affinity else self.handover} | dataclasses.asdict(self.settings)
+        settings = {"handover": self.handover} | dataclasses.asdict(self.settings)
+        if self.by_affinity:
+            settings["handover"] = "mask"
         if is_untrained(self, self.settings):
             weights.append(Loaded("never trained", None))
         if carried:

@@ -97,15 +97,16 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
         return
     for entry in (*out.glob(f"{part}*"), out / SCRATCH):
         require_inside(entry, out)
-    if _is_strange(out, part) and (out / LOCK).is_file():
+    is_strange = _is_strange(out, part)
+    if is_strange and (out / LOCK).is_file():
         with lock_folder(out):  # names another process that has just begun a run there
-            pass
+            is_strange = _is_strange(out, part)
     runs = [path.parent.name for path in sorted(out.glob(f"{part}*/{RECORD}"))]
     other = {"draw": "fold", "fold": "draw"}[part]
     if any(out.glob(f"{other}*/{RECORD}")):
         kinds = {"draw": "videos", "fold": "images"}
         raise IcvosError(f"{out}: holds a run on {kinds[other]}, this one is on {kinds[part]}; choose another --out")
-    if _is_strange(out, part):
+    if is_strange:
         raise IcvosError(
             f"{out}: holds something that icvos eval did not make; choose an empty or new folder for --out"
         )

@@ -102,7 +102,10 @@ class DrawnEpisodes:
 
     def _chosen_cast(self, number: int) -> tuple[int, ...]:
         """Which classes are on a picture that many episodes choose; at times the first of them twice."""
-        random = np.random.default_rng([self.recipe.seed, ORDER, number])
+        return self._several(np.random.default_rng([self.recipe.seed, ORDER, number]))
+
+    def _several(self, random: np.random.Generator) -> tuple[int, ...]:
+        """Different classes; at times the first of them twice."""
         kinds = self._some(self.kinds, min(int(random.choice(KINDS)), len(self.kinds)), random)
         return (*kinds, *(kinds[:1] if random.random() < 0.2 else ()))
 
@@ -136,10 +139,7 @@ class DrawnEpisodes:
 
     def _any_cast(self, random: np.random.Generator) -> tuple[str, ...] | None:
         """What is shown where no class is asked for; None leaves it to the world, which knows no inventions."""
-        if not self.recipe.inventions:
-            return None
-        kinds = self._some(self.kinds, int(random.choice(KINDS)), random)
-        return tuple(self.names[kind] for kind in (*kinds, *(kinds[:1] if random.random() < 0.2 else ())))
+        return tuple(self.names[kind] for kind in self._several(random)) if self.recipe.inventions else None
 
     def _choose(self, random: np.random.Generator) -> tuple[int, list[Labelled]]:
         """A class, a query that shows others beside it, and supports."""

@@ -27,6 +27,7 @@ from icvos.models.weights.integrity import damage, require_checkpoint
 
 State = dict[str, Tensor]
 LACKS = "lacks"  # of a header: the checkpoint whose frozen tensors were left out of the file
+_LOADED = "_icvos_loaded"  # an attribute of modules
 BODY = re.compile(r"(?:^|\.)(?:layer[0-4]|trunk\.body)\.")  # in the names of those
 _DAMAGE = (  # what torch's restricted unpickler raises on a damaged file, beside UnpicklingError
     RuntimeError,
@@ -122,6 +123,8 @@ def fit_state(network: nn.Module, state: Mapping[str, Tensor], source: Path | st
     wanted = network.state_dict()
     left = BODY.search if isinstance(source, Path) and lacks(source) else lambda name: False
     own = {name: tensor for name, tensor in wanted.items() if name.endswith(".num_batches_tracked") or left(name)}
+    if any(left(name) and not _is_loaded(network, name) for name in own if name not in state):
+        raise IcvosError(f"{source}: leaves {lacks(Path(source))} out; {type(network).__name__} has to load that first")
     state = own | dict(state)  # older files lack the counters, and nothing is computed from them
     missing = sorted(wanted.keys() - state.keys())
     extra = sorted(state.keys() - wanted.keys())
@@ -138,6 +141,13 @@ def fit_state(network: nn.Module, state: Mapping[str, Tensor], source: Path | st
         if fault:
             raise IcvosError(f"{source}: {name} {fault}")
     network.load_state_dict(dict(state))
+    for module in network.modules():
+        vars(module)[_LOADED] = True
+
+
+def _is_loaded(network: nn.Module, name: str) -> bool:
+    """Whether the module that a tensor belongs to has been loaded from a file, perhaps as a part of another network."""
+    return _LOADED in vars(network.get_submodule(name.rpartition(".")[0]))
 
 
 def lacks(path: Path) -> str:

@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.models.packed import pack
-from icvos.models.sam.sam2 import load_sam2
+from icvos.models.sam.sam2 import NANO, build_sam2, fit_sam2, load_sam2
 from icvos.models.weights import registry
 from icvos.models.weights.header import read_header
-from icvos.models.weights.load import lacks, without_body
+from icvos.models.weights.load import fit_state, lacks, without_body
 
 MADE = {"made_by": "icvos train", "settings": "{}"}
 
@@ -41,6 +41,16 @@ def test_a_packed_file_loads_as_the_whole_one_does(whole: Path, tmp_path: Path) 
             assert torch.equal(tensor, after[name])
         else:
             assert torch.allclose(tensor, after[name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_packed_file_never_stands_on_a_backbone_that_is_not_loaded(whole: Path, tmp_path: Path) -> None:
+    """Else its layers would be what chance made them, and every mask nonsense without a word."""
+    small = tmp_path / "small.safetensors"
+    pack(whole, small)
+    network = build_sam2(NANO)
+    with pytest.raises(IcvosError, match=r"leaves efficientnet-lite0 out; Sam2 has to load that first"):
+        fit_state(network, load_file(small), small)
+    fit_sam2(network, load_file(small), small)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from baselines.hdmnet import HDMNet
 from baselines.pfenet import PFENet
 from baselines.vrp_sam import VRPSAM
 from icvos.errors import IcvosError
-from icvos.method import Image, Mask, Support
+from icvos.method import Image, Mask, Prompt, Support
 from icvos.models import prompter
 from icvos.models.affinity import AffinityPropagator
 from icvos.models.prompter import Prompter
@@ -107,3 +107,18 @@ def test_affinity_carries_a_mask_on_without_sam2(loadings: list[tuple[Any, ...]]
     assert len(found["weights"]) == 2  # the backbone whose features are compared
     with pytest.raises(IcvosError, match="sam2=affinity: carries masks on, and SAM 2 is needed"):
         method.sam2()
+
+
+def test_a_method_that_prompts_by_points_gives_affinity_its_mask() -> None:
+    class ByPoints(Whole):
+        handover = "points"
+
+        def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:  # noqa: ARG002
+            return Prompt(points=np.zeros((1, 2), np.float32), labels=np.ones(1, np.int64))
+
+    frame = np.zeros((32, 48, 3), np.uint8)
+    assert ByPoints().prompt([], frame).mask is None
+    assert ByPoints().describe()["settings"]["handover"] == "points"
+    carried = ByPoints("affinity")
+    assert carried.propagator().start(frame, carried.prompt([], frame)).all()
+    assert carried.describe()["settings"]["handover"] == "mask"

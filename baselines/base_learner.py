@@ -108,7 +108,7 @@ class BaseLearner(Prompter[BaseLearnerSettings]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
-        if without_body(chosen.checkpoint):
+        if without_body(chosen.checkpoint, chosen.backbone):
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = BaseNetwork(body, chosen.base_classes)

@@ -276,7 +276,7 @@ class VRPSAM(Prompter[VRPSettings]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "torchvision")
-        if without_body(chosen.checkpoint):
+        if without_body(chosen.checkpoint, chosen.backbone):
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = PromptEncoder(body, chosen.queries, chosen.width)

@@ -93,7 +93,7 @@ class DCSAM(Prompter[DCSAMSettings]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_body(chosen.backbone)
-        if without_body(chosen.checkpoint):
+        if without_body(chosen.checkpoint, chosen.backbone):
             self.loaded = load_body(body, chosen.backbone)
         with fresh_layers():
             self.network = PromptGenerator(

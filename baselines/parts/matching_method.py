@@ -67,7 +67,7 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
-        if without_body(chosen.checkpoint or chosen.base_checkpoint):
+        if without_body(chosen.checkpoint or chosen.base_checkpoint, chosen.backbone):
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
             self.network = self.make(body)

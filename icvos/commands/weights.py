@@ -171,9 +171,12 @@ def pack(source: Path, target: Path) -> None:
 
     It loads like the whole one, and the backbone comes from its own package.
     """
+    from icvos.errors import IcvosError
     from icvos.files.storage import require_writable
     from icvos.models.packed import pack as run_pack
 
+    if not source.is_file():
+        raise IcvosError(f"{source}: no such file; give a checkpoint of icvos train")
     require_writable(target)
     run_pack(source, target)
     say(f"{target}: {target.stat().st_size / MEGABYTE:.1f} MB, from {source.stat().st_size / MEGABYTE:.1f} MB")

@@ -123,8 +123,7 @@ def fit_state(network: nn.Module, state: Mapping[str, Tensor], source: Path | st
     wanted = network.state_dict()
     left = BODY.search if isinstance(source, Path) and lacks(source) else lambda name: False
     own = {name: tensor for name, tensor in wanted.items() if name.endswith(".num_batches_tracked") or left(name)}
-    if any(left(name) and not _is_loaded(network, name) for name in own if name not in state):
-        raise IcvosError(f"{source}: leaves {lacks(Path(source))} out; {type(network).__name__} has to load that first")
+    unloaded = [name for name in own if name not in state and left(name) and not _is_loaded(network, name)]
     state = own | dict(state)  # older files lack the counters, and nothing is computed from them
     missing = sorted(wanted.keys() - state.keys())
     extra = sorted(state.keys() - wanted.keys())
@@ -140,6 +139,8 @@ def fit_state(network: nn.Module, state: Mapping[str, Tensor], source: Path | st
         fault = _misfit(state[name], tensor)
         if fault:
             raise IcvosError(f"{source}: {name} {fault}")
+    if unloaded:
+        raise IcvosError(f"{source}: leaves {lacks(Path(source))} out; {type(network).__name__} has to load that first")
     network.load_state_dict(dict(state))
     for module in network.modules():
         vars(module)[_LOADED] = True
@@ -155,10 +156,10 @@ def lacks(path: Path) -> str:
     return read_header(path).get(LACKS, "")
 
 
-def without_body(checkpoint: str) -> bool:
+def without_body(checkpoint: str, backbone: str) -> bool:
     """Whether a network's backbone needs its published weights first: there is no checkpoint, or it leaves them out."""
     path = given_file(checkpoint) if checkpoint else None
-    return not checkpoint or (path is not None and bool(lacks(path)))
+    return not checkpoint or (path is not None and lacks(path) == backbone)
 
 
 def _misfit(found: Tensor, wanted: Tensor) -> str:

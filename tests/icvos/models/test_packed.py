@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
+from icvos.method import load_method
 from icvos.models.packed import pack
 from icvos.models.sam.sam2 import NANO, build_sam2, fit_sam2, load_sam2
 from icvos.models.weights import registry
@@ -32,8 +33,9 @@ def test_a_packed_file_loads_as_the_whole_one_does(whole: Path, tmp_path: Path) 
     assert not any("trunk.body" in name for name in load_file(small))
     assert lacks(small) == "efficientnet-lite0"
     assert read_header(small).items() >= MADE.items()
-    assert without_body(str(small))
-    assert not without_body(str(whole))
+    assert without_body(str(small), "efficientnet-lite0")
+    assert not without_body(str(small), "resnet50-v2")
+    assert not without_body(str(whole), "efficientnet-lite0")
     before, after = (load_sam2(str(path))[0].state_dict() for path in (whole, small))
     assert before.keys() == after.keys()
     for name, tensor in before.items():
@@ -51,6 +53,19 @@ def test_a_packed_file_never_stands_on_a_backbone_that_is_not_loaded(whole: Path
     with pytest.raises(IcvosError, match=r"leaves efficientnet-lite0 out; Sam2 has to load that first"):
         fit_state(network, load_file(small), small)
     fit_sam2(network, load_file(small), small)
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("dcsam", "sam2-nano: is a checkpoint of SAM itself; add it as --set sam2=sam2-nano"),
+        ("vrp-sam", "sam2-nano.*lacks"),
+    ],
+)
+def test_a_small_sam2_given_as_another_network_is_named(method: str, message: str) -> None:
+    """Not the backbone of the default settings, which has nothing to do with it."""
+    with pytest.raises(IcvosError, match=message):
+        load_method(method, {"checkpoint": "sam2-nano"})
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ class BaseLearnerSettings(Checked):
         size: Side of the square that a picture is fitted into.
         backbone_rate: In training, the backbone's share of the learning rate.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
+        short_side: Short side, in pixels, of the frames that affinity carries it through.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
@@ -94,6 +95,7 @@ class BaseLearnerSettings(Checked):
     size: Side = 417
     backbone_rate: Annotated[float, Range(0)] = 1.0
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
+    short_side: Side = 480
     device: Device = "auto"
     dtype: DType = "auto"
 

@@ -25,7 +25,7 @@ from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture
 from icvos.models.weights.load import Loaded, fresh_layers, load_trained, without_body
-from icvos.settings import Checked, Positive, Side, check, refusal, renamed
+from icvos.settings import Checked, Count, Positive, Side, check, refusal, renamed
 from icvos.training.trainable import EpisodeBatch
 
 COCO_BINS = (1.0, 0.5, 0.25, 0.125)
@@ -42,11 +42,11 @@ class Enriched:
         low: (B, 2, f, f), the logits before they are enlarged.
         prior_each: (B, K, f, f) prior masks of the shots, in [0, 1].
         prior: (B, 1, f, f), their mean.
-        prototype: (B, 256, 1, 1), the supports' mean feature.
-        query: (B, 256, f, f), the reduced query features.
-        pyramid: (B, 256 L, f, f), all levels.
+        prototype: (B, C, 1, 1), the supports' mean feature.
+        query: (B, C, f, f), the reduced query features.
+        pyramid: (B, C L, f, f), all levels.
         taps: The query's layer2, layer3 and layer4.
-        support_last: (B K, C, f, f), layer4 of the masked supports.
+        support_last: (B K, D, f, f), layer4 of the masked supports.
     """
 
     logits: Tensor
@@ -61,22 +61,22 @@ class Enriched:
     support_last: Tensor
 
 
-def _reduction(inputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, 256, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
+def _reduction(inputs: int, width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, width, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
 
 
-def _merge(inputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, 256, 1, bias=False), nn.ReLU())
+def _merge(inputs: int, width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, width, 1, bias=False), nn.ReLU())
 
 
-def _pair() -> nn.Sequential:
-    first, second = (nn.Conv2d(256, 256, 3, padding=1, bias=False) for _ in range(2))
+def _pair(width: int) -> nn.Sequential:
+    first, second = (nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(2))
     return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
 
 
-def _classifier() -> nn.Sequential:
+def _classifier(width: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(256, 256, 3, padding=1, bias=False), nn.ReLU(), nn.Dropout2d(0.1), nn.Conv2d(256, 2, 1)
+        nn.Conv2d(width, width, 3, padding=1, bias=False), nn.ReLU(), nn.Dropout2d(0.1), nn.Conv2d(width, 2, 1)
     )
 
 
@@ -86,23 +86,24 @@ class PFENetwork(Staged):
     Args:
         body: The backbone, whose stages become the network's own.
         bins: Sizes of the pyramid's levels; up to 1 they are shares of f.
+        width: C, the channels of reduced features.
     """
 
-    def __init__(self, body: Staged, bins: Sequence[float] = COCO_BINS) -> None:
+    def __init__(self, body: Staged, bins: Sequence[float] = COCO_BINS, width: int = 256) -> None:
         super().__init__()
         self.take_stages(body)
         self.bins = tuple(bins)
         levels = len(self.bins)
-        width = body.channels[2] + body.channels[3]
-        self.down_query = _reduction(width)
-        self.down_supp = _reduction(width)
-        self.init_merge = nn.ModuleList(_merge(513) for _ in range(levels))
-        self.alpha_conv = nn.ModuleList(_merge(512) for _ in range(levels - 1))
-        self.beta_conv = nn.ModuleList(_pair() for _ in range(levels))
-        self.inner_cls = nn.ModuleList(_classifier() for _ in range(levels))
-        self.res1 = _merge(256 * levels)
-        self.res2 = _pair()
-        self.cls = _classifier()
+        taps = body.channels[2] + body.channels[3]
+        self.down_query = _reduction(taps, width)
+        self.down_supp = _reduction(taps, width)
+        self.init_merge = nn.ModuleList(_merge(2 * width + 1, width) for _ in range(levels))
+        self.alpha_conv = nn.ModuleList(_merge(2 * width, width) for _ in range(levels - 1))
+        self.beta_conv = nn.ModuleList(_pair(width) for _ in range(levels))
+        self.inner_cls = nn.ModuleList(_classifier(width) for _ in range(levels))
+        self.res1 = _merge(width * levels, width)
+        self.res2 = _pair(width)
+        self.cls = _classifier(width)
 
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor) -> Enriched:
         """Segment (B, 3, S, S) queries by (B, K, 3, S, S) supports and their (B, K, S, S) float masks of 0 and 1."""
@@ -123,7 +124,7 @@ class PFENetwork(Staged):
         mean_prior = prior_each.mean(1, keepdim=True)
         reduced = self.down_query(torch.cat([q3, aligned(q2, f)], 1))
         vectors = masked_average(self.down_supp(torch.cat([s3, aligned(s2, f)], 1)), soft)
-        prototype = vectors.reshape(batch, shots, 256, 1, 1).mean(1)
+        prototype = vectors.unflatten(0, by_episode).mean(1)
 
         levels: list[Tensor] = []
         inner = []
@@ -199,8 +200,10 @@ class PFENetSettings(Checked):
         backbone: resnet50-v2, resnet101-v2, vgg16-bn or efficientnet-lite0.
         size: Side of the network's square input, of the form 8 n + 1: 473 for PASCAL, 641 for COCO.
         bins: Sizes of the pyramid's levels; up to 1 they are shares of the feature map.
+        width: Channels of reduced features; 256 as published.
         frozen_statistics: In training, keep the backbone's batch norm statistics; the published code lets them drift.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
+        short_side: Short side, in pixels, of the frames that affinity carries it through.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
@@ -209,8 +212,10 @@ class PFENetSettings(Checked):
     backbone: FewShotBackbone = "resnet50-v2"
     size: Side = 473
     bins: tuple[Positive, ...] = COCO_BINS
+    width: Count = 256
     frozen_statistics: bool = False
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
+    short_side: Side = 480
     device: Device = "auto"
     dtype: DType = "auto"
 
@@ -236,9 +241,9 @@ class PFENet(Prompter[PFENetSettings]):
         if without_body(chosen.checkpoint, chosen.backbone):
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
-            self.network = PFENetwork(body, chosen.bins)
+            self.network = PFENetwork(body, chosen.bins, chosen.width)
         if chosen.checkpoint:
-            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, ("backbone", "bins"))
+            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, ("backbone", "bins", "width"))
         self.network.eval().to(self.device)
 
     @staticmethod

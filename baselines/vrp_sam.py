@@ -246,6 +246,7 @@ class VRPSettings(Checked):
         decoder: Which SAM decodes images and is trained through: sam, as published, or sam2.
         sam: SAM 1 for images and for training, by name or path.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
+        short_side: Short side, in pixels, of the frames that affinity carries it through.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
@@ -259,6 +260,7 @@ class VRPSettings(Checked):
     decoder: Literal["sam", "sam2"] = "sam"
     sam: str = "sam-vit-h"
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
+    short_side: Side = 480
     device: Device = "auto"
     dtype: DType = "auto"
 

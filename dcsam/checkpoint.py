@@ -9,7 +9,7 @@ from torch import Tensor
 from dcsam.prompt_generator import PromptGenerator
 from icvos.errors import IcvosError
 from icvos.models.sam.lora import FACTOR
-from icvos.models.sam.sam2 import BESIDE
+from icvos.models.sam.sam2 import beside
 from icvos.models.sam.tuned import TunedSam2
 from icvos.models.weights.header import Training, read_training
 from icvos.models.weights.load import Loaded, State, find_weights, load_trained
@@ -32,6 +32,7 @@ class Shape:
     branches: str = "both"
     fusion: bool = True
     width: int = 256
+    mask_prompt: bool = False
 
 
 def load_generator(network: PromptGenerator, checkpoint: str, settings: object) -> tuple[Loaded, TunedSam2 | None]:
@@ -46,10 +47,11 @@ def load_generator(network: PromptGenerator, checkpoint: str, settings: object) 
     """
     path = find_weights(checkpoint)
     training = read_training(path) if path else None
-    beside: State = {}
+    sam2: State = {}
 
     def own(state: State) -> State:
-        beside.update(below(state, BESIDE))
+        if path:
+            sam2.update(beside(state, path))
         found = below(state, GENERATOR) or state
         require(found, settings, checkpoint, training)
         return found
@@ -57,7 +59,7 @@ def load_generator(network: PromptGenerator, checkpoint: str, settings: object) 
     loaded = load_trained(network, checkpoint, settings, ("cyclic",), own)
     if training and (there := training.settings.get("fidelity")) not in (None, getattr(settings, "fidelity", there)):
         notice(checkpoint, "fidelity", f"{checkpoint}: was trained with fidelity={there}, and is good for that alone")
-    return loaded, TunedSam2.read(beside, path, loaded) if path and beside else None
+    return loaded, TunedSam2.read(sam2, path, loaded) if path and sam2 else None
 
 
 def below(state: Mapping[str, Tensor], prefix: str) -> State:
@@ -104,6 +106,7 @@ def shape_of(state: Mapping[str, Tensor]) -> Shape:
         branches="both" if "merge_2.0.weight" in state else "positive",
         fusion=fusion,
         width=width,
+        mask_prompt="mask_prompt.likely.weight" in state,
     )
 
 

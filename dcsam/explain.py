@@ -59,6 +59,8 @@ def steps(generator: PromptGenerator, found: Prompts, looks: Looks) -> list[Step
     """What a batch of one gave, in the order in which it was computed; ``looks`` are those of `watched`."""
     coarse = Panel("coarse mask", np.asarray(found.coarse.cpu()[0, 0] > 0), "mask")
     priors, learned, agreed, looked = [], [], [coarse], []
+    if found.rough is not None:
+        agreed.insert(0, _heat("mask prompt", found.rough[0, 0].sigmoid()))
     for name, branch in (("positive", found.branches.positive), ("negative", found.branches.negative)):
         if branch is None:
             continue

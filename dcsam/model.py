@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from dcsam.attention import Fidelity
 from dcsam.checkpoint import load_generator
@@ -50,6 +51,7 @@ class DCSAMSettings(Checked):
         branches: both, or the positive one alone.
         fusion: Whether SAM's features are fused with the backbone's.
         width: Channels of SAM's features and of prompt tokens: 256, or 128 with the small SAM 2.
+        mask_prompt: Whether SAM is given a rough mask too, made of prior and fused features; the paper has none.
         encoder: Whose features are fused and which decodes masks: ``sam2``, for videos and images, or ``sam``, for
             images alone.
         size: Side of the square that pictures are stretched to; 512 as published.
@@ -59,6 +61,7 @@ class DCSAMSettings(Checked):
         sam: SAM 1, by name or path.
         sam2: SAM 2, by name or path; or ``affinity``, for a mask of the first frame that is carried on as in ``lite``,
             where the checkpoint has a SAM 2.
+        short_side: Short side, in pixels, of the frames that affinity carries it through.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
@@ -72,11 +75,13 @@ class DCSAMSettings(Checked):
     branches: Literal["both", "positive"] = "both"
     fusion: bool = True
     width: Count = 256
+    mask_prompt: bool = False
     encoder: Literal["sam2", "sam"] = "sam2"
     size: Side = 512
     tuned: Tuned = "none"
     sam: str = "sam-vit-h"
     sam2: str = renamed("sam2-hiera-l", "propagation")
+    short_side: Side = 480
     device: Device = "auto"
     dtype: DType = "auto"
 
@@ -106,6 +111,7 @@ class DCSAM(Prompter[DCSAMSettings]):
                 chosen.branches == "both",
                 chosen.fusion,
                 chosen.width,
+                chosen.mask_prompt,
             )
         self._tuned: TunedSam2 | None = None
         if chosen.checkpoint:
@@ -123,16 +129,20 @@ class DCSAM(Prompter[DCSAMSettings]):
         return (settings.checkpoint or settings.backbone, settings.sam2 if settings.encoder == "sam2" else settings.sam)
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
-        """(2 N, C) prompt embeddings, the positive ones first."""
+        """(2 N, C) prompt embeddings, the positive ones first, and a rough mask where there is one."""
         found = self.find(supports, squash(frame, self.settings.size), self.video_sam())
-        return Prompt(embeddings=found.tokens[0].float().cpu().numpy())
+        rough = None
+        if found.rough is not None:
+            shown = functional.interpolate(found.rough, frame.shape[:2], mode="bilinear", align_corners=False)
+            rough = shown[0, 0].float().sigmoid().cpu().numpy()
+        return Prompt(embeddings=found.tokens[0].float().cpu().numpy(), mask=rough)
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool, decoded by the SAM whose features are fused."""
         sam = self.sam()
         found = self.find(supports, squash(image, self.settings.size), sam)
         with torch.inference_mode():
-            low = sam.logits(found.query, found.tokens)
+            low = sam.logits(found.query, found.tokens, found.rough)
             full = aligned(low, (image.shape[0], image.shape[1]))[0, 0]
         return (full > 0).cpu().numpy()
 

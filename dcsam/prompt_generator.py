@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from dcsam.attention import Fidelity
 from dcsam.fusion import Backdrop, Sam2Folding, Taps, on_grid, through_dinov2, through_stages
+from dcsam.mask_prompt import MaskPrompt
 from dcsam.prompt_decoder import PromptDecoder
 from icvos.errors import IcvosError
 from icvos.models.backbones.dinov2 import DINOv2
@@ -25,6 +26,7 @@ LEARNED = (
     "sam_downscaling",
     "transformer_decoder",
     "neg_transformer_decoder",
+    "mask_prompt",
 )
 MASK_WEIGHT = 10  # of masks and priors among the fused channels
 
@@ -69,6 +71,7 @@ class PromptGenerator(Staged):
         negative: Whether there is a negative branch.
         fusion: Whether SAM's features are fused; they must be where nothing else is.
         width: C, the channels of features and tokens: SAM's.
+        mask_prompt: Whether there is a rough mask beside the tokens, see `MaskPrompt`.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class PromptGenerator(Staged):
         negative: bool = True,
         fusion: bool = True,
         width: int = 256,
+        mask_prompt: bool = False,
     ) -> None:
         super().__init__()
         if isinstance(body, DINOv2):
@@ -104,6 +108,8 @@ class PromptGenerator(Staged):
         self.transformer_decoder = PromptDecoder(queries, fidelity, cyclic, width)
         if negative:
             self.neg_transformer_decoder = PromptDecoder(queries, fidelity, cyclic, width)
+        if mask_prompt:
+            self.mask_prompt = MaskPrompt(width)
         self.fusion = fusion
         self.negative = negative
         self.variant = variant
@@ -160,6 +166,13 @@ class PromptGenerator(Staged):
         if negative is None:
             return (looked,)
         return looked, self.neg_transformer_decoder.look(negative.support[:, shots], negative.masks[:, shots])
+
+    def rough(self, branches: Branches) -> Tensor | None:
+        """(B, 1, h, w) logits of a rough mask of the query; None without ``mask_prompt``."""
+        if not hasattr(self, "mask_prompt"):
+            return None
+        found: Tensor = self.mask_prompt(branches.positive.query, branches.positive.prior)
+        return found
 
     def refine(self, tokens: tuple[Tensor, ...], branches: Branches, coarse: Tensor) -> tuple[Tensor, ...]:
         """Stage 2: the prompts of each branch, (B, N, C) each.

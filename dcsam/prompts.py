@@ -20,12 +20,14 @@ class Prompts:
         coarse: (B, 1, 4 g, 4 g) logits of the query's mask after stage 1.
         query: SAM's features of the queries, to decode the tokens with.
         branches: What the tokens looked at.
+        rough: (B, 1, h, w) logits of a rough mask, which SAM is given too; None without ``mask_prompt``.
     """
 
     tokens: Tensor
     coarse: Tensor
     query: Maps
     branches: Branches
+    rough: Tensor | None = None
 
 
 def find_prompts(
@@ -58,15 +60,16 @@ def prompts_from(
         side: S.
     """
     branches = generator.fuse(seen, asked, shown)
+    rough = generator.rough(branches)
     looked = generator.look(branches)
     marked = marked_tokens(looked, sam.labels)
     with torch.no_grad():
-        coarse = sam.logits(asked, torch.cat(marked, 1))
+        coarse = sam.logits(asked, torch.cat(marked, 1), rough)
         # on videos SAM 2's own resizing, which does not align corners
         full = resized(coarse, side) if isinstance(sam, PromptedSam2) and sam.moving else aligned(coarse, side)
     start = marked if sam.in_place and generator.fidelity == "published" else looked
     refined = generator.refine(start, branches, full[:, 0] > 0)
-    return Prompts(torch.cat(marked_tokens(refined, sam.labels), 1), coarse, asked, branches)
+    return Prompts(torch.cat(marked_tokens(refined, sam.labels), 1), coarse, asked, branches, rough)
 
 
 def marked_tokens(tokens: tuple[Tensor, ...], labels: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:

@@ -128,37 +128,46 @@ class DCTrainable:
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """``total`` = ``bce`` (mean over all pixels of all frames) + ``dice`` (over a whole tube).
 
-        Borders count as background; the coarse mask has no loss.
+        Borders count as background; the coarse mask has no loss. A rough mask has one of the same kind, which is added
+        as ``rough``.
         """
-        logits = self._logits(batch)
+        logits, found = self._logits(batch)
         truth = (batch.query_label == 1).float()[:, None]
         if batch.later_labels is not None:
             truth = torch.cat([truth, (batch.later_labels == 1).float()], 1)
-        bce = functional.binary_cross_entropy_with_logits(logits, truth)
-        overlap = (dice if self.fidelity == "published" else squared_dice)(logits, truth)
-        return {"total": bce + overlap, "bce": bce, "dice": overlap}
+        bce, overlap = self._apart(logits, truth)
+        losses = {"total": bce + overlap, "bce": bce, "dice": overlap}
+        if found.rough is not None:
+            losses["rough"] = torch.stack(self._apart(resized(found.rough, truth.shape[-1]), truth[:, :1])).sum()
+            losses["total"] = losses["total"] + losses["rough"]
+        return losses
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S) float32 of the queries."""
-        return self._logits(batch)[:, 0]
+        return self._logits(batch)[0][:, 0]
 
-    def _logits(self, batch: EpisodeBatch) -> Tensor:
-        """(B, T, S, S) float32: of the queries, and of the frames that follow them in a tube."""
+    def _logits(self, batch: EpisodeBatch) -> tuple[Tensor, Prompts]:
+        """(B, T, S, S) float32: of the queries, and of the frames that follow them in a tube; and their prompts."""
         masks = (batch.support_labels == 1).float()
         side = batch.query.shape[-1]
         seen = self.generator.backdrop(batch.query, batch.supports, masks, self.early)
         asked, shown = self.sam_maps(batch.query), self.sam_maps(batch.supports.flatten(0, 1))
         found = prompts_from(self.generator, self.sam, seen, asked, shown, side)
         if not isinstance(self.network, WithSam2):
-            return aligned(self.sam.logits(found.query, found.tokens), side)
+            return aligned(self.sam.logits(found.query, found.tokens, found.rough), side), found
         if batch.later is None and self.tuned == "masks":  # what the maps come from does not learn
-            return resized(self.sam.logits(found.query, found.tokens), side)
-        return torch.stack([self._tube(batch, found, sample, side) for sample in range(len(batch.query))])
+            return resized(self.sam.logits(found.query, found.tokens, found.rough), side), found
+        return torch.stack([self._tube(batch, found, sample, side) for sample in range(len(batch.query))]), found
+
+    def _apart(self, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        overlap = (dice if self.fidelity == "published" else squared_dice)(logits, truth)
+        return functional.binary_cross_entropy_with_logits(logits, truth), overlap
 
     def _tube(self, batch: EpisodeBatch, found: Prompts, sample: int, side: int) -> Tensor:
         frames = batch.query[sample, None]
         if batch.later is not None:
             frames = torch.cat([frames, batch.later[sample]])
         gated = self.fidelity == "published"
-        low = track(self.network.sam2, frames, found.tokens[sample, None], gated=gated)
+        rough = None if found.rough is None else found.rough[sample, None]
+        low = track(self.network.sam2, frames, found.tokens[sample, None], rough, gated=gated)
         return resized(low, side)[:, 0]

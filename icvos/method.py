@@ -47,7 +47,7 @@ class Prompt:
     """Where the category is in one frame: any of a mask, points, a box, or prompt embeddings.
 
     Args:
-        mask: (H, W) bool or float32 in [0, 1], at the frame's size.
+        mask: (H, W) bool or float32 in [0, 1], at the frame's size; beside ``embeddings`` only a rough one.
         points: (N, 2) float32, each (x, y) in pixels of the frame.
         labels: (N,) int, 1 = foreground, 0 = background; goes with ``points``.
         box: (4,) float32, (x0, y0, x1, y1) in pixels of the frame.

@@ -27,7 +27,7 @@ from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam2_images import load_sam_on_images
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import Loaded
-from icvos.settings import Checked, Count, Whole, renamed
+from icvos.settings import Checked, Count, Side, Whole, renamed
 
 REMEMBERED_SUPPORTS = 64
 
@@ -83,6 +83,7 @@ class MatcherSettings(Checked):
         dinov2: DINOv2 for the features.
         dinov2_checkpoint: Path of DINOv2's file, in place of the registry's.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
+        short_side: Short side, in pixels, of the frames that affinity carries it through.
         handover: What SAM 2 is given: ``mask`` (the merged mask), ``centers`` (eight k-means centres of the matched
             points) or ``points`` (all of them).
         grid: Points on a side of the dense grid, in place of the preset's; 0: no grid.
@@ -97,6 +98,7 @@ class MatcherSettings(Checked):
     dinov2: str = "dinov2-vitl14"
     dinov2_checkpoint: str | None = None
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
+    short_side: Side = 480
     handover: Literal["mask", "centers", "points"] = "mask"
     grid: Whole | None = None
     iterations: Count | None = None

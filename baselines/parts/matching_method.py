@@ -21,7 +21,7 @@ from icvos.models.sam.propagation import DType
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, State, fresh_layers, load_trained, without_body
 from icvos.models.weights.registry import random_weights
-from icvos.settings import Checked, Count, Range, renamed
+from icvos.settings import Checked, Count, Range, Side, renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class MatchingSettings(Checked):
         shots: Supports that the network was made for; a network for one takes any number, with equal trust.
         size: Side of the network's square input: 473 for PASCAL, 633 for COCO.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
+        short_side: Short side, in pixels, of the frames that affinity carries it through.
         device: Where the networks run: auto, cpu, cuda or mps.
         dtype: The precision of SAM 2: auto, float32 or bfloat16.
     """
@@ -52,6 +53,7 @@ class MatchingSettings(Checked):
     shots: Count = 1
     size: Annotated[int, Range(64, 4096)] = 633
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
+    short_side: Side = 480
     device: Device = "auto"
     dtype: DType = "auto"
 

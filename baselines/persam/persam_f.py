@@ -16,7 +16,7 @@ from baselines.persam.target import extreme_points, similarity
 from icvos.method import Image, Prompt, Support
 from icvos.models.device import Device
 from icvos.models.sam.propagation import DType
-from icvos.settings import Checked, Count, Positive, renamed
+from icvos.settings import Checked, Count, Positive, Side, renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class PerSAMFSettings(Checked):
     Args:
         sam: SAM for the prompt: a SAM 1 by name or path, as published, or a SAM 2 by name.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
+        short_side: Short side, in pixels, of the frames that affinity carries it through.
         handover: What SAM 2 is given: ``point+box`` (most similar pixel and box of the weighted mask), ``point``, or
             ``mask`` (the refined mask).
         mask_value: Grey value of a support's mask as a picture; a cell is the target's where the mask covers more than
@@ -38,6 +39,7 @@ class PerSAMFSettings(Checked):
 
     sam: str = "sam-vit-h"
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
+    short_side: Side = 480
     handover: Literal["point+box", "point", "mask"] = "point+box"
     mask_value: Grey = 255
     epochs: Count = 1000

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from icvos.files.storage import unwritable
 
 _PLACE = 1 << 20  # of the byte that Windows locks, behind the text that others may read
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+_LOOKS, _MOMENT_S = 50, 0.01  # for who holds a file, and the time between
 _open: set[int] = set()
 
 
@@ -93,11 +95,12 @@ def _locked(path: Path, what: str, wait: bool) -> int:
                 return handle
             os.close(handle)  # the one who held it has removed it
         except OSError as error:
-            holder = os.pread(handle, 20, 0).strip() if hasattr(os, "pread") else b""
+            is_held = error.errno in _HELD
+            holder = _holder(handle) if is_held else ""
             os.close(handle)
-            if error.errno not in _HELD:
+            if not is_held:
                 raise unwritable(path, error) from error
-            process = f"another process ({holder.decode()})" if holder.isdigit() else "another process"
+            process = f"another process ({holder})" if holder else "another process"
             raise IcvosError(
                 f"{what}: {process} is working on it; wait until that has ended, or choose another place"
             ) from None
@@ -123,6 +126,16 @@ def _lock(handle: int, wait: bool) -> None:
         if error.errno in _HELD:
             raise
         # a file system without locks: temporaries have names of their own, so that nothing is destroyed
+
+
+def _holder(handle: int) -> str:
+    """Who says in the open file to have it; who has only just got it says so in a moment."""
+    for _ in range(_LOOKS if hasattr(os, "pread") else 0):
+        holder = os.pread(handle, 20, 0)
+        if holder.endswith(b"\n") and holder.strip().isdigit():
+            return holder.strip().decode()
+        time.sleep(_MOMENT_S)
+    return ""
 
 
 def _is_still(path: Path, handle: int) -> bool:

@@ -10,6 +10,8 @@ from icvos.models.maps import aligned, in_float32
 
 EPSILON = 1e-7  # added to the product of two lengths
 LARGEST = 2**22  # similarities that are computed at a time
+ALIKE, REACH = 0.05, 0.25  # similarity, and share of a picture's height, by which two cells count less
+SPREAD, STEPS = 0.8, 20  # share of a cell's score that comes from others, and steps of the walk
 
 
 @in_float32
@@ -40,9 +42,11 @@ def prior(query: Tensor, supports: Tensor, masks: Tensor) -> Tensor:
 def contrast(query: Sequence[Tensor], supports: Sequence[Tensor], masks: Tensor, grid: int) -> Tensor:
     """(B, K, grid, grid), in [0, 1]: how much more the query's cells resemble the object than what is around it.
 
-    The greatest cosine similarity with cells of the object, less that with cells of the background, averaged over
-    levels and stretched. What all cells of a picture share is taken from them first, or all resemble one another. Cells
-    that the outline runs through are neither the one nor the other.
+    Likeness is cosine similarity: at every level the greatest with a cell of the object less the greatest with one of
+    the background, and at the last level that with the mean of the object's cells less that with the mean of the
+    background's. The maps are standardised, averaged, spread over cells of the query that look alike, and stretched.
+    What all cells of a picture share is taken from them first, or all resemble one another. Cells that the outline runs
+    through are neither object nor background.
 
     Args:
         query: Maps of some levels, (B, C, h, w) each.
@@ -57,7 +61,34 @@ def contrast(query: Sequence[Tensor], supports: Sequence[Tensor], masks: Tensor,
         seen = shown.unflatten(0, by_episode)
         on, off = (where[:, :, None] for where in certain(masks.float(), shown.shape[-1]))
         found.append(aligned(prior(asked, seen, on) - prior(asked, seen, off), grid))
-    return stretched(torch.stack(found).mean(0))
+    asked, seen = (functional.normalize(x, dim=-3) for x in (asked, seen))
+    of_object, around = (functional.normalize((seen * where).sum((3, 4)), dim=2) for where in (on, off))
+    found.append(aligned(torch.einsum("bchw,bkc->bkhw", asked, of_object - around), grid))
+    scores = torch.stack([standardised(x) for x in found]).mean(0)
+    return stretched(spread(scores, aligned(query[0], grid)))
+
+
+@in_float32
+def spread(scores: Tensor, maps: Tensor) -> Tensor:
+    """(B, K, h, w) scores after a random walk with restart over cells that look alike and lie near, as in ``lite``.
+
+    Args:
+        scores: (B, K, h, w).
+        maps: (B, C, h, w), what the cells look like.
+    """
+    height, width = maps.shape[2:]
+    cells = functional.normalize(maps - maps.mean((2, 3), keepdim=True), dim=1).flatten(2)
+    down, across = torch.arange(height) / height, torch.arange(width) / height
+    place = torch.stack([down[:, None].expand(-1, width), across.expand(height, -1)], -1).flatten(0, 1).to(maps)
+    far = (place[:, None] - place).square().sum(-1) / (2 * REACH**2)
+    alike = ((cells.transpose(1, 2) @ cells - 1) / ALIKE - far).exp() * (1 - torch.eye(height * width).to(maps))
+    root = alike.sum(2, keepdim=True).clamp(min=1e-9).sqrt()
+    step = SPREAD * alike / (root * root.transpose(1, 2))
+    start = scores.flatten(2).transpose(1, 2) * root  # B N K
+    found = start
+    for _ in range(STEPS):
+        found = start + step @ found
+    return (found / root).transpose(1, 2).unflatten(2, (height, width))
 
 
 def certain(masks: Tensor, side: int) -> tuple[Tensor, Tensor]:
@@ -82,6 +113,12 @@ def shown_cells(masks: Tensor) -> Tensor:
     shows = masks != 0
     count = min(int(shows.sum(1).max()) + 1, masks.shape[1])
     return shows.byte().argsort(dim=1, descending=True, stable=True)[:, :count]
+
+
+def standardised(x: Tensor) -> Tensor:
+    """(B, K, h, w) less their mean, over their standard deviation, each map on its own."""
+    centred = x - x.mean((2, 3), keepdim=True)
+    return centred / (centred.square().mean((2, 3), keepdim=True).sqrt() + EPSILON)
 
 
 def stretched(x: Tensor) -> Tensor:

@@ -29,6 +29,11 @@ class PrompterSettings(Protocol):
         ...
 
     @property
+    def short_side(self) -> int:
+        """Short side, in pixels, of the frames that affinity carries a mask through."""
+        ...
+
+    @property
     def device(self) -> str:
         """As `icvos.models.device.pick_device` takes it."""
         ...
@@ -109,7 +114,7 @@ class Prompter(ABC, Generic[S]):
         if not self.by_affinity:
             return self.sam2()
         if self._affinity is None:
-            self._affinity = AffinityPropagator(lite0(self.device), Affinity())
+            self._affinity = AffinityPropagator(lite0(self.device), Affinity(short_side=self.settings.short_side))
         return self._affinity
 
     def describe(self) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def test_both_kinds_of_published_files_load(tmp_path: Path, prefix: str) -> None
         ({"negative": False}, "was trained with branches=positive, not both; add --set branches=positive"),
         ({"fusion": False}, "was trained with fusion=False, not True; add --set fusion=False"),
         ({"width": 128}, "was trained with width=128, not 256; add --set width=128"),
+        ({"mask_prompt": True}, "was trained with mask_prompt=True, not False; add --set mask_prompt=True"),
     ],
 )
 def test_other_settings_are_named(tmp_path: Path, changes: dict, said: str) -> None:

@@ -34,7 +34,8 @@ class DrawnSam:
         small = torch.nn.functional.avg_pool2d(pictures, SIDE // GRID)
         return torch.einsum("cd,bdhw->bchw", self.mix, small)
 
-    def logits(self, maps: Tensor, tokens: Tensor) -> Tensor:
+    def logits(self, maps: Tensor, tokens: Tensor, rough: Tensor | None = None) -> Tensor:
+        assert rough is None or rough.shape[-1] == GRID
         near = torch.einsum("bchw,bnc->bhw", maps, tokens)[:, None]
         return torch.nn.functional.interpolate(near - near.mean(), scale_factor=4)
 
@@ -75,6 +76,13 @@ def plainly_kept(layer: CyclicAttention, given: tuple[Tensor, ...]) -> np.ndarra
         best = [int(np.argmax(like[:, cell])) for cell in range(len(k))]
         heads.append([mask[cell] == mask[int(np.argmax(like[best[cell]]))] for cell in range(len(k))])
     return np.array(heads)
+
+
+def test_a_mask_prompt_is_shown_before_the_coarse_mask() -> None:
+    _, found, _, (_, _, agreed, _) = answered("paper", 1, mask_prompt=True)
+    assert found.rough is not None
+    assert [panel.label.split(" (")[0] for panel in agreed.panels[:2]] == ["mask prompt", "coarse mask"]
+    assert np.allclose(agreed.panels[0].values, found.rough[0, 0].sigmoid())
 
 
 @pytest.mark.parametrize(("fidelity", "shots"), [("published", 1), ("paper", 1), ("paper", 2)])

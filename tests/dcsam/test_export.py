@@ -21,8 +21,8 @@ from tests.baselines.drawn import saved
 from tests.dcsam.test_model import published, support
 
 
-def run(folder: Path, shown: list[Support], frame: np.ndarray, side: int) -> tuple[Tensor, Tensor]:
-    """Prompts and logits, by the three files alone."""
+def run(folder: Path, shown: list[Support], frame: np.ndarray, side: int) -> Tensor:
+    """The mask's logits, by the three files alone."""
     features, prompts, mask = (
         torch.export.load(folder / f"{name}.pt2").module() for name in ("features", "prompts", "mask")
     )
@@ -31,8 +31,9 @@ def run(folder: Path, shown: list[Support], frame: np.ndarray, side: int) -> tup
     masks = torch.stack([squash_mask(one.mask(), side) for one in shown])[None]
     of_query = features(query)
     each = [features(one[None]) for one in supports[0]]
-    tokens = prompts(query, supports, masks, *of_query, *(torch.cat(maps) for maps in zip(*each, strict=True)))
-    return tokens, mask(tokens, *of_query)
+    handed = prompts(query, supports, masks, *of_query, *(torch.cat(maps) for maps in zip(*each, strict=True)))
+    found: Tensor = mask(*handed, *of_query)
+    return found
 
 
 @pytest.mark.slow
@@ -43,18 +44,20 @@ def test_recorded_first_frame(tmp_path: Path) -> None:
     for file in export("dcsam", tmp_path / "out", settings=settings, moving=True):
         assert file.difference == 0, file
     frame = parity.image(case["inputs"]["query_video"]["seed"], 512, 512)
-    _, low = run(tmp_path / "out", [support(case, tmp_path)], frame, 512)
+    low = run(tmp_path / "out", [support(case, tmp_path)], frame, 512)
     parity.assert_close(low.numpy(), expected["first_frame_low_res_logits"], case["tolerance"], "first frame")
 
 
 @pytest.mark.slow
-def test_two_shots_give_the_mask_of_the_method(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mask_prompt", [False, True])
+def test_two_shots_give_the_mask_of_the_method(tmp_path: Path, mask_prompt: bool) -> None:
     small: dict[str, Any] = {
         "backbone": "efficientnet-lite0",
         "width": 128,
         "sam2": "nano",
         "size": 128,
         "fidelity": "paper",
+        "mask_prompt": mask_prompt,
         "device": "cpu",
     }
     world = World(5, (96, 128), ("dog", "horse"))
@@ -65,7 +68,7 @@ def test_two_shots_give_the_mask_of_the_method(tmp_path: Path) -> None:
         assert file.difference < 1e-5, file
     with random_weights_allowed():
         wanted = DCSAM(DCSAMSettings(**small)).segment_image(shown, frame)
-    _, low = run(tmp_path / "out", shown, frame, 128)
+    low = run(tmp_path / "out", shown, frame, 128)
     full = functional.interpolate(low, size=frame.shape[:2], mode="bilinear", align_corners=True)[0, 0] > 0
     assert np.array_equal(full.numpy(), wanted)
     assert 0 < wanted.mean() < 1

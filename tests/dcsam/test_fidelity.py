@@ -28,7 +28,7 @@ class DrawnSam:
     def maps(self, pictures: Tensor) -> Tensor:
         return pictures.mean((1, 2, 3)).view(-1, 1, 1, 1) + drawn(1, WIDTH, GRID, GRID, seed=2)
 
-    def logits(self, maps: Tensor, tokens: Tensor) -> Tensor:
+    def logits(self, maps: Tensor, tokens: Tensor, rough: Tensor | None = None) -> Tensor:  # noqa: ARG002
         return torch.einsum("bnc,bchw->bhw", tokens, maps)[:, None]
 
 

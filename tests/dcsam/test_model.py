@@ -1,6 +1,7 @@
 """DC-SAM as a method: published checkpoints in, the recorded masks out, on an image and on a video."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from dcsam.model import DCSAM, DCSAMSettings
 from icvos.inspection.check import check_method
 from icvos.method import Support
 from icvos.models.maps import aligned
+from icvos.models.squares import squash
+from icvos.smallworld import World
 from tests import Json, parity
 from tests.baselines.drawn import saved
 
@@ -102,6 +105,28 @@ def test_recorded_video(tmp_path: Path) -> None:
     parity.assert_close(
         torch.cat(pointers).numpy(), expected["object_pointers"][1:], case["tolerance"]["object_pointers"]
     )
+
+
+def test_a_rough_mask_is_a_prompt_of_pictures_and_of_videos_alike(tmp_path: Path) -> None:
+    """A new one is the prior, which shows the dog: on what comes out it tells, and on a video as on a picture."""
+    world = World(5, (96, 128), ("dog", "horse"))
+    shown = saved(tmp_path, (one := world.picture(1, ("dog",))).image, one.ids > 0)
+    frame = world.picture(0, ("dog",)).image
+    small: dict[str, Any] = {"sam2": "nano", "width": 128, "size": 128, "backbone": "efficientnet-lite0"}
+    logits = {}
+    for mask_prompt in (False, True):
+        method = DCSAM(DCSAMSettings(**small, fidelity="paper", mask_prompt=mask_prompt, device="cpu"))
+        prompt = method.prompt([shown], frame)
+        assert (prompt.mask is not None) is mask_prompt
+        found = method.find([shown], squash(frame, 128), sam := method.video_sam())
+        with torch.inference_mode():
+            wanted = sam.logits(found.query, found.tokens, found.rough)
+        carried = method.sam2()
+        carried.start(frame, prompt)
+        logits[mask_prompt] = carried.output["pred_masks"]
+        agree = ((carried.output["pred_masks"] > 0) == (wanted > 0)).float().mean()
+        assert agree > 0.97, agree
+    assert not torch.allclose(logits[False], logits[True], atol=0.5)
 
 
 @pytest.mark.slow

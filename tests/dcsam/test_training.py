@@ -105,6 +105,21 @@ def test_what_learns_gets_a_gradient_and_nothing_else_does(method: DCSAM, tuned:
             assert "sam_downscaling" in name or re.search(r"output_hypernetworks_mlps\.[123]", name), name
 
 
+@pytest.mark.parametrize("tuned", ["none", "masks", "both"])
+def test_a_rough_mask_learns_by_a_loss_of_its_own_and_by_that_of_what_sam_makes_of_it(tuned: Tuned) -> None:
+    with small_sam2():
+        small = DCSAMSettings(backbone="vgg16-bn", variant="prior", queries=5, size=SIDE, sam2="sam2-hiera-t")
+        trainable = trainable_of(DCSAM(dataclasses.replace(small, mask_prompt=True, device="cpu")), tuned)
+    losses = trainable.losses(tube_batch() if tuned == "both" else random_batch([0, 3], SIDE))
+    values = {name: float(loss.detach()) for name, loss in losses.items()}
+    assert values["total"] == pytest.approx(values["bce"] + values["dice"] + values["rough"])
+    own = list(trainable.generator.mask_prompt.parameters())
+    assert {id(one) for one in own} <= {id(one) for one in trainable.parameter_groups(1.0)[0]["params"]}
+    for loss in (losses["rough"], losses["bce"]):
+        (change,) = torch.autograd.grad(loss, [trainable.generator.mask_prompt.likely.weight], retain_graph=True)
+        assert change.any()
+
+
 def test_tube_views() -> None:
     image, label = parity.image(3, 40, 60), parity.mask(3, 40, 60)
     views = tube_views(image, label, np.random.default_rng(0))

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from icvos.models.maps import aligned
+from icvos.models.maps import aligned, resized
 from icvos.models.sam.sam1 import Embedded, Sam1
 from icvos.models.sam.sam2 import embed_image
 
@@ -32,8 +32,14 @@ class PromptedSam(Protocol):
         """Features of (B, 3, S, S) standardised pictures, without gradient."""
         ...
 
-    def logits(self, maps: Maps, tokens: Tensor) -> Tensor:
-        """(B, 1, 4 g, 4 g) logits of (B, 2 N, C) tokens, one prompt for each picture of ``maps``."""
+    def logits(self, maps: Maps, tokens: Tensor, rough: Tensor | None = None) -> Tensor:
+        """(B, 1, 4 g, 4 g) logits of (B, 2 N, C) tokens, one prompt for each picture of ``maps``.
+
+        Args:
+            maps: Those of `maps`.
+            tokens: The prompts.
+            rough: (B, 1, h, w) logits of a rough mask, which is a prompt too.
+        """
         ...
 
 
@@ -57,13 +63,15 @@ class PromptedSam1:
             features = [self.sam.network.image_encoder(aligned(one[None], self.sam.side)) for one in pictures]
         return torch.cat(features)
 
-    def logits(self, maps: Maps, tokens: Tensor) -> Tensor:
+    def logits(self, maps: Maps, tokens: Tensor, rough: Tensor | None = None) -> Tensor:
         """See `PromptedSam.logits`."""
-        _, dense = self.sam.network.prompt_encoder(points=None, boxes=None, masks=None)
+        encoder = self.sam.network.prompt_encoder
+        drawn = None if rough is None else mask_prompt(rough, encoder.mask_input_size)
+        _, dense = encoder(points=None, boxes=None, masks=drawn)
         side = (self.sam.side, self.sam.side)
         low = [
-            self.sam.decode_tokens(Embedded(one, side), own[None], dense, multimask=False)[0]
-            for one, own in zip(maps, tokens, strict=True)
+            self.sam.decode_tokens(Embedded(one, side), own[None], also[None], multimask=False)[0]
+            for one, own, also in zip(maps, tokens, dense.expand(len(tokens), -1, -1, -1), strict=True)
         ]
         return torch.cat(low)
 
@@ -101,17 +109,18 @@ class PromptedSam2:
             torch.cat([one.features for one in found]),
         )
 
-    def logits(self, maps: Maps, tokens: Tensor) -> Tensor:
+    def logits(self, maps: Maps, tokens: Tensor, rough: Tensor | None = None) -> Tensor:
         """See `PromptedSam.logits`."""
+        drawn = None if rough is None else mask_prompt(rough, self.network.sam_prompt_encoder.mask_input_size)
         fine, middle, coarse = maps
         labels = tokens.new_ones(tokens.shape[:2], dtype=torch.int32)
         low: Tensor
         if self.gated:
             points = {"point_coords": tokens, "point_labels": labels}
-            heads = self.network._forward_sam_heads(coarse, points, None, [fine, middle], multimask_output=False)
+            heads = self.network._forward_sam_heads(coarse, points, drawn, [fine, middle], multimask_output=False)
             low = heads[3]
             return low
-        sparse, dense = self.network.sam_prompt_encoder(points=(tokens, labels), boxes=None, masks=None)
+        sparse, dense = self.network.sam_prompt_encoder(points=(tokens, labels), boxes=None, masks=drawn)
         low, _, _, _ = self.network.sam_mask_decoder(
             image_embeddings=coarse,
             image_pe=self.network.sam_prompt_encoder.get_dense_pe(),
@@ -122,6 +131,11 @@ class PromptedSam2:
             high_res_features=[fine, middle],
         )
         return low.float()
+
+
+def mask_prompt(rough: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, 1, s, s) of ``size``, in [-10, 10], as SAM 2 scales masks that are given; of (B, 1, h, w) logits."""
+    return resized(20 * rough.sigmoid() - 10, size[0])
 
 
 def as_tuple(maps: Maps) -> tuple[Tensor, ...]:

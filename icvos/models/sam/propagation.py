@@ -33,12 +33,16 @@ from torch.nn import functional
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt
 from icvos.models.device import pick_device
+from icvos.models.needs import AFFINITY
+from icvos.models.sam.prompted import mask_prompt
 from icvos.models.sam.sam2 import load_sam2
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import Loaded
+from icvos.models.weights.registry import checkpoints
 
 UNKNOWN_LENGTH = 1 << 30
 BANKS = ("prompted", "recent")  # of `Memory`
+ROUGH = 1e-6  # the least probability of a rough mask, and the least of its complement
 FILLED = 0.1  # logit that SAM 2 gives to the pixels of a filled hole
 Resize = Literal["pillow-bicubic", "512-bilinear"]
 DType = Literal["auto", "float32", "bfloat16"]
@@ -139,7 +143,8 @@ class Sam2Propagator:
 
         Args:
             frame: (H, W, 3) uint8 RGB.
-            prompt: Embeddings, a mask (an empty one says that the object is not there), or points and box.
+            prompt: Embeddings, with a rough mask or without; a mask (an empty one says that the object is not there);
+                or points and box.
             frames: The length of the video where it is known and below 16; see the module's text.
         """
         self.reset(frames)
@@ -157,7 +162,11 @@ class Sam2Propagator:
         self.output = {}
 
     def condition(self, frame: Image, prompt: Prompt) -> Mask:
-        """Remember one more prompted frame, which need not be of the video; its mask, (H, W) bool."""
+        """Remember one more prompted frame, which need not be of the video; its mask, (H, W) bool.
+
+        Raises `IcvosError` for a SAM 2 whose memory is known not to be trained.
+        """
+        _require_memory(self.loaded)
         size: tuple[int, int] = (frame.shape[0], frame.shape[1])
         points, mask = self._inputs(prompt, size)
         self.tokens_only = prompt.embeddings is not None
@@ -237,14 +246,21 @@ class Sam2Propagator:
         return torch.autocast(self.device.type, torch.bfloat16) if self.dtype == "bfloat16" else nullcontext()
 
     def _inputs(self, prompt: Prompt, size: tuple[int, int]) -> tuple[dict[str, Tensor] | None, Tensor | None]:
-        """The prompt as SAM 2 takes it: points or tokens, or a (1, 1, S, S) float32 mask of 0 and 1."""
+        """The prompt as SAM 2 takes it: points or tokens, or a (1, 1, S, S) float32 mask of 0 and 1.
+
+        Beside tokens a mask is a rough one: (1, 1, S / 4, S / 4) logits.
+        """
         side = self.network.image_size
+        if prompt.mask is not None and prompt.mask.shape != size:
+            raise IcvosError(f"prompt mask of {prompt.mask.shape} for a frame of {size} (height, width)")
         if prompt.embeddings is not None:
             tokens = torch.as_tensor(prompt.embeddings, dtype=torch.float32, device=self.device)[None]
-            return {"point_coords": tokens, "point_labels": tokens.new_ones(tokens.shape[:2], dtype=torch.int32)}, None
+            points = {"point_coords": tokens, "point_labels": tokens.new_ones(tokens.shape[:2], dtype=torch.int32)}
+            if prompt.mask is None:
+                return points, None
+            rough = torch.as_tensor(prompt.mask, dtype=torch.float32, device=self.device)[None, None]
+            return points, mask_prompt(rough.logit(ROUGH), self.network.sam_prompt_encoder.mask_input_size)
         if prompt.mask is not None:
-            if prompt.mask.shape != size:
-                raise IcvosError(f"prompt mask of {prompt.mask.shape} for a frame of {size} (height, width)")
             mask = torch.from_numpy(np.ascontiguousarray(prompt.mask >= 0.5))[None, None].float().to(self.device)
             if size == (side, side):
                 return None, mask
@@ -283,7 +299,8 @@ class Sam2Propagator:
             current_vision_pos_embeds=positions,
             feat_sizes=sizes,
             point_inputs=points,
-            mask_inputs=mask,
+            mask_inputs=None if points else mask,
+            prev_sam_mask_logits=mask if points else None,
             output_dict={"cond_frame_outputs": self.memory.prompted, "non_cond_frame_outputs": self.memory.recent},
             num_frames=self.length,
             run_mem_encoder=False,
@@ -319,6 +336,15 @@ class Sam2Propagator:
         logits = functional.interpolate(low, size=size, mode="bilinear", align_corners=False)[0, 0]
         self.logits = logits.float().cpu().numpy()
         return self.logits > 0
+
+
+def _require_memory(loaded: Loaded) -> None:
+    for known in checkpoints().values():
+        if known.pictures_only and known.sha256 == loaded.sha256:
+            raise IcvosError(
+                f"{known.name}: was trained on pictures alone, and cannot carry a mask through a video; add --set "
+                f"sam2={AFFINITY}, or take another SAM 2"
+            )
 
 
 def _as_array(tensor: Tensor) -> np.ndarray:

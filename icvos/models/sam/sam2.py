@@ -26,6 +26,8 @@ from icvos.models.weights.load import (
     load_weights,
     read_state,
 )
+from icvos.models.weights.registry import checkpoint as registered
+from icvos.models.weights.registry import locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ SAM2_MODELS = {"t": TINY, "s": SMALL, "b+": BASE_PLUS, "l": LARGE}
 SAM2_MODELS = {f"sam2-hiera-{size}": model for size, model in SAM2_MODELS.items()} | {
     f"sam2.1-hiera-{size}": replace(model, points_in_time=True) for size, model in SAM2_MODELS.items()
 }
+OWN = "sam2-nano"  # what comes with icvos, see `NANO`
 UNTRAINED = "nano"  # names `NANO` before it is trained: the trunk's ImageNet weights, and all else as it is initialised
 NANO = Architecture(
     *(0, 0, (0, 0, 0, 0), (), 0, (0, 0, 0, 0)),
@@ -83,6 +86,7 @@ NANO = Architecture(
     lite0=True,
 )
 
+BASE = "base"  # of a header: name and SHA-256 of the SAM 2 that a file leaves out as far as it is the same
 BESIDE = "sam2."  # before its names in the checkpoint of a method that is trained together with it
 
 STABILITY = {  # of the official builders: fall back to the best of three masks where the single one is not stable
@@ -268,10 +272,28 @@ def load_sam2(
     if path is None:
         raise IcvosError(f"{checkpoint}: no such SAM 2 model; choose from {', '.join(SAM2_MODELS)}, or give a path")
     state = read_state(path)
-    state = {name.removeprefix(BESIDE): value for name, value in state.items() if name.startswith(BESIDE)} or state
+    state = beside(state, path) or state
     network = build_sam2(architecture_of(state, str(path)), postprocess=postprocess)
     fit_sam2(network, state, path)
     return network.to(device), Loaded(path.name, sha256(path), read_header(path).get("random_weights") == "true")
+
+
+def beside(state: State, path: Path) -> State:
+    """SAM 2 by its own names out of the checkpoint of a method that was trained together with it; {} for others.
+
+    What a small file leaves out is what it has in common with a SAM 2 that comes with icvos, see `BASE`.
+    """
+    own = {name.removeprefix(BESIDE): tensor for name, tensor in state.items() if name.startswith(BESIDE)}
+    name, _, digest = read_header(path).get(BASE, "").partition(" ")
+    if not own or not name:
+        return own
+    known = registered(name)
+    found = locate(known)
+    if found is None or known.sha256 != digest:
+        raise IcvosError(
+            f"{path}: was made small for another {name}; take the icvos that it came with, or pack it again"
+        )
+    return read_state(found) | own
 
 
 def fit_sam2(network: nn.Module, state: State, path: Path) -> None:

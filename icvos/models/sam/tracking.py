@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from icvos.models.maps import aligned
+from icvos.models.sam.prompted import mask_prompt
 
 Outputs = dict[str, dict[int, dict[str, Any]]]
 Raw = tuple[Tensor, Tensor, Tensor]  # (M, C, h, w) logits, (M, C) predicted IoUs, (M, 1) object scores
@@ -29,7 +30,7 @@ def raw_outputs(decoder: Any) -> Iterator[list[Raw]]:
         handle.remove()
 
 
-def track(network: Any, frames: Tensor, tokens: Tensor, *, gated: bool = True) -> Tensor:
+def track(network: Any, frames: Tensor, tokens: Tensor, rough: Tensor | None = None, *, gated: bool = True) -> Tensor:
     """(T, 1, 4 g, 4 g) logits of a tube whose first frame is prompted by tokens.
 
     Gradients go through mask decoder, memory encoder and memory attention, not through the image encoder. What a frame
@@ -40,6 +41,7 @@ def track(network: Any, frames: Tensor, tokens: Tensor, *, gated: bool = True) -
         network: A model of `icvos.models.sam.sam2.build_sam2`.
         frames: (T, 3, S, S), standardised.
         tokens: (1, 2 N, 256), marked with SAM's labels.
+        rough: (1, 1, h, w) logits of a rough mask of the first frame, which is a prompt too.
         gated: Whether the logits of a frame whose object SAM 2 takes for absent are a constant, without gradient, as on
             a video. What is remembered of the frame is SAM 2's decision either way.
     """
@@ -52,9 +54,9 @@ def track(network: Any, frames: Tensor, tokens: Tensor, *, gated: bool = True) -
             encoded = network.image_encoder(aligned(frame[None], network.image_size))
         positions = positions or encoded["vision_pos_enc"]
         encoded["vision_pos_enc"] = positions  # the same for all frames, and large
-        given = none if number else tokens
+        given = (none, None) if number else (tokens, rough)
         out: dict[str, Any] = checkpoint(
-            _step, network, encoded, number, given, _copied(remembered), len(frames), use_reentrant=False
+            _step, network, encoded, number, *given, _copied(remembered), len(frames), use_reentrant=False
         )
         remembered["non_cond_frame_outputs" if number else "cond_frame_outputs"][number] = out
         found.append(out["pred_masks"] if gated else out["raw_masks"])
@@ -62,7 +64,13 @@ def track(network: Any, frames: Tensor, tokens: Tensor, *, gated: bool = True) -
 
 
 def _step(
-    network: Any, encoded: dict[str, Any], number: int, tokens: Tensor, remembered: Outputs, frames: int
+    network: Any,
+    encoded: dict[str, Any],
+    number: int,
+    tokens: Tensor,
+    rough: Tensor | None,
+    remembered: Outputs,
+    frames: int,
 ) -> dict[str, Any]:
     """One frame, with its memory; the decoder's own convolutions of finer maps are part of what learns."""
     fine, middle, coarse = encoded["backbone_fpn"]
@@ -79,6 +87,9 @@ def _step(
             feat_sizes=sizes,
             point_inputs={"point_coords": tokens, "point_labels": labels},
             mask_inputs=None,
+            prev_sam_mask_logits=(
+                None if rough is None else mask_prompt(rough, network.sam_prompt_encoder.mask_input_size)
+            ),
             output_dict=remembered,
             num_frames=frames,
             run_mem_encoder=number + 1 < frames,

@@ -11,7 +11,8 @@ from icvos.models.weights.integrity import require_checkpoint
 from icvos.models.weights.registry import checkpoints, locate
 from icvos.settings import as_text
 
-OF_THE_MACHINE = ("checkpoint", "base_checkpoint", "sam", "sam2", "device", "dtype")  # settings that no file decides
+# settings that no file decides
+OF_THE_MACHINE = ("checkpoint", "base_checkpoint", "sam", "sam2", "short_side", "device", "dtype")
 
 
 @dataclass(frozen=True, slots=True)

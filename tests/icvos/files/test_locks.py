@@ -46,6 +46,26 @@ def test_the_second_is_refused_in_one_line_and_a_killed_one_binds_nobody(tmp_pat
     assert [path.name for path in folder.iterdir()] == ["work"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no fcntl")
+def test_who_has_only_just_begun_is_named_too(tmp_path: Path) -> None:
+    """It has the lock, and says so a moment later."""
+    path = tmp_path / LOCK
+    code = f"""
+import fcntl, os, time
+with open({str(path)!r}, "w") as handle:
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    print("held", flush=True)
+    time.sleep(0.2)
+    os.write(handle.fileno(), f"{{os.getpid()}}\\n".encode())
+    time.sleep(60)
+"""
+    process = hold(tmp_path, code)
+    with pytest.raises(IcvosError, match=rf"another process \({process.pid}\) is working on it"), lock_folder(tmp_path):
+        pass
+    process.kill()
+    process.wait()
+
+
 def test_a_child_of_a_killed_process_keeps_nothing(tmp_path: Path) -> None:
     process = hold(tmp_path, FORK)
     process.send_signal(signal.SIGKILL)

@@ -1,11 +1,13 @@
 """Small checkpoints: half precision, and the frozen backbone from its own package."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from dcsam.model import DCSAM
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.method import load_method
@@ -14,8 +16,10 @@ from icvos.models.sam.sam2 import NANO, build_sam2, fit_sam2, load_sam2
 from icvos.models.weights import registry
 from icvos.models.weights.header import read_header
 from icvos.models.weights.load import fit_state, lacks, without_body
+from icvos.training.session import train
 
-MADE = {"made_by": "icvos train", "settings": "{}"}
+RECIPE = {"method": "oracle", "benchmark": "smallworld", "fold": 0, "size": 256, "shots": 1, "settings": {}}
+MADE = {"made_by": "icvos train", "settings": "{}", "classes": "[]", "recipe": json.dumps(RECIPE)}
 
 
 @pytest.fixture
@@ -96,3 +100,42 @@ def test_what_comes_with_icvos_is_as_the_registry_says() -> None:
         assert registry.is_there(known)
         assert registry.locate(known) == path
     assert sum(known.size or 0 for known in inside) < 15_000_000
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of one training step of DC-SAM on the small SAM 2."""
+    out = tmp_path_factory.mktemp("trained")
+    changes = {"settings.sam2": "sam2-nano", "size": 64, "pictures": 60, "inventions": 0}
+    shorter = {"epochs": 1, "episodes": 2, "batch": 2, "validation_episodes": 0}
+    return train("nano-dcsam-image", None, out, settings=changes | shorter).checkpoint
+
+
+def dcsam(checkpoint: Path) -> DCSAM:
+    method = load_method("dcsam", {"checkpoint": str(checkpoint), "device": "cpu"})
+    assert isinstance(method, DCSAM)
+    return method
+
+
+def test_what_a_method_has_in_common_with_the_small_sam2_is_left_out(trained: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.safetensors"
+    pack(trained, small)
+    left = load_file(small)
+    assert "sam2.sam_mask_decoder.transformer.layers.0.self_attn.q_proj.weight" in left  # was trained
+    assert not any(name.startswith(("sam2.memory_", "sam2.image_encoder.", "prompt_encoder.layer")) for name in left)
+    before, after = (load_sam2(str(path))[0].state_dict() for path in (trained, small))
+    assert all(torch.allclose(tensor, after[name], rtol=1e-3, atol=1e-4) for name, tensor in before.items())
+    one, other = (dcsam(path) for path in (trained, small))
+    one_mask, other_mask = (method.network.mask_prompt.corrected[0].weight for method in (one, other))
+    assert torch.allclose(one_mask, other_mask, rtol=1e-3, atol=1e-4)
+    carried = other.sam2().network.state_dict()
+    assert all(torch.equal(tensor, after[name]) for name, tensor in carried.items())
+
+
+def test_a_file_that_was_made_small_for_another_sam2_is_named(trained: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.safetensors"
+    pack(trained, small)
+    header = read_header(small)
+    save_file(load_file(small), small, header | {"base": f"sam2-nano {'0' * 64}"})
+    with pytest.raises(IcvosError, match=r"small.safetensors: was made small for another sam2-nano; take the icvos"):
+        dcsam(small)

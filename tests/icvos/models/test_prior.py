@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch.nn.functional import normalize
 
 from icvos.models import prior as module
 from icvos.models.maps import aligned, sine_positions
-from icvos.models.prior import certain, contrast, prior, shown_cells, stretched
+from icvos.models.prior import certain, contrast, prior, shown_cells, spread, stretched
 
 
 def plain(query: torch.Tensor, support: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -92,7 +93,7 @@ def test_contrast_finds_the_object_wherever_it_is() -> None:
     torch.testing.assert_close(found, inside.flip(1).float()[None, None])
 
 
-def test_contrast_is_the_mean_over_levels_and_apart_for_each_support() -> None:
+def test_contrast_is_of_all_levels_and_apart_for_each_support() -> None:
     generator = torch.Generator().manual_seed(1)
     fine, coarse = torch.randn(2, 4, 8, 8, generator=generator), torch.randn(2, 6, 4, 4, generator=generator)
     shown = torch.randn(4, 4, 8, 8, generator=generator), torch.randn(4, 6, 4, 4, generator=generator)
@@ -107,7 +108,30 @@ def test_contrast_is_the_mean_over_levels_and_apart_for_each_support() -> None:
         on, off = (where[0] for where in certain(masks[1:, 1:], support.shape[-1]))
         each = plain(query, support, on) - plain(query, support, off)
         levels.append(aligned(each[None, None], 8))
-    torch.testing.assert_close(found[1, 1], stretched(torch.stack(levels).mean(0))[0, 0])
+    of_object, around = (normalize(normalize(support, dim=0)[:, where[0] > 0].sum(1), dim=0) for where in (on, off))
+    each = torch.einsum("chw,c->hw", normalize(query, dim=0), of_object - around)
+    levels.append(aligned(each[None, None], 8))
+    scores = torch.stack([(x - x.mean()) / x.std(correction=0) for x in levels]).mean(0)
+    torch.testing.assert_close(found[1, 1], stretched(spread(scores, fine[1:]))[0, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_scores_spread_over_cells_that_look_alike_and_lie_near() -> None:
+    """By the same system of equations as in ``lite``, here solved in full."""
+    generator = torch.Generator().manual_seed(0)
+    maps, scores = torch.randn(2, 3, 6, 9, generator=generator), torch.randn(2, 2, 6, 9, generator=generator)
+    found = spread(scores, maps)
+    for episode in range(2):
+        cells = normalize(maps[episode] - maps[episode].mean((1, 2), keepdim=True), dim=0).flatten(1)
+        rows, columns = torch.meshgrid(torch.arange(6), torch.arange(9), indexing="ij")
+        place = torch.stack([rows.flatten(), columns.flatten()], 1).float() / 6
+        weights = torch.exp((cells.T @ cells - 1) / 0.05 - torch.cdist(place, place) ** 2 / (2 * 0.25**2))
+        weights.fill_diagonal_(0)
+        root = weights.sum(1).sqrt()
+        system = torch.eye(54) - 0.8 * weights / (root[:, None] * root)
+        for shot in range(2):
+            expected = torch.linalg.solve(system, scores[episode, shot].flatten() * root) / root
+            gap = (found[episode, shot].flatten() - expected).abs().max() / expected.abs().max()
+            assert gap < 0.8**20, gap  # what further steps would add
 
 
 def test_cells_on_an_outline_are_neither_object_nor_background() -> None:

@@ -26,6 +26,7 @@ SAM2 = SimpleNamespace(loaded=Loaded("sam2", "ab"), dtype="bfloat16", describe=l
 @dataclass(frozen=True)
 class Settings:
     sam2: str = "sam2"
+    short_side: int = 480
     device: str = "cpu"
     dtype: str = "auto"
 
@@ -61,7 +62,13 @@ def test_pictures_do_without_sam2(loadings: list[tuple[Any, ...]]) -> None:
     assert loadings == []
     assert found["weights"] == [{"name": "own", "sha256": "cd"}]
     assert found["dtype"] == "float32"
-    assert found["settings"] == {"handover": "mask", "sam2": "sam2", "device": "cpu", "dtype": "auto"}
+    assert found["settings"] == {
+        "handover": "mask",
+        "sam2": "sam2",
+        "short_side": 480,
+        "device": "cpu",
+        "dtype": "auto",
+    }
 
 
 def test_videos_name_sam2(loadings: list[tuple[Any, ...]]) -> None:
@@ -102,7 +109,8 @@ def test_affinity_carries_a_mask_on_without_sam2(loadings: list[tuple[Any, ...]]
     assert propagator.start(frame, method.prompt([], frame)).all()
     assert loadings == []
     found = method.describe()
-    assert found["settings"] == {"handover": "mask", "sam2": "affinity", "device": "cpu", "dtype": "auto"}
+    named = {"handover": "mask", "sam2": "affinity", "short_side": 480, "device": "cpu", "dtype": "auto"}
+    assert found["settings"] == named
     assert found["weights"][0]["name"] == "own"
     assert len(found["weights"]) == 2  # the backbone whose features are compared
     with pytest.raises(IcvosError, match="sam2=affinity: carries masks on, and SAM 2 is needed"):

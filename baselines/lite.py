@@ -22,6 +22,7 @@ from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.affinity import Affinity, AffinityPropagator, fuse_blocks
 from icvos.models.backbones.lite0 import EfficientNetLite0, lite0, lite0_input, lite0_weights
 from icvos.models.device import Device, pick_device
+from icvos.models.zoom import bounds, look_closer, surroundings, window_area
 from icvos.settings import Checked, Positive, Range, Share, Side, Whole
 
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
@@ -107,18 +108,16 @@ class Lite:
             return Prompt(mask=np.zeros(frame.shape[:2], dtype=bool))
         with torch.inference_mode():
             direction = self._direction(shown)
-            mask = self._segment(direction, frame)
-            for _ in range(self.settings.zooms):
-                mask = large_parts(mask, self.settings.part)
-                if not mask.any():
-                    break
-                window = surroundings(mask, self.settings.surround)
-                if window_area(window) > self.settings.closest * mask.size:
-                    break
-                closer = np.ascontiguousarray(frame[window])
-                mask = np.zeros_like(mask)
-                mask[window] = self._segment(direction, closer)
-        return Prompt(mask=large_parts(mask, self.settings.part))
+            chosen = self.settings
+            mask = look_closer(
+                lambda shown: self._segment(direction, shown),
+                frame,
+                chosen.zooms,
+                surround=chosen.surround,
+                closest=chosen.closest,
+                part=chosen.part,
+            )
+        return Prompt(mask=mask)
 
     def propagator(self) -> AffinityPropagator:
         """What carries the mask through a video."""
@@ -200,29 +199,6 @@ def graph_side(frame: Image) -> int:
     return round(GRAPH_SIDE * min(1.0, longest))
 
 
-def bounds(mask: Mask) -> tuple[slice, slice]:
-    """Rows and columns of the box around a mask that is not empty."""
-    lines = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(int(lines[0][0]), int(lines[0][-1]) + 1), slice(int(lines[1][0]), int(lines[1][-1]) + 1)
-
-
-def surroundings(mask: Mask, factor: float) -> tuple[slice, slice]:
-    """Rows and columns of the mask's box times ``factor``, each side at least 0.6 ``factor`` times the longer side."""
-    box = bounds(mask)
-    longer = max(span.stop - span.start for span in box)
-    spans = []
-    for span, limit in zip(box, mask.shape, strict=True):
-        half = max(span.stop - span.start, 0.6 * longer) * factor / 2
-        middle = (span.start + span.stop) / 2
-        spans.append(slice(int(max(0, middle - half)), int(np.ceil(min(limit, middle + half)))))
-    return spans[0], spans[1]
-
-
-def window_area(window: tuple[slice, slice]) -> int:
-    """Pixels in some rows and columns."""
-    return (window[0].stop - window[0].start) * (window[1].stop - window[1].start)
-
-
 def cut_object(image: Image, mask: Mask, object_side: int, margin: float) -> tuple[Image, Mask, int]:
     """The part of a picture around its object, its mask, and the short side to scale the object to ``object_side``.
 
@@ -232,17 +208,6 @@ def cut_object(image: Image, mask: Mask, object_side: int, margin: float) -> tup
     scale = object_side / window_area(bounds(mask)) ** 0.5
     cut = np.ascontiguousarray(image[window])
     return cut, mask[window], int(np.clip(min(cut.shape[:2]) * scale, 64, 640))
-
-
-def large_parts(mask: Mask, share: float) -> Mask:
-    """The mask without the connected parts smaller than ``share`` times its largest."""
-    count, parts, numbers, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    areas = numbers[:, cv2.CC_STAT_AREA]
-    if count < 3:
-        return mask
-    kept = areas >= share * areas[1:].max()
-    kept[0] = False
-    return kept[parts]
 
 
 def cover(mask: Mask, grid: tuple[int, int]) -> Tensor:

@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from icvos.training.recipe import read_recipe
 FOLD = 0
 WORLD_SEED = 77  # training draws from others, see `icvos.training.drawn`
 VIDEOS, PICTURES = 108, 400
+BY_TOKENS: dict[str, Any] = {"inventions": 0, "settings.mask_prompt": False}  # DC-SAM as in the paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +48,29 @@ class Row:
         title: What it is called.
         method: A method.
         weights: By setting of the method, a checkpoint of `TRAININGS`.
+        given: Other settings.
     """
 
     title: str
     method: str
     weights: dict[str, str]
+    given: dict[str, str] = field(default_factory=dict)
 
 
 def _ablation(**settings: Any) -> Training:
     """DC-SAM less some parts, trained for a shorter time."""
     changes = {f"settings.{name}": value for name, value in settings.items()}
-    shorter = {"epochs": 1, "episodes": 12800, "inventions": 0}
-    return Training("nano-dcsam-image", changes | shorter, {"settings.sam2": "sam2"})
+    return Training(
+        "nano-dcsam-image", changes | {"epochs": 1, "episodes": 12800} | BY_TOKENS, {"settings.sam2": "sam2"}
+    )
 
 
 TRAININGS: dict[str, Training] = {
     "sam2-image": Training("nano-sam2-image", {}, {}),
     "sam2": Training("nano-sam2", {"epochs": 4}, {"settings.sam2": "sam2-image"}),
     "pfenet": Training("nano-pfenet", {"epochs": 5}, {}),
-    "dcsam-image": Training("nano-dcsam-image", {"inventions": 0}, {"settings.sam2": "sam2"}),
-    "inventions": Training("nano-dcsam-image", {}, {"settings.sam2": "sam2"}),
+    "dcsam-image": Training("nano-dcsam-image", BY_TOKENS, {"settings.sam2": "sam2"}),
+    "inventions": Training("nano-dcsam-image", {"settings.mask_prompt": False}, {"settings.sam2": "sam2"}),
     "dcsam": Training("nano-dcsam-tube", {"epochs": 1}, {"settings.checkpoint": "dcsam-image"}),
     "inventions-tubes": Training("nano-dcsam-tube", {"epochs": 1}, {"settings.checkpoint": "inventions"}),
     "vrp-sam": Training("nano-vrp-sam", {"epochs": 1, "episodes": 38400}, {"settings.sam2": "sam2"}),
@@ -76,10 +80,12 @@ TRAININGS: dict[str, Training] = {
     "cyclic": _ablation(),
 }
 ROWS: tuple[Row, ...] = (
-    Row("lite", "lite", {}),
+    Row("With icvos: lite", "lite", {}),
+    Row("With icvos: DC-SAM", "dcsam", {}, {"checkpoint": "dcsam-nano", "sam2": "affinity"}),
+    Row("With icvos: PerSAM", "persam", {}, {"sam": "sam2-nano", "sam2": "affinity", "handover": "mask"}),
+    Row("With icvos: oracle", "oracle", {}),
     Row("memory, SAM 2 nano", "memory", {"sam2": "sam2"}),
     Row("oracle, SAM 2 nano", "oracle", {"sam2": "sam2"}),
-    Row("oracle, affinity", "oracle", {}),
     Row("PFENet", "pfenet", {"checkpoint": "pfenet", "sam2": "sam2"}),
     Row("VRP-SAM, SAM 2 frozen", "vrp-sam", {"checkpoint": "vrp-sam", "sam2": "sam2"}),
     Row("DC-SAM, pictures", "dcsam", {"checkpoint": "dcsam-image"}),
@@ -143,9 +149,10 @@ def train(out: Path, name: str) -> None:
 
 def evaluate(out: Path, benchmark: Path, row: Row, draws: str) -> dict[str, Any] | None:
     """The scores of a row on the held-out categories; None where a checkpoint is missing."""
-    weights = {setting: checkpoint(out, name) for setting, name in row.weights.items()}
+    weights: dict[str, Any] = {setting: checkpoint(out, name) for setting, name in row.weights.items()}
     if not all(path.is_file() for path in weights.values()):
         return None
+    weights |= row.given
     folder = out / "runs" / "".join(c if c.isalnum() else "-" for c in row.title.lower())
     own = ["--shots", "1", "--draws", draws] if row.method != "oracle" else []
     chosen = ["--categories", ",".join(held_out(FOLD))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -31,8 +32,10 @@ from icvos.models.sam.tuned import TunedSam2
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.header import given_file, read_training
 from icvos.models.weights.load import Loaded, fresh_layers, load_weights, without_body
-from icvos.settings import Checked, Count, Side, renamed
+from icvos.models.zoom import look_closer
+from icvos.settings import Checked, Count, Side, Whole, renamed
 
+SURROUND, CLOSEST, PART = 2.5, 1.0, 0.1  # of `look_closer`: chosen on drawn pictures that no figure is of
 Backbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b", "efficientnet-lite0", "dinov2-vitb14-reg"]
 
 
@@ -52,6 +55,8 @@ class DCSAMSettings(Checked):
         fusion: Whether SAM's features are fused with the backbone's.
         width: Channels of SAM's features and of prompt tokens: 256, or 128 with the small SAM 2.
         mask_prompt: Whether SAM is given a rough mask too, made of prior and fused features; the paper has none.
+        zooms: How often the part of a picture around what was found is looked at again, larger, and stray parts are
+            dropped: 0 as published and in the paper. For masks, that is on pictures and with ``sam2=affinity``.
         encoder: Whose features are fused and which decodes masks: ``sam2``, for videos and images, or ``sam``, for
             images alone.
         size: Side of the square that pictures are stretched to; 512 as published.
@@ -76,6 +81,7 @@ class DCSAMSettings(Checked):
     fusion: bool = True
     width: Count = 256
     mask_prompt: bool = False
+    zooms: Whole = 0
     encoder: Literal["sam2", "sam"] = "sam2"
     size: Side = 512
     tuned: Tuned = "none"
@@ -92,6 +98,7 @@ class DCSAM(Prompter[DCSAMSettings]):
     Settings = DCSAMSettings
     handover = "embeddings"
     resize = "512-bilinear"
+    small = MappingProxyType({"checkpoint": "dcsam-nano", "sam2": "affinity"})
 
     def __init__(self, settings: DCSAMSettings | None = None) -> None:
         self.settings = settings or DCSAMSettings()
@@ -139,6 +146,18 @@ class DCSAM(Prompter[DCSAMSettings]):
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool, decoded by the SAM whose features are fused."""
+        if not (rounds := self.settings.zooms):
+            return self._segment(supports, image)
+        return look_closer(
+            lambda shown: self._segment(supports, shown),
+            image,
+            rounds,
+            surround=SURROUND,
+            closest=CLOSEST,
+            part=PART,
+        )
+
+    def _segment(self, supports: Sequence[Support], image: Image) -> Mask:
         sam = self.sam()
         found = self.find(supports, squash(image, self.settings.size), sam)
         with torch.inference_mode():

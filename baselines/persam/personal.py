@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Protocol, TypeVar
 
 import numpy as np
@@ -77,6 +78,7 @@ class Personal(Prompter[S]):
 
     with_maximum = False
     packages = ("sam2", "segment_anything")
+    small = MappingProxyType({"sam": "sam2-nano", "sam2": "affinity"})
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from icvos.errors import IcvosError
 from icvos.method import find_method, first_line, how_to_install, method_names
-from icvos.models.needs import CHECKPOINT, TRAINED, checkpoints_of, missing_packages
+from icvos.models.needs import CHECKPOINT, TRAINED, checkpoints_of, missing_packages, small
 from icvos.models.weights import registry
 from icvos.models.weights.integrity import cut_off, damage, what_else
 from icvos.settings import without_default
@@ -64,6 +64,8 @@ def requirements_of(point: EntryPoint) -> Requirements:
     ways = [way for way in ways if not way.startswith(FETCH)]
     if fetched:
         ways.append(FETCH + " ".join(fetched))
+    if ways and small(factory):
+        ways.append(f"or, small and with icvos: {small(factory)}")
     return Requirements(point.name, point.value, needs, f"missing: {'; '.join(ways)}" if ways else READY)
 
 

@@ -44,6 +44,11 @@ def missing_packages(factory: Any) -> list[str]:
     return [name for name in getattr(factory, "packages", ()) if not registry.is_installed(name)]
 
 
+def small(factory: Any) -> str:
+    """How a method runs on the small networks that come with icvos, as options; "" where there are none for it."""
+    return " ".join(f"--set {name}={value}" for name, value in getattr(factory, "small", {}).items())
+
+
 def require_usable(method: str, settings: Mapping[str, Any]) -> None:
     """Raise `IcvosError` where a method cannot segment as it is set: before it is built, and before data are read.
 
@@ -57,9 +62,10 @@ def require_usable(method: str, settings: Mapping[str, Any]) -> None:
     if registry.random_weights():
         return
     if is_untrained(factory, chosen):
+        less = f", or, for a small one that comes with icvos, {small(factory)}" if small(factory) else ""
         raise IcvosError(
             f"method {method} is not trained; add --set {CHECKPOINT}=PATH, a file that icvos train made "
-            f"(icvos train --list shows recipes)"
+            f"(icvos train --list shows recipes){less}"
         )
     for name in checkpoints_of(factory, chosen):
         if name not in registry.checkpoints() and not Path(name).expanduser().is_file():

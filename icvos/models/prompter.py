@@ -3,6 +3,7 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
@@ -57,6 +58,7 @@ class Prompter(ABC, Generic[S]):
         handover: What SAM 2 is given, where that is no setting.
         resize: How frames become SAM 2's square.
         packages: What is imported when it runs, see `icvos.method.Needs`.
+        small: Settings with which it runs on the small networks that come with icvos; none where there are none for it.
     """
 
     settings: S
@@ -65,6 +67,7 @@ class Prompter(ABC, Generic[S]):
     handover: ClassVar[str] = "mask"
     resize: ClassVar[Resize] = "pillow-bicubic"
     packages: ClassVar[tuple[str, ...]] = ("sam2",)
+    small: ClassVar[Mapping[str, str]] = MappingProxyType({})
     _sam2: Sam2Propagator | None = None
     _affinity: AffinityPropagator | None = None
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="torch is not installed; pip install 'icvos[models]'")
 
-from baselines.lite import Lite, LiteSettings, bounds, graph_side, large_parts, surroundings  # noqa: E402
+from baselines.lite import Lite, LiteSettings, graph_side  # noqa: E402
 from baselines.oracle import Oracle, OracleSettings  # noqa: E402
 from icvos.errors import IcvosError  # noqa: E402
 from icvos.files.images import read_image  # noqa: E402
@@ -156,19 +156,3 @@ def test_a_very_long_picture_becomes_a_graph_of_bounded_size(lite: Lite, support
     found = lite.prompt(supports[:1], np.zeros((40, 400, 3), np.uint8)).mask
     assert found is not None
     assert found.shape == (40, 400)
-
-
-def test_small_stray_parts_are_dropped() -> None:
-    mask = np.zeros((40, 60), dtype=bool)
-    mask[2:22, 2:22] = mask[2:12, 40:50] = mask[30:33, 30:33] = True
-    found = large_parts(mask, 0.1)
-    assert found[:25].sum() == 500
-    assert not found[25:].any()
-    assert not large_parts(np.zeros((4, 4), dtype=bool), 0.1).any()
-
-
-def test_surroundings_stay_inside_the_picture() -> None:
-    mask = np.zeros((40, 60), dtype=bool)
-    mask[30:40, 20:25] = True
-    assert bounds(mask) == (slice(30, 40), slice(20, 25))
-    assert surroundings(mask, 2.0) == (slice(25, 40), slice(16, 29))

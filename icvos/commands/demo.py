@@ -10,6 +10,7 @@ from icvos.commands.options import FOLDER, examples
 from icvos.commands.printing import say
 
 FOLD = 0  # of COCO-20i: its categories are all that the benchmark has, and what no small model has seen
+VIDEOS = 16  # beside those that a small world has, of which few show these categories
 RUNS = (  # a method, its settings, and how it is run
     ("dcsam", {"checkpoint": "dcsam-nano", "sam2": "affinity"}, ("--draws", 0)),
     ("lite", {}, ("--draws", 0)),
@@ -43,7 +44,7 @@ def demo(context: click.Context, out: Path) -> None:
 
     world, benchmark, pictures = out / "world", out / "benchmark", out / "pictures"
     if not world.is_dir():
-        run("smallworld", world, "--fold", FOLD)
+        run("smallworld", world, "--fold", FOLD, "--videos", VIDEOS)
     if not (benchmark / "icvos.json").is_file():
         sources = [part for name in ("davis", "mose", "lvos", "coco") for part in (f"--{name}", world / name)]
         run("build", *sources, "--curation", world / "curation.csv", "--only-decided", "--out", benchmark)

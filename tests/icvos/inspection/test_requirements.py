@@ -86,7 +86,8 @@ def test_a_method_that_learns_needs_a_trained_checkpoint(monkeypatch: pytest.Mon
     for name in LEARNERS:
         assert found[name].needs[0] == "a trained checkpoint"
         assert "resnet50-v2" not in found[name].needs  # that is for training alone
-        assert found[name].state == "missing: --set checkpoint=FILE, which icvos train makes"
+        small = "; or, small and with icvos: --set checkpoint=dcsam-nano --set sam2=affinity" * (name == "dcsam")
+        assert found[name].state == f"missing: --set checkpoint=FILE, which icvos train makes{small}"
         assert method_card(name).to_json()["ready"] is False
     assert "needs a trained checkpoint" in icvos("methods", "show", "pfenet").output
     assert json.loads(icvos("methods", "show", "lite", "--json", "-").stdout)["ready"] is True

@@ -11,12 +11,7 @@ from icvos.commands.printing import say
 
 FOLD = 0  # of COCO-20i: its categories are all that the benchmark has, and what no small model has seen
 VIDEOS = 16  # beside those that a small world has, of which few show these categories
-RUNS = (  # a method, its settings, and how it is run
-    ("dcsam", {"checkpoint": "dcsam-nano", "sam2": "affinity"}, ("--draws", 0)),
-    ("lite", {}, ("--draws", 0)),
-    ("persam", {"sam": "sam2-nano", "sam2": "affinity", "handover": "mask"}, ("--draws", 0)),
-    ("oracle", {}, ()),
-)
+METHODS = ("dcsam", "lite", "persam", "oracle")
 ALIKE = {"short_side": 240}  # a setting of all: all masks are carried through the videos in the same way
 SHOWN = "dcsam"  # whose best and worst clips are drawn
 
@@ -35,6 +30,8 @@ def demo(context: click.Context, out: Path) -> None:
 
     Every command that it runs is printed. Run it again to go on, or to see the table and the page once more.
     """
+    from icvos.method import method_class, sees_truth
+
     group = context.find_root().command
 
     def run(*arguments: object) -> None:
@@ -48,16 +45,19 @@ def demo(context: click.Context, out: Path) -> None:
     if not (benchmark / "icvos.json").is_file():
         sources = [part for name in ("davis", "mose", "lvos", "coco") for part in (f"--{name}", world / name)]
         run("build", *sources, "--curation", world / "curation.csv", "--only-decided", "--out", benchmark)
-    for method, settings, options in RUNS:
-        given = [part for name, value in (settings | ALIKE).items() for part in ("--set", f"{name}={value}")]
-        run("eval", "--method", method, *given, *options, "--benchmark", benchmark, "--out", out / "runs" / method)
+    for method in METHODS:
+        factory = method_class(method)
+        settings = {**getattr(factory, "small", {}), **ALIKE}
+        given = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+        draws = () if sees_truth(factory) else ("--draws", 0)
+        run("eval", "--method", method, *given, *draws, "--benchmark", benchmark, "--out", out / "runs" / method)
     shown = _best_and_worst(out / "runs" / SHOWN)
     run(
         "render", benchmark, "--predictions", out / "runs" / SHOWN, "--clips", ",".join(shown),
         "--kind", "sheet", "--out", pictures,
     )  # fmt: skip
     drawn = [part for clip in shown for part in ("--picture", _sheet(pictures, clip))]
-    run("leaderboard", *(out / "runs" / method for method, _, _ in RUNS), "--out", out / "site", *drawn)
+    run("leaderboard", *(out / "runs" / method for method in METHODS), "--out", out / "site", *drawn)
 
 
 def _best_and_worst(run: Path) -> list[str]:

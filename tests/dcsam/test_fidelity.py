@@ -1,5 +1,6 @@
 """``paper`` differs from ``published`` where docs/dcsam.md says, and nowhere else."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,7 +105,7 @@ def test_dice_and_what_is_in_training_mode() -> None:
         network = network_of(fidelity)
         sam: Any = DrawnSam(True)
         trainable = DCTrainable(network, sam, fidelity=fidelity)
-        trainable._logits = lambda _: logits  # type: ignore[method-assign]
+        trainable._logits = lambda _: (logits, SimpleNamespace(rough=None))  # type: ignore[assignment,method-assign,return-value]
         batch: Any = type("Batch", (), {"query_label": truth[:, 0], "later_labels": None})
         found = trainable.losses(batch)["dice"]
         assert torch.equal(found, dice(logits, truth)) == (fidelity == "published")

@@ -22,6 +22,7 @@ from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.affinity import Affinity, AffinityPropagator, fuse_blocks
 from icvos.models.backbones.lite0 import EfficientNetLite0, lite0, lite0_input, lite0_weights
 from icvos.models.device import Device, pick_device
+from icvos.models.prior import walk
 from icvos.models.zoom import bounds, look_closer, surroundings, window_area
 from icvos.settings import Checked, Positive, Range, Share, Side, Whole
 
@@ -110,12 +111,12 @@ class Lite:
             direction = self._direction(shown)
             chosen = self.settings
             mask = look_closer(
-                lambda shown: self._segment(direction, shown),
+                lambda picture: self._segment(direction, picture),
                 frame,
                 chosen.zooms,
                 surround=chosen.surround,
-                closest=chosen.closest,
                 part=chosen.part,
+                closest=chosen.closest,
             )
         return Prompt(mask=mask)
 
@@ -173,18 +174,11 @@ class Lite:
     def _spread(self, score: Tensor, frame: Image) -> Tensor:
         """(h, w): scores after a random walk with restart over the graph of cells that look alike and lie near."""
         settings = self.settings
-        height, width = score.shape
         maps = self.network.features(lite0_input(frame, graph_side(frame), self.device), GRAPH_BLOCKS)
-        cells = fuse_blocks(maps, (height, width)).flatten(1)
-        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        place = torch.stack([rows.flatten(), columns.flatten()], dim=1).float().to(self.device) / height
-        weights = torch.exp(
-            (cells.T @ cells - 1) / settings.contrast - torch.cdist(place, place) ** 2 / (2 * settings.reach**2)
-        )
-        weights.fill_diagonal_(0)
-        root = weights.sum(dim=1).clamp(min=1e-9).sqrt()
-        system = torch.eye(len(root), device=self.device) - settings.spread * weights / (root[:, None] * root)
-        return (torch.linalg.solve(system, score.flatten() * root) / root).reshape(height, width)
+        cells = fuse_blocks(maps, (score.shape[0], score.shape[1]))
+        step, root = walk(cells, alike=settings.contrast, reach=settings.reach, share=settings.spread)
+        system = torch.eye(len(root), device=self.device) - step
+        return (torch.linalg.solve(system, score.flatten() * root) / root).view_as(score)
 
     def _features(self, image: Image, side: int) -> Tensor:
         """(C, h, w) float32 features of the telling block, centred, of length 1."""

@@ -22,6 +22,7 @@ from icvos.training.recipe import read_recipe
 FOLD = 0
 WORLD_SEED = 77  # training draws from others, see `icvos.training.drawn`
 VIDEOS, PICTURES = 108, 400
+SMALL = {"short_side": "240"}  # of what affinity carries masks through
 BY_TOKENS: dict[str, Any] = {"inventions": 0, "settings.mask_prompt": False}  # DC-SAM as in the paper
 
 
@@ -80,10 +81,12 @@ TRAININGS: dict[str, Training] = {
     "cyclic": _ablation(),
 }
 ROWS: tuple[Row, ...] = (
-    Row("With icvos: lite", "lite", {}),
-    Row("With icvos: DC-SAM", "dcsam", {}, {"checkpoint": "dcsam-nano", "sam2": "affinity"}),
-    Row("With icvos: PerSAM", "persam", {}, {"sam": "sam2-nano", "sam2": "affinity", "handover": "mask"}),
-    Row("With icvos: oracle", "oracle", {}),
+    Row("With icvos: oracle", "oracle", {}, SMALL),
+    Row("With icvos: DC-SAM", "dcsam", {}, SMALL | {"checkpoint": "dcsam-nano", "sam2": "affinity"}),
+    Row("With icvos: lite", "lite", {}, SMALL),
+    Row("With icvos: PerSAM", "persam", {}, SMALL | {"sam": "sam2-nano", "sam2": "affinity"}),
+    Row("lite", "lite", {}),
+    Row("oracle, affinity", "oracle", {}),
     Row("memory, SAM 2 nano", "memory", {"sam2": "sam2"}),
     Row("oracle, SAM 2 nano", "oracle", {"sam2": "sam2"}),
     Row("PFENet", "pfenet", {"checkpoint": "pfenet", "sam2": "sam2"}),

@@ -35,7 +35,7 @@ from icvos.models.weights.load import Loaded, fresh_layers, load_weights, withou
 from icvos.models.zoom import look_closer
 from icvos.settings import Checked, Count, Side, Whole, renamed
 
-SURROUND, CLOSEST, PART = 2.5, 1.0, 0.1  # of `look_closer`: chosen on drawn pictures that no figure is of
+SURROUND, PART = 2.5, 0.1  # of `look_closer`: chosen on drawn pictures that no figure is of
 Backbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b", "efficientnet-lite0", "dinov2-vitb14-reg"]
 
 
@@ -148,14 +148,7 @@ class DCSAM(Prompter[DCSAMSettings]):
         """(H, W) bool, decoded by the SAM whose features are fused."""
         if not (rounds := self.settings.zooms):
             return self._segment(supports, image)
-        return look_closer(
-            lambda shown: self._segment(supports, shown),
-            image,
-            rounds,
-            surround=SURROUND,
-            closest=CLOSEST,
-            part=PART,
-        )
+        return look_closer(lambda shown: self._segment(supports, shown), image, rounds, surround=SURROUND, part=PART)
 
     def _segment(self, supports: Sequence[Support], image: Image) -> Mask:
         sam = self.sam()
@@ -216,7 +209,13 @@ class DCSAM(Prompter[DCSAMSettings]):
             )
         if self._sam2 is None and self._tuned:
             network, loaded = self._tuned.build(self.settings.sam2)
-            self._sam2 = Sam2Propagator(network.to(self.device), loaded, dtype=self.settings.dtype, resize=self.resize)
+            self._sam2 = Sam2Propagator(
+                network.to(self.device),
+                loaded,
+                dtype=self.settings.dtype,
+                resize=self.resize,
+                memory_of=self._tuned.memory_of,
+            )
         found = super().sam2()
         width = found.network.hidden_dim
         if width != self.settings.width:

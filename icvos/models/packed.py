@@ -11,7 +11,7 @@ from icvos.models.backbones.lite0_stages import NAME, WHOLE, Lite0Stages
 from icvos.models.sam.sam2 import BASE, BESIDE
 from icvos.models.weights.header import read_header, read_training
 from icvos.models.weights.load import BODY, LACKS, State, read_state
-from icvos.models.weights.registry import checkpoints, locate
+from icvos.models.weights.registry import OWN, checkpoints
 
 
 def pack(source: Path, target: Path) -> None:
@@ -51,9 +51,8 @@ def _base(source: Path) -> tuple[dict[str, str], State]:
     training = read_training(source)
     for name, digest in training.weights.items() if training else ():
         known = checkpoints().get(name.removesuffix(".safetensors"))
-        path = locate(known) if known and known.inside and known.sha256 == digest else None
-        if known and path:
-            return {BASE: f"{known.name} {known.sha256}"}, read_state(path)
+        if known and known.inside and known.sha256 == digest:
+            return {BASE: f"{known.name} {known.sha256}"}, read_state(OWN / known.inside)
     return {}, {}
 
 

@@ -76,19 +76,35 @@ def spread(scores: Tensor, maps: Tensor) -> Tensor:
         scores: (B, K, h, w).
         maps: (B, C, h, w), what the cells look like.
     """
-    height, width = maps.shape[2:]
-    cells = functional.normalize(maps - maps.mean((2, 3), keepdim=True), dim=1).flatten(2)
-    down, across = torch.arange(height) / height, torch.arange(width) / height
-    place = torch.stack([down[:, None].expand(-1, width), across.expand(height, -1)], -1).flatten(0, 1).to(maps)
-    far = (place[:, None] - place).square().sum(-1) / (2 * REACH**2)
-    alike = ((cells.transpose(1, 2) @ cells - 1) / ALIKE - far).exp() * (1 - torch.eye(height * width).to(maps))
-    root = alike.sum(2, keepdim=True).clamp(min=1e-9).sqrt()
-    step = SPREAD * alike / (root * root.transpose(1, 2))
-    start = scores.flatten(2).transpose(1, 2) * root  # B N K
+    cells = functional.normalize(maps - maps.mean((2, 3), keepdim=True), dim=1)
+    step, root = walk(cells, alike=ALIKE, reach=REACH, share=SPREAD)
+    start = scores.flatten(2).mT * root[..., None]  # B N K
     found = start
     for _ in range(STEPS):
         found = start + step @ found
-    return (found / root).transpose(1, 2).unflatten(2, (height, width))
+    return (found / root[..., None]).mT.unflatten(2, maps.shape[2:])
+
+
+def walk(cells: Tensor, *, alike: float, reach: float, share: float) -> tuple[Tensor, Tensor]:
+    """A step among N = h w cells that look alike and lie near, (..., N, N), and the roots of their degrees, (..., N).
+
+    With scores s, y = (1 - step)^-1 (s root) / root is where a walk ends that starts over with 1 - ``share``, but for
+    that factor.
+
+    Args:
+        cells: (..., C, h, w), of length 1.
+        alike: Similarity by which two cells count less by e.
+        reach: The same for how far apart they lie, as a share of the height.
+        share: Of a cell's score, what comes from others.
+    """
+    height, width = cells.shape[-2:]
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    place = torch.stack([rows.flatten(), columns.flatten()], dim=1).float().to(cells.device) / height
+    flat = cells.flatten(-2)
+    weights = torch.exp((flat.mT @ flat - 1) / alike - torch.cdist(place, place) ** 2 / (2 * reach**2))
+    weights = weights * (1 - torch.eye(height * width, device=cells.device))
+    root = weights.sum(-1).clamp(min=1e-9).sqrt()
+    return share * weights / (root[..., :, None] * root[..., None, :]), root
 
 
 def certain(masks: Tensor, side: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from icvos.method import Image, Mask
 
 
 def look_closer(
-    segment: Callable[[Image], Mask], image: Image, rounds: int, *, surround: float, closest: float, part: float
+    segment: Callable[[Image], Mask], image: Image, rounds: int, *, surround: float, part: float, closest: float = 1.0
 ) -> Mask:
     """(H, W) bool: what ``segment`` finds in a picture, then in the part around that, then again.
 
@@ -18,8 +18,8 @@ def look_closer(
         image: (H, W, 3) uint8.
         rounds: How often it is looked at again.
         surround: Side of the part that is looked at again, over the side of what was found.
-        closest: Share of the picture that such a part may be at most; a larger one is not looked at again.
         part: Parts of a mask smaller than this share of its largest are dropped.
+        closest: Share of the picture that such a part may be at most; a larger one is not looked at again.
     """
     mask = segment(image)
     for _ in range(rounds):

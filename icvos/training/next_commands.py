@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from icvos.models.needs import AFFINITY
+from icvos.models.weights.registry import checkpoints
 from icvos.settings import as_text
 from icvos.training.recipe import Recipe
 
@@ -38,10 +40,16 @@ def next_commands(
         checkpoint: Its file.
     """
     sams = not_default(recipe.method, settings, ("sam", "sam2"))  # the checkpoint itself knows the other settings
-    own = {"sam2": checkpoint} if recipe.labels == "objects" else {"checkpoint": checkpoint, **sams}
+    own: dict[str, Any] = {"sam2": checkpoint} if recipe.labels == "objects" else {"checkpoint": checkpoint, **sams}
     if data is None:
+        if recipe.labels == "objects" and recipe.frames == 1:
+            base = set_options({"settings.sam2": checkpoint})
+            return [NextCommand("train its memory with", ("icvos", "train", "nano-sam2", *base, "--out", "runs/sam2"))]
         from icvos.smallworld import held_out  # late: it loads all that draws
 
+        known = checkpoints().get(str(settings.get("sam2")))
+        if known and known.pictures_only:
+            own["sam2"] = AFFINITY
         novel = ["--categories", ",".join(held_out(recipe.fold))]
         command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", "IC-VOS", *novel]
         return [NextCommand("evaluate it with", (*command, "--out", f"runs/{recipe.method}"))]

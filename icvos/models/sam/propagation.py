@@ -18,7 +18,7 @@ pointers that it looks back on, which is the smaller of 16 and *the length of th
 so for equality on videos of fewer than 16 frames their number must be given to `Sam2Propagator.start`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -113,6 +113,7 @@ class Sam2Propagator:
         resize: How a frame becomes SAM 2's square; see `RESIZES`.
         hole_area: Background holes of at most this many low-resolution pixels are filled in every mask, on every device
             alike; 0 fills none, which is what SAM 2's own predictor does wherever its CUDA extension is missing.
+        memory_of: SHA-256 of the files that its memory may be of, where that is not ``loaded``.
     """
 
     def __init__(
@@ -123,9 +124,11 @@ class Sam2Propagator:
         dtype: DType = "auto",
         resize: Resize = "pillow-bicubic",
         hole_area: int = 0,
+        memory_of: Collection[str | None] = (),
     ) -> None:
         self.network = network
         self.loaded = loaded
+        self.memory_of = memory_of or (loaded.sha256,)
         self.device = next(network.parameters()).device
         self.dtype = ("bfloat16" if self.device.type == "cuda" else "float32") if dtype == "auto" else dtype
         self.resize = resize
@@ -166,7 +169,7 @@ class Sam2Propagator:
 
         Raises `IcvosError` for a SAM 2 whose memory is known not to be trained.
         """
-        _require_memory(self.loaded)
+        _require_memory(self.memory_of)
         size: tuple[int, int] = (frame.shape[0], frame.shape[1])
         points, mask = self._inputs(prompt, size)
         self.tokens_only = prompt.embeddings is not None
@@ -338,9 +341,9 @@ class Sam2Propagator:
         return self.logits > 0
 
 
-def _require_memory(loaded: Loaded) -> None:
+def _require_memory(files: Collection[str | None]) -> None:
     for known in checkpoints().values():
-        if known.pictures_only and known.sha256 == loaded.sha256:
+        if known.pictures_only and known.sha256 in files:
             raise IcvosError(
                 f"{known.name}: was trained on pictures alone, and cannot carry a mask through a video; add --set "
                 f"sam2={AFFINITY}, or take another SAM 2"

@@ -26,8 +26,8 @@ from icvos.models.weights.load import (
     load_weights,
     read_state,
 )
-from icvos.models.weights.registry import checkpoint as registered
-from icvos.models.weights.registry import locate
+from icvos.models.weights.registry import OWN as OWN_FILES
+from icvos.models.weights.registry import checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,13 +287,12 @@ def beside(state: State, path: Path) -> State:
     name, _, digest = read_header(path).get(BASE, "").partition(" ")
     if not own or not name:
         return own
-    known = registered(name)
-    found = locate(known)
-    if found is None or known.sha256 != digest:
+    known = checkpoints().get(name)
+    if known is None or known.sha256 != digest:
         raise IcvosError(
             f"{path}: was made small for another {name}; take the icvos that it came with, or pack it again"
         )
-    return read_state(found) | own
+    return read_state(OWN_FILES / known.inside) | own
 
 
 def fit_sam2(network: nn.Module, state: State, path: Path) -> None:

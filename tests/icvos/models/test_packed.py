@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -10,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from dcsam.model import DCSAM
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
-from icvos.method import load_method
+from icvos.method import Prompt, load_method
 from icvos.models.packed import pack
 from icvos.models.sam.sam2 import NANO, build_sam2, fit_sam2, load_sam2
 from icvos.models.weights import registry
@@ -130,6 +131,28 @@ def test_what_a_method_has_in_common_with_the_small_sam2_is_left_out(trained: Pa
     assert torch.allclose(one_mask, other_mask, rtol=1e-3, atol=1e-4)
     carried = other.sam2().network.state_dict()
     assert all(torch.equal(tensor, after[name]) for name, tensor in carried.items())
+
+
+def test_what_was_left_out_comes_from_icvos_whatever_else_is_named_so(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, other = tmp_path / "small.safetensors", tmp_path / "other.safetensors"
+    pack(trained, small)
+    wanted = load_sam2(str(small))[0].state_dict()
+    save_file({name: -tensor for name, tensor in load_file(registry.OWN / "sam2-nano.safetensors").items()}, other)
+    monkeypatch.setenv("ICVOS_WEIGHTS_SAM2_NANO", str(other))
+    found = load_sam2(str(small))[0].state_dict()
+    assert all(torch.equal(tensor, wanted[name]) for name, tensor in found.items())
+
+
+def test_a_file_trained_on_pictures_alone_is_known_whether_packed_or_not(trained: Path, tmp_path: Path) -> None:
+    """Its memory is that of the small SAM 2, which was never taught to carry anything."""
+    small = tmp_path / "small.safetensors"
+    pack(trained, small)
+    for path in (trained, small):
+        carried = dcsam(path).sam2()
+        with pytest.raises(IcvosError, match="sam2-nano: was trained on pictures alone"):
+            carried.start(np.zeros((64, 64, 3), np.uint8), Prompt(mask=np.ones((64, 64), bool)))
 
 
 def test_a_file_that_was_made_small_for_another_sam2_is_named(trained: Path, tmp_path: Path) -> None:

@@ -109,6 +109,20 @@ def test_next_commands(recipe: Recipe, settings: Json, expected: list[str]) -> N
     assert [" ".join(command.arguments) for command in found] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("nano-sam2-image", {"sam2": "nano"}, "icvos train nano-sam2 --set settings.sam2=B --out runs/sam2"),
+        ("nano-dcsam-image", {"sam2": "sam2-nano"}, "--set checkpoint=B --set sam2=affinity --benchmark"),
+        ("nano-dcsam-image", {"sam2": "own.pt"}, "--set checkpoint=B --set sam2=own.pt --benchmark"),
+        ("nano-sam2", {"sam2": "own.pt"}, "icvos eval --method oracle --set sam2=B --benchmark"),
+    ],
+)
+def test_a_memory_that_is_not_trained_is_not_evaluated_on_videos(name: str, settings: Json, expected: str) -> None:
+    (found,) = next_commands(read_recipe(name), settings, None, Path("B"))
+    assert expected in " ".join(found.arguments)
+
+
 def test_advice_of_a_method_fits_the_recipe(tmp_path: Path) -> None:
     changes = {"settings.sam2": "nano", "settings.width": 64}
     with pytest.raises(IcvosError, match=r"tokens of 128 channels; add --set settings\.width=128$"):

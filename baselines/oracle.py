@@ -82,14 +82,18 @@ class Oracle:
         )
 
     def trainable(self, classes: Sequence[int]) -> PromptableTrainable:
-        """Its SAM 2, as it is trained to obey prompts, on whatever classes; a new one is fitted to pictures of them."""
+        """Its SAM 2, as it is trained to obey prompts, on whatever classes; a new one is fitted to pictures of them.
+
+        Of one that is trained already, the memory alone learns, so that it does the same on pictures as before.
+        """
         if self.sam2 is None:
             raise IcvosError(
                 "setting sam2=affinity: nothing of it learns; set sam2 to a SAM 2, or to nano for a new one"
             )
-        if self.settings.sam2 == UNTRAINED:
+        new = self.settings.sam2 == UNTRAINED
+        if new:
             fit_trunk(self.sam2.network, classes)
-        return PromptableTrainable(self.sam2.network, (self.sam2.loaded,))
+        return PromptableTrainable(self.sam2.network, (self.sam2.loaded,), memory=not new)
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run."""

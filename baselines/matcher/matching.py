@@ -8,9 +8,10 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional
 
-SIDE = 518  # pixels of the square that every picture becomes
-PATCH = 14
-GRID = SIDE // PATCH
+from icvos.models.backbones.dinov2 import PATCH, TRAINED_GRID
+from icvos.models.backbones.patches import SIDE
+
+GRID = TRAINED_GRID
 UNCUT = 40  # pairs that are all kept
 
 

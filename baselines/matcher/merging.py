@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from baselines.matcher.matching import GRID
+from icvos.models.backbones.dinov2 import TRAINED_GRID as GRID
 
 
 @dataclass(frozen=True, slots=True)

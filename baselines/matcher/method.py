@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -14,13 +15,13 @@ from PIL import Image as PillowImage
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.matcher.matching import SIDE, Match, match, square_mask, target_patches, unit_features
+from baselines.matcher.matching import Match, match, square_mask, target_patches, unit_features
 from baselines.matcher.merging import Merging, choose, measure
 from baselines.matcher.proposals import Filter, Proposals, grid_points, joined, propose, suppress
 from baselines.matcher.sampling import centres, prompts
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
-from icvos.models.backbones.dinov2 import load_dinov2
+from icvos.models.backbones.patches import SIDE, PatchEncoder, load_patch_encoder
 from icvos.models.device import Device, pick_device
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
@@ -80,7 +81,7 @@ class MatcherSettings(Checked):
     Args:
         preset: Published settings for ``coco`` (whole objects), ``fss`` or ``part``.
         sam: SAM for the proposals: a SAM 1 by name or path, as published, or a SAM 2 by name.
-        dinov2: DINOv2 for the features.
+        dinov2: DINOv2 for the features, by name; or efficientnet-lite0, small, in its place.
         dinov2_checkpoint: Path of DINOv2's file, in place of the registry's.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         short_side: Short side, in pixels, of the frames that affinity carries it through.
@@ -112,13 +113,17 @@ class Matcher(Prompter[MatcherSettings]):
 
     Settings = MatcherSettings
     packages = ("sam2", "segment_anything", "ot", "torchvision")
+    small = MappingProxyType(
+        {"sam": "sam2-nano", "dinov2": "efficientnet-lite0", "preset": "fss", "sam2": "affinity"}  # whose SAM is unsure
+    )
 
     def __init__(self, settings: MatcherSettings | None = None) -> None:
         self.settings = settings or MatcherSettings()
         chosen = self.settings
         self.device = pick_device(chosen.device)
         self.sam = load_sam_on_images(chosen.sam, self.device)
-        self.encoder, self.loaded = load_dinov2(chosen.dinov2, self.device, chosen.dinov2_checkpoint)
+        self.encoder: PatchEncoder
+        self.encoder, self.loaded = load_patch_encoder(chosen.dinov2, self.device, chosen.dinov2_checkpoint)
         self.supports: OrderedDict[Support, tuple[Tensor, Tensor]] = OrderedDict()
         self._remarks: dict[str, None] = {}
         self.preset = PRESETS[chosen.preset]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.matcher.matching import SIDE
+from icvos.models.backbones.patches import SIDE
 from icvos.models.sam.sam1 import Embedded, SamOnImages
 
 BATCH = 64

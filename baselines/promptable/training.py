@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from baselines.promptable.prompts import LEAST_PX, choose_points, draw_prompts
 from icvos.categories import category
+from icvos.errors import IcvosError
 from icvos.models.maps import resized
 from icvos.models.sam.tracking import Raw, raw_outputs
 from icvos.models.squares import squash
@@ -22,30 +23,44 @@ DETAIL = 2  # masks are compared at so many times the side of the decoder's logi
 FITTED = 16  # pictures that a new trunk is fitted to
 DRAWN = 0.5  # the share of prompts that are given as a mask too: without it a new network ignores its prompts long
 CARRIED = 2  # objects of a clip that are carried through it at a time
+# What videos alone look at: with nothing but these changed, a SAM 2 finds the same masks on pictures as before.
+MEMORY = (
+    "mask_downsample.",
+    "maskmem_tpos_enc",
+    "memory_attention.",
+    "memory_encoder.",
+    "no_mem_pos_enc",
+    "no_obj_",
+    "obj_ptr_",
+)
 
 
 class PromptableTrainable:
-    """SAM 2, all of it but its trunk.
+    """SAM 2: all of it but its trunk, or its memory alone.
 
     Args:
         network: A model of `icvos.models.sam.sam2.build_sam2`.
         loaded: The weights that it starts from.
         each: Prompts for a picture, or for all frames of a clip together.
+        memory: Whether nothing but `MEMORY` learns, from clips, so that masks of pictures stay as they are.
     """
 
     labels = "objects"
     leaves_unused = True  # which parts a step moves depends on the prompts that are drawn
 
-    def __init__(self, network: Any, loaded: tuple[Loaded, ...] = (), each: int = 8) -> None:
+    def __init__(self, network: Any, loaded: tuple[Loaded, ...] = (), each: int = 8, *, memory: bool = False) -> None:
         self.network = network
         self.loaded = loaded
         self.each = each
-        self.trunk: Callable[[Tensor], Sequence[Tensor]] = network.image_encoder.trunk
+        self.memory = memory
+        self.frozen: Callable[[Tensor], Sequence[Tensor]] = (
+            self._decoded_maps if memory else network.image_encoder.trunk
+        )
 
     def remember(self, pictures: int) -> None:
-        """Keep what the trunk sees of so many pictures, as `icvos.training.trainable.Remembers`."""
-        trunk = self.network.image_encoder.trunk
-        self.trunk = Remembered(lambda picture: tuple(trunk(picture)), pictures)
+        """Keep what the frozen parts see of so many pictures, as `icvos.training.trainable.Remembers`."""
+        frozen = self.frozen
+        self.frozen = Remembered(lambda picture: tuple(frozen(picture)), pictures)
 
     def train(self) -> None:
         """Training mode for all but the trunk."""
@@ -53,22 +68,31 @@ class PromptableTrainable:
         self.network.image_encoder.trunk.eval()
 
     def parameter_groups(self, learning_rate: float) -> list[ParameterGroup]:
-        """All but the trunk's, at one rate."""
-        learned = [p for name, p in self.network.named_parameters() if not name.startswith("image_encoder.trunk.")]
+        """What learns, at one rate."""
+        learned = [
+            parameter
+            for name, parameter in self.network.named_parameters()
+            if (name.startswith(MEMORY) if self.memory else not name.startswith("image_encoder.trunk."))
+        ]
         return [{"params": learned, "lr": learning_rate}]
 
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """``total`` = ``prompts`` + ``video``: focal, BCE, Dice and the error of predicted IoUs of both.
 
-        Labels hold the numbers of objects, of each clip's frames alike.
+        Labels hold the numbers of objects, of each clip's frames alike. Raises `IcvosError` where the memory is to
+        learn from single pictures.
         """
         frames, labels = batch.query[:, None], batch.query_label[:, None]
         if batch.later is not None and batch.later_labels is not None:
             frames, labels = torch.cat([frames, batch.later], 1), torch.cat([labels, batch.later_labels], 1)
         random = np.random.default_rng(int(torch.randint(2**62, ())))
         maps = self._maps(frames.flatten(0, 1))
-        each = max(1, self.each // frames.shape[1])
-        found = {"prompts": self._prompted(maps, labels.flatten(0, 1), each, random)}
+        found = {}
+        if not self.memory:
+            each = max(1, self.each // frames.shape[1])
+            found["prompts"] = self._prompted(maps, labels.flatten(0, 1), each, random)
+        elif frames.shape[1] == 1:
+            raise IcvosError("frames=1: of a trained SAM 2 the memory learns, from clips; set frames to 4 or more")
         if frames.shape[1] > 1:
             found["video"] = self._carried(maps, labels, random)
         return {"total": torch.stack(list(found.values())).sum(), **found}
@@ -91,8 +115,15 @@ class PromptableTrainable:
         return best
 
     def _maps(self, pictures: Tensor) -> list[Tensor]:
-        encoder = self.network.image_encoder
-        encoded, _ = encoder.neck(list(self.trunk(resized(pictures, self.network.image_size))))
+        """The maps that the decoder takes, the finest first."""
+        seen = list(self.frozen(resized(pictures, self.network.image_size)))
+        return seen if self.memory else self._refined(seen)
+
+    def _decoded_maps(self, pictures: Tensor) -> list[Tensor]:
+        return self._refined(list(self.network.image_encoder.trunk(pictures)))
+
+    def _refined(self, seen: list[Tensor]) -> list[Tensor]:
+        encoded, _ = self.network.image_encoder.neck(seen)
         decoder = self.network.sam_mask_decoder
         return [decoder.conv_s0(encoded[0]), decoder.conv_s1(encoded[1]), encoded[2]]
 

@@ -9,12 +9,13 @@ from safetensors.torch import save_file
 
 from baselines.oracle import Oracle, OracleSettings
 from baselines.promptable.prompts import COUNTS, draw_prompts
-from baselines.promptable.training import PromptableTrainable
+from baselines.promptable.training import MEMORY, PromptableTrainable
 from icvos.errors import IcvosError
 from icvos.method import Prompt
 from icvos.models.sam.propagation import Sam2Propagator
 from icvos.models.sam.sam2 import UNTRAINED, load_sam2
 from icvos.training.drawn import DrawnEpisodes
+from icvos.training.learner import make_optimisers
 from icvos.training.recipe import Recipe
 from icvos.training.trainable import EpisodeBatch
 
@@ -91,6 +92,53 @@ def test_a_checkpoint_loads_by_its_path_and_carries_a_video(trainable: Promptabl
     mask[30:70, 40:90] = True
     carried.start(frame, Prompt(mask=mask))
     assert carried.step(frame).shape == mask.shape
+
+
+@pytest.fixture
+def remembering() -> PromptableTrainable:
+    """A SAM 2 that is trained already, of which the memory is to learn."""
+    return Oracle(OracleSettings(sam2="sam2-nano", device="cpu")).trainable(())
+
+
+def test_of_a_trained_sam2_the_memory_alone_learns_and_pictures_stay_the_same(remembering: PromptableTrainable) -> None:
+    network, batch = remembering.network, batch_of(2, frames=3)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with torch.no_grad():
+        masks = remembering.logits(batch)
+    optimisers = make_optimisers(RECIPE.changed({"optimiser": "adamw", "learning_rate": 1e-3}), remembering)
+    remembering.train()
+    for seed in range(3):
+        torch.manual_seed(seed)
+        losses = remembering.losses(batch)
+        losses["total"].backward()
+        optimisers["total"].step()
+    assert set(losses) == {"total", "video"}
+    after = network.state_dict()
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert {"memory_attention", "memory_encoder", "maskmem_tpos_enc"} <= {name.split(".")[0] for name in changed}
+    assert all(name.startswith(MEMORY) for name in changed)
+    network.eval()
+    with torch.no_grad():
+        assert torch.equal(remembering.logits(batch), masks)
+
+
+def test_what_frozen_parts_see_is_remembered_as_it_is(remembering: PromptableTrainable) -> None:
+    remembering.network.eval()  # without dropout
+    batch = batch_of(2, frames=3)
+
+    def loss() -> float:
+        torch.manual_seed(0)
+        with torch.no_grad():
+            return float(remembering.losses(batch)["total"])
+
+    plain = loss()
+    remembering.remember(6)
+    assert loss() == loss() == pytest.approx(plain, rel=1e-5)  # a picture alone or in a batch
+
+
+def test_a_memory_does_not_learn_from_single_pictures(remembering: PromptableTrainable) -> None:
+    with pytest.raises(IcvosError, match=r"frames=1: .* set frames to 4 or more"):
+        remembering.losses(batch_of(1))
 
 
 def test_one_click_in_the_middle_is_what_validates(trainable: PromptableTrainable) -> None:

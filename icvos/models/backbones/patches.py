@@ -1,0 +1,61 @@
+"""Encoders that give a feature for every patch of a square picture: DINOv2, or EfficientNet-Lite0 in its place."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from icvos.errors import IcvosError
+from icvos.files.storage import sha256
+from icvos.models.backbones.dinov2 import DINOV2_MODELS, PATCH, TRAINED_GRID, load_dinov2
+from icvos.models.backbones.lite0 import STANDARDISED, lite0, lite0_weights
+from icvos.models.maps import aligned
+from icvos.models.weights.load import Loaded
+
+LITE0 = "efficientnet-lite0"
+SIDE = PATCH * TRAINED_GRID  # 518 pixels
+PatchEncoder = Callable[[Tensor], Tensor]  # (B, 3, 518, 518), standardised, to (B, 1369, D), row by row
+
+
+class Lite0Patches(nn.Module):
+    """EfficientNet-Lite0 as a `PatchEncoder`: two of its levels, on the grid of DINOv2's patches.
+
+    What all cells of a picture share is taken from them first, or all resemble one another; both levels count alike.
+    """
+
+    levels = (10, 14)  # blocks at strides 16 and 32
+    side = 608  # pixels, a multiple of the largest stride, of which the finer grid has 38 cells
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        super().__init__()
+        self.body = lite0(device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, 518, 518), standardised with ImageNet's mean and deviation, to (B, 1369, 304)."""
+        scale, shift = (value.to(x) for value in STANDARDISED)
+        maps = self.body.features(aligned(x, self.side) * scale + shift, self.levels)
+        centred = [aligned(found - found.mean((2, 3), keepdim=True), TRAINED_GRID) for found in maps]
+        return torch.cat([functional.normalize(found, dim=1) for found in centred], 1).flatten(2).mT
+
+
+def load_patch_encoder(
+    name: str, device: torch.device | str = "cpu", checkpoint: str | None = None
+) -> tuple[PatchEncoder, Loaded]:
+    """An encoder with its weights, frozen.
+
+    Args:
+        name: A model of `icvos.models.backbones.dinov2.DINOV2_MODELS`, or ``efficientnet-lite0``.
+        device: Where it goes.
+        checkpoint: The path of DINOv2's file, in place of the registry's.
+
+    Raises `IcvosError` for another name, and for a checkpoint of DINOv2 that another encoder is to take.
+    """
+    if name in DINOV2_MODELS:
+        return load_dinov2(name, device, checkpoint)
+    if name != LITE0:
+        raise IcvosError(f"{name}: no such encoder; choose from {', '.join((*DINOV2_MODELS, LITE0))}")
+    if checkpoint:
+        raise IcvosError(f"{checkpoint}: is for a DINOv2, and {LITE0} comes with its own weights; leave it out")
+    path = lite0_weights()
+    return Lite0Patches(device), Loaded(path.name, sha256(path))

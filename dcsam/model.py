@@ -209,13 +209,7 @@ class DCSAM(Prompter[DCSAMSettings]):
             )
         if self._sam2 is None and self._tuned:
             network, loaded = self._tuned.build(self.settings.sam2)
-            self._sam2 = Sam2Propagator(
-                network.to(self.device),
-                loaded,
-                dtype=self.settings.dtype,
-                resize=self.resize,
-                memory_of=self._tuned.memory_of,
-            )
+            self._sam2 = Sam2Propagator(network.to(self.device), loaded, dtype=self.settings.dtype, resize=self.resize)
         found = super().sam2()
         width = found.network.hidden_dim
         if width != self.settings.width:

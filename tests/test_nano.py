@@ -10,7 +10,6 @@ import torch
 
 from baselines.oracle import Oracle, OracleSettings
 from dcsam.model import DCSAM
-from icvos.errors import IcvosError
 from icvos.method import load_method, method_class, method_names, segment
 from icvos.smallworld import World
 from icvos.training.drawn import DrawnEpisodes
@@ -45,22 +44,6 @@ def test_sam2_nano_obeys_a_click() -> None:
     episodes = DrawnEpisodes(read_recipe("nano-sam2-image"))
     trainable = Oracle(OracleSettings("sam2-nano", "cpu")).trainable(())
     assert mean_iou(trainable, episodes) > 0.6
-
-
-@pytest.mark.parametrize(
-    ("method", "settings"),
-    [("oracle", {"sam2": "sam2-nano"}), ("dcsam", {"checkpoint": "dcsam-nano", "sam2": "sam2-nano"})],
-)
-def test_what_was_trained_on_pictures_alone_carries_nothing_through_a_video(
-    method: str, settings: dict[str, str], tmp_path: Path
-) -> None:
-    """In silence it would give nonsense."""
-    picture = World(5, (96, 128), ("dog",)).picture(0, ("dog",))
-    given = [saved(tmp_path, picture.image, picture.ids > 0)]
-    made = load_method(method, settings | {"device": "cpu"})
-    prompt = made.prompt(given, picture.image)
-    with pytest.raises(IcvosError, match=r"sam2-nano: .* add --set sam2=affinity, or take another SAM 2"):
-        made.propagator().start(picture.image, prompt)
 
 
 def test_dcsam_nano_finds_what_a_support_shows() -> None:

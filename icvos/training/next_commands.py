@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from icvos.models.needs import AFFINITY
-from icvos.models.weights.registry import checkpoints
+from icvos.models.weights.header import given_file, read_training
 from icvos.settings import as_text
 from icvos.training.recipe import Recipe
 
@@ -47,8 +47,9 @@ def next_commands(
             return [NextCommand("train its memory with", ("icvos", "train", "nano-sam2", *base, "--out", "runs/sam2"))]
         from icvos.smallworld import held_out  # late: it loads all that draws
 
-        known = checkpoints().get(str(settings.get("sam2")))
-        if known and known.pictures_only:
+        path = given_file(str(settings.get("sam2")))
+        training = read_training(path) if path else None
+        if training and training.pictures_only:
             own["sam2"] = AFFINITY
         novel = ["--categories", ",".join(held_out(recipe.fold))]
         command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", "IC-VOS", *novel]

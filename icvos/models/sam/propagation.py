@@ -18,7 +18,7 @@ pointers that it looks back on, which is the smaller of 16 and *the length of th
 so for equality on videos of fewer than 16 frames their number must be given to `Sam2Propagator.start`.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -38,7 +38,6 @@ from icvos.models.sam.prompted import mask_prompt
 from icvos.models.sam.sam2 import load_sam2
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import Loaded
-from icvos.models.weights.registry import checkpoints
 
 UNKNOWN_LENGTH = 1 << 30
 BANKS = ("prompted", "recent")  # of `Memory`
@@ -113,7 +112,6 @@ class Sam2Propagator:
         resize: How a frame becomes SAM 2's square; see `RESIZES`.
         hole_area: Background holes of at most this many low-resolution pixels are filled in every mask, on every device
             alike; 0 fills none, which is what SAM 2's own predictor does wherever its CUDA extension is missing.
-        memory_of: SHA-256 of the files that its memory may be of, where that is not ``loaded``.
     """
 
     def __init__(
@@ -124,11 +122,9 @@ class Sam2Propagator:
         dtype: DType = "auto",
         resize: Resize = "pillow-bicubic",
         hole_area: int = 0,
-        memory_of: Collection[str | None] = (),
     ) -> None:
         self.network = network
         self.loaded = loaded
-        self.memory_of = memory_of or (loaded.sha256,)
         self.device = next(network.parameters()).device
         self.dtype = ("bfloat16" if self.device.type == "cuda" else "float32") if dtype == "auto" else dtype
         self.resize = resize
@@ -167,9 +163,13 @@ class Sam2Propagator:
     def condition(self, frame: Image, prompt: Prompt) -> Mask:
         """Remember one more prompted frame, which need not be of the video; its mask, (H, W) bool.
 
-        Raises `IcvosError` for a SAM 2 whose memory is known not to be trained.
+        Raises `IcvosError` for a SAM 2 whose memory never learned.
         """
-        _require_memory(self.memory_of)
+        if self.loaded.pictures_only:
+            raise IcvosError(
+                f"{self.loaded.name}: was trained on pictures alone, and cannot carry a mask through a video; add "
+                f"--set sam2={AFFINITY}, or take another SAM 2"
+            )
         size: tuple[int, int] = (frame.shape[0], frame.shape[1])
         points, mask = self._inputs(prompt, size)
         self.tokens_only = prompt.embeddings is not None
@@ -339,15 +339,6 @@ class Sam2Propagator:
         logits = functional.interpolate(low, size=size, mode="bilinear", align_corners=False)[0, 0]
         self.logits = logits.float().cpu().numpy()
         return self.logits > 0
-
-
-def _require_memory(files: Collection[str | None]) -> None:
-    for known in checkpoints().values():
-        if known.pictures_only and known.sha256 in files:
-            raise IcvosError(
-                f"{known.name}: was trained on pictures alone, and cannot carry a mask through a video; add --set "
-                f"sam2={AFFINITY}, or take another SAM 2"
-            )
 
 
 def _as_array(tensor: Tensor) -> np.ndarray:

@@ -275,7 +275,7 @@ def load_sam2(
     state = beside(state, path) or state
     network = build_sam2(architecture_of(state, str(path)), postprocess=postprocess)
     fit_sam2(network, state, path)
-    return network.to(device), Loaded(path.name, sha256(path), read_header(path).get("random_weights") == "true")
+    return network.to(device), Loaded.of(path, sha256(path))
 
 
 def beside(state: State, path: Path) -> State:

@@ -38,13 +38,6 @@ class TunedSam2:
         """What there is, in words, for the record."""
         return " and ".join([*(["weights"] if self.own else []), *(["LoRA"] if self.added else [])])
 
-    @property
-    def memory_of(self) -> tuple[str | None, ...]:
-        """SHA-256 of the files that its memory may be of: where it did not learn, of those that training began with."""
-        training = read_training(self.path)
-        kept = training is not None and training.settings.get("tuned") in ("masks", "decoder")
-        return tuple(training.weights.values()) if training and kept else (self.loaded.sha256,)
-
     def build(self, sam2: str) -> tuple[nn.Module, Loaded]:
         """The network, the adapter merged into it, and its weights; those of ``sam2`` where the file has none."""
         if self.own:

@@ -11,6 +11,7 @@ from icvos.models.weights.integrity import require_checkpoint
 from icvos.models.weights.registry import checkpoints, locate
 from icvos.settings import as_text
 
+MEMORY_KEPT = ("masks", "decoder")  # values of ``tuned`` by which SAM 2's memory stays as it was
 # settings that no file decides
 OF_THE_MACHINE = ("checkpoint", "base_checkpoint", "sam", "sam2", "short_side", "device", "dtype")
 
@@ -27,6 +28,7 @@ class Training:
             defaults.
         method: The method's name.
         weights: The SHA-256 of the checkpoints that it started from, by their names; None for random weights.
+        pictures_only: Whether a SAM 2 in it has a memory that never learned, and cannot carry a mask through a video.
     """
 
     benchmark: str
@@ -35,6 +37,7 @@ class Training:
     settings: Mapping[str, Any]
     method: str
     weights: Mapping[str, str | None]
+    pictures_only: bool = False
 
 
 def read_header(path: Path) -> dict[str, str]:
@@ -60,11 +63,17 @@ def read_training(path: Path) -> Training | None:
     try:
         recipe, learned = json.loads(header["recipe"]), json.loads(header["classes"])
         shared = {name: recipe[name] for name in ("size", "shots")}
-        settings = json.loads(header.get("settings", "{}")) or {**shared, **recipe["settings"]}
+        settings = dict(json.loads(header.get("settings", "{}")) or {**shared, **recipe["settings"]})
         classes = frozenset(int(kind) + 1 for kind in learned)
-        weights = {str(one["name"]): one["sha256"] for one in json.loads(header.get("weights", "[]"))}
+        began = json.loads(header.get("weights", "[]"))
+        weights = {str(one["name"]): one["sha256"] for one in began}
         fold, method = int(recipe["fold"]), str(recipe["method"])
-        return Training(str(recipe["benchmark"]), fold, classes, dict(settings), method, weights)
+        never = (
+            recipe.get("frames", 1) == 1
+            if recipe.get("labels") == "objects"  # a SAM 2 by itself
+            else settings.get("tuned") in MEMORY_KEPT and any(one.get("pictures_only") for one in began)
+        )
+        return Training(str(recipe["benchmark"]), fold, classes, settings, method, weights, never)
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise IcvosError(f"{path}: its header is not as icvos train writes it; train it again") from error
 

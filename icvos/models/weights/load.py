@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.models.weights import registry
-from icvos.models.weights.header import given_file, read_header, require_alike
+from icvos.models.weights.header import given_file, read_header, read_training, require_alike
 from icvos.models.weights.integrity import damage, require_checkpoint
 
 State = dict[str, Tensor]
@@ -52,11 +52,13 @@ class Loaded:
         name: The checkpoint's name in the registry, or its file name.
         sha256: SHA-256 of the file; None for random weights.
         trained_from_random: Whether the file was trained on top of random weights.
+        pictures_only: Whether a SAM 2 in it has a memory that never learned, and cannot carry a mask through a video.
     """
 
     name: str
     sha256: str | None
     trained_from_random: bool = False
+    pictures_only: bool = False
 
     @property
     def random(self) -> bool:
@@ -65,7 +67,15 @@ class Loaded:
 
     def to_json(self) -> dict[str, Any]:
         """As `icvos.method.Described` wants it."""
-        return {"name": self.name, "sha256": self.sha256} | ({"random": True} if self.random else {})
+        marks = {"random": self.random, "pictures_only": self.pictures_only}
+        return {"name": self.name, "sha256": self.sha256} | {mark: True for mark, holds in marks.items() if holds}
+
+    @classmethod
+    def of(cls, path: Path, sha256: str, name: str | None = None) -> "Loaded":
+        """A file, with what its header says; ``name`` is the registry's."""
+        training = read_training(path)
+        from_random = read_header(path).get("random_weights") == "true"
+        return cls(name or path.name, sha256, from_random, training is not None and training.pictures_only)
 
 
 def load_weights(
@@ -90,7 +100,7 @@ def load_weights(
     if known and fault:
         raise IcvosError(f"{path}: is not {known.name}: {fault}; remove it and run: icvos weights fetch {known.name}")
     fit_state(network, convert(read_state(path)), path)
-    return Loaded(known.name if known else path.name, digest, read_header(path).get("random_weights") == "true")
+    return Loaded.of(path, digest, known.name if known else None)
 
 
 def load_trained(

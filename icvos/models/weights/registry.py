@@ -43,7 +43,6 @@ class Checkpoint:
         module: The Python module that brings it.
         package: What to install for ``module``.
         inside: Its name among the files that come with icvos, where it is one of them.
-        pictures_only: Whether it was trained on pictures alone, so that its memory carries nothing through a video.
     """
 
     name: str
@@ -59,7 +58,6 @@ class Checkpoint:
     module: str = ""
     package: str = ""
     inside: str = ""
-    pictures_only: bool = False
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.method import Prompt, load_method
 from icvos.models.packed import pack
+from icvos.models.sam.propagation import load_propagator
 from icvos.models.sam.sam2 import NANO, build_sam2, fit_sam2, load_sam2
 from icvos.models.weights import registry
 from icvos.models.weights.header import read_header
@@ -103,13 +104,17 @@ def test_what_comes_with_icvos_is_as_the_registry_says() -> None:
     assert sum(known.size or 0 for known in inside) < 15_000_000
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of one training step of DC-SAM on the small SAM 2."""
-    out = tmp_path_factory.mktemp("trained")
-    changes = {"settings.sam2": "sam2-nano", "size": 64, "pictures": 60, "inventions": 0}
+def trained_on(sam2: str, out: Path) -> Path:
+    """A checkpoint of one training step of DC-SAM on a small SAM 2."""
+    changes = {"settings.sam2": sam2, "size": 64, "pictures": 60, "inventions": 0}
     shorter = {"epochs": 1, "episodes": 2, "batch": 2, "validation_episodes": 0}
     return train("nano-dcsam-image", None, out, settings=changes | shorter).checkpoint
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """On the one that comes with icvos."""
+    return trained_on("sam2-nano", tmp_path_factory.mktemp("trained"))
 
 
 def dcsam(checkpoint: Path) -> DCSAM:
@@ -145,14 +150,20 @@ def test_what_was_left_out_comes_from_icvos_whatever_else_is_named_so(
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in found.items())
 
 
-def test_a_file_trained_on_pictures_alone_is_known_whether_packed_or_not(trained: Path, tmp_path: Path) -> None:
-    """Its memory is that of the small SAM 2, which was never taught to carry anything."""
-    small = tmp_path / "small.safetensors"
-    pack(trained, small)
-    for path in (trained, small):
-        carried = dcsam(path).sam2()
-        with pytest.raises(IcvosError, match="sam2-nano: was trained on pictures alone"):
-            carried.start(np.zeros((64, 64, 3), np.uint8), Prompt(mask=np.ones((64, 64), bool)))
+def test_a_memory_that_never_learned_carries_nothing_through_a_video(tmp_path: Path) -> None:
+    """In silence it would give nonsense; so it would with what was trained on top of it, packed or not."""
+    alone, small = tmp_path / "alone.safetensors", tmp_path / "small.safetensors"
+    recipe = {**RECIPE, "labels": "objects", "frames": 1}
+    state = {name: tensor.contiguous() for name, tensor in load_sam2("sam2-nano")[0].state_dict().items()}
+    save_file(state, alone, MADE | {"recipe": json.dumps(recipe)})
+    above = trained_on(str(alone), tmp_path / "above")
+    pack(above, small)
+    carried = [load_propagator(str(alone), "cpu"), dcsam(above).sam2(), dcsam(small).sam2()]
+    for propagator, path in zip(carried, (alone, above, small), strict=True):
+        with pytest.raises(IcvosError, match=f"{path.name}: .* add --set sam2=affinity, or take another SAM 2"):
+            propagator.start(np.zeros((64, 64, 3), np.uint8), Prompt(mask=np.ones((64, 64), bool)))
+    save_file(state, alone, MADE | {"recipe": json.dumps(recipe | {"frames": 4})})
+    load_propagator(str(alone), "cpu").start(np.zeros((64, 64, 3), np.uint8), Prompt(mask=np.ones((64, 64), bool)))
 
 
 def test_a_file_that_was_made_small_for_another_sam2_is_named(trained: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Training as one call: the example of its docstring runs, and the commands that it offers fit the checkpoint."""
 
 import inspect
+import json
 import re
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'icvos[models,train]'")
+
+from safetensors.torch import save_file  # noqa: E402
 
 from icvos.errors import IcvosError  # noqa: E402
 from icvos.tasks.image.benchmark import ImageBenchmark  # noqa: E402
@@ -113,12 +116,18 @@ def test_next_commands(recipe: Recipe, settings: Json, expected: list[str]) -> N
     ("name", "settings", "expected"),
     [
         ("nano-sam2-image", {"sam2": "nano"}, "icvos train nano-sam2 --set settings.sam2=B --out runs/sam2"),
-        ("nano-dcsam-image", {"sam2": "sam2-nano"}, "--set checkpoint=B --set sam2=affinity --benchmark"),
+        ("nano-dcsam-image", {"sam2": "pictures.safetensors"}, "--set checkpoint=B --set sam2=affinity --benchmark"),
         ("nano-dcsam-image", {"sam2": "own.pt"}, "--set checkpoint=B --set sam2=own.pt --benchmark"),
         ("nano-sam2", {"sam2": "own.pt"}, "icvos eval --method oracle --set sam2=B --benchmark"),
     ],
 )
-def test_a_memory_that_is_not_trained_is_not_evaluated_on_videos(name: str, settings: Json, expected: str) -> None:
+def test_a_memory_that_is_not_trained_is_not_evaluated_on_videos(
+    name: str, settings: Json, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = {"recipe": read_recipe("nano-sam2-image").to_json(), "classes": []}
+    header = {"made_by": "icvos train"} | {key: json.dumps(value) for key, value in made.items()}
+    save_file({"no_mem_embed": torch.zeros(1)}, "pictures.safetensors", header)
     (found,) = next_commands(read_recipe(name), settings, None, Path("B"))
     assert expected in " ".join(found.arguments)
 

@@ -6,6 +6,7 @@ SAM 2 was trained to follow one object through one video, so this is an honest f
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from icvos.errors import IcvosError
@@ -40,6 +41,7 @@ class Memory:
 
     Settings = MemorySettings
     packages = ("sam2",)
+    small = MappingProxyType({"sam2": "sam2-nano"})
 
     def __init__(self, settings: MemorySettings | None = None) -> None:
         self.settings = settings or MemorySettings()

@@ -6,6 +6,7 @@ frame. With k supports each gives its 50 tokens with the same query, and all are
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -272,6 +273,7 @@ class VRPSAM(Prompter[VRPSettings]):
     handover = "embeddings"
     packages = ("sam2", "segment_anything")
     resize = "512-bilinear"
+    small = MappingProxyType({"checkpoint": "vrp-sam-nano", "sam2": "sam2-nano"})
 
     def __init__(self, settings: VRPSettings | None = None) -> None:
         self.settings = settings or VRPSettings()

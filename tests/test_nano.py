@@ -69,7 +69,10 @@ def test_a_method_at_its_small_size_follows_an_object_that_it_never_saw(method: 
     world = World(5, (240, 320), ("elephant",))
     picture, clip = world.picture(3, ("elephant",)), world.clip(3, 5, ("elephant",))
     given = [saved(tmp_path, picture.image, picture.ids > 0)]
-    made = load_method(method, dict(method_class(method).small) | {"short_side": 240, "device": "cpu"})
+    small = {"device": "cpu", **method_class(method).small}
+    if small["sam2"] == "affinity":
+        small["short_side"] = "240"
+    made = load_method(method, small)
     frames = [clip.frame(number) for number in range(5)]
     masks = list(segment(made, given, [image for image, _ in frames]))
     overlap = [iou(mask, ids > 0) for mask, (_, ids) in zip(masks, frames, strict=True)]

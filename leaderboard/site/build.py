@@ -23,6 +23,7 @@ from icvos.protocol import PROTOCOLS
 from icvos.tasks.record import RunRecord, Weights
 from leaderboard.entry import Entry
 from leaderboard.paper.tables import PAPER_URL
+from leaderboard.site.compare_pages import COMPARE, compare_places, comparison, side
 from leaderboard.site.downloads import Places, entry_places, remove_others, table_json, table_places, write_downloads
 from leaderboard.site.plots import plots
 from leaderboard.site.run_pages import RUNS, figures_of, run_parts, run_places
@@ -56,6 +57,11 @@ CAPTIONS = {
     "condition": "J&F by what makes clips hard, per cent",
     "class": "IoU by class, per cent",
 }
+SCRIPTS = {
+    "index": ("sorting.js", "board.js"),
+    "run": ("sorting.js",),
+    "compare": ("sorting.js", "bootstrap.js", "compare.js"),
+}
 FEW = 12  # results whose figures by category and so on the page shows whole; of more they are columns to choose
 MAX_PROVENANCE = 4000  # characters of one settings or versions text on the page; results.json has it all
 
@@ -69,6 +75,14 @@ class Picture:
     movie: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The one script of a page, and its hash, by which the page's policy knows it."""
+
+    text: str
+    digest: str
+
+
 def build_site(
     results: Sequence[Table] | Sequence[Entry],
     out: Path | str,
@@ -79,7 +93,7 @@ def build_site(
     """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
 
     ``results.json`` has all tables, ``tables/`` has each in every form, and ``entries/`` every result,
-    ``runs/`` a page for each.
+    ``runs/`` a page for each, ``compare/`` a page for each table on which two of its results are compared.
 
     ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied. An
     ``out`` that holds something other than an earlier page is refused with `IcvosError`.
@@ -92,13 +106,14 @@ def build_site(
     names = slugs(tables)
     places = entry_places(tables, names)
     title = title or _title(tables)
-    environment = _environment(names, places)
+    environment = _environment(tables, names, places)
     page = _page(environment, tables, shown, title)
     data = [table_json(table, names[id(table)], places) for table in tables]
     # first: by it a later run knows the folder as its own
     write_json(out / DATA, {"format": FORMAT, "generator": "icvos", "tables": data})
     write_downloads(tables, out, names, places)
     _write_runs(environment, tables, names, places, title, out)
+    _write_comparisons(environment, tables, names, title, out)
     for picture, (path, _) in zip(shown, pictures, strict=True):
         write_bytes(out / picture.place, path.read_bytes())
     write_text(out / "index.html", page)
@@ -135,12 +150,13 @@ def _picture(number: int, path: Path, caption: str) -> Picture:
     return Picture(f"pictures/{number:02d}-{stem}{suffix}", caption, suffix in MOVIES)
 
 
-def _environment(names: Mapping[int, str], places: Places) -> "Environment":
+def _environment(tables: Sequence[Table], names: Mapping[int, str], places: Places) -> "Environment":
     """What turns templates into pages, with all that they ask for."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
-    script = _resource("page.js")
+    comparisons = compare_places(tables, names)
+    pages = run_places(places)
     environment = Environment(
         loader=FunctionLoader(_resource),
         autoescape=True,
@@ -175,12 +191,14 @@ def _environment(names: Mapping[int, str], places: Places) -> "Environment":
         "answers": ANSWERS,
         "few": FEW,
         "scale_of": scale_of,
-        "pages": run_places(places),
+        "pages": pages,
+        "comparisons": {name: comparisons.get(name, "") for name in names.values()},
+        "comparison": lambda table: Markup(comparison(table, names[id(table)], pages)),
+        "side": side,
         "run_parts": run_parts,
         "figures_of": figures_of,
         "style": Markup(_resource("style.css")),
-        "script": Markup(script),
-        "script_digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "scripts": {page: _script(names) for page, names in SCRIPTS.items()},
         "version": _version(),
     }
     return environment
@@ -203,6 +221,19 @@ def _write_runs(
             require_inside(out / pages[key], out)
             write_text(out / pages[key], template.render(title=title, table=table, row=row, place=places[key]))
     remove_others(out / RUNS, {out / page for page in pages.values()}, out)
+
+
+def _write_comparisons(
+    environment: "Environment", tables: Sequence[Table], names: Mapping[int, str], title: str, out: Path
+) -> None:
+    """Write the page of each table on which its results are compared, and remove those of an earlier board."""
+    places = compare_places(tables, names)
+    template = environment.get_template("compare.html.jinja")
+    for table in tables:
+        if place := places.get(names[id(table)]):
+            require_inside(out / place, out)
+            write_text(out / place, template.render(title=title, table=table))
+    remove_others(out / COMPARE, {out / place for place in places.values()}, out)
 
 
 def _page(environment: "Environment", tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> str:
@@ -232,6 +263,13 @@ def _explanations(tables: Sequence[Table]) -> list[Explanation]:
         if table.explanation and table.explanation not in found:
             found.append(table.explanation)
     return found
+
+
+def _script(names: Sequence[str]) -> Script:
+    from markupsafe import Markup
+
+    text = "\n".join(map(_resource, names))
+    return Script(Markup(text), base64.b64encode(hashlib.sha256(text.encode()).digest()).decode())
 
 
 def _resource(name: str) -> str:

@@ -77,7 +77,7 @@ class Comparison(Schema):
 def compare(a: VideoResult, b: VideoResult, a_name: str, b_name: str) -> Comparison:
     """The comparison of two results on videos; the names are for errors, which `require_comparable` raises."""
     require_comparable(a, b, a_name, b_name)
-    common = sorted(_common_clips(a, b, a_name, b_name), key=_clip_order)
+    common = sorted(_common_clips(a, b, a_name, b_name), key=clip_order)
     # (2, clips, 3): J, F and J&F of every clip in a and in b
     values = np.array([[[result.clips[clip].figure(key) for key in KEYS] for clip in common] for result in (a, b)])
     videos = [_parts(clip)[0] for clip in common]
@@ -86,8 +86,8 @@ def compare(a: VideoResult, b: VideoResult, a_name: str, b_name: str) -> Compari
         digest=a.digest,
         clips=len(common),
         videos=len(set(videos)),
-        only_a=tuple(sorted(a.clips.keys() - b.clips.keys(), key=_clip_order)),
-        only_b=tuple(sorted(b.clips.keys() - a.clips.keys(), key=_clip_order)),
+        only_a=tuple(sorted(a.clips.keys() - b.clips.keys(), key=clip_order)),
+        only_b=tuple(sorted(b.clips.keys() - a.clips.keys(), key=clip_order)),
         bootstrap=Bootstrap(level=LEVEL, samples=PAIRED_SAMPLES),
         overall=_overall(values, videos),
         categories=_categories(values[:, :, 2], common),
@@ -136,7 +136,8 @@ def _parts(clip: str) -> tuple[str, str]:
     return video, index
 
 
-def _clip_order(clip: str) -> tuple[str, str, str]:
+def clip_order(clip: str) -> tuple[str, str, str]:
+    """Where a clip stands among others: by video, then by class index."""
     video, index = _parts(clip)
     return video, index.zfill(2), clip
 

@@ -74,7 +74,7 @@ def test_the_page_stands_on_its_own(board: Board, tmp_path: Path) -> None:
     index = build_site(board.entries, tmp_path / "site")
     assert index == tmp_path / "site" / "index.html"
     names = sorted(path.name for path in index.parent.iterdir())
-    assert names == ["entries", "index.html", "results.json", "runs", "tables"]
+    assert names == ["compare", "entries", "index.html", "results.json", "runs", "tables"]
     page = Page(index.read_text())
     assert len(page.scripts) == 1
     assert not page.all("link")
@@ -84,7 +84,7 @@ def test_the_page_stands_on_its_own(board: Board, tmp_path: Path) -> None:
             if tag == "a" and target.startswith("https://arxiv.org/"):
                 continue
             assert not re.match(r"[a-z]+:|//", target), (tag, target)
-            assert target.startswith("#") or not target or (index.parent / target).is_file(), target
+            assert target.startswith("#") or not target or (index.parent / target.partition("#")[0]).is_file(), target
     identifiers = [attributes["id"] for _, attributes in page.elements if attributes.get("id")]
     assert len(identifiers) == len(set(identifiers))
     anchors = {(link["href"] or "")[1:] for link in page.all("a") if (link["href"] or "").startswith("#")}

@@ -6,12 +6,18 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from icvos.tasks.record import RunRecord
 from icvos.tasks.task import parse_result
+from icvos.tasks.video import result
+from icvos.tasks.video.comparison import compare
+from icvos.tasks.video.means import summarise
+from icvos.tasks.video.result import Pair, VideoResult
 from leaderboard.entry import Entry, MethodFacts
 from leaderboard.site.build import build_site
-from tests.leaderboard.conftest import Make
+from tests.leaderboard.conftest import DIGEST, Make
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -40,13 +46,18 @@ class Board(HTMLParser):
             self.rows.append(found["data-sort"] or "")
 
 
-def seen(page: Path, address: str, tmp_path: Path) -> tuple[Board, str]:
+def dumped(page: Path, address: str, tmp_path: Path) -> str:
     """The page at an address behind the #, once its script has run."""
     assert CHROMIUM
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    text = subprocess.run(
+    return subprocess.run(
         [*command, "--dump-dom", f"{page.as_uri()}#{address}"], capture_output=True, text=True, check=True, timeout=120
     ).stdout
+
+
+def seen(page: Path, address: str, tmp_path: Path) -> tuple[Board, str]:
+    """What a reader sees of the board at an address."""
+    text = dumped(page, address, tmp_path)
     status = re.search(r'<span id="status" role="status">([^<]*)</span>', text)
     assert status
     return Board(text), status[1]
@@ -67,3 +78,39 @@ def test_an_address_holds_the_view(scores: Make, tmp_path: Path) -> None:
     assert board.rows == ["a", "c"]
     assert board.columns == ["rank", "method", "jf", "seconds_per_frame", "category.dog"]
     assert status == "2 of 11 rows"
+
+
+def varied(seed: int, clips: int) -> VideoResult:
+    """A result on as many videos, some of which have two clips."""
+    random = np.random.default_rng(seed)
+    found = {}
+    for k in range(clips):
+        j, f = random.uniform(0.3, 0.7, 2).tolist()
+        draw = result.ClipDraw(draw=0, j=j, f=f)
+        found[f"davis_{k % 12:02d}/{17 + k // 12}"] = result.Clip(**dict(Pair.of(j, f)), frames=50, draws=(draw,))
+    sources = dict.fromkeys(found, "davis")
+    return summarise(found, sources, protocol="paper@1", digest=DIGEST, run=RunRecord())
+
+
+def test_two_results_are_compared_as_diff_does(tmp_path: Path) -> None:
+    a, b = varied(1, 18), varied(2, 16)
+    build_site([Entry(name, "1", own, Path(name)) for name, own in (("a", a), ("b b", b))], tmp_path / "site")
+    (page,) = (tmp_path / "site" / "compare").iterdir()
+    text = dumped(page, "a=b+b&b=a", tmp_path)
+    expected = compare(b, a, "b", "a")
+    assert "over the 16 clips of 12 videos that both have" in text
+    assert "2 clips of B alone left out" in text
+    for name in ("j", "f", "jf"):
+        pair = getattr(expected.overall, name)
+        bounds = " to ".join(map(signed, pair.interval))
+        cells = f'<td class="number">{signed(pair.difference)}</td><td class="number">{bounds}</td>'
+        assert cells in text, name
+    table = text.partition('id="items"')[2]
+    shown = re.findall(r"<bdi>([^ ]*) ", table.partition("</table>")[0])
+    by_clip = sorted(expected.by_clip, key=lambda clip: -expected.by_clip[clip].difference)
+    assert shown == by_clip
+    assert '<option value="1">b b</option>' in text
+
+
+def signed(value: float) -> str:
+    return f"{100 * value:+.2f}".replace("-", "−")

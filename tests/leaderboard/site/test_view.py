@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from icvos.tasks.task import parse_result
 from leaderboard.entry import Entry, MethodFacts
 from leaderboard.site.build import DRAWN_TITLE, FEW, build_site
-from leaderboard.site.plots import plots
+from leaderboard.site.plots import LINE_PX, MOST_LINES, plots
 from leaderboard.site.view import build_name, parts, row_facts, scale_of, slugs
 from leaderboard.tables.build import build_tables
 from leaderboard.tables.shape import Table
@@ -104,6 +105,31 @@ def test_points_lie_where_their_figures_are(scores: Make) -> None:
         assert all(plot.left <= point.x <= plot.right and plot.top <= point.y <= plot.bottom for point in plot.points)
     assert "fast: 50.00 at 0.1 s" in {point.about for point in seconds.points}
     assert plots(only(entry(scores))) == []
+
+
+def test_the_first_frame_and_those_after_it_are_plotted(scores: Make) -> None:
+    table = only(*(entry(scores, name, j=j, f=j, run=False, analysed=True) for name, j in (("a", 0.4), ("b", 0.6))))
+    propagation, _ = plots(table)
+    assert {point.about for point in propagation.points} == {
+        "a: 100.00 in the first frame, 40.00 after it",
+        "b: 100.00 in the first frame, 60.00 after it",
+    }
+    a, b = (next(point for point in propagation.points if point.label == name) for name in "ab")
+    assert a.x == b.x
+    assert a.y > b.y
+    assert propagation.lines == ()  # no figure is as good after it as in it
+
+
+def test_lines_by_length_are_of_the_first_results(scores: Make) -> None:
+    many = [entry(scores, f"m{n}", j=0.6 - n / 99, f=0.6, run=False, analysed=True) for n in range(MOST_LINES + 2)]
+    *_, lengths = plots(only(*many))
+    assert [line.label for line in lengths.lines] == [f"m{n}" for n in range(MOST_LINES)]
+    assert [text for _, text in lengths.x_ticks] == ["under 50", "50-99", "100-199", "400 and more"]
+    assert "m0: 58.00 on clips of under 50 frames" in {point.about for point in lengths.points}
+    heights = [line.label_y for line in lengths.lines]
+    assert all(b - a >= LINE_PX for a, b in pairwise(heights))
+    assert {line.kind for line in lengths.lines} == {f"line-{n}" for n in range(MOST_LINES)}
+    assert len(plots(only(entry(scores, run=False, analysed=True)))) == 0
 
 
 def test_no_name_in_a_plot_lies_over_another(scores: Make) -> None:

@@ -1,5 +1,3 @@
-"use strict";
-
 // One table is shown at a time; which, and how, stands behind the # of the address, so that a view can be sent.
 const form = document.getElementById("view");
 const sections = [...document.querySelectorAll("section.results")];
@@ -8,51 +6,9 @@ const FILTERS = ["origin", "training", "classes", "text"];
 const narrow = matchMedia("(max-width: 46rem)");
 
 const tableOf = (section) => section.querySelector("table.board");
-const rowsOf = (table) => [...table.tBodies].flatMap((body) => [...body.rows].filter((row) => !row.matches(".group")));
+const rowsOf = (table) => [...table.tBodies].flatMap(sortable);
 const distinct = (values) => [...new Set(values)].filter((value) => value !== "");
 const current = () => sections.find((section) => !section.hidden);
-
-// Sorting: a click on a heading sorts the rows of every group by that column; again reverses.
-function sortValue(row, column) {
-  const cell = row.cells[column];
-  const key = cell.dataset.sort ?? cell.textContent.trim();
-  const number = Number(key);
-  return key === "" || Number.isNaN(number) ? { text: key.toLowerCase() } : { number };
-}
-
-function compare(a, b, sign) {
-  if (a.number !== undefined && b.number !== undefined) return sign * (a.number - b.number);
-  if (a.text !== undefined && b.text !== undefined && a.text !== "" && b.text !== "") {
-    return sign * a.text.localeCompare(b.text);
-  }
-  return known(b) - known(a); // what is unknown comes last, whichever way figures run
-}
-
-const known = (value) => (value.number !== undefined ? 2 : value.text === "" ? 0 : 1);
-const turned = (order) => (order === "descending" ? "ascending" : "descending");
-
-function sortTable(table, heading, order) {
-  const column = heading.cellIndex;
-  for (const other of heading.parentElement.cells) other.removeAttribute("aria-sort");
-  heading.setAttribute("aria-sort", order);
-  const sign = order === "ascending" ? 1 : -1;
-  for (const body of table.tBodies) {
-    const rows = [...body.rows].filter((row) => !row.matches(".group"));
-    const keyed = rows.map((row) => [sortValue(row, column), row]);
-    keyed.sort((a, b) => compare(a[0], b[0], sign));
-    body.append(...keyed.map(([, row]) => row));
-  }
-}
-
-document.addEventListener("click", (event) => {
-  const heading = event.target.closest("table.sortable th button")?.closest("th");
-  if (!heading) return;
-  const now = heading.getAttribute("aria-sort");
-  const first = heading.dataset.first;
-  const table = heading.closest("table");
-  sortTable(table, heading, now === first ? turned(first) : first);
-  if (table.matches(".board")) showSort(), writeAddress();
-});
 
 // Columns: those of parts of the benchmark are made when they are first asked for.
 function partsOf(section) {
@@ -308,6 +264,7 @@ if (sections.length) {
     applyFilters();
     writeAddress();
   });
+  document.addEventListener("sorted", ({ target }) => target.matches(".board") && (showSort(), writeAddress()));
   addEventListener("hashchange", readAddress);
   readAddress();
 }

@@ -48,8 +48,8 @@ def next_commands(
         from icvos.smallworld import held_out  # late: it loads all that draws
 
         path = given_file(str(settings.get("sam2")))
-        training = read_training(path) if path else None
-        if training and training.pictures_only and "tuned" in settings:  # its own file holds that SAM 2
+        stands_on = read_training(path) if path else None
+        if stands_on and stands_on.pictures_only and "tuned" in settings:  # its own file holds that SAM 2
             own["sam2"] = AFFINITY
         novel = ["--categories", ",".join(held_out(recipe.fold))]
         command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", "IC-VOS", *novel]

@@ -91,6 +91,8 @@ def printable(text: str, most: int = MAX_TEXT) -> str:
 
 def printable_lines(text: str) -> str:
     """`printable` line by line, for text that may have several; nothing is cut off."""
+    if text.isascii() and text.isprintable():
+        return text
     return "\n".join(printable(line, len(line)) for line in text.split("\n"))
 
 

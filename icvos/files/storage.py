@@ -179,9 +179,9 @@ def sync(path: Path) -> None:
             raise
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, lasting: bool = True) -> None:
     """`write_bytes` for UTF-8 text, made `storable`."""
-    write_bytes(path, storable(text).encode("utf-8"))
+    write_bytes(path, storable(text).encode("utf-8"), lasting=lasting)
 
 
 def storable(text: str) -> str:
@@ -197,12 +197,12 @@ def _spelled(code: int) -> str:
     return f"\\x{code & 0xFF:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
-def json_text(value: Any, encoding: str = "utf-8") -> str:
+def json_text(value: Any, encoding: str = "utf-8", *, indent: int | None = 2) -> str:
     """JSON with keys in the order given, two spaces of indent and a final newline; texts are made `storable`.
 
-    Other characters that ``encoding`` does not have are escaped.
+    Other characters that ``encoding`` does not have are escaped. Without ``indent`` it is one line, made far faster.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=indent, ensure_ascii=False) + "\n"
     text = LONE.sub(lambda found: json.dumps(storable(found[0]))[1:-1], text)
     if encoding.lower() not in ("utf-8", "utf8"):
         text = "".join(one if one.isascii() else json.dumps(one)[1:-1] for one in text)

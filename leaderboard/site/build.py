@@ -219,7 +219,8 @@ def _write_runs(
         for row in table.measured:
             key = row.label, names[id(table)]
             require_inside(out / pages[key], out)
-            write_text(out / pages[key], template.render(title=title, table=table, row=row, place=places[key]))
+            text = template.render(title=title, table=table, row=row, place=places[key])
+            write_text(out / pages[key], text, lasting=False)  # one of many; a page is soon made again
     remove_others(out / RUNS, {out / page for page in pages.values()}, out)
 
 
@@ -251,9 +252,7 @@ def _page(environment: "Environment", tables: Sequence[Table], pictures: Sequenc
 
 def _finalize(value: object) -> object:
     """Every value on its way into the page: texts from results without what hides or turns the reading direction."""
-    from markupsafe import Markup
-
-    return printable_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return printable_lines(value) if type(value) is str else value  # Markup is a class of its own
 
 
 def _explanations(tables: Sequence[Table]) -> list[Explanation]:

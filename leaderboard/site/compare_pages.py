@@ -12,9 +12,7 @@ from urllib.parse import quote
 
 from icvos.categories import category
 from icvos.errors import printable, printable_lines
-from icvos.metrics.summary import BOOTSTRAP_SEED, PAIRED_SAMPLES
 from icvos.tasks.result import FEWEST
-from icvos.tasks.video.comparison import LEVEL, clip_order
 from icvos.tasks.video.result import Clip, VideoResult
 from leaderboard.site.downloads import Places
 from leaderboard.tables.shape import KINDS, Row, Table
@@ -60,6 +58,9 @@ def comparison(table: Table, slug: str, pages: Places) -> str:
 
 def _by_clip(results: Mapping[str, Mapping[str, Clip]]) -> dict[str, Any]:
     """J and F of every clip; null where a result lacks it, or has it with another number of frames than most."""
+    from icvos.metrics.summary import BOOTSTRAP_SEED, PAIRED_SAMPLES
+    from icvos.tasks.video.comparison import LEVEL, clip_order
+
     names = sorted({name for clips in results.values() for name in clips}, key=clip_order)
     kinds = {name: category(name.rpartition("/")[2]) for name in names}
     groups = [kind.name for kind in sorted(set(kinds.values()), key=lambda kind: kind.index)]

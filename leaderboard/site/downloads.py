@@ -70,7 +70,7 @@ def write_downloads(tables: Sequence[Table], out: Path, slugs: Mapping[int, str]
     written = set()
     for place, text in _files(tables, slugs, places):
         require_inside(out / place, out)
-        write_text(out / place, text)
+        write_text(out / place, text, lasting=False)  # one of many; a page is soon made again
         written.add(out / place)
     for folder in (out / TABLES, out / ENTRIES):
         remove_others(folder, written, out)
@@ -93,4 +93,4 @@ def _files(tables: Sequence[Table], slugs: Mapping[int, str], places: Places) ->
         yield f"{TABLES}/{slug}.json", json_text(table_json(table, slug, places))
         for row in table.measured:
             if row.entry:
-                yield places[row.label, slug], json_text(entry_json(row.entry))
+                yield places[row.label, slug], json_text(entry_json(row.entry), indent=None)

@@ -13,7 +13,7 @@ from leaderboard.tables.shape import Figures, Row, Table
 
 RUNS = "runs"
 COUNTS = ("clips", "episodes")
-Cells = tuple[tuple[str, str], ...]  # what is shown, and what it is sorted by
+Cells = tuple[tuple[str, str | None], ...]  # what is shown, and what it is sorted by, where that is something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _group(table: Table, kind: str, members: Mapping[str, Figures]) -> Part:
     noun = next((noun for noun in COUNTS if any(noun in figures for figures in members.values())), "")
     rows = []
     for name, figures in members.items():
-        counted = ((count(figures.get(noun)), str(figures.get(noun) or "")),) if noun else ()
+        counted = (_count(figures.get(noun)),) if noun else ()
         rows.append((str(name), (*counted, *(_percent(figures.get(column.key)) for column in shown))))
     heads = (*([noun.capitalize()] if noun else []), *(column.heading for column in shown))
     return Part(f"By {kind}, per cent", kind.capitalize(), heads, tuple(rows))
@@ -68,16 +68,20 @@ def _clips(clips: Mapping[str, Clip]) -> Part:
     return Part("Every clip, the worst first, per cent", "Clip", columns, rows, sorted="J&F")
 
 
-def _clip_cells(name: str, clip: Clip) -> Iterator[tuple[str, str]]:
-    kind = category(name.rpartition("/")[2]).name
-    yield kind, kind
-    yield count(clip.frames), str(clip.frames or "")
+def _clip_cells(name: str, clip: Clip) -> Iterator[tuple[str, str | None]]:
+    yield category(name.rpartition("/")[2]).name, None
+    yield _count(clip.frames)
     yield from (_percent(value) for value in (clip.j, clip.f, clip.jf))
     yield from (_percent(pair.jf if isinstance(pair, Pair) else None) for pair in (clip.first, clip.after))
 
 
-def _percent(value: float | None) -> tuple[str, str]:
-    return percent(value), "" if value is None else str(value)
+def _count(value: float | None) -> tuple[str, str | None]:
+    text = count(value)
+    return text, None if text.isdigit() else str(value or "")
+
+
+def _percent(value: float | None) -> tuple[str, str | None]:
+    return percent(value), "" if value is None else None
 
 
 def figures_of(table: Table, row: Row) -> Sequence[tuple[str, str]]:

@@ -49,7 +49,7 @@ def next_commands(
 
         path = given_file(str(settings.get("sam2")))
         stands_on = read_training(path) if path else None
-        if stands_on and stands_on.pictures_only and "tuned" in settings:  # its own file holds that SAM 2
+        if stands_on and stands_on.pictures_only and "tuned" in recipe.settings:  # its own file holds that SAM 2
             own["sam2"] = AFFINITY
         novel = ["--categories", ",".join(held_out(recipe.fold))]
         command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", "IC-VOS", *novel]

@@ -17,10 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from icvos.errors import IcvosError
-from icvos.files.storage import sha256
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.affinity import Affinity, AffinityPropagator, fuse_blocks
-from icvos.models.backbones.lite0 import EfficientNetLite0, lite0, lite0_input, lite0_weights
+from icvos.models.backbones.lite0 import EfficientNetLite0, lite0, lite0_input, lite0_loaded
 from icvos.models.device import Device, pick_device
 from icvos.models.prior import walk
 from icvos.models.zoom import bounds, look_closer, surroundings, window_area
@@ -127,10 +126,9 @@ class Lite:
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run."""
-        path = lite0_weights()
         return {
             "settings": dataclasses.asdict(self.settings),
-            "weights": [{"name": path.name, "sha256": sha256(path)}],
+            "weights": [lite0_loaded().to_json()],
             "device": str(self.device),
         }
 

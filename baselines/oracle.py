@@ -11,10 +11,9 @@ from typing import Any
 
 from baselines.promptable.training import PromptableTrainable, fit_trunk
 from icvos.errors import IcvosError
-from icvos.files.storage import sha256
 from icvos.method import Image, Mask, Prompt, Propagator, Support
 from icvos.models.affinity import Affinity, AffinityPropagator
-from icvos.models.backbones.lite0 import lite0, lite0_weights
+from icvos.models.backbones.lite0 import lite0, lite0_loaded
 from icvos.models.device import Device, pick_device
 from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
 from icvos.models.sam.sam2 import UNTRAINED
@@ -106,6 +105,4 @@ class Oracle:
                 "device": str(self.sam2.device),
                 "dtype": self.sam2.dtype,
             }
-        path = lite0_weights()
-        weights = [{"name": path.name, "sha256": sha256(path)}]
-        return {"settings": settings, "weights": weights, "device": str(self.device)}
+        return {"settings": settings, "weights": [lite0_loaded().to_json()], "device": str(self.device)}

@@ -8,10 +8,9 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional
 
-from icvos.models.backbones.dinov2 import PATCH, TRAINED_GRID
-from icvos.models.backbones.patches import SIDE
+from icvos.models.backbones.dinov2 import PATCH
+from icvos.models.backbones.patches import GRID, SIDE
 
-GRID = TRAINED_GRID
 UNCUT = 40  # pairs that are all kept
 
 

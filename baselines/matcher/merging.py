@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from icvos.models.backbones.dinov2 import TRAINED_GRID as GRID
+from icvos.models.backbones.patches import GRID
 
 
 @dataclass(frozen=True, slots=True)

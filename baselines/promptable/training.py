@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from baselines.promptable.prompts import LEAST_PX, choose_points, draw_prompts
 from icvos.categories import category
-from icvos.errors import IcvosError
 from icvos.models.maps import resized
 from icvos.models.sam.tracking import Raw, raw_outputs
 from icvos.models.squares import squash
@@ -53,6 +52,7 @@ class PromptableTrainable:
         self.loaded = loaded
         self.each = each
         self.memory = memory
+        self.least_frames = 2 if memory else 1
         self.frozen: Callable[[Tensor], Sequence[Tensor]] = (
             self._decoded_maps if memory else network.image_encoder.trunk
         )
@@ -79,8 +79,7 @@ class PromptableTrainable:
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """``total`` = ``prompts`` + ``video``: focal, BCE, Dice and the error of predicted IoUs of both.
 
-        Labels hold the numbers of objects, of each clip's frames alike. Raises `IcvosError` where the memory is to
-        learn from single pictures.
+        Labels hold the numbers of objects, of each clip's frames alike.
         """
         frames, labels = batch.query[:, None], batch.query_label[:, None]
         if batch.later is not None and batch.later_labels is not None:
@@ -91,8 +90,6 @@ class PromptableTrainable:
         if not self.memory:
             each = max(1, self.each // frames.shape[1])
             found["prompts"] = self._prompted(maps, labels.flatten(0, 1), each, random)
-        elif frames.shape[1] == 1:
-            raise IcvosError("frames=1: of a trained SAM 2 the memory learns, from clips; set frames to 4 or more")
         if frames.shape[1] > 1:
             found["video"] = self._carried(maps, labels, random)
         return {"total": torch.stack(list(found.values())).sum(), **found}

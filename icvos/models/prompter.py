@@ -9,10 +9,9 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import torch
 
 from icvos.errors import IcvosError
-from icvos.files.storage import sha256
 from icvos.method import Image, Mask, Prompt, Propagator, Support
 from icvos.models.affinity import Affinity, AffinityPropagator
-from icvos.models.backbones.lite0 import lite0, lite0_weights
+from icvos.models.backbones.lite0 import lite0, lite0_loaded
 from icvos.models.needs import AFFINITY, is_untrained
 from icvos.models.sam.propagation import DType, Resize, Sam2Propagator, load_propagator
 from icvos.models.weights.header import trained_settings
@@ -126,8 +125,7 @@ class Prompter(ABC, Generic[S]):
         carried = self._sam2
         weights = list(dict.fromkeys([*own, *([carried.loaded] if carried else [])]))
         if self._affinity:
-            path = lite0_weights()
-            weights.append(Loaded(path.name, sha256(path)))
+            weights.append(lite0_loaded())
         settings = {"handover": self.handover} | dataclasses.asdict(self.settings)
         if self.by_affinity:
             settings["handover"] = "mask"

@@ -194,7 +194,7 @@ def prepare(
     require_writable(out, folder=True)
     try:
         from icvos.training.learner import begin
-        from icvos.training.trainable import Remembers, load_trainable, require_labels, settings_of
+        from icvos.training.trainable import Remembers, load_trainable, require_data, settings_of
 
         device, is_main = begin()
     except ModuleNotFoundError as error:
@@ -203,7 +203,7 @@ def prepare(
     benchmark, episodes = open_episodes(recipe, data)
     with random_weights_allowed(random_weights):
         trainable = load_trainable(recipe.method, of_method, episodes.learned, device)
-    require_labels(recipe, trainable)
+    require_data(recipe, trainable)
     if recipe.pictures and recipe.preparation == "squash" and isinstance(trainable, Remembers):
         trainable.remember(recipe.pictures * recipe.frames)
     return Session(recipe, benchmark, out, of_method, episodes, trainable, is_main)

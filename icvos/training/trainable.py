@@ -153,6 +153,13 @@ class LearnsFrom(Protocol):
 
 
 @runtime_checkable
+class LearnsFromClips(Protocol):
+    """A trainable that learns nothing from shorter clips than these."""
+
+    least_frames: int
+
+
+@runtime_checkable
 class Learns(Protocol):
     """A method that can be trained."""
 
@@ -189,12 +196,17 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
     return settings
 
 
-def require_labels(recipe: Recipe, trainable: Trainable) -> None:
-    """Raise `IcvosError` where a recipe's labels are not those that its method learns from."""
+def require_data(recipe: Recipe, trainable: Trainable) -> None:
+    """Raise `IcvosError` where a recipe's labels, or its clips, are not what its method learns from."""
     labels = trainable.labels if isinstance(trainable, LearnsFrom) else "episode"
     if recipe.labels != labels:
         raise IcvosError(
             f"labels={recipe.labels}: {recipe.method} learns from labels={labels}; write that, or choose another recipe"
+        )
+    if isinstance(trainable, LearnsFromClips) and recipe.frames < trainable.least_frames:
+        raise IcvosError(
+            f"frames={recipe.frames}: of a SAM 2 that is trained already the memory learns, from clips; add --set "
+            f"frames=8, or {PREFIX}sam2=nano for a new one"
         )
 
 

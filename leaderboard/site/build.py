@@ -198,7 +198,7 @@ def _environment(tables: Sequence[Table], names: Mapping[int, str], places: Plac
         "run_parts": run_parts,
         "figures_of": figures_of,
         "style": Markup(_resource("style.css")),
-        "scripts": {page: _script(names) for page, names in SCRIPTS.items()},
+        "scripts": {page: _script(parts) for page, parts in SCRIPTS.items()},
         "version": _version(),
     }
     return environment
@@ -252,7 +252,7 @@ def _page(environment: "Environment", tables: Sequence[Table], pictures: Sequenc
 
 def _finalize(value: object) -> object:
     """Every value on its way into the page: texts from results without what hides or turns the reading direction."""
-    return printable_lines(value) if type(value) is str else value  # Markup is a class of its own
+    return printable_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _explanations(tables: Sequence[Table]) -> list[Explanation]:

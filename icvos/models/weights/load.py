@@ -106,21 +106,30 @@ def load_weights(
 def load_trained(
     network: nn.Module,
     checkpoint: str,
+    method: str,
     settings: object,
     names: Sequence[str],
     convert: Callable[[State], State] = lambda state: state,
 ) -> Loaded:
-    """`load_weights` of a network that `icvos train` may have made; where settings differ, its error says which.
+    """`load_weights` of a network that `icvos train` may have made.
+
+    Its error says whose the file is where it is another method's, and which settings differ.
 
     Args:
         network: Takes the weights in place.
         checkpoint: A name of the registry, or a path.
+        method: The method's name.
         settings: What the method is built with.
         names: The settings that shape the network.
         convert: From the names of the file to those of the network.
     """
     path = find_weights(checkpoint)
     if path is not None:
+        training = read_training(path)
+        if training and training.method not in (method, "oracle"):  # that is a SAM 2 by itself: its names say so
+            raise IcvosError(
+                f"{checkpoint}: is a checkpoint of {training.method}; run it with --method {training.method}"
+            )
         require_alike(path, settings, names)
     return load_weights(network, checkpoint, convert)
 

@@ -24,9 +24,14 @@ from icvos.training.recipe import Recipe  # noqa: E402
 SMALL = {"backbone": "vgg16-bn", "device": "cpu"}
 
 
-def header(settings: dict[str, Any] | None, recipe: dict[str, Any] | None = None) -> dict[str, str]:
+NAMES = {PFENet: "pfenet", VRPSAM: "vrp-sam", BaseLearner: "base-learner", HDMNet: "hdmnet"}
+
+
+def header(
+    settings: dict[str, Any] | None, recipe: dict[str, Any] | None = None, method: str = "pfenet"
+) -> dict[str, str]:
     """As `icvos train` writes it; without ``settings`` as earlier versions did."""
-    made = {"recipe": Recipe("pfenet", recipe or {}).to_json(), "classes": [0, 1, 2]}
+    made = {"recipe": Recipe(method, recipe or {}).to_json(), "classes": [0, 1, 2]}
     if settings is not None:
         made["settings"] = settings
     return {"made_by": "icvos train", **{name: json.dumps(value) for name, value in made.items()}}
@@ -62,7 +67,7 @@ def test_what_to_change_is_said_and_helps(
     kind: Any, trained: dict[str, Any], here: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     told = {**SMALL, **trained}
-    path = saved(kind, trained, tmp_path / "best.safetensors", header(told))
+    path = saved(kind, trained, tmp_path / "best.safetensors", header(told, method=NAMES[kind]))
     given = {**SMALL, **here, "checkpoint": str(path)}
     with pytest.raises(IcvosError) as refusal:
         kind(fill(kind.Settings, given))
@@ -125,3 +130,11 @@ def test_what_a_header_tells(tmp_path: Path) -> None:
     assert found is not None
     assert (found.benchmark, found.fold, found.classes) == ("coco-20i", 0, {1, 2, 3})
     assert found.settings == {"bins": [1]}
+
+
+@pytest.mark.parametrize("kind", [VRPSAM, HDMNet])
+def test_another_methods_checkpoint_is_named_as_such(kind: Any, tmp_path: Path) -> None:
+    """Settings that would fit it are no advice: with them, its tensors would not."""
+    path = saved(PFENet, {}, tmp_path / "best.safetensors", header({**SMALL, "width": 64}))
+    with pytest.raises(IcvosError, match=r"best.safetensors: is a checkpoint of pfenet; run it with --method pfenet$"):
+        load_method(NAMES[kind], {**SMALL, "checkpoint": str(path)})

@@ -3,7 +3,7 @@
 It segments the class, of those that it was trained on, that it sees most inside the support masks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture
 from icvos.models.weights.load import Loaded, fresh_layers, without_body
 from icvos.settings import Checked, Count, Range, Side, renamed
+from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch
 
 
@@ -36,11 +37,13 @@ def margin(logits: Tensor, own: Tensor) -> Tensor:
 class BaseTrainable:
     """The base learner as it is trained: all of it, in training mode, by cross entropy over background and classes.
 
+    A backbone without a rate of its own is frozen, its batch norms too.
+
     Args:
         network: The network.
         loaded: What it starts from.
         classes: The classes to train on, from 0, ascending: the network's, in this order.
-        backbone_rate: Share of the learning rate that the backbone has.
+        backbone_rate: Share of the learning rate that the backbone has; 0: it stays as it is.
     """
 
     labels = "classes"
@@ -52,25 +55,40 @@ class BaseTrainable:
         self.loaded = loaded
         self.classes = tuple(classes)
         self.backbone_rate = backbone_rate
+        self.last: Callable[[Tensor], tuple[Tensor, ...]] | None = None
+
+    def remember(self, pictures: int) -> None:
+        """Keep what a frozen backbone sees of so many pictures, as `icvos.training.trainable.Remembers`."""
+        if not self.backbone_rate:
+            self.last = Remembered(lambda picture: self.network.features(picture, (4,)), pictures)
 
     def train(self) -> None:
-        """Training mode for all, batch norms included."""
+        """Training mode for all, batch norms included; a frozen backbone stays in evaluation mode."""
         self.network.train()
+        if not self.backbone_rate:
+            for stage in STAGES:
+                getattr(self.network, stage).eval()
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """The backbone at its share of the rate; pyramid pooling and classifier."""
-        body = [parameter for stage in STAGES for parameter in getattr(self.network, stage).parameters()]
         head = [*self.network.ppm.parameters(), *self.network.cls.parameters()]
+        if not self.backbone_rate:
+            return [{"params": head, "lr": learning_rate}]
+        body = [parameter for stage in STAGES for parameter in getattr(self.network, stage).parameters()]
         return [{"params": body, "lr": self.backbone_rate * learning_rate}, {"params": head, "lr": learning_rate}]
 
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """``total``: cross entropy of the logits, enlarged; labels are numbers of training classes, from 1."""
-        return {"total": cross_entropy(self.network(batch.query), batch.query_label)}
+        return {"total": cross_entropy(self._run(batch.query), batch.query_label)}
 
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S): the score of the episode's class less the best other one; supports are not looked at."""
         own = torch.tensor([self.classes.index(kind) for kind in batch.classes.tolist()], device=batch.query.device)
-        return margin(aligned(self.network(batch.query), batch.query.shape[-1]), own)
+        return margin(aligned(self._run(batch.query), batch.query.shape[-1]), own)
+
+    def _run(self, pictures: Tensor) -> Tensor:
+        found: Tensor = self.network(pictures, self.last(pictures)[0] if self.last else None)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +99,9 @@ class BaseLearnerSettings(Checked):
         checkpoint: Path of a trained base learner; "" starts from the ImageNet backbone, to train.
         backbone: resnet50-v2, resnet101-v2, vgg16-bn or efficientnet-lite0.
         base_classes: Number of classes that it knows: 80, 60 in a fold of COCO-20i, or 15 in one of PASCAL-5i.
+        base_width: Channels of its last map; 512 as published.
         size: Side of the square that a picture is fitted into.
-        backbone_rate: In training, the backbone's share of the learning rate.
+        backbone_rate: In training, the backbone's share of the learning rate; 0: it is frozen.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         short_side: Short side, in pixels, of the frames that affinity carries it through.
         device: Where the networks run: auto, cpu, cuda or mps.
@@ -92,6 +111,7 @@ class BaseLearnerSettings(Checked):
     checkpoint: str = ""
     backbone: FewShotBackbone = "resnet50-v2"
     base_classes: Count = 80
+    base_width: Count = 512
     size: Side = 417
     backbone_rate: Annotated[float, Range(0)] = 1.0
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
@@ -113,7 +133,7 @@ class BaseLearner(Prompter[BaseLearnerSettings]):
         if without_body(chosen.checkpoint, chosen.backbone):
             self.loaded = body.load_published(chosen.backbone)
         with fresh_layers():
-            self.network = BaseNetwork(body, chosen.base_classes)
+            self.network = BaseNetwork(body, chosen.base_classes, chosen.base_width)
         if chosen.checkpoint:
             self.loaded = load_base(self.network, chosen.checkpoint, chosen)
         self.network.eval().to(self.device)

@@ -193,12 +193,12 @@ def match(block: MatchBlock, x: Tensor, source: Tensor, mask: Tensor, size: tupl
 
 def compare(network: Any, query: Tensor, supports: Tensor, masks: Tensor) -> dict[str, Tensor]:
     """What HDMNet and AMNet compute before their transformers, shot by shot."""
-    q2, q3, q4, q5 = network._taps(query)
+    q2, q3, q4, q5 = network.taps(query)
     f = q3.shape[-1]
     reduced = network.down_query(torch.cat([q3, q2], 1))
     fives, fours, vectors, merged, distances = [], [], [], [], []
     for support, mask in zip(supports.unbind(1), masks.unbind(1), strict=True):
-        s2, s3, s4, s5 = network._taps(support * mask[:, None])
+        s2, s3, s4, s5 = network.taps(support * mask[:, None])
         m = nearest(mask[:, None], (f, f))
         fives.append(similarity(s5 * m, q5))
         fours.append(similarity(s4 * m, q4))

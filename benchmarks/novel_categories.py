@@ -81,14 +81,6 @@ TRAININGS: dict[str, Training] = {
     "cyclic": _ablation(),
 }
 ROWS: tuple[Row, ...] = (
-    Row("With icvos: oracle", "oracle", {}, SMALL),
-    Row("With icvos: DC-SAM", "dcsam", {}, SMALL | {"checkpoint": "dcsam-nano", "sam2": "affinity"}),
-    Row("With icvos: lite", "lite", {}, SMALL),
-    Row("With icvos: PerSAM", "persam", {}, SMALL | {"sam": "sam2-nano", "sam2": "affinity"}),
-    Row("With icvos, its SAM 2: oracle", "oracle", {}, {"sam2": "sam2-nano"}),
-    Row("With icvos, its SAM 2: DC-SAM", "dcsam", {}, {"checkpoint": "dcsam-nano", "sam2": "sam2-nano"}),
-    Row("With icvos, its SAM 2: VRP-SAM", "vrp-sam", {}, {"checkpoint": "vrp-sam-nano", "sam2": "sam2-nano"}),
-    Row("With icvos, its SAM 2: memory", "memory", {}, {"sam2": "sam2-nano"}),
     Row("lite", "lite", {}),
     Row("oracle, affinity", "oracle", {}),
     Row("memory, SAM 2 nano", "memory", {"sam2": "sam2"}),

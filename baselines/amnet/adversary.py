@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.parts.mix_transformer import WIDTH, tokens_of
+from baselines.parts.mix_transformer import tokens_of
 
 PARTS = 14
 
@@ -12,13 +12,13 @@ PARTS = 14
 class FeedForward(nn.Module):
     """Two linear layers without bias, beside a shortcut."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        first = nn.Sequential(nn.Linear(WIDTH, 3 * WIDTH, bias=False), nn.ReLU(), nn.Dropout(0.1))
-        self.layers = nn.Sequential(first, nn.Linear(3 * WIDTH, WIDTH, bias=False), nn.Dropout(0.1))
+        first = nn.Sequential(nn.Linear(width, 3 * width, bias=False), nn.ReLU(), nn.Dropout(0.1))
+        self.layers = nn.Sequential(first, nn.Linear(3 * width, width, bias=False), nn.Dropout(0.1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, 64) to the same."""
+        """(B, N, C) to the same."""
         added: Tensor = x + self.layers(x)
         return added
 
@@ -26,16 +26,16 @@ class FeedForward(nn.Module):
 class PartMining(nn.Module):
     """Learned tokens, each of which collects a part of a masked feature."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.parts = nn.Parameter(torch.rand(PARTS, WIDTH))
-        self.q_fc, self.k_fc, self.v_fc, self.proj = (nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(4))
-        self.ffn = FeedForward()
-        self.layer_norms = nn.LayerNorm(WIDTH)
+        self.parts = nn.Parameter(torch.rand(PARTS, width))
+        self.q_fc, self.k_fc, self.v_fc, self.proj = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.ffn = FeedForward(width)
+        self.layer_norms = nn.LayerNorm(width)
         self.dropout = nn.Dropout(0.1)
 
     def forward(self, feature: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 14, 64) parts and their (B, 14, f f) maps, of a (B, 64, f, f) masked feature and its mask."""
+        """(B, 14, C) parts and their (B, 14, f f) maps, of a (B, C, f, f) masked feature and its mask."""
         x = tokens_of(feature)
         learned = self.parts[None].expand(len(x), -1, -1)
 
@@ -57,10 +57,10 @@ class PartMining(nn.Module):
 class Discriminator(nn.Module):
     """Whether a part is of the true object; the sigmoid is published, in front of a loss that has its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.conv = nn.Sequential(
-            nn.Linear(WIDTH, 32),
+            nn.Linear(width, 32),
             nn.LeakyReLU(0.2),
             nn.Linear(32, 16),
             nn.LeakyReLU(0.2),
@@ -69,6 +69,6 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 64) to (B, 1)."""
+        """(B, C) to (B, 1)."""
         found: Tensor = self.conv(x)
         return found

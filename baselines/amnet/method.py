@@ -15,7 +15,8 @@ class AMNet(MatchingMethod[AMNetwork]):
 
     def make(self, body: Staged) -> AMNetwork:
         """The network on a backbone, its own layers fresh."""
-        return AMNetwork(body, self.settings.base_classes, self.settings.shots)
+        chosen = self.settings
+        return AMNetwork(body, chosen.base_classes, chosen.shots, chosen.width, chosen.base_width)
 
     def trainable(self, classes: Sequence[int]) -> AMNetTrainable:
         """The network, as it is trained on these classes; see `MatchingMethod.base_class_of`."""

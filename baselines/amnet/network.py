@@ -19,23 +19,23 @@ class MiningTransformer(Encoder):
     Index 0 of ``match_layers1`` and ``parse_layers`` is the coarsest level; in HDMNet's lists it is the finest.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.match_layers1 = nn.ModuleList(Level() for _ in range(3))
-        self.parse_layers = nn.ModuleList(parse_layers() for _ in range(3))
-        self.cls = nn.Sequential(*widened(2))
-        self.match_layers_r1 = nn.ModuleList([Level()])
-        self.parse_layer_r1 = parse_layers()
-        self.cls_r1 = nn.Sequential(*widened(2))
-        self.match_layers_r2 = nn.ModuleList([Level()])
-        self.parse_layer_r2 = parse_layers()
-        self.cls_r2 = nn.Sequential(*widened(2))
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.match_layers1 = nn.ModuleList(Level(width) for _ in range(3))
+        self.parse_layers = nn.ModuleList(parse_layers(width) for _ in range(3))
+        self.cls = nn.Sequential(*widened(width, 2))
+        self.match_layers_r1 = nn.ModuleList([Level(width)])
+        self.parse_layer_r1 = parse_layers(width)
+        self.cls_r1 = nn.Sequential(*widened(width, 2))
+        self.match_layers_r2 = nn.ModuleList([Level(width)])
+        self.parse_layer_r2 = parse_layers(width)
+        self.cls_r2 = nn.Sequential(*widened(width, 2))
 
     def first(self, query: Tensor, guess: Tensor, similar: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """The fused feature (B, 64, f, f), correlation maps and query tokens, both from coarse to fine.
+        """The fused feature (B, C, f, f), correlation maps and query tokens, both from coarse to fine.
 
         Args:
-            query: (B, 64, f, f) merged query features.
+            query: (B, C, f, f) merged query features.
             guess: (B, 1, f, f) soft mask.
             similar: (B, 2, f, f) prior masks.
         """
@@ -63,9 +63,9 @@ class MiningTransformer(Encoder):
 class Mining(nn.Module):
     """Holds the transformer under its published name."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.mix_transformer = MiningTransformer()
+        self.mix_transformer = MiningTransformer(width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Mined:
     Args:
         final: (B, 2, f, f), combined probabilities; channel 1 is foreground.
         logits: (B, 2, f, f) each: the first prediction, and the two refinements.
-        features: The fused features behind them, (B, 64, f, f) each.
+        features: The fused features behind them, (B, C, f, f) each.
         guess: (B, 1, f, f), the first guess.
         maps: Correlation maps of the first prediction, from coarse to fine.
         tokens: Query tokens, from coarse to fine.
@@ -102,14 +102,16 @@ class Mined:
 
 
 class AMNetwork(MatchingNetwork):
-    """The network; published parameter names. Arguments as of `MatchingNetwork`."""
+    """The network; published parameter names. Arguments as of `MatchingNetwork`, whose C is ``width``."""
 
     transformer: Mining
 
-    def __init__(self, body: Staged, base_classes: int = 60, shots: int = 1) -> None:
-        super().__init__(body, Mining, base_classes, shots)
-        self.part = nn.ModuleList(PartMining() for _ in range(3))
-        self.binary_cls = nn.ModuleList(Discriminator() for _ in range(3))
+    def __init__(
+        self, body: Staged, base_classes: int = 60, shots: int = 1, width: int = 64, base_width: int = 512
+    ) -> None:
+        super().__init__(body, Mining, base_classes, shots, width, base_width)
+        self.part = nn.ModuleList(PartMining(width) for _ in range(3))
+        self.binary_cls = nn.ModuleList(Discriminator(width) for _ in range(3))
 
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Mined:
         """Segment queries by supports; arguments as of `MatchingNetwork.forward`."""

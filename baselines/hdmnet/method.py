@@ -15,7 +15,8 @@ class HDMNet(MatchingMethod[HDMNetwork]):
 
     def make(self, body: Staged) -> HDMNetwork:
         """The network on a backbone, its own layers fresh."""
-        return HDMNetwork(body, self.settings.base_classes, self.settings.shots)
+        chosen = self.settings
+        return HDMNetwork(body, chosen.base_classes, chosen.shots, chosen.width, chosen.base_width)
 
     def trainable(self, classes: Sequence[int]) -> HDMNetTrainable:
         """The network, as it is trained on these classes; see `MatchingMethod.base_class_of`."""

@@ -16,8 +16,8 @@ class Matched:
     Args:
         logits: (B, 2, f, f).
         maps: Correlation maps from coarse to fine, (B, h, w) each.
-        queries: The query's tokens of the three stages, (B, h w, 64).
-        supports: The supports' tokens, all shots of an episode behind each other, (B, K h w, 64).
+        queries: The query's tokens of the three stages, (B, h w, C).
+        supports: The supports' tokens, all shots of an episode behind each other, (B, K h w, C).
     """
 
     logits: Tensor
@@ -29,14 +29,14 @@ class Matched:
 class MixTransformer(Encoder):
     """Three stages of encoding, the same for query and support, and matching from coarse to fine."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.match_layers = nn.ModuleList(Level() for _ in range(3))
-        self.parse_layers = nn.ModuleList(parse_layers() for _ in range(3))
-        self.cls = nn.Sequential(*widened(2))
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.match_layers = nn.ModuleList(Level(width) for _ in range(3))
+        self.parse_layers = nn.ModuleList(parse_layers(width) for _ in range(3))
+        self.cls = nn.Sequential(*widened(width, 2))
 
     def forward(self, query: Tensor, support: Tensor, mask: Tensor, similar: Tensor) -> Matched:
-        """Match (B, 64, f, f) queries with (B K, 64, f, f) supports.
+        """Match (B, C, f, f) queries with (B K, C, f, f) supports.
 
         Args:
             query: Merged query features.
@@ -61,9 +61,9 @@ class MixTransformer(Encoder):
 class Transformer(nn.Module):
     """Holds the transformer under its published name."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.mix_transformer = MixTransformer()
+        self.mix_transformer = MixTransformer(width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,14 @@ class Ensembled:
 
 
 class HDMNetwork(MatchingNetwork):
-    """The network; published parameter names. Arguments as of `MatchingNetwork`."""
+    """The network; published parameter names. Arguments as of `MatchingNetwork`, whose C is ``width``."""
 
     transformer: Transformer
 
-    def __init__(self, body: Staged, base_classes: int = 60, shots: int = 1) -> None:
-        super().__init__(body, Transformer, base_classes, shots)
+    def __init__(
+        self, body: Staged, base_classes: int = 60, shots: int = 1, width: int = 64, base_width: int = 512
+    ) -> None:
+        super().__init__(body, Transformer, base_classes, shots, width, base_width)
 
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Ensembled:
         """Segment queries by supports; arguments as of `MatchingNetwork.forward`."""

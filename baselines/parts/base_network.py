@@ -42,25 +42,32 @@ class BaseNetwork(Staged):
     Args:
         body: The backbone, whose stages become the network's own.
         base_classes: Classes that it knows, without background.
+        width: Channels of its last map; 512 as published.
     """
 
-    def __init__(self, body: Staged, base_classes: int) -> None:
+    def __init__(self, body: Staged, base_classes: int, width: int = 512) -> None:
         super().__init__()
         self.take_stages(body)
         self.base_classes = base_classes
         last = body.channels[4]
         self.ppm = PyramidPooling(last)
         self.cls = nn.Sequential(
-            nn.Conv2d(2 * last, 512, 3, padding=1, bias=False),
-            nn.BatchNorm2d(512),
+            nn.Conv2d(2 * last, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.Dropout2d(0.1),
-            nn.Conv2d(512, base_classes + 1, 1),
+            nn.Conv2d(width, base_classes + 1, 1),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, S, S) pictures to (B, N + 1, f, f) logits; channel 0 is background."""
-        (last,) = self.features(x, (4,))
+    def forward(self, x: Tensor, last: Tensor | None = None) -> Tensor:
+        """(B, 3, S, S) pictures to (B, N + 1, f, f) logits; channel 0 is background.
+
+        Args:
+            x: The pictures.
+            last: (B, D, f, f), their layer4 where it is known.
+        """
+        if last is None:
+            (last,) = self.features(x, (4,))
         found: Tensor = self.cls(self.ppm(last))
         return found
 
@@ -71,7 +78,7 @@ def load_base(network: BaseNetwork, checkpoint: str, settings: object = None, pr
     Args:
         network: Takes the weights in place.
         checkpoint: The path.
-        settings: Of the method, with ``backbone`` and ``base_classes``; None: any.
+        settings: Of the method, with ``backbone``, ``base_classes`` and ``base_width``; None: any.
         prefix: What stands before a setting's name where it is set.
 
     Raises `IcvosError` where it knows another number of classes, or does not fit otherwise.
@@ -79,7 +86,7 @@ def load_base(network: BaseNetwork, checkpoint: str, settings: object = None, pr
     known = network.base_classes
     path = find_weights(checkpoint)
     if path is not None and settings is not None:
-        require_alike(path, settings, ("backbone", "base_classes"), prefix)
+        require_alike(path, settings, ("backbone", "base_classes", "base_width"), prefix)
 
     def convert(state: State) -> State:
         state = {name: tensor for name, tensor in state.items() if not name.startswith("encoder.")}  # layer0 to 4 again

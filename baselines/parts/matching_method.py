@@ -21,7 +21,7 @@ from icvos.models.sam.propagation import DType
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, State, fresh_layers, load_trained, without_body
 from icvos.models.weights.registry import random_weights
-from icvos.settings import Checked, Count, Range, Side, renamed
+from icvos.settings import Checked, Count, Range, Side, check, refusal, renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class MatchingSettings(Checked):
             support masks; ``fold``: a fold's base learner, which does not know the target; ``none``: no base learner,
             the meta logits alone.
         base_classes: Classes of the base learner.
+        base_width: Channels of the base learner's last map; 512 as published.
+        width: Channels of the transformer, a multiple of 8; 64 as published.
         shots: Supports that the network was made for; a network for one takes any number, with equal trust.
         size: Side of the network's square input: 473 for PASCAL, 633 for COCO.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
@@ -50,12 +52,20 @@ class MatchingSettings(Checked):
     backbone: FewShotBackbone = "resnet50-v2"
     base_learner: BaseLearner = "leave-out"
     base_classes: Count = 80
+    base_width: Count = 512
+    width: Count = 64
     shots: Count = 1
     size: Annotated[int, Range(64, 4096)] = 633
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
     short_side: Side = 480
     device: Device = "auto"
     dtype: DType = "auto"
+
+    def __post_init__(self) -> None:
+        """Raise `IcvosError` for a value that is not of its range."""
+        check(self)
+        if self.width % 8:
+            raise refusal("width", self.width, "a multiple of 8, like 64")
 
 
 class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
@@ -75,10 +85,10 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
         with fresh_layers():
             self.network = self.make(body)
         if chosen.checkpoint:
-            shaping = ("backbone", "base_classes", "shots")
+            shaping = ("backbone", "base_classes", "base_width", "width", "shots")
             self.loaded = load_trained(self.network, chosen.checkpoint, self.name, chosen, shaping, self._as_set)
         elif chosen.base_checkpoint:
-            base = BaseNetwork(build_backbone(chosen.backbone, "whole"), chosen.base_classes)
+            base = BaseNetwork(body, chosen.base_classes, chosen.base_width)
             self.loaded = load_base(base, chosen.base_checkpoint, chosen, "settings.")
             self.network.take(base)
         self.network.eval().to(self.device)

@@ -11,6 +11,7 @@ from baselines.parts.episodes import support_masks
 from baselines.parts.matching_network import Answer, MatchingNetwork
 from icvos.models.maps import aligned
 from icvos.models.weights.load import Loaded
+from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch
 
 BaseLearner = Literal["leave-out", "fold", "none"]
@@ -38,6 +39,10 @@ class MatchingTrainable(ABC, Generic[N]):
         self.base_class = torch.tensor(base_class)
         self.base_learner = base_learner
         self.loaded = loaded
+
+    def remember(self, pictures: int) -> None:
+        """Keep what the frozen parts see, as `icvos.training.trainable.Remembers`: supports whole and masked too."""
+        self.network.remembered = Remembered(self.network.taps, 3 * pictures)
 
     def train(self) -> None:
         """Training mode for the dropout of the learned parts alone."""
@@ -69,7 +74,9 @@ class MatchingTrainable(ABC, Generic[N]):
 
     def own_classes(self, batch: EpisodeBatch) -> Tensor:
         """(B,) int64: the base learner's class of every episode, which is not something else there; -1 for none."""
-        return self.base_class.to(batch.classes.device)[batch.classes]
+        known = self.base_class.to(batch.classes.device)
+        found = known[batch.classes.clamp(max=len(known) - 1)]
+        return torch.where(batch.classes < len(known), found, -1)  # inventions are numbered behind all classes
 
 
 def certain(label: Tensor) -> Tensor:

@@ -37,6 +37,7 @@ class DrawnEpisodes:
     Attributes:
         kinds: The classes of episodes: those to learn, then inventions, numbered behind all others.
         held_out: Names of the categories of the fold.
+        classes: The classes of validation: the fold's, or with ``labels = "classes"`` those to learn.
         rare: Categories with too few pictures to be drawn; none.
 
     Raises `IcvosError` where the recipe's ``pictures`` are too few.
@@ -47,16 +48,19 @@ class DrawnEpisodes:
         self.held_out = held_out(recipe.fold)
         known = tuple(name for name in NAMES if name not in self.held_out)
         self.world = World(recipe.seed, SIZE, known)
-        self.novel = World(recipe.seed + 1, SIZE, self.held_out)
+        by_class = recipe.labels == "classes"  # validated with other pictures of what it learned
+        self.validated = World(recipe.seed + 1, SIZE, known if by_class else self.held_out)
         invented = [invention(number).category for number in range(recipe.inventions)]
         self.learned = tuple(sorted(category(name).index - 1 for name in known))
         self.kinds = (*self.learned, *(found.index - 1 for found in invented))
-        self.classes = tuple(sorted(category(name).index - 1 for name in self.held_out))
+        self.classes = tuple(sorted(category(name).index - 1 for name in self.validated.categories))
         self.names = {category(name).index - 1: name for name in NAMES} | {one.index - 1: one.name for one in invented}
         self._weights = {
             kind: 1 / (len(self.learned) if kind in self.learned else len(invented)) for kind in self.kinds
         }
         self.rare: tuple[int, ...] = ()
+        self._places = np.zeros(1 + max(self.kinds) + 1, dtype=np.uint8)  # class number -> place among those learned
+        self._places[[kind + 1 for kind in self.learned]] = np.arange(1, 1 + len(self.learned))
         self._casts = [self._chosen_cast(number) for number in range(recipe.pictures)]
         self._rows = self._rows_of_chosen() if recipe.pictures and recipe.labels == "episode" else {}
         self._drawn: dict[int, Labelled] = {}
@@ -78,9 +82,13 @@ class DrawnEpisodes:
             clip = shown or self._clip(self.world, number, random, self._any_cast(random))
             squares = [training_square(*frame, recipe, random) for frame in clip]
             return batch_of(squares[0], [], NO_CLASS, squares[1:])
+        if recipe.labels == "classes":
+            chosen = self._chosen(int(random.integers(recipe.pictures))) if recipe.pictures else None
+            image, kinds = chosen or self._draw(number, self._several(random))
+            return batch_of(training_square(image, self._places[kinds], recipe, random), [], NO_CLASS)
         if recipe.pictures:
-            kind, chosen = self._choose(random)
-            squares = [training_square(*pair, recipe, random) for pair in chosen]
+            kind, pairs = self._choose(random)
+            squares = [training_square(*pair, recipe, random) for pair in pairs]
             return batch_of(squares[0], squares[1:], kind)
         kind = self._some(self.kinds, 1, random)[0]
         asked = self._asked(self.world, number, kind, random)
@@ -89,12 +97,12 @@ class DrawnEpisodes:
         return batch_of(squares[0], squares[len(asked) :], kind, squares[1 : len(asked)])
 
     def validation(self, index: int) -> EpisodeBatch:
-        """One episode of a held-out class, as a batch of one; the same for the same index."""
+        """One episode of `classes`, as a batch of one; the same for the same index."""
         random = np.random.default_rng([self.recipe.seed + 1, DRAW, index])
         kind = self.classes[index % len(self.classes)]
-        shots = 0 if self.recipe.labels == "objects" else self.recipe.shots
-        pairs = [self._picture(self.novel, 4 * index + place, kind, random) for place in range(1 + shots)]
-        if not shots:  # one object of the class
+        shots = self.recipe.shots if self.recipe.labels == "episode" else 0
+        pairs = [self._picture(self.validated, 4 * index + place, kind, random) for place in range(1 + shots)]
+        if self.recipe.labels == "objects":  # one object of the class
             image, label = pairs[0]
             pairs = [(image, (label == label[label > 0].min()).astype(np.uint8))]
         squares: list[Square] = [validation_square(*pair, self.recipe) for pair in pairs]
@@ -119,12 +127,12 @@ class DrawnEpisodes:
     def _chosen(self, number: int) -> Labelled:
         """Such a picture, with its classes' numbers from 1 where they are shown; drawn when it is first chosen."""
         if number not in self._drawn:
-            self._drawn[number] = self._draw_chosen(number)
+            self._drawn[number] = self._draw(FIRST_CHOSEN + number, self._casts[number])
         return self._drawn[number]
 
-    def _draw_chosen(self, number: int) -> Labelled:
-        cast = tuple(self.names[kind] for kind in self._casts[number])
-        found = self.world.picture(FIRST_CHOSEN + number, cast, least_px=LEAST_PX)
+    def _draw(self, number: int, kinds_shown: Sequence[int]) -> Labelled:
+        """A picture that shows these classes, with their numbers from 1 where they are."""
+        found = self.world.picture(number, tuple(self.names[kind] for kind in kinds_shown), least_px=LEAST_PX)
         kinds = np.zeros(256, dtype=np.uint16)
         for instance in found.instances:
             kinds[instance.id] = instance.category.index

@@ -116,14 +116,14 @@ class Recipe(Checked):
             raise refusal("labels", self.labels, "episode or classes; objects are known of the small world alone")
         if self.frames > 1 and not drawn:
             raise refusal("frames", self.frames, "1; clips are drawn of the small world alone")
+        if self.frames > 1 and self.labels == "classes":
+            raise refusal("frames", self.frames, "1; a base learner learns from single pictures")
         if self.pictures and (not drawn or self.tubes or (self.frames > 1 and self.labels != "objects")):
             raise refusal("pictures", self.pictures, "0; only single pictures of the small world are chosen from")
         if self.inventions and not drawn:
             raise refusal("inventions", self.inventions, "0; they are drawn in episodes of the small world alone")
         if drawn and not self.episodes:
             raise refusal("episodes", self.episodes, "the episodes of an epoch; the small world has no end")
-        if drawn and self.labels == "classes":
-            raise refusal("labels", self.labels, "episode or objects on the small world")
         if len(self.scale) != 2 or self.scale[0] > self.scale[1]:
             raise refusal("scale", self.scale, "the least and the largest factor, like 0.8,1.25")
 

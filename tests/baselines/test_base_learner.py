@@ -65,7 +65,7 @@ def test_published_file_gives_the_recorded_base_outputs(name: str, tmp_path: Pat
     method = HDMNet(settings(path, backbone=backbone, base_classes=classes))
     query = recorded.picture(case["inputs"]["query_image"])[None]
     with torch.inference_mode():
-        feature = method.network._taps(query)[3]
+        feature = method.network.taps(query)[3]
         values = {
             "query_base_feature_mean": feature.mean(1, keepdim=True),
             "base_low_4": method.network.base_learnear(feature)[:, :4],
@@ -85,7 +85,7 @@ def test_networks_take_it_whole(kind: type[HDMNet | AMNet], learner: BaseLearner
     assert not method.loaded.random
     picture = torch.randn(1, 3, 65, 65, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        assert torch.equal(method.network.base_learnear(method.network._taps(picture)[3]), learner.network(picture))
+        assert torch.equal(method.network.base_learnear(method.network.taps(picture)[3]), learner.network(picture))
     full = tmp_path / "full.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in method.network.state_dict().items()}, full)
     again = kind(settings("no such file", checkpoint=str(full)))  # a full checkpoint holds its own

@@ -101,7 +101,7 @@ def test_left_out_class_is_not_something_else() -> None:
 def test_matching_equals_the_whole_product(kind: str) -> None:
     """The cross-attention with all keys and the mask behind the softmax, as the paper's text has it."""
     torch.manual_seed(0)
-    block = MatchBlock()
+    block = MatchBlock(64)
     size, query, source = (5, 4), torch.randn(2, 20, 64), torch.randn(2, 30, 64)
     mask = torch.rand(2, 30) * (torch.rand(2, 30) > torch.tensor([[0.3], [0.8]]))
     mask = {"hard": (mask > 0).float(), "soft": 10 * mask, "empty": 0 * mask, "full": torch.ones(2, 30)}[kind]

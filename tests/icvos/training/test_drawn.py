@@ -105,11 +105,28 @@ def test_a_clip_is_asked_for_one_class_throughout() -> None:
         assert set(np.unique(found.later_labels.numpy())) <= {0, 1}
 
 
+@pytest.mark.parametrize("pictures", [0, 40])
+def test_a_base_learner_sees_every_class_that_it_learns_and_no_invention(pictures: int) -> None:
+    recipe = Recipe(**SMALL).changed({"labels": "classes", "pictures": pictures, "inventions": 30})
+    episodes = DrawnEpisodes(recipe)
+    assert episodes.classes == episodes.learned  # of other pictures
+    labels = [episodes.training(0, index).query_label for index in range(30)]
+    counts = [len(np.unique(label)) for label in labels]
+    assert max(counts) > 2
+    assert set(np.unique(torch.cat(labels))) <= set(range(21))
+    batch = episodes.training(0, 0)
+    assert batch.supports.shape[1] == 0
+    assert batch.classes.tolist() == [-1]
+    validated = episodes.validation(3)
+    assert validated.classes.tolist() == [episodes.learned[3]]
+    assert set(np.unique(validated.query_label)) == {0, 1}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"benchmark": "smallworld"}, "episodes"),
-        ({"benchmark": "smallworld", "episodes": 4, "labels": "classes"}, "labels"),
+        ({"benchmark": "smallworld", "episodes": 4, "labels": "classes", "frames": 2}, "single pictures"),
         ({"labels": "objects"}, "small world alone"),
         ({"frames": 2}, "small world alone"),
         ({"pictures": 100}, "single pictures of the small world"),

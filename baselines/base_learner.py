@@ -5,6 +5,7 @@ It segments the class, of those that it was trained on, that it sees most inside
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import torch
@@ -124,6 +125,7 @@ class BaseLearner(Prompter[BaseLearnerSettings]):
     """The method ``base-learner``: it segments that class of its own which it sees most inside the support masks."""
 
     Settings = BaseLearnerSettings
+    small = MappingProxyType({"checkpoint": "base-learner-nano", "sam2": "affinity"})
 
     def __init__(self, settings: BaseLearnerSettings | None = None) -> None:
         self.settings = settings or BaseLearnerSettings()

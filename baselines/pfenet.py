@@ -6,6 +6,7 @@ of four sizes, where every level hears from the finer one before it. With k shot
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -232,6 +233,7 @@ class PFENet(Prompter[PFENetSettings]):
     """The method ``pfenet``: the network's mask of the first frame, which SAM 2 carries on."""
 
     Settings = PFENetSettings
+    small = MappingProxyType({"checkpoint": "pfenet-nano", "sam2": "affinity"})
 
     def __init__(self, settings: PFENetSettings | None = None) -> None:
         self.settings = settings or PFENetSettings()

@@ -23,10 +23,11 @@ from icvos.models.backbones.stages import Staged
 from icvos.models.device import Device, pick_device
 from icvos.models.losses import dice
 from icvos.models.maps import aligned, masked_average, sine_positions
+from icvos.models.needs import AFFINITY
 from icvos.models.prior import contrast, prior
 from icvos.models.prompter import Prompter
 from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam1, PromptedSam2, as_maps, as_tuple
-from icvos.models.sam.propagation import DType
+from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
 from icvos.models.sam.sam1 import load_sam
 from icvos.models.squares import squash, squash_mask
 from icvos.models.weights.load import Loaded, fresh_layers, load_trained, without_body
@@ -245,7 +246,7 @@ class VRPSettings(Checked):
         size: Side of the square that pictures are stretched to, for the encoder and for SAM; 512 as published.
         width: Channels of prompt tokens: 256, or 128 with the small SAM 2.
         decoder: Which SAM decodes images and is trained through: sam, as published, or sam2.
-        sam: SAM 1 for images and for training, by name or path.
+        sam: SAM 1 for images and for training, by name or path; with ``decoder=sam2`` and ``sam2=affinity`` a SAM 2.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         short_side: Short side, in pixels, of the frames that affinity carries it through.
         device: Where the networks run: auto, cpu, cuda or mps.
@@ -273,7 +274,7 @@ class VRPSAM(Prompter[VRPSettings]):
     handover = "embeddings"
     packages = ("sam2", "segment_anything")
     resize = "512-bilinear"
-    small = MappingProxyType({"checkpoint": "vrp-sam-nano", "sam2": "sam2-nano"})
+    small = MappingProxyType({"checkpoint": "vrp-sam-nano", "sam": "sam2-nano", "sam2": "affinity"})
 
     def __init__(self, settings: VRPSettings | None = None) -> None:
         self.settings = settings or VRPSettings()
@@ -290,12 +291,14 @@ class VRPSAM(Prompter[VRPSettings]):
             )
         self.network.eval().to(self.device)
         self._sam: PromptedSam | None = None
+        self._decoder: Sam2Propagator | None = None
 
     @staticmethod
     def needs(settings: VRPSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads; SAM 1 on images and in training alone."""
         own = settings.checkpoint or settings.backbone
-        return (own, settings.sam2, settings.sam) if settings.decoder == "sam" else (own, settings.sam2)
+        alone = settings.decoder == "sam2" and settings.sam2 != AFFINITY
+        return (own, settings.sam2) if alone else (own, settings.sam2, settings.sam)
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(k N, C) prompt embeddings."""
@@ -324,13 +327,20 @@ class VRPSAM(Prompter[VRPSettings]):
     def sam(self) -> PromptedSam:
         """What decodes images and what is trained through, loaded when it is first needed."""
         if self._sam is None and self.settings.decoder == "sam2":
-            self._sam = PromptedSam2(self.sam2().network)
+            self._decoder = self._sam2_decoder()
+            self._sam = PromptedSam2(self._decoder.network)
         elif self._sam is None:
             self._sam = PromptedSam1(load_sam(self.settings.sam, self.device))
         return self._sam
 
+    def _sam2_decoder(self) -> Sam2Propagator:
+        chosen = self.settings
+        if not self.by_affinity:
+            return self.sam2()
+        return load_propagator(chosen.sam, chosen.device, chosen.dtype, resize=self.resize)
+
     def own_weights(self) -> list[Loaded]:
-        """The prompt encoder, and SAM 1 but where SAM 2 is in its place."""
+        """The prompt encoder, and what decodes but where SAM 2 does and carries masks on as well."""
         return [self.loaded] if self._sam2 else [self.loaded, *self._decoders()]
 
     def trainable(self, classes: Sequence[int]) -> VRPTrainable:  # noqa: ARG002
@@ -340,4 +350,6 @@ class VRPSAM(Prompter[VRPSettings]):
 
     def _decoders(self) -> list[Loaded]:
         sam = self.sam()
-        return [sam.sam.loaded] if isinstance(sam, PromptedSam1) else [self.sam2().loaded]
+        if isinstance(sam, PromptedSam1):
+            return [sam.sam.loaded]
+        return [self._decoder.loaded] if self._decoder else []

@@ -1,6 +1,7 @@
 """AMNet: the adversarial mining transformer (Wang et al., NeurIPS 2023), and its join with SAM 2."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from baselines.amnet.network import AMNetwork
 from baselines.amnet.training import AMNetTrainable
@@ -12,6 +13,7 @@ class AMNet(MatchingMethod[AMNetwork]):
     """The method ``amnet``: the network's mask of the first frame, which SAM 2 carries on; set like ``hdmnet``."""
 
     name = "amnet"
+    small = MappingProxyType({"checkpoint": "amnet-nano", "sam2": "affinity"})
 
     def make(self, body: Staged) -> AMNetwork:
         """The network on a backbone, its own layers fresh."""

@@ -1,6 +1,7 @@
 """HDMNet: hierarchical dense correlation distillation (Peng et al., CVPR 2023), and its join with SAM 2."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from baselines.hdmnet.network import HDMNetwork
 from baselines.hdmnet.training import HDMNetTrainable
@@ -12,6 +13,7 @@ class HDMNet(MatchingMethod[HDMNetwork]):
     """The method ``hdmnet``: the network's mask of the first frame, which SAM 2 carries on."""
 
     name = "hdmnet"
+    small = MappingProxyType({"checkpoint": "hdmnet-nano", "sam2": "affinity"})
 
     def make(self, body: Staged) -> HDMNetwork:
         """The network on a backbone, its own layers fresh."""

@@ -11,8 +11,10 @@ from icvos.commands.printing import say
 
 FOLD = 0  # of COCO-20i: its categories are all that the benchmark has, and what no small model has seen
 VIDEOS = 16  # beside those that a small world has, of which few show these categories
-METHODS = ("dcsam", "lite", "persam", "oracle")
-ALIKE = {"short_side": 240}  # a setting of all: all masks are carried through the videos in the same way
+# those of the paper's Table IV, then what learns nothing, what knows no first frame, and what is told it
+METHODS = ("dcsam", "pfenet", "amnet", "hdmnet", "vrp-sam", "matcher", "persam", "persam-f", "lite", "memory", "oracle")
+# carries the masks of all of them through the videos, but for `memory`, which is SAM 2 alone
+CARRIED = {"sam2": "affinity", "short_side": 240}
 SHOWN = "dcsam"  # whose best and worst clips are drawn
 
 
@@ -47,7 +49,10 @@ def demo(context: click.Context, out: Path) -> None:
         run("build", *sources, "--curation", world / "curation.csv", "--only-decided", "--out", benchmark)
     for method in METHODS:
         factory = method_class(method)
-        settings = {**getattr(factory, "small", {}), **ALIKE}
+        fields = factory.Settings.__dataclass_fields__
+        settings = dict(getattr(factory, "small", {}))
+        if "short_side" in fields:
+            settings |= {name: value for name, value in CARRIED.items() if name in fields}
         given = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
         draws = () if sees_truth(factory) else ("--draws", 0)
         run("eval", "--method", method, *given, *draws, "--benchmark", benchmark, "--out", out / "runs" / method)

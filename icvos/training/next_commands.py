@@ -41,6 +41,8 @@ def next_commands(
     """
     sams = not_default(recipe.method, settings, ("sam", "sam2"))  # the checkpoint itself knows the other settings
     own: dict[str, Any] = {"sam2": checkpoint} if recipe.labels == "objects" else {"checkpoint": checkpoint, **sams}
+    if recipe.labels == "classes" and recipe.benchmark != "all-coco":  # it knows no category that is held out
+        return [_training_on_top(recipe, settings, data, checkpoint)]
     if data is None:
         if recipe.labels == "objects" and recipe.frames == 1:
             base = set_options({"settings.sam2": checkpoint})
@@ -49,6 +51,8 @@ def next_commands(
 
         path = given_file(str(settings.get("sam2")))
         stands_on = read_training(path) if path else None
+        if not sams and recipe.labels == "episode" and "tuned" not in recipe.settings:
+            own["sam2"] = AFFINITY
         if stands_on and stands_on.pictures_only and "tuned" in recipe.settings:  # its own file holds that SAM 2
             own["sam2"] = AFFINITY
         novel = ["--categories", ",".join(held_out(recipe.fold))]
@@ -57,8 +61,7 @@ def next_commands(
     evaluation = _evaluation(recipe, own, data)
     if recipe.labels == "episode":
         return [evaluation]
-    training = _training_on_top(recipe, settings, data, checkpoint)
-    return [training, evaluation] if recipe.benchmark == "all-coco" else [training]
+    return [_training_on_top(recipe, settings, data, checkpoint), evaluation]
 
 
 def _evaluation(recipe: Recipe, settings: Mapping[str, Any], data: Path) -> NextCommand:
@@ -71,12 +74,15 @@ def _evaluation(recipe: Recipe, settings: Mapping[str, Any], data: Path) -> Next
     return NextCommand("evaluate it with", (*method, *where, "--out", out))
 
 
-def _training_on_top(recipe: Recipe, settings: Mapping[str, Any], data: Path, checkpoint: Path) -> NextCommand:
-    everything = recipe.benchmark == "all-coco"
-    above = "hdmnet-ic-vos" if everything else f"hdmnet-{recipe.benchmark}"
-    fold = [] if everything else set_options({"fold": recipe.fold})
-    base = {"base_checkpoint": checkpoint, **not_default(recipe.method, settings, ("backbone",))}
-    command = ["icvos", "train", above, *fold, *set_options(base, "settings."), "--data", str(data)]
+def _training_on_top(recipe: Recipe, settings: Mapping[str, Any], data: Path | None, checkpoint: Path) -> NextCommand:
+    above = {"all-coco": "hdmnet-ic-vos", "smallworld": "nano-hdmnet"}.get(
+        recipe.benchmark, f"hdmnet-{recipe.benchmark}"
+    )
+    fold = [] if recipe.benchmark == "all-coco" else set_options({"fold": recipe.fold})
+    shaping = not_default(recipe.method, settings, ("backbone",)) if data else {}  # the small recipe has its own
+    base = {"base_checkpoint": checkpoint, **shaping}
+    where = ["--data", str(data)] if data else []
+    command = ["icvos", "train", above, *fold, *set_options(base, "settings."), *where]
     return NextCommand("train hdmnet, or amnet, on top of it with", (*command, "--out", f"runs/{above}"))
 
 

@@ -119,9 +119,15 @@ def test_next_commands(recipe: Recipe, settings: Json, expected: list[str]) -> N
         ("nano-dcsam-image", {"sam2": "pictures.safetensors"}, "--set checkpoint=B --set sam2=affinity --benchmark"),
         ("nano-dcsam-image", {"sam2": "own.pt"}, "--set checkpoint=B --set sam2=own.pt --benchmark"),
         ("nano-sam2", {"sam2": "own.pt"}, "icvos eval --method oracle --set sam2=B --benchmark"),
+        ("nano-pfenet", {"width": 64}, "icvos eval --method pfenet --set checkpoint=B --set sam2=affinity --benchmark"),
+        (
+            "nano-base-learner",
+            {"base_width": 32},
+            "train nano-hdmnet --set fold=0 --set settings.base_checkpoint=B --out",
+        ),
     ],
 )
-def test_a_memory_that_is_not_trained_is_not_evaluated_on_videos(
+def test_what_to_do_after_training_on_the_small_world(
     name: str, settings: Json, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -6,15 +6,16 @@ under version control, and a submission a pull request.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from icvos.errors import IcvosError
 from icvos.files.locks import lock_folder
+from icvos.files.schema import Schema
 from icvos.files.storage import json_text, write_new
-from icvos.tasks.result import MAX_BYTES, Result, refuse_random, scores_files
+from icvos.tasks.result import FRAMES_SUFFIX, MAX_BYTES, Result, keep_frames, refuse_random, scores_files
 from leaderboard.entry import Entry, MethodFacts, check_name, entry_json, parse_entry, read_entry
 
 
@@ -39,7 +40,7 @@ class Board:
             return ()
         entries: dict[tuple[str, ...], Entry] = {}
         for path in sorted(self.folder.glob("*.json")):
-            if path.name.startswith("."):
+            if path.name.startswith(".") or path.name.endswith(FRAMES_SUFFIX):
                 continue
             entry = _ranked(path)
             if not entry.revision:
@@ -58,6 +59,7 @@ class Board:
         notes: str = "",
         facts: MethodFacts | None = None,
         benchmark_clips: int | None = None,
+        frames: Sequence[Schema] = (),
     ) -> Path:
         """Put one result on the board and return its file; the same result again changes nothing.
 
@@ -68,6 +70,7 @@ class Board:
             notes: Free text.
             facts: What is said of the method.
             benchmark_clips: How many clips the whole benchmark has, by which a partial result is told from a whole one.
+            frames: J and F of every frame, where they were kept; they lie beside the result's file.
 
         Raises:
             IcvosError: The board holds other figures under the same `leaderboard.entry.Entry.key`, or the result has no
@@ -87,10 +90,9 @@ class Board:
         path = self.folder / file_name(entry)
         with lock_folder(self.folder, wait=True):
             # where the file system has no locks, another process may still be first: the second look finds its file
-            if (found := self._same(entry)) or write_new(path, data):
+            if (found := self._same(entry)) or write_new(path, data) or (found := self._same(entry)):
+                keep_frames(found or path, frames)
                 return found or path
-            if found := self._same(entry):
-                return found
         raise IcvosError(f"{path}: holds another name that is written alike; use another --name")
 
     def _same(self, entry: Entry) -> Path | None:

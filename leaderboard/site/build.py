@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from icvos.errors import IcvosError, printable_lines
+from icvos.errors import IcvosError, printable, printable_lines
 from icvos.files.listing import is_empty
 from icvos.files.names import require_inside
 from icvos.files.storage import read_json, write_bytes, write_json, write_text
@@ -24,9 +24,10 @@ from icvos.tasks.record import RunRecord, Weights
 from leaderboard.entry import Entry
 from leaderboard.paper.tables import PAPER_URL
 from leaderboard.site.compare_pages import COMPARE, compare_places, comparison, side
+from leaderboard.site.curves import curves_of
 from leaderboard.site.downloads import Places, entry_places, remove_others, table_json, table_places, write_downloads
 from leaderboard.site.plots import plots
-from leaderboard.site.run_pages import RUNS, figures_of, run_parts, run_places
+from leaderboard.site.run_pages import RUNS, anchor, figures_of, run_parts, run_places
 from leaderboard.site.view import (
     ANSWERS,
     ORIGINS,
@@ -197,6 +198,7 @@ def _environment(tables: Sequence[Table], names: Mapping[int, str], places: Plac
         "side": side,
         "run_parts": run_parts,
         "figures_of": figures_of,
+        "anchor": anchor,
         "style": Markup(_resource("style.css")),
         "scripts": {page: _script(parts) for page, parts in SCRIPTS.items()},
         "version": _version(),
@@ -219,7 +221,17 @@ def _write_runs(
         for row in table.measured:
             key = row.label, names[id(table)]
             require_inside(out / pages[key], out)
-            text = template.render(title=title, table=table, row=row, place=places[key])
+            curves, uncurved = curves_of(row.entry)
+            longest = max((curve.frames for curve in curves.values()), default=1)
+            text = template.render(
+                title=title,
+                table=table,
+                row=row,
+                place=places[key],
+                curves={printable(name): curve for name, curve in curves.items()},
+                longest=longest,
+                uncurved=uncurved,
+            )
             write_text(out / pages[key], text, lasting=False)  # one of many; a page is soon made again
     remove_others(out / RUNS, {out / page for page in pages.values()}, out)
 

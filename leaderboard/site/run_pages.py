@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 from icvos.categories import category
 from icvos.errors import printable
@@ -33,6 +34,11 @@ class Part:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, Cells], ...]
     sorted: str | None = None
+
+
+def anchor(clip: str) -> str:
+    """What a clip is called behind the # of the page's address."""
+    return f"clip-{quote(printable(clip), safe='/')}"
 
 
 def run_places(places: Places) -> Places:

@@ -9,6 +9,7 @@ from icvos.tasks.calls import as_task
 from icvos.tasks.task import Task
 from leaderboard.entry import Entry
 from leaderboard.site.build import build_site
+from leaderboard.site.overlays import Painter
 from leaderboard.store import collect
 from leaderboard.tables.build import BUILDERS, build_tables, render
 from leaderboard.tables.shape import Table
@@ -49,8 +50,12 @@ def _withheld(entry: Entry) -> Entry:
     return entry if note == "" else replace(entry, withheld=reason)
 
 
-def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = ()) -> Path:
+def write_site(
+    tables: Sequence[Table], out: Path, pictures: Sequence[Path] = (), painter: Painter | None = None
+) -> Path:
     """Write the page, and the tables as Markdown, LaTeX and CSV, into the folder ``out``; the page's path.
+
+    ``painter`` draws overlays of the runs whose predictions and benchmark are at hand, none without it.
 
     Raises `IcvosError` where ``out`` holds something other than an earlier page.
 
@@ -59,7 +64,7 @@ def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = ()
     >>> write_site(rank(["mine/scores.json"]), Path("site")).name
     'index.html'
     """
-    page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures])
+    page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures], painter=painter)
     for suffix, format in (("md", "markdown"), ("tex", "latex")):
         write_text(out / f"leaderboard.{suffix}", render(tables, format))
     kinds = {table.task for table in tables} or set(list(BUILDERS)[:1])  # where nothing is, an empty file says so

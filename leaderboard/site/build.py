@@ -26,6 +26,7 @@ from leaderboard.paper.tables import PAPER_URL
 from leaderboard.site.compare_pages import COMPARE, compare_places, comparison, side
 from leaderboard.site.curves import curves_of
 from leaderboard.site.downloads import Places, entry_places, remove_others, table_json, table_places, write_downloads
+from leaderboard.site.overlays import Painter
 from leaderboard.site.plots import plots
 from leaderboard.site.run_pages import RUNS, anchor, figures_of, run_parts, run_places
 from leaderboard.site.view import (
@@ -90,14 +91,16 @@ def build_site(
     *,
     pictures: Sequence[tuple[Path, str]] = (),
     title: str | None = None,
+    painter: Painter | None = None,
 ) -> Path:
     """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
 
     ``results.json`` has all tables, ``tables/`` has each in every form, and ``entries/`` every result,
     ``runs/`` a page for each, ``compare/`` a page for each table on which two of its results are compared.
 
-    ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied. An
-    ``out`` that holds something other than an earlier page is refused with `IcvosError`.
+    ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied;
+    ``painter`` draws the overlays of runs, none without it. An ``out`` that holds something other than an earlier page
+    is refused with `IcvosError`.
     """
     out = Path(out)
     tables = _as_tables(results)
@@ -113,7 +116,7 @@ def build_site(
     # first: by it a later run knows the folder as its own
     write_json(out / DATA, {"format": FORMAT, "generator": "icvos", "tables": data})
     write_downloads(tables, out, names, places)
-    _write_runs(environment, tables, names, places, title, out)
+    _write_runs(environment, tables, names, places, title, out, painter or Painter())
     _write_comparisons(environment, tables, names, title, out)
     for picture, (path, _) in zip(shown, pictures, strict=True):
         write_bytes(out / picture.place, path.read_bytes())
@@ -213,8 +216,9 @@ def _write_runs(
     places: Places,
     title: str,
     out: Path,
+    painter: Painter,
 ) -> None:
-    """Write the page of each result, and remove those of an earlier board."""
+    """Write the page of each result, with its overlays, and remove those of an earlier board."""
     pages = run_places(places)
     template = environment.get_template("run.html.jinja")
     for table in tables:
@@ -231,9 +235,11 @@ def _write_runs(
                 curves={printable(name): curve for name, curve in curves.items()},
                 longest=longest,
                 uncurved=uncurved,
+                overlays=painter.paint(row.entry, out),
             )
             write_text(out / pages[key], text, lasting=False)  # one of many; a page is soon made again
     remove_others(out / RUNS, {out / page for page in pages.values()}, out)
+    painter.finish(out)
 
 
 def _write_comparisons(

@@ -11,8 +11,8 @@ from icvos.tasks.video.curves import SCALE, ClipCurves, read_curves
 from icvos.tasks.video.result import VideoResult
 from leaderboard.entry import Entry
 
-HEIGHT = 100  # units of a drawing from 0 to 100 per cent
-MOST_POINTS = 120  # of a drawing: of a longer clip a point is the mean of several frames
+HEIGHT = 50  # units of a drawing from 0 to 100 per cent: about a pixel each
+MOST_POINTS = 80  # of a drawing: of a longer clip a point is the mean of several frames
 MOST_WORST = 3  # frames that are named
 APART = 10  # named frames are a tenth of the clip apart: a failure of many frames is named once
 ABSENT = "J and F by frame were not kept; icvos score --frames keeps them"
@@ -30,7 +30,7 @@ class WorstFrame:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The drawing of one clip, ``width`` x `HEIGHT` units from the upper left: a unit to the right for each point.
+    """The drawing of one clip, ``width`` x ``height`` units from the upper left: a unit to the right for each point.
 
     Args:
         j, f: Paths of SVG.
@@ -44,6 +44,7 @@ class Curve:
     width: int
     frames: int
     worst: tuple[WorstFrame, ...]
+    height: int = HEIGHT
 
 
 def curves_of(entry: Entry | None) -> tuple[Mapping[str, Curve], str]:
@@ -64,7 +65,7 @@ def draw(curves: ClipCurves) -> Curve:
     """The drawing of one clip.
 
     >>> draw(ClipCurves(frames=("00000", "00001", "00002"), j=(10_000, 5_000, 9_000), f=(8_000, 5_000, 9_000))).j
-    'M0 0l1 50 1-40'
+    'M0 0l1 25 1-20'
     """
     j, f = np.array(curves.j), np.array(curves.f)
     count = len(j)

@@ -12,7 +12,7 @@ from leaderboard.tables.shape import Row, Table
 
 FORMS = {"CSV": ("csv", "csv"), "Markdown": ("md", "markdown"), "LaTeX": ("tex", "latex")}
 TABLES, ENTRIES = "tables", "entries"
-SUFFIXES = (".csv", ".html", ".json", ".md", ".tex")
+SUFFIXES = (".csv", ".html", ".json", ".md", ".tex", ".webp")
 Places = dict[tuple[str, str], str]
 
 

@@ -97,9 +97,9 @@ def test_every_clip_has_its_curve_and_names_its_worst_frames(scores: Make, tmp_p
     lite, without = pages(entry, other, out=tmp_path / "site").values()
     page = Page(lite)
     drawings = [svg for svg in page.all("svg") if svg.get("role") == "img"]
-    assert [svg["viewbox"] for svg in drawings].count("0 0 102 100") == 1  # 512 frames, five to a point
+    assert [svg["viewbox"] for svg in drawings].count("0 0 73 50") == 1  # 512 frames, seven to a point
     assert len(drawings) == len(CLIPS)
-    assert "of long clips a point is the mean of up to 5 frames" in lite
+    assert "of long clips a point is the mean of up to 7 frames" in lite
     row = lite.partition('id="clip-davis_dog/17"')[2].partition("</tr>")[0]
     assert "<title>J and F of davis_dog/17 by frame</title>" in row
     assert "<bdi>00015</bdi>&nbsp;(50.00), <bdi>00031</bdi>&nbsp;(55.00)" in row
@@ -120,9 +120,9 @@ def test_curves_of_other_scores_are_not_drawn(scores: Make, tmp_path: Path, capl
     ("j", "path", "worst"),
     [
         ([10_000], "M0 0l1 0", []),
-        ([0, 10_000, 5000], "M0 100l1-100 1 50", ["0"]),
-        ([7000, 7000, 7000], "M0 30l1 0 1 0", []),
-        ([5000] * 9 + [4000] + [5000] * 10, "M0 50l" + "1 0 " * 8 + "1 10 1-10 " + " ".join(["1 0"] * 9), ["9"]),
+        ([0, 10_000, 5000], "M0 50l1-50 1 25", ["0"]),
+        ([7000, 7000, 7000], "M0 15l1 0 1 0", []),
+        ([5000] * 9 + [4000] + [5000] * 10, "M0 25l" + "1 0 " * 8 + "1 5 1-5 " + " ".join(["1 0"] * 9), ["9"]),
     ],
 )
 def test_a_curve_falls_where_its_figures_do(j: list[int], path: str, worst: list[str]) -> None:
@@ -136,9 +136,9 @@ def test_long_clips_are_drawn_by_means_and_their_worst_frame_is_found() -> None:
     j = [9000] * 1000
     j[777] = 0
     found = draw(ClipCurves(frames=tuple(map(str, range(1000))), j=tuple(j), f=tuple(j)))
-    assert (found.frames, found.width) == (9, 111)
-    assert [(frame.name, frame.x, frame.jf) for frame in found.worst] == [("777", 86, 0.0)]
-    assert found.j.count(" ") + found.j.count("-") >= 111
+    assert (found.frames, found.width) == (13, 76)
+    assert [(frame.name, frame.x, frame.jf) for frame in found.worst] == [("777", 59, 0.0)]
+    assert found.j.count(" ") + found.j.count("-") >= 76
 
 
 def test_hostile_names_of_frames_are_text(scores: Make, tmp_path: Path) -> None:

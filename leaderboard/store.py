@@ -15,7 +15,7 @@ from icvos.errors import IcvosError
 from icvos.files.locks import lock_folder
 from icvos.files.schema import Schema
 from icvos.files.storage import json_text, write_new
-from icvos.tasks.result import FRAMES_SUFFIX, MAX_BYTES, Result, keep_frames, refuse_random, scores_files
+from icvos.tasks.result import MAX_BYTES, Result, is_frames, keep_frames, refuse_random, scores_files
 from leaderboard.entry import Entry, MethodFacts, check_name, entry_json, parse_entry, read_entry
 
 
@@ -40,7 +40,7 @@ class Board:
             return ()
         entries: dict[tuple[str, ...], Entry] = {}
         for path in sorted(self.folder.glob("*.json")):
-            if path.name.startswith(".") or path.name.endswith(FRAMES_SUFFIX):
+            if path.name.startswith(".") or is_frames(path):
                 continue
             entry = _ranked(path)
             if not entry.revision:
@@ -131,11 +131,12 @@ def _stem(text: str) -> str:
 def collect(paths: Iterable[Path | str]) -> list[Entry]:
     """The results in any mix of run folders, result files and boards, in a fixed order.
 
-    A run that is also on a board under the same name counts once, as the board has it.
+    A run that is also on a board under the same name counts once, as the board has it. Files for J and F of every frame
+    are passed over, so that all files of a folder can be given.
     """
     entries: list[Entry] = []
     for path in map(Path, paths):
-        entries += _entries_of(path)
+        entries += [] if is_frames(path) and path.is_file() else _entries_of(path)
     unique: list[Entry] = []
     for entry in sorted(entries, key=lambda entry: (not entry.revision, entry.key, str(entry.path))):
         if not any(entry.name == other.name and entry.result == other.result for other in unique):

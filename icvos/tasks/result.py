@@ -17,7 +17,9 @@ from icvos.tasks.record import RunRecord
 
 FORMAT = 1  # of scores.json
 MISSING = object()
-SCORES_NAME = re.compile(r"scores((?:-[A-Za-z0-9_-]+@[0-9]+)?(?:-partial)?)\.json")  # as `scores_name` makes it
+SCORES_NAME = re.compile(
+    r"(scores|frames)((?:-[A-Za-z0-9_-]+@[0-9]+)?(?:-partial)?)\.json"
+)  # as `scores_name` makes it, and beside it
 FRAMES_SUFFIX = ".frames.json"  # behind the stem of a file of scores that has another name
 MAX_BYTES = 64 * 2**20  # a result of all 437 clips over five draws takes less than one
 INTERVAL_LEVEL = 0.95
@@ -228,7 +230,13 @@ def frames_path(scores: Path) -> Path:
     ('frames-native@1.json', 'lite--1.frames.json')
     """
     named = SCORES_NAME.fullmatch(scores.name)
-    return scores.with_name(f"frames{named[1]}.json") if named else scores.with_suffix(FRAMES_SUFFIX)
+    return scores.with_name(f"frames{named[2]}.json") if named else scores.with_suffix(FRAMES_SUFFIX)
+
+
+def is_frames(path: Path) -> bool:
+    """Whether a file is called as one for J and F of every frame, so that it is no result."""
+    named = SCORES_NAME.fullmatch(path.name)
+    return named[1] == "frames" if named else path.name.endswith(FRAMES_SUFFIX)
 
 
 def keep_frames(scores: Path, kept: Sequence[Schema]) -> None:

@@ -12,7 +12,7 @@ from icvos.tasks.video.result import VideoResult
 from leaderboard.entry import Entry
 
 HEIGHT = 50  # units of a drawing from 0 to 100 per cent: about a pixel each
-MOST_POINTS = 80  # of a drawing: of a longer clip a point is the mean of several frames
+MOST_POINTS = 60  # of a drawing: of a longer clip a point is the mean of several frames
 MOST_WORST = 3  # frames that are named
 APART = 10  # named frames are a tenth of the clip apart: a failure of many frames is named once
 ABSENT = "J and F by frame were not kept; icvos score --frames keeps them"

@@ -97,9 +97,9 @@ def test_every_clip_has_its_curve_and_names_its_worst_frames(scores: Make, tmp_p
     lite, without = pages(entry, other, out=tmp_path / "site").values()
     page = Page(lite)
     drawings = [svg for svg in page.all("svg") if svg.get("role") == "img"]
-    assert [svg["viewbox"] for svg in drawings].count("0 0 73 50") == 1  # 512 frames, seven to a point
+    assert [svg["viewbox"] for svg in drawings].count("0 0 56 50") == 1  # 512 frames, nine to a point
     assert len(drawings) == len(CLIPS)
-    assert "of long clips a point is the mean of up to 7 frames" in lite
+    assert "of long clips a point is the mean of up to 9 frames" in lite
     row = lite.partition('id="clip-davis_dog/17"')[2].partition("</tr>")[0]
     assert "<title>J and F of davis_dog/17 by frame</title>" in row
     assert "<bdi>00015</bdi>&nbsp;(50.00), <bdi>00031</bdi>&nbsp;(55.00)" in row
@@ -136,9 +136,9 @@ def test_long_clips_are_drawn_by_means_and_their_worst_frame_is_found() -> None:
     j = [9000] * 1000
     j[777] = 0
     found = draw(ClipCurves(frames=tuple(map(str, range(1000))), j=tuple(j), f=tuple(j)))
-    assert (found.frames, found.width) == (13, 76)
-    assert [(frame.name, frame.x, frame.jf) for frame in found.worst] == [("777", 59, 0.0)]
-    assert found.j.count(" ") + found.j.count("-") >= 76
+    assert (found.frames, found.width) == (17, 58)
+    assert [(frame.name, frame.x, frame.jf) for frame in found.worst] == [("777", 45, 0.0)]
+    assert found.j.count(" ") + found.j.count("-") >= 58
 
 
 def test_hostile_names_of_frames_are_text(scores: Make, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ def test_eval_score_and_submit_keep_them_beside_their_results(handmade: Benchmar
     (entry,) = Board.open(board).entries
     assert {path.name for path in board.iterdir()} == {entry.path.name, f"{entry.path.stem}.frames.json"}
     assert len(collect([board, run])) == 3
+    assert len(collect([*board.iterdir(), *run.glob("*.json")])) == 4
     assert isinstance(entry.result, VideoResult)
     assert read_curves(entry.path, entry.result) is not None
 

@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from icvos.files.storage import write_text
 from icvos.tasks.calls import as_task
 from icvos.tasks.task import Task
 from leaderboard.entry import Entry
 from leaderboard.site.build import build_site
-from leaderboard.site.overlays import Painter
 from leaderboard.store import collect
 from leaderboard.tables.build import BUILDERS, build_tables, render
 from leaderboard.tables.shape import Table
+
+if TYPE_CHECKING:
+    from leaderboard.site.overlays import Painter
 
 
 def rank(
@@ -51,7 +54,7 @@ def _withheld(entry: Entry) -> Entry:
 
 
 def write_site(
-    tables: Sequence[Table], out: Path, pictures: Sequence[Path] = (), painter: Painter | None = None
+    tables: Sequence[Table], out: Path, pictures: Sequence[Path] = (), painter: "Painter | None" = None
 ) -> Path:
     """Write the page, and the tables as Markdown, LaTeX and CSV, into the folder ``out``; the page's path.
 

@@ -24,9 +24,15 @@ from icvos.tasks.record import RunRecord, Weights
 from leaderboard.entry import Entry
 from leaderboard.paper.tables import PAPER_URL
 from leaderboard.site.compare_pages import COMPARE, compare_places, comparison, side
-from leaderboard.site.curves import curves_of
-from leaderboard.site.downloads import Places, entry_places, remove_others, table_json, table_places, write_downloads
-from leaderboard.site.overlays import Painter
+from leaderboard.site.downloads import (
+    OVERLAYS,
+    Places,
+    entry_places,
+    remove_others,
+    table_json,
+    table_places,
+    write_downloads,
+)
 from leaderboard.site.plots import plots
 from leaderboard.site.run_pages import RUNS, anchor, figures_of, run_parts, run_places
 from leaderboard.site.view import (
@@ -47,6 +53,8 @@ from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row,
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from leaderboard.site.overlays import Painter
 
 FORMAT = 2  # of results.json
 DATA = "results.json"
@@ -91,7 +99,7 @@ def build_site(
     *,
     pictures: Sequence[tuple[Path, str]] = (),
     title: str | None = None,
-    painter: Painter | None = None,
+    painter: "Painter | None" = None,
 ) -> Path:
     """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
 
@@ -116,7 +124,7 @@ def build_site(
     # first: by it a later run knows the folder as its own
     write_json(out / DATA, {"format": FORMAT, "generator": "icvos", "tables": data})
     write_downloads(tables, out, names, places)
-    _write_runs(environment, tables, names, places, title, out, painter or Painter())
+    _write_runs(environment, tables, names, places, title, out, painter)
     _write_comparisons(environment, tables, names, title, out)
     for picture, (path, _) in zip(shown, pictures, strict=True):
         write_bytes(out / picture.place, path.read_bytes())
@@ -216,9 +224,11 @@ def _write_runs(
     places: Places,
     title: str,
     out: Path,
-    painter: Painter,
+    painter: "Painter | None",
 ) -> None:
     """Write the page of each result, with its overlays, and remove those of an earlier board."""
+    from leaderboard.site.curves import curves_of
+
     pages = run_places(places)
     template = environment.get_template("run.html.jinja")
     for table in tables:
@@ -235,11 +245,11 @@ def _write_runs(
                 curves={printable(name): curve for name, curve in curves.items()},
                 longest=longest,
                 uncurved=uncurved,
-                overlays=painter.paint(row.entry, out),
+                overlays=painter.paint(row.entry, out) if painter else [],
             )
             write_text(out / pages[key], text, lasting=False)  # one of many; a page is soon made again
     remove_others(out / RUNS, {out / page for page in pages.values()}, out)
-    painter.finish(out)
+    remove_others(out / OVERLAYS, painter.kept if painter else (), out)
 
 
 def _write_comparisons(

@@ -11,7 +11,7 @@ from leaderboard.tables.build import render
 from leaderboard.tables.shape import Row, Table
 
 FORMS = {"CSV": ("csv", "csv"), "Markdown": ("md", "markdown"), "LaTeX": ("tex", "latex")}
-TABLES, ENTRIES = "tables", "entries"
+TABLES, ENTRIES, OVERLAYS = "tables", "entries", "overlays"
 SUFFIXES = (".csv", ".html", ".json", ".md", ".tex", ".webp")
 Places = dict[tuple[str, str], str]
 

@@ -6,7 +6,7 @@ the masks that they show, so that what is there already is not drawn again.
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +18,7 @@ from pydantic import Field
 from icvos.errors import IcvosError, printable
 from icvos.files.names import require_inside
 from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Pixels, Schema, read_schema, write_schema
+from icvos.files.storage import sha256
 from icvos.notices import notice
 from icvos.protocol import PROTOCOLS
 from icvos.tasks.runs import draw_folders
@@ -28,9 +29,8 @@ from icvos.tasks.video.result import VideoResult
 from icvos.tasks.video.score import ClipScores, score_clip
 from icvos.tasks.video.task import VideoTask
 from leaderboard.entry import Entry
-from leaderboard.site.downloads import remove_others
+from leaderboard.site.downloads import OVERLAYS
 
-OVERLAYS = "overlays"
 MOST_WORST = 5  # clips of --overlays worst
 MOST_FRAMES = 100  # of an animation: of a longer clip every second is shown, and so on
 HEIGHT_PX, FPS = 200, 12
@@ -108,9 +108,10 @@ class Painter:
             notice(str(entry.path), OVERLAYS, f"{entry.path}: no more overlays, {error}")
         return found
 
-    def finish(self, out: Path) -> None:
-        """Remove what an earlier page had, and this one does not show."""
-        remove_others(out / OVERLAYS, set(self._kept), out)
+    @property
+    def kept(self) -> Collection[Path]:
+        """The files that the pages show, or know their pictures by."""
+        return self._kept.keys()
 
     @property
     def line(self) -> str:
@@ -176,8 +177,8 @@ class _Run:
         place = self.predictions.place(clip)
         own = [place] if place.suffix == ".json" else [place / f"{frame}.png" for frame in clip.video.frames]
         for path in (*own, *map(clip.mask_path, clip.video.frames)):
-            content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-            found.update(hashlib.sha256(content).digest())
+            there = path.is_file() and not path.is_symlink()
+            found.update((sha256(path) if there else "").encode() + b" ")
         return found.hexdigest()[:24]
 
     def draw(self, clip: Clip, movie: Path, still: Path) -> OverlayFile:

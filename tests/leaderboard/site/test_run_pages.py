@@ -1,7 +1,9 @@
 """The page of each result."""
 
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -139,6 +141,23 @@ def test_long_clips_are_drawn_by_means_and_their_worst_frame_is_found() -> None:
     assert (found.frames, found.width) == (17, 58)
     assert [(frame.name, frame.x, frame.jf) for frame in found.worst] == [("777", 45, 0.0)]
     assert found.j.count(" ") + found.j.count("-") >= 58
+
+
+def test_hostile_names_of_clips_are_text_and_addresses(
+    scores: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = '"><script>alert(1)</script> #&%27/17'
+    renamed = {name if clip == "davis_dog/17" else clip: about for clip, about in CLIPS.items()}
+    monkeypatch.setattr("tests.leaderboard.conftest.CLIPS", renamed)
+    entries = [Entry(label, "1", parse_result(scores(), "x"), Path("x")) for label in ("a", "b")]
+    for text in pages(*entries, out=tmp_path / "site").values():
+        page = Page(text)
+        assert len(page.scripts) == 1
+        identifiers = [attributes["id"] for _, attributes in page.elements if attributes.get("id")]
+        own = [link["href"] or "" for link in page.all("a") if "alert" in (link["href"] or "")]
+        assert own[0].removeprefix("#") in identifiers
+        assert parse_qs(own[1].partition("#")[2]) == {"a": [text.partition("<h1><bdi>")[2][:1]], "clip": [name]}
+        assert not re.search(r'[\s"<>]', own[0] + own[1])
 
 
 def test_hostile_names_of_frames_are_text(scores: Make, tmp_path: Path) -> None:

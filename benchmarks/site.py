@@ -105,8 +105,9 @@ def main() -> None:
         index = write_site(tables, out)
         print(f"CPU time: ranked in {ranked - began:.1f} s, written in {time.process_time() - ranked:.1f} s")
         print(f"the board: {index.stat().st_size / 1e6:.2f} MB")
-        for name in ("runs", "compare"):
-            print(f"{name}: {kilobytes(list((out / name).iterdir()))}")
+        for kind in ("runs/*.html", "runs/*.js", "compare/*.html"):
+            if found := list(out.glob(kind)):
+                print(f"{kind}: {kilobytes(found)}")
         with sync_playwright() as player:
             browser = player.chromium.launch(executable_path=arguments.chromium, args=["--no-sandbox"])
             print(f"first row of the board after {first_row(browser, index):.2f} s")

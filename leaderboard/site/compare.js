@@ -199,6 +199,54 @@ function choose(name) {
   at = Math.max(0, found);
   tell();
   mark();
+  showBoth();
+}
+
+// What is drawn of a run's clips lies in a file beside its page: a script, which a page that was opened from disk may load.
+const drawings = new Map();
+globalThis.addClips = (place, clips) => drawings.set(place, clips);
+
+function clipsOf(run) {
+  if (!run.clips) return Promise.resolve({});
+  run.loading ??= new Promise((done) => {
+    const script = element("script", { src: run.clips });
+    script.addEventListener("load", () => done(drawings.get(run.clips) ?? {}));
+    script.addEventListener("error", () => done({}));
+    document.head.append(script);
+  });
+  return run.loading;
+}
+
+// The chosen clip of both, side by side.
+async function showBoth() {
+  const name = chosen;
+  const runs = runsShown();
+  const found = name === null ? [] : await Promise.all(runs.map(clipsOf));
+  if (name !== chosen || runs.some((run, k) => run !== runsShown()[k])) return; // another was chosen meanwhile
+  const figures = found.flatMap((clips, k) => (clips[name] ? [clipFigure(clips[name], name, runs[k], "AB"[k])] : []));
+  const key = "Solid J, dashed F, from the first frame to the last; strokes mark the worst frames, named with their J&F.";
+  place("both-clips")?.replaceChildren(...(figures.length ? [element("p", { className: "quiet" }, key)] : []), ...figures);
+}
+
+function clipFigure(clip, name, run, letter) {
+  const caption = element("figcaption", {}, element("b", {}, letter), " ", element("bdi", {}, run.name));
+  const figure = element("figure", { className: "curve" }, caption);
+  if (clip.size) {
+    const about = drawn("title", {}, `J and F of ${name} by frame, ${letter}`);
+    const low = clip.worst.map(([, x]) => drawn("path", { class: "low", d: `M${x} 0V${clip.size[1]}` }));
+    const lines = [drawn("path", { d: clip.j }), drawn("path", { class: "f", d: clip.f })];
+    const box = { viewBox: `0 0 ${clip.size.join(" ")}`, preserveAspectRatio: "none", role: "img" };
+    const worst = clip.worst.map(([frame, , jf]) => `${frame}\u00a0(${jf})`).join(", ");
+    figure.append(drawn("svg", box, about, ...low, ...lines), element("span", { className: "quiet" }, worst));
+  }
+  if (clip.still) {
+    const [width, height] = clip.shape;
+    const still = { src: clip.still, alt: `Frame ${clip.frame} of ${name}, ${letter}: the truth, and the prediction`, width, height };
+    const movie = { src: clip.movie, alt: `${name}, ${letter}, as an animation: the truth, and the prediction`, width, height, loading: "lazy" };
+    const play = element("details", {}, element("summary", {}, `Play ${letter}`), element("img", movie));
+    figure.append(element("img", still), play);
+  }
+  return figure;
 }
 
 function mark() {

@@ -12,7 +12,7 @@ from leaderboard.tables.shape import Row, Table
 
 FORMS = {"CSV": ("csv", "csv"), "Markdown": ("md", "markdown"), "LaTeX": ("tex", "latex")}
 TABLES, ENTRIES, OVERLAYS = "tables", "entries", "overlays"
-SUFFIXES = (".csv", ".html", ".json", ".md", ".tex", ".webp")
+SUFFIXES = (".csv", ".html", ".js", ".json", ".md", ".tex", ".webp")
 Places = dict[tuple[str, str], str]
 
 

@@ -46,6 +46,11 @@ def run_places(places: Places) -> Places:
     return {key: f"{RUNS}/{PurePosixPath(place).stem}.html" for key, place in places.items()}
 
 
+def script_place(page: str) -> str:
+    """Where the file beside the page of a result lies."""
+    return f"{page.removesuffix('.html')}.js"
+
+
 def run_parts(table: Table, row: Row) -> list[Part]:
     """The figures of a result by everything that it can be split by."""
     found = [_group(table, kind, members) for kind, members in row.groups.items() if members]

@@ -34,7 +34,7 @@ def opened(context: "BrowserContext", path: Path, address: str = "") -> "Page":
 
 
 def run_page(site: Path, name: str) -> Path:
-    return next(path for path in sorted((site / "runs").iterdir()) if f"-{name}-" in path.name)
+    return next(path for path in sorted((site / "runs").glob("*.html")) if f"-{name}-" in path.name)
 
 
 def compare_page(site: Path, *names: str) -> Path:
@@ -46,9 +46,10 @@ def compare_page(site: Path, *names: str) -> Path:
 
 
 def pages(site: Path) -> list[Path]:
-    """One of every kind: the board, a run with curves and overlays, one on images, and a comparison."""
-    images = next(path for path in sorted((site / "runs").iterdir()) if "1-shot" in path.name)
-    return [site / "index.html", run_page(site, "first"), images, compare_page(site, "deep", "oracle")]
+    """One of every kind: the board, a run with curves and overlays, one on images, comparisons with them and without."""
+    images = next(path for path in sorted((site / "runs").glob("*.html")) if "1-shot" in path.name)
+    compared = [compare_page(site, *names) for names in (("first", "second"), ("deep", "oracle"))]
+    return [site / "index.html", run_page(site, "first"), images, *compared]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -60,6 +61,9 @@ def test_axe_finds_no_fault_on_any_page(browser: "Browser", site: Path, width: i
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     for path in pages(site):
         page = opened(context, path)
+        if links := page.locator("#items a").all():
+            page.evaluate("(address) => (location.hash = address)", links[0].get_attribute("href"))
+            page.locator("#point b", has_text=links[0].text_content() or "").wait_for()
         page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
         found = axe.run(page).response["violations"]
         told = [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]]
@@ -129,6 +133,14 @@ def test_the_keyboard_plays_a_clip_and_leads_to_it_on_the_other_pages(context: "
     page.wait_for_url(re.compile("/compare/"))
     assert page.locator("#point b").inner_text().split()[0] == clip
     assert page.locator("#items tr.chosen").get_attribute("data-item") == clip
+    page.locator("#both-clips figure").nth(1).wait_for()
+    assert page.locator("#both-clips svg path.f").count() == 2
+    tab_to(page, "#both-clips summary")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('#both-clips details img').naturalWidth > 0")
+    page.reload()
+    page.locator("#both-clips figure").nth(1).wait_for()
+    page.evaluate("document.activeElement.blur()")
     tab_to(page, "#point a")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/runs/"))

@@ -42,7 +42,7 @@ def site(run: Path, benchmark: Benchmark, *more: object) -> tuple[str, str]:
     """What is printed, and the page of the run."""
     out = run.parent.parent / "site"
     printed = icvos("leaderboard", run, "--out", out, "--benchmark", benchmark.root, *more).output
-    (page,) = (out / "runs").iterdir()
+    (page,) = (out / "runs").glob("*.html")
     return printed, page.read_text()
 
 
@@ -71,6 +71,8 @@ def test_every_clip_plays_and_its_worst_frame_stands_still(run: Path, handmade: 
     links = {(link["href"] or "")[1:] for link in page.all("a") if (link["href"] or "").startswith("#")}
     assert {"play-clip-davis_dog/17", "clip-davis_dog/17", "watched"} <= links <= identifiers
     assert "img-src 'self'" in text
+    (script,) = (run.parent.parent / "site" / "runs").glob("*.js")
+    assert script.read_text().count('"movie":"../overlays/') == CLIPS
 
 
 def test_nothing_is_drawn_twice_and_what_has_changed_is_drawn_anew(run: Path, handmade: Benchmark) -> None:

@@ -1,5 +1,6 @@
 """The page of each result."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tests.leaderboard.site.test_build import HOSTILE, Page
 
 def pages(*entries: Entry, out: Path) -> dict[str, str]:
     build_site(entries, out)
-    return {path.stem[4:]: path.read_text() for path in sorted((out / "runs").iterdir())}
+    return {path.stem[4:]: path.read_text() for path in sorted((out / "runs").glob("*.html"))}
 
 
 def test_clips_stand_with_the_worst_first(scores: Make) -> None:
@@ -107,6 +108,16 @@ def test_every_clip_has_its_curve_and_names_its_worst_frames(scores: Make, tmp_p
     assert "<bdi>00015</bdi>&nbsp;(50.00), <bdi>00031</bdi>&nbsp;(55.00)" in row
     assert '.html#a=lite&amp;clip=davis_dog/17"' in row
     assert "J and F by frame were not kept" in without
+    (script,) = (tmp_path / "site" / "runs").glob("*.js")
+    call = re.fullmatch(r'addClips\("\.\./runs/([^"]*)",(.*)\);\n', script.read_text())
+    assert call
+    assert call[1] == script.name
+    dog = json.loads(call[2])["davis_dog/17"]
+    assert dog["j"] in row
+    assert dog["worst"] == [["00015", 15, "50.00"], ["00031", 31, "55.00"]]
+    (compared,) = (tmp_path / "site" / "compare").iterdir()
+    found = re.findall(r'"clips":([^,]*),', compared.read_text())
+    assert sorted(found) == sorted([f'"../runs/{script.name}"', "null"])
     assert not [svg for svg in Page(without).all("svg") if svg.get("role") == "img"]
 
 

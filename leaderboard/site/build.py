@@ -102,7 +102,8 @@ def build_site(
     """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
 
     ``results.json`` has all tables, ``tables/`` has each in every form, and ``entries/`` every result,
-    ``runs/`` a page for each and its clips as a script, ``compare/`` a page for each table on which two of its results are compared.
+    ``runs/`` a page for each and a script with its clips, ``compare/`` a page for each table on which two of its
+    results are compared.
 
     ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied;
     ``painter`` draws the overlays of runs, none without it. An ``out`` that holds something other than an earlier page

@@ -19,6 +19,7 @@ SCHEMAS: Mapping[str, str] = {
     "answer.json": "icvos.tasks.image.predictions:AnswerLine",
     "run.json": "icvos.tasks.record:RunRecord",
     "scores-video.json": "icvos.tasks.video.result:VideoResult",
+    "frames.json": "icvos.tasks.video.curves:Curves",
     "scores-image.json": "icvos.tasks.image.result:ImageResult",
     "scores-folders.json": "icvos.vos.result:FolderResult",
     "report.json": "icvos.tasks.video.report:ReportContent",

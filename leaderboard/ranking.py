@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from icvos.files.storage import write_text
 from icvos.tasks.calls import as_task
@@ -12,6 +13,9 @@ from leaderboard.site.build import build_site
 from leaderboard.store import collect
 from leaderboard.tables.build import BUILDERS, build_tables, render
 from leaderboard.tables.shape import Table
+
+if TYPE_CHECKING:
+    from leaderboard.site.overlays import Painter
 
 
 def rank(
@@ -49,8 +53,12 @@ def _withheld(entry: Entry) -> Entry:
     return entry if note == "" else replace(entry, withheld=reason)
 
 
-def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = ()) -> Path:
+def write_site(
+    tables: Sequence[Table], out: Path, pictures: Sequence[Path] = (), painter: "Painter | None" = None
+) -> Path:
     """Write the page, and the tables as Markdown, LaTeX and CSV, into the folder ``out``; the page's path.
+
+    ``painter`` draws overlays of the runs whose predictions and benchmark are at hand, none without it.
 
     Raises `IcvosError` where ``out`` holds something other than an earlier page.
 
@@ -59,7 +67,7 @@ def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = ()
     >>> write_site(rank(["mine/scores.json"]), Path("site")).name
     'index.html'
     """
-    page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures])
+    page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures], painter=painter)
     for suffix, format in (("md", "markdown"), ("tex", "latex")):
         write_text(out / f"leaderboard.{suffix}", render(tables, format))
     kinds = {table.task for table in tables} or set(list(BUILDERS)[:1])  # where nothing is, an empty file says so

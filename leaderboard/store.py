@@ -6,15 +6,16 @@ under version control, and a submission a pull request.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from icvos.errors import IcvosError
 from icvos.files.locks import lock_folder
+from icvos.files.schema import Schema
 from icvos.files.storage import json_text, write_new
-from icvos.tasks.result import MAX_BYTES, Result, refuse_random, scores_files
+from icvos.tasks.result import MAX_BYTES, Result, is_frames, keep_frames, refuse_random, scores_files
 from leaderboard.entry import Entry, MethodFacts, check_name, entry_json, parse_entry, read_entry
 
 
@@ -39,7 +40,7 @@ class Board:
             return ()
         entries: dict[tuple[str, ...], Entry] = {}
         for path in sorted(self.folder.glob("*.json")):
-            if path.name.startswith("."):
+            if path.name.startswith(".") or is_frames(path):
                 continue
             entry = _ranked(path)
             if not entry.revision:
@@ -58,6 +59,7 @@ class Board:
         notes: str = "",
         facts: MethodFacts | None = None,
         benchmark_clips: int | None = None,
+        frames: Sequence[Schema] = (),
     ) -> Path:
         """Put one result on the board and return its file; the same result again changes nothing.
 
@@ -68,6 +70,7 @@ class Board:
             notes: Free text.
             facts: What is said of the method.
             benchmark_clips: How many clips the whole benchmark has, by which a partial result is told from a whole one.
+            frames: J and F of every frame, where they were kept; they lie beside the result's file.
 
         Raises:
             IcvosError: The board holds other figures under the same `leaderboard.entry.Entry.key`, or the result has no
@@ -87,10 +90,9 @@ class Board:
         path = self.folder / file_name(entry)
         with lock_folder(self.folder, wait=True):
             # where the file system has no locks, another process may still be first: the second look finds its file
-            if (found := self._same(entry)) or write_new(path, data):
+            if (found := self._same(entry)) or write_new(path, data) or (found := self._same(entry)):
+                keep_frames(found or path, frames)
                 return found or path
-            if found := self._same(entry):
-                return found
         raise IcvosError(f"{path}: holds another name that is written alike; use another --name")
 
     def _same(self, entry: Entry) -> Path | None:
@@ -129,11 +131,12 @@ def _stem(text: str) -> str:
 def collect(paths: Iterable[Path | str]) -> list[Entry]:
     """The results in any mix of run folders, result files and boards, in a fixed order.
 
-    A run that is also on a board under the same name counts once, as the board has it.
+    A run that is also on a board under the same name counts once, as the board has it. Files for J and F of every frame
+    are passed over, so that all files of a folder can be given.
     """
     entries: list[Entry] = []
     for path in map(Path, paths):
-        entries += _entries_of(path)
+        entries += [] if is_frames(path) and path.is_file() else _entries_of(path)
     unique: list[Entry] = []
     for entry in sorted(entries, key=lambda entry: (not entry.revision, entry.key, str(entry.path))):
         if not any(entry.name == other.name and entry.result == other.result for other in unique):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icvos.errors import Fault, IcvosError
+from icvos.files.schema import Schema
 from icvos.files.storage import require_writable
 from icvos.tasks.record import read_records
 from icvos.tasks.result import Result, refuse_random_records
@@ -87,6 +88,7 @@ def submit(
     facts: MethodFacts | None = None,
     all_draws: bool = False,
     workers: int = 1,
+    frames: bool = False,
     watch: Watch | None = None,
 ) -> SubmissionReport:
     """Check, score and store ``predictions`` under ``name`` and ``revision``.
@@ -102,6 +104,7 @@ def submit(
         facts: What is said of the method, by which the page can be filtered.
         all_draws: Refuse a run that is not over all support draws of the benchmark.
         workers: Processes for scoring.
+        frames: On videos: also keep J and F of every frame, beside the result's file.
         watch: Is told how checking and scoring go on.
 
     Raises:
@@ -123,8 +126,11 @@ def submit(
     with checked_folder(opened, predictions, protocol, watch) as checked:
         refuse_random_records(read_records(checked.folder, opened.part).values(), predictions)
         watch.stage(f"score {protocol.id}")
-        result = opened.score(checked.folder, protocol, watch, workers=workers)
+        kept: list[Schema] = []
+        result = opened.score(checked.folder, protocol, watch, workers=workers, keep=kept.append if frames else None)
     if all_draws and result.draws_note:
         raise IcvosError(f"{predictions}: {result.draws_note}; predict all, or leave out --all-draws")
-    path = board.add(result, name=name, revision=revision, notes=notes, facts=facts, benchmark_clips=opened.clips)
+    path = board.add(
+        result, name=name, revision=revision, notes=notes, facts=facts, benchmark_clips=opened.clips, frames=kept
+    )
     return SubmissionReport(path, result, checked.warnings)

@@ -55,7 +55,10 @@ def demo(context: click.Context, out: Path) -> None:
             settings |= {name: value for name, value in CARRIED.items() if name in fields}
         given = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
         draws = () if sees_truth(factory) else ("--draws", 0)
-        run("eval", "--method", method, *given, *draws, "--benchmark", benchmark, "--out", out / "runs" / method)
+        run(
+            "eval", "--method", method, *given, *draws, "--benchmark", benchmark, "--frames",
+            "--out", out / "runs" / method,
+        )  # fmt: skip
     shown = _best_and_worst(out / "runs" / SHOWN)
     run(
         "render", benchmark, "--predictions", out / "runs" / SHOWN, "--clips", ",".join(shown),

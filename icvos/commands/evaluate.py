@@ -8,6 +8,7 @@ import click
 from icvos.commands.options import (
     BENCHMARK,
     FOLDER,
+    FRAMES,
     METHOD,
     PROTOCOLS,
     RANDOM_WEIGHTS,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What to do if there are predictions already.",
 )
+@FRAMES
 @WORKERS
 @TIMEOUT
 @RANDOM_WEIGHTS

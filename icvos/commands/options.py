@@ -48,6 +48,11 @@ WORKERS = click.option(
     show_default=True,
     help="Processes; the result does not depend on their number.",
 )
+FRAMES = click.option(
+    "--frames",
+    is_flag=True,
+    help="On videos: also keep J and F of every frame beside the scores, for the curves on the leaderboard's pages.",
+)
 TIMEOUT = click.option(
     "--timeout",
     metavar="SECONDS",

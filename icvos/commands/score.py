@@ -7,6 +7,7 @@ import click
 
 from icvos.commands.options import (
     FOLDER,
+    FRAMES,
     PAPER,
     WORKERS,
     examples,
@@ -19,6 +20,7 @@ from icvos.commands.progress import scored_in, watched
 from icvos.errors import AGAIN
 
 if TYPE_CHECKING:
+    from icvos.files.schema import Schema
     from icvos.tasks.listing import Listing
     from icvos.vos.result import Figures, FolderResult
 
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     help="With GT: also write the DAVIS scripts' global_results.csv and per-sequence_results.csv into this folder.",
 )
 @click.option("--frames-csv", type=FOLDER, default=None, help="Also write J and F of every frame to this file.")
+@FRAMES
 @selection_options
 @click.option(
     "--clips-there",
@@ -82,7 +85,11 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
 
     if (truth is None) == (benchmark is None):
         raise IcvosError("give exactly one of GT, a folder of true masks, and --benchmark")
-    for key in ("protocol", "categories", "clips", "clips_there") if truth else ("skip_ends", "objects", "csv_folder"):
+    for key in (
+        ("protocol", "categories", "clips", "clips_there", "frames")
+        if truth
+        else ("skip_ends", "objects", "csv_folder")
+    ):
         if given[key] not in (None, False, ()):
             place = "a --benchmark" if truth else "a folder GT"
             raise IcvosError(f"--{key.removesuffix('_folder').replace('_', '-')} is for scoring against {place}")
@@ -93,13 +100,17 @@ def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given
 
 
 def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]) -> None:
+    from icvos.errors import IcvosError
     from icvos.tasks.calls import score as run
     from icvos.tasks.calls import scores_path
+    from icvos.tasks.result import keep_frames
     from icvos.tasks.task import open_task
 
     selection, protocol = read_selection(given), given["protocol"] or PAPER
     require_places(given["json_path"] or scores_path(predictions, protocol))
-    task = open_task(benchmark)
+    if given["frames"] and is_stdout(given["json_path"]):
+        raise IcvosError("--frames lies beside the scores; give a file to --json, or leave out one of the two")
+    task, kept = open_task(benchmark), list["Schema"]()
     with watched(f"{{done}} of {{units}} {scored_in(task)} are scored and nothing is written; {AGAIN}") as watch:
         result = run(
             predictions,
@@ -109,9 +120,11 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
             clips_there=given["clips_there"],
             workers=given["workers"],
             frames_csv=given["frames_csv"],
+            keep=kept.append if given["frames"] else None,
             watch=watch,
         )
     path = given["json_path"] or scores_path(predictions, protocol, result.partial)
+    keep_frames(path, kept)
     put_json(path, result.to_json())
     if not is_stdout(path):
         show_result(result, path)

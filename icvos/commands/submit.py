@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOLS, WORKERS, examples
+from icvos.commands.options import BENCHMARK, FOLDER, FRAMES, PROTOCOLS, WORKERS, examples
 from icvos.commands.printing import show_faults, show_result
 from icvos.commands.progress import scored_in, watched
 from icvos.errors import AGAIN
@@ -33,6 +33,7 @@ from icvos.errors import AGAIN
 @click.option("--licence", metavar="TEXT", default=None, help="The licence of code and weights.")
 @click.option("--parameters", type=click.IntRange(1), default=None, help="Numbers in the method's networks.")
 @click.option("--all-draws", is_flag=True, help="Refuse a run that is not over all support draws of the benchmark.")
+@FRAMES
 @WORKERS
 def submit(predictions: Path, benchmark: Path, protocols: tuple[str, ...], board: Path, **given: Any) -> None:
     """Check predictions, score them, and put the result on a leaderboard.

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icvos.errors import Fault, IcvosError
+from icvos.files.schema import Schema
 from icvos.files.storage import require_writable, write_json
 from icvos.protocol import PAPER, protocol
 from icvos.tasks.record import RECORD
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import Result, Selection, scores_files, scores_name
+from icvos.tasks.result import Keep, Result, Selection, keep_frames, scores_files, scores_name
 from icvos.tasks.task import SHEET_FRAMES, SILENT, Drawing, Sheet, Task, Watch, open_task
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def evaluate(
     workers: int = 1,
     random_weights: bool = False,
     timeout: float | None = None,
+    frames: bool = False,
     watch: Watch = SILENT,
 ) -> tuple[Result, ...]:
     """Run a method over a benchmark into the run folder ``out``, then score it; called again, it resumes.
@@ -56,6 +58,7 @@ def evaluate(
         workers: Processes for scoring.
         random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
         timeout: Seconds that the method may take for a clip or an episode; None: as long as it wants.
+        frames: On videos: also keep J and F of every frame, in ``frames.json`` beside ``scores.json``.
         watch: Is told how it goes on.
 
     Returns:
@@ -89,8 +92,11 @@ def evaluate(
     found = []
     for one in chosen:
         watch.stage(f"score {one.id}")
-        result = part.score(out, one, watch, workers=workers, parts=ran)
-        write_json(evaluated_path(out, result), result.to_json())
+        kept: list[Schema] = []
+        result = part.score(out, one, watch, workers=workers, parts=ran, keep=kept.append if frames else None)
+        path = evaluated_path(out, result)
+        keep_frames(path, kept)
+        write_json(path, result.to_json())
         found.append(result)
     return tuple(found)
 
@@ -112,6 +118,7 @@ def score(
     workers: int = 1,
     out: Path | str | None = None,
     frames_csv: Path | str | None = None,
+    keep: Keep | None = None,
     watch: Watch = SILENT,
 ) -> Result:
     """Score predictions against a benchmark.
@@ -125,6 +132,7 @@ def score(
         workers: Processes; the result is the same to the last bit for any number.
         out: Also write the result into this file; `icvos.tasks.calls.scores_path` says where a run keeps it.
         frames_csv: On videos: also write J and F of every frame.
+        keep: On videos: is given J and F of every frame, for `icvos.tasks.result.keep_frames`.
         watch: Is told of every clip or fold.
 
     Raises:
@@ -148,7 +156,7 @@ def score(
         rows = Path(frames_csv) if frames_csv else None
         if clips_there:
             part = part.there(folder, chosen)
-        result = part.score(folder, chosen, watch, workers=workers, frames_csv=rows)
+        result = part.score(folder, chosen, watch, workers=workers, frames_csv=rows, keep=keep)
         for path, record in read_records(folder, task.part).items():
             for fault in other_build(path, record, result.digest) if record.digest else ():
                 watch.note(str(relocate(fault, folder, Path(predictions))))

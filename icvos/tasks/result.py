@@ -1,6 +1,7 @@
 """What results on videos and on images have in common: their head, their intervals, and what a table asks of both."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol, Self
@@ -9,12 +10,17 @@ from pydantic import AfterValidator, Field
 
 from icvos.errors import IcvosError
 from icvos.files.schema import Count, Fraction, Schema
+from icvos.files.storage import json_text, write_text
 from icvos.protocol import PAPER
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import RunRecord
 
 FORMAT = 1  # of scores.json
 MISSING = object()
+SCORES_NAME = re.compile(
+    r"(scores|frames)((?:-[A-Za-z0-9_-]+@[0-9]+)?(?:-partial)?)\.json"
+)  # as `scores_name` makes it, and beside it
+FRAMES_SUFFIX = ".frames.json"  # behind the stem of a file of scores that has another name
 MAX_BYTES = 64 * 2**20  # a result of all 437 clips over five draws takes less than one
 INTERVAL_LEVEL = 0.95
 MOST_EQUAL = 0.9  # of the masks, beyond which they are taken for copies of the truth: no method gets every pixel right
@@ -33,6 +39,7 @@ Bounds = Annotated[tuple[Fraction, Fraction], AfterValidator(_in_order)]
 
 ProtocolId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}@[0-9]{1,4}$")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{8,64}$")]
+Keep = Callable[[Schema], object]  # is given J and F of every frame
 Level = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -214,6 +221,28 @@ def scores_name(protocol: str, partial: bool = False) -> str:
     """
     stem = "scores" if protocol == PAPER.id else f"scores-{protocol}"
     return f"{stem}{'-partial' * partial}.json"
+
+
+def frames_path(scores: Path) -> Path:
+    """The file for J and F of every frame, beside the scores that are made of them.
+
+    >>> frames_path(Path("run/scores-native@1.json")).name, frames_path(Path("board/lite--1.json")).name
+    ('frames-native@1.json', 'lite--1.frames.json')
+    """
+    named = SCORES_NAME.fullmatch(scores.name)
+    return scores.with_name(f"frames{named[2]}.json") if named else scores.with_suffix(FRAMES_SUFFIX)
+
+
+def is_frames(path: Path) -> bool:
+    """Whether a file is called as one for J and F of every frame, so that it is no result."""
+    named = SCORES_NAME.fullmatch(path.name)
+    return named[1] == "frames" if named else path.name.endswith(FRAMES_SUFFIX)
+
+
+def keep_frames(scores: Path, kept: Sequence[Schema]) -> None:
+    """Write J and F of every frame, where they were kept, beside the scores that are about to be written."""
+    for curves in kept:
+        write_text(frames_path(scores), json_text(curves.to_json(), indent=None))
 
 
 def scores_files(run: Path) -> list[Path]:

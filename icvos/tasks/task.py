@@ -19,7 +19,7 @@ from icvos.protocol import PROTOCOLS
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import MAX_BYTES, REMEDY, Result, Selection
+from icvos.tasks.result import MAX_BYTES, REMEDY, Keep, Result, Selection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -194,6 +194,7 @@ class Task(Protocol):
         workers: int = 1,
         parts: Sequence[int] | None = None,
         frames_csv: Path | None = None,
+        keep: Keep | None = None,
     ) -> Result:
         """Score a run or prediction folder.
 
@@ -204,6 +205,7 @@ class Task(Protocol):
             workers: Processes; the result is the same to the last bit for any number.
             parts: Only these draws or folds of the run; None: all that it has.
             frames_csv: Also write a row for every frame.
+            keep: Is given J and F of every frame, as ``frames.json`` has them.
         """
         ...
 

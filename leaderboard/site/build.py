@@ -1,14 +1,13 @@
 """The leaderboard as one static page: no server, no fonts or scripts from elsewhere, nothing but the folder it is in.
 
 Results are written by strangers, so every text goes through the template's escaping, and the page's policy allows only
-the one script that is in it.
+the one script that is in it, and on the page of comparisons what that script loads: the clips of the two results.
 """
 
 import base64
 import hashlib
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -20,13 +19,21 @@ from icvos.files.listing import is_empty
 from icvos.files.names import require_inside
 from icvos.files.storage import read_json, write_bytes, write_json, write_text
 from icvos.protocol import PROTOCOLS
-from icvos.tasks.record import RunRecord, Weights
 from leaderboard.entry import Entry
 from leaderboard.paper.tables import PAPER_URL
 from leaderboard.site.compare_pages import COMPARE, compare_places, comparison, side
-from leaderboard.site.downloads import Places, entry_places, remove_others, table_json, table_places, write_downloads
+from leaderboard.site.downloads import (
+    OVERLAYS,
+    Places,
+    entry_places,
+    remove_others,
+    table_json,
+    table_places,
+    write_downloads,
+)
 from leaderboard.site.plots import plots
-from leaderboard.site.run_pages import RUNS, figures_of, run_parts, run_places
+from leaderboard.site.provenance import provenance
+from leaderboard.site.run_pages import RUNS, anchor, figures_of, run_parts, run_places, script_place
 from leaderboard.site.view import (
     ANSWERS,
     ORIGINS,
@@ -46,6 +53,8 @@ from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row,
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from leaderboard.site.overlays import Painter
+
 FORMAT = 2  # of results.json
 DATA = "results.json"
 STILLS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -63,7 +72,6 @@ SCRIPTS = {
     "compare": ("sorting.js", "bootstrap.js", "compare.js"),
 }
 FEW = 12  # results whose figures by category and so on the page shows whole; of more they are columns to choose
-MAX_PROVENANCE = 4000  # characters of one settings or versions text on the page; results.json has it all
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +97,17 @@ def build_site(
     *,
     pictures: Sequence[tuple[Path, str]] = (),
     title: str | None = None,
+    painter: "Painter | None" = None,
 ) -> Path:
     """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
 
     ``results.json`` has all tables, ``tables/`` has each in every form, and ``entries/`` every result,
-    ``runs/`` a page for each, ``compare/`` a page for each table on which two of its results are compared.
+    ``runs/`` a page for each and a script with its clips, ``compare/`` a page for each table on which two of its
+    results are compared.
 
-    ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied. An
-    ``out`` that holds something other than an earlier page is refused with `IcvosError`.
+    ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied;
+    ``painter`` draws the overlays of runs, none without it. An ``out`` that holds something other than an earlier page
+    is refused with `IcvosError`.
     """
     out = Path(out)
     tables = _as_tables(results)
@@ -112,8 +123,8 @@ def build_site(
     # first: by it a later run knows the folder as its own
     write_json(out / DATA, {"format": FORMAT, "generator": "icvos", "tables": data})
     write_downloads(tables, out, names, places)
-    _write_runs(environment, tables, names, places, title, out)
-    _write_comparisons(environment, tables, names, title, out)
+    scripts = _write_runs(environment, tables, names, places, title, out, painter)
+    _write_comparisons(environment, tables, names, title, out, scripts)
     for picture, (path, _) in zip(shown, pictures, strict=True):
         write_bytes(out / picture.place, path.read_bytes())
     write_text(out / "index.html", page)
@@ -193,10 +204,11 @@ def _environment(tables: Sequence[Table], names: Mapping[int, str], places: Plac
         "scale_of": scale_of,
         "pages": pages,
         "comparisons": {name: comparisons.get(name, "") for name in names.values()},
-        "comparison": lambda table: Markup(comparison(table, names[id(table)], pages)),
+        "comparison": lambda table, scripts: Markup(comparison(table, names[id(table)], pages, scripts)),
         "side": side,
         "run_parts": run_parts,
         "figures_of": figures_of,
+        "anchor": anchor,
         "style": Markup(_resource("style.css")),
         "scripts": {page: _script(parts) for page, parts in SCRIPTS.items()},
         "version": _version(),
@@ -211,21 +223,40 @@ def _write_runs(
     places: Places,
     title: str,
     out: Path,
-) -> None:
-    """Write the page of each result, and remove those of an earlier board."""
-    pages = run_places(places)
+    painter: "Painter | None",
+) -> Collection[str]:
+    """Write the page of each result and a file of its clips, and remove those of an earlier board.
+
+    Returns the places of the files of clips.
+    """
+    from leaderboard.site.clips import drawn_clips
+
+    pages, scripts = run_places(places), set()
     template = environment.get_template("run.html.jinja")
     for table in tables:
         for row in table.measured:
-            key = row.label, names[id(table)]
-            require_inside(out / pages[key], out)
-            text = template.render(title=title, table=table, row=row, place=places[key])
-            write_text(out / pages[key], text, lasting=False)  # one of many; a page is soon made again
-    remove_others(out / RUNS, {out / page for page in pages.values()}, out)
+            page = pages[row.label, names[id(table)]]
+            require_inside(out / page, out)
+            drawn = drawn_clips(row.entry, painter, out)
+            text = template.render(
+                title=title, table=table, row=row, place=places[row.label, names[id(table)]], drawn=drawn
+            )
+            write_text(out / page, text, lasting=False)  # one of many; a page is soon made again
+            if drawn:
+                scripts.add(script_place(page))
+                write_text(out / script_place(page), drawn.script(page), lasting=False)
+    remove_others(out / RUNS, {out / page for page in (*pages.values(), *scripts)}, out)
+    remove_others(out / OVERLAYS, painter.kept if painter else (), out)
+    return scripts
 
 
 def _write_comparisons(
-    environment: "Environment", tables: Sequence[Table], names: Mapping[int, str], title: str, out: Path
+    environment: "Environment",
+    tables: Sequence[Table],
+    names: Mapping[int, str],
+    title: str,
+    out: Path,
+    scripts: Collection[str],
 ) -> None:
     """Write the page of each table on which its results are compared, and remove those of an earlier board."""
     places = compare_places(tables, names)
@@ -233,7 +264,7 @@ def _write_comparisons(
     for table in tables:
         if place := places.get(names[id(table)]):
             require_inside(out / place, out)
-            write_text(out / place, template.render(title=title, table=table))
+            write_text(out / place, template.render(title=title, table=table, scripts_of_clips=scripts))
     remove_others(out / COMPARE, {out / place for place in places.values()}, out)
 
 
@@ -312,60 +343,3 @@ def heat(value: float | None, part: Breakdown) -> int | None:
     every = [figure for figures in part.figures.values() for figure in figures if figure is not None]
     low, high = min(every), max(every)
     return 50 if high == low else round(100 * (value - low) / (high - low))
-
-
-def provenance(table: Table, row: Row) -> list[tuple[str, str]]:
-    """What is known of where a measured row comes from, as (name, text) pairs in reading order."""
-    entry = row.entry
-    if entry is None:
-        return []
-    speed = next((column.about for column in table.columns if column.kind == "seconds"), "")
-    device, dtype = _in_all(entry, lambda run: run.device), _in_all(entry, lambda run: run.dtype)
-    facts: list[tuple[str, object]] = [
-        ("Method", _in_all(entry, lambda run: run.method)),
-        ("Revision", entry.revision),
-        ("Notes", entry.notes),
-        ("Protocol", entry.result.protocol),
-        ("Benchmark digest", entry.result.digest),
-        ("Run ended", entry.finished),
-        ("Added to the board", entry.added),
-        *_weights(entry),
-        ("Settings", _in_all(entry, lambda run: run.settings)),
-        ("Seed", _in_all(entry, lambda run: (run.model_extra or {}).get("seed"))),
-        ("Device", " ".join(_text(found) for found in (device, dtype) if found)),
-        (speed.capitalize(), entry.result.seconds),
-        ("Versions", _in_all(entry, lambda run: run.versions)),
-        *row.provenance,
-    ]
-    if not entry.records:
-        facts.append(("Run", "the submission came without a run.json"))
-    return [(name, _text(value)) for name, value in facts if value not in (None, "", {}, [])]
-
-
-def _in_all(entry: Entry, read: Callable[[RunRecord], object]) -> object:
-    """What the records of a run say: one value, or where parts say different things, each by its part."""
-    values = {f"{label}:": read(record) for label, record in entry.records.items()}
-    first = next(iter(values.values()), None)
-    return first if all(value == first for value in values.values()) else values
-
-
-def _weights(entry: Entry) -> list[tuple[str, str]]:
-    """Every checkpoint with its hash, and with its part where parts have their own."""
-    by_part = {f"{label}:": record.weights for label, record in entry.records.items()}
-    first = next(iter(by_part.values()), ())
-    if all(weights == first for weights in by_part.values()):
-        by_part = {"": first}
-    return [
-        (f"Weights: {label} {item.name or ''}".replace("  ", " "), f"sha256 {item.sha256}")
-        for label, weights in by_part.items()
-        for item in weights
-        if isinstance(item, Weights)
-    ]
-
-
-def _text(value: object) -> str:
-    """A value of a run's record on one line: objects as ``name value`` pairs."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())[:MAX_PROVENANCE]
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text[:MAX_PROVENANCE]

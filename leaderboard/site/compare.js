@@ -107,12 +107,17 @@ function overallRow(name, { a, b, difference, low, high, probability: share }) {
   return row;
 }
 
+const anchorOf = (name) => `clip-${encodeURIComponent(name).replace(/%2F/g, "/").replace(/[!*'()]/g, (one) => `%${one.charCodeAt().toString(16).toUpperCase()}`)}`;
 const nameOf = ({ name, group }) => (data.groups.length ? `${name} ${data.groups[group]}` : name);
 
 function itemRow(item) {
-  const head = element("th", { scope: "row", className: "name" }, element("bdi", {}, nameOf(item)));
+  const link = element("a", { href: `#${addressOf(item.name)}` }, element("bdi", {}, nameOf(item)));
+  const head = element("th", { scope: "row", className: "name" }, link);
+  head.dataset.sort = nameOf(item);
   const values = [item.a[main], item.b[main]].map((value) => number(percent(value), value));
-  return element("tr", {}, head, ...values, number(signed(item.difference), item.difference));
+  const row = element("tr", {}, head, ...values, number(signed(item.difference), item.difference));
+  row.dataset.item = item.name;
+  return row;
 }
 
 function groupRow(name, own) {
@@ -155,10 +160,11 @@ function plotAxes() {
 
 let points = [];
 let at = 0;
+let chosen = null; // the item that the address names
 
 function plot(pairs) {
   points = [...pairs].sort((a, b) => b.difference - a.difference);
-  at = 0;
+  at = Math.max(0, points.findIndex(({ name }) => name === chosen));
   const dots = points.map((item, k) => {
     const kind = item.difference < 0 ? "behind" : "ahead";
     return drawn("circle", { class: kind, cx: across(item.a[main]), cy: down(item.b[main]), r: 4, "data-point": k });
@@ -176,11 +182,79 @@ function tell() {
   ring.setAttribute("cx", across(item.a[main]));
   ring.setAttribute("cy", down(item.b[main]));
   const figures = `A ${percent(item.a[main])}, B ${percent(item.b[main])}, ${signed(item.difference)}`;
-  place("point").replaceChildren(element("b", {}, element("bdi", {}, nameOf(item))), `: ${figures}`);
+  const pages = data.bootstrap ? runsShown().flatMap((run, k) => [k ? ", " : ". Its page of ", pageLink(run, item, "AB"[k])]) : [];
+  place("point").replaceChildren(element("b", {}, element("bdi", {}, nameOf(item))), `: ${figures}`, ...pages);
+}
+
+const runsShown = () => ["a", "b"].map((side) => data.runs[form.elements[side].value]);
+
+function pageLink(run, item, letter) {
+  return element("a", { href: `${run.page}#${anchorOf(item.name)}`, ariaLabel: `${letter}: ${item.name} of ${run.name}` }, letter);
+}
+
+// Makes an item the one that the address names, and that is marked wherever it stands.
+function choose(name) {
+  const found = points.findIndex((item) => item.name === name);
+  chosen = found < 0 ? null : name;
+  at = Math.max(0, found);
+  tell();
+  mark();
+  showBoth();
+}
+
+// What is drawn of a run's clips lies in a file beside its page: a script, which a page that was opened from disk may load.
+const drawings = new Map();
+globalThis.addClips = (place, clips) => drawings.set(place, clips);
+
+function clipsOf(run) {
+  if (!run.clips) return Promise.resolve({});
+  run.loading ??= new Promise((done) => {
+    const script = element("script", { src: run.clips });
+    script.addEventListener("load", () => done(drawings.get(run.clips) ?? {}));
+    script.addEventListener("error", () => done({}));
+    document.head.append(script);
+  });
+  return run.loading;
+}
+
+// The chosen clip of both, side by side.
+async function showBoth() {
+  const name = chosen;
+  const runs = runsShown();
+  const found = name === null ? [] : await Promise.all(runs.map(clipsOf));
+  if (name !== chosen || runs.some((run, k) => run !== runsShown()[k])) return; // another was chosen meanwhile
+  const figures = found.flatMap((clips, k) => (clips[name] ? [clipFigure(clips[name], name, runs[k], "AB"[k])] : []));
+  const key = "Solid J, dashed F, from the first frame to the last; strokes mark the worst frames, named with their J&F.";
+  place("both-clips")?.replaceChildren(...(figures.length ? [element("p", { className: "quiet" }, key)] : []), ...figures);
+}
+
+function clipFigure(clip, name, run, letter) {
+  const caption = element("figcaption", {}, element("b", {}, letter), " ", element("bdi", {}, run.name));
+  const figure = element("figure", { className: "curve" }, caption);
+  if (clip.size) {
+    const about = drawn("title", {}, `J and F of ${name} by frame, ${letter}`);
+    const low = clip.worst.map(([, x]) => drawn("path", { class: "low", d: `M${x} 0V${clip.size[1]}` }));
+    const lines = [drawn("path", { d: clip.j }), drawn("path", { class: "f", d: clip.f })];
+    const box = { viewBox: `0 0 ${clip.size.join(" ")}`, preserveAspectRatio: "none", role: "img" };
+    const worst = clip.worst.map(([frame, , jf]) => `${frame}\u00a0(${jf})`).join(", ");
+    figure.append(drawn("svg", box, about, ...low, ...lines), element("span", { className: "quiet" }, worst));
+  }
+  if (clip.still) {
+    const [width, height] = clip.shape;
+    const still = { src: clip.still, alt: `Frame ${clip.frame} of ${name}, ${letter}: the truth, and the prediction`, width, height };
+    const movie = { src: clip.movie, alt: `${name}, ${letter}, as an animation: the truth, and the prediction`, width, height, loading: "lazy" };
+    const play = element("details", {}, element("summary", {}, `Play ${letter}`), element("img", movie));
+    figure.append(element("img", still), play);
+  }
+  return figure;
+}
+
+function mark() {
+  for (const row of document.querySelectorAll("tr[data-item]")) row.classList.toggle("chosen", row.dataset.item === chosen);
 }
 
 function show() {
-  const [a, b] = ["a", "b"].map((side) => data.runs[form.elements[side].value]);
+  const [a, b] = runsShown();
   const pairs = pairsOf(a, b);
   const overall = pairs.length ? comparedOverall(pairs) : [];
   const [heading, why] = verdict(a, b, pairs, overall[main] ?? {});
@@ -199,21 +273,39 @@ function show() {
     const own = data.groups.map((name, group) => [name, pairs.filter((item) => item.group === group)]);
     fill("groups", own.filter(([, items]) => items.length).map(([name, items]) => groupRow(name, items)));
   }
+  mark();
+}
+
+function addressOf(item) {
+  const [a, b] = runsShown().map(({ name }) => name);
+  return new URLSearchParams({ a, b, ...(item === null ? {} : { [data.noun[0]]: item }) });
 }
 
 function writeAddress() {
-  const [a, b] = ["a", "b"].map((side) => data.runs[form.elements[side].value].name);
-  history.replaceState(null, "", `#${new URLSearchParams({ a, b })}`);
+  history.replaceState(null, "", `#${addressOf(chosen)}`);
 }
+
+let shown = [];
 
 // Where the address names one result alone, the other is the best of the others.
 function readAddress() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   const named = ["a", "b"].map((side) => data.runs.findIndex(({ name }) => name === wanted.get(side)));
   const first = named[0] >= 0 ? named[0] : named[1] === 0 ? 1 : 0;
-  form.elements.a.value = first;
-  form.elements.b.value = named[1] >= 0 ? named[1] : first === 0 ? 1 : 0;
+  const pair = [first, named[1] >= 0 ? named[1] : first === 0 ? 1 : 0];
+  if (shown.join() !== pair.join()) {
+    [form.elements.a.value, form.elements.b.value] = shown = pair;
+    show();
+  }
+  choose(wanted.get(data.noun[0]));
+  if (chosen !== null) place("each").scrollIntoView();
+}
+
+function changed() {
+  shown = ["a", "b"].map((side) => Number(form.elements[side].value));
   show();
+  choose(chosen);
+  writeAddress();
 }
 
 for (const side of ["a", "b"]) {
@@ -221,22 +313,25 @@ for (const side of ["a", "b"]) {
 }
 form.hidden = place("comparison").hidden = false;
 form.addEventListener("submit", (event) => event.preventDefault());
-form.addEventListener("input", () => (show(), writeAddress()));
+form.addEventListener("input", changed);
 form.elements.swap.addEventListener("click", () => {
   const { a, b } = form.elements;
   [a.value, b.value] = [b.value, a.value];
-  show();
-  writeAddress();
+  changed();
 });
 place("scatter").addEventListener("pointerover", ({ target }) => {
   if (target.dataset.point) (at = Number(target.dataset.point)), tell();
+});
+place("scatter").addEventListener("click", ({ target }) => {
+  if (target.dataset.point) choose(points[target.dataset.point].name), writeAddress();
 });
 place("scatter").addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -points.length, End: points.length }[event.key];
   if (step === undefined) return;
   event.preventDefault();
-  at = Math.max(0, Math.min(points.length - 1, at + step));
-  tell();
+  if (!points.length) return;
+  choose(points[Math.max(0, Math.min(points.length - 1, at + step))].name);
+  writeAddress();
 });
 addEventListener("hashchange", readAddress);
 readAddress();

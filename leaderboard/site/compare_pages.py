@@ -6,7 +6,7 @@ thousands.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from icvos.errors import printable, printable_lines
 from icvos.tasks.result import FEWEST
 from icvos.tasks.video.result import Clip, VideoResult
 from leaderboard.site.downloads import Places
+from leaderboard.site.run_pages import script_place
 from leaderboard.tables.shape import KINDS, Row, Table
 
 COMPARE = "compare"
@@ -32,8 +33,11 @@ def side(row: Row) -> str:
     return quote(printable(row.label), safe="")
 
 
-def comparison(table: Table, slug: str, pages: Places) -> str:
-    """What the page's script compares, as JSON: all results of a table with a figure for each clip or class."""
+def comparison(table: Table, slug: str, pages: Places, scripts: Collection[str] = ()) -> str:
+    """What the page's script compares, as JSON: all results of a table with a figure for each clip or class.
+
+    ``scripts`` are the files beside the pages of results that what is drawn of their clips can be loaded from.
+    """
     rows = table.measured
     clips = {
         row.label: row.entry.result.clips for row in rows if row.entry and isinstance(row.entry.result, VideoResult)
@@ -44,6 +48,7 @@ def comparison(table: Table, slug: str, pages: Places) -> str:
         {
             "name": printable(row.label),
             "page": f"../{pages[row.label, slug]}",
+            "clips": f"../{place}" if (place := script_place(pages[row.label, slug])) in scripts else None,
             "caveats": [printable_lines(text) for text in _caveats(table, row)],
             "shots": row.figures.get("shots"),
             "parts": list(row.entry.result.parts) if row.entry else [],

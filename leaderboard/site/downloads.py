@@ -11,8 +11,8 @@ from leaderboard.tables.build import render
 from leaderboard.tables.shape import Row, Table
 
 FORMS = {"CSV": ("csv", "csv"), "Markdown": ("md", "markdown"), "LaTeX": ("tex", "latex")}
-TABLES, ENTRIES = "tables", "entries"
-SUFFIXES = (".csv", ".html", ".json", ".md", ".tex")
+TABLES, ENTRIES, OVERLAYS = "tables", "entries", "overlays"
+SUFFIXES = (".csv", ".html", ".js", ".json", ".md", ".tex", ".webp")
 Places = dict[tuple[str, str], str]
 
 

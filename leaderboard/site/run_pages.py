@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 from icvos.categories import category
 from icvos.errors import printable
@@ -35,9 +36,19 @@ class Part:
     sorted: str | None = None
 
 
+def anchor(clip: str) -> str:
+    """What a clip is called behind the # of the page's address."""
+    return f"clip-{quote(printable(clip), safe='/')}"
+
+
 def run_places(places: Places) -> Places:
     """Where the page of each result lies, from where the results do."""
     return {key: f"{RUNS}/{PurePosixPath(place).stem}.html" for key, place in places.items()}
+
+
+def script_place(page: str) -> str:
+    """Where the file beside the page of a result lies."""
+    return f"{page.removesuffix('.html')}.js"
 
 
 def run_parts(table: Table, row: Row) -> list[Part]:

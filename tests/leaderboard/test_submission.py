@@ -41,8 +41,8 @@ class FakeTask:
         watch.advance()
         return self.faults
 
-    def score(self, folder: Path, protocol: Protocol, watch: Watch, *, workers: int = 1) -> Result:
-        self.calls.append(f"score {folder.name} {protocol.id} {workers}")
+    def score(self, folder: Path, protocol: Protocol, watch: Watch, **given: Any) -> Result:
+        self.calls.append(f"score {folder.name} {protocol.id} {given['workers']}")
         watch.advance()
         return self.result
 

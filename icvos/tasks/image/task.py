@@ -14,7 +14,7 @@ from icvos.tasks.image.result import ImageResult
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import Result, Selection
+from icvos.tasks.result import Keep, Result, Selection
 from icvos.tasks.runs import RunOptions, fold_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.tracks import Track
@@ -112,12 +112,14 @@ class ImageTask:
         workers: int = 1,
         parts: Sequence[int] | None = None,
         frames_csv: Path | None = None,
+        keep: Keep | None = None,
     ) -> ImageResult:
         """Score every fold that has all episodes that it was asked for; another is noted and left out."""
         from icvos.tasks.image.score import score_images
 
-        if frames_csv:
-            raise IcvosError(f"{self.root}: images have no frames; leave out --frames-csv")
+        if frames_csv or keep:
+            option = "--frames-csv" if frames_csv else "--frames"
+            raise IcvosError(f"{self.root}: images have no frames; leave out {option}")
         self._refuse_clips("scored")
         found = score_images(
             self.benchmark, folder, protocol, folds=parts, workers=workers, progress=lambda fold: watch.advance()

@@ -20,7 +20,7 @@ from icvos.tasks.video.names import Names, frame_names
 from icvos.tasks.video.predictions import Predictions, counted_frames, draw_faults
 
 MOST = 0.9  # share of a border, or of the frames of a clip
-OWN_FILES = re.compile(r"run\.json|scores.*\.json|.*\.csv")
+OWN_FILES = re.compile(r"run\.json|(scores|frames).*\.json|.*\.csv")
 
 
 def check(

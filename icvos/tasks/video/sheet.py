@@ -1,6 +1,6 @@
 """The clips of a benchmark as pictures: supports, the true mask and the prediction side by side."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -70,6 +70,7 @@ def render_clip(
     supports: Sequence[Support] = (),
     every: int = 1,
     count: int | None = None,
+    names: Collection[str] | None = None,
     errors: bool = False,
     height_px: int = 300,
 ) -> Iterator[Image]:
@@ -81,6 +82,7 @@ def render_clip(
         supports: Shown at the left with their masks.
         every: 2 shows every second frame, and so on.
         count: Show at most this many, evenly chosen from those.
+        names: Of those, show the frames of these names alone.
         errors: Colour the prediction by `compare`, with a legend, instead of by `overlay`.
         height_px: Height of the panels.
     """
@@ -90,6 +92,8 @@ def render_clip(
     shown: Sequence[int] = positions
     if count is not None:
         shown = [positions[place] for place in evenly(len(positions), count)]
+    if names is not None:
+        shown = [index for index in shown if clip.video.frames[index] in names]
     frames = ((clip.video.frames[index], read_image(clip.video.frame_paths[index])) for index in shown)
 
     def truth(name: str) -> np.ndarray:

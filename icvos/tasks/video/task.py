@@ -13,7 +13,7 @@ from icvos.tasks.case import Case
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import Result, Selection
+from icvos.tasks.result import Keep, Result, Selection
 from icvos.tasks.runs import RunOptions, draw_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.tracks import Track
@@ -122,8 +122,10 @@ class VideoTask:
         workers: int = 1,
         parts: Sequence[int] | None = None,
         frames_csv: Path | None = None,
+        keep: Keep | None = None,
     ) -> VideoResult:
         """Score the chosen clips."""
+        from icvos.tasks.video.curves import to_curves
         from icvos.tasks.video.score import score, write_frames_csv
 
         watch.total(len(self.chosen))
@@ -138,6 +140,8 @@ class VideoTask:
         )
         if frames_csv:
             write_frames_csv(frames_csv, scores)
+        if keep:
+            keep(to_curves(scores))
         return scores.to_result()
 
     def confirm(self, result: Result, where: str) -> bool:

@@ -1,7 +1,6 @@
 """The page's script, in a browser."""
 
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,8 +17,8 @@ from icvos.tasks.video.result import Pair, VideoResult
 from leaderboard.entry import Entry, MethodFacts
 from leaderboard.site.build import build_site
 from tests.leaderboard.conftest import DIGEST, Make
+from tests.leaderboard.site.conftest import CHROMIUM
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; on Debian: apt-get install chromium"),
     pytest.mark.slow,

@@ -10,9 +10,10 @@ from starlette.concurrency import run_in_threadpool
 
 from leaderboard.server import accounts, submissions
 from leaderboard.server.intake import take_in
+from leaderboard.server.messages import Detail, Problem, ServerView, Summary
 from leaderboard.server.models import Submission, User
 from leaderboard.server.submissions import RefusedError
-from leaderboard.server.views import Detail, Problem, ServerView, Summary, detail, summary
+from leaderboard.server.views import detail, summary
 from leaderboard.server.web import Server, server_of
 
 PREFIX = "/api/v1"

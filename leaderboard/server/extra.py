@@ -22,8 +22,7 @@ PACKAGES = {
 
 def load(module: str) -> Any:
     """A module of `leaderboard.server`; `IcvosError` where what it needs is not installed. The log goes to stderr."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    logging.getLogger("icvos.server").setLevel(logging.INFO)
+    _show_log()
     try:
         return importlib.import_module(f"leaderboard.server.{module}")
     except ModuleNotFoundError as error:
@@ -31,3 +30,13 @@ def load(module: str) -> Any:
             raise
         package = PACKAGES[(error.name or "").partition(".")[0]]
         raise IcvosError(f"the server needs the package {package}; run: pip install 'icvos[server]'") from error
+
+
+def _show_log() -> None:
+    for name, level in (("icvos.server", logging.INFO), ("uvicorn", logging.INFO), ("alembic", logging.WARNING)):
+        log = logging.getLogger(name)
+        log.setLevel(level)
+        log.propagate = False
+        if not log.handlers:
+            log.addHandler(logging.StreamHandler(sys.stderr))
+            log.handlers[0].setFormatter(logging.Formatter("%(asctime)s %(message)s"))

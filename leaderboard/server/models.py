@@ -4,12 +4,9 @@ Times are seconds since 1970. Passwords, tokens, sessions and invitations are th
 a step in ``migrations/versions``.
 """
 
-from typing import Literal
-
 from sqlalchemy import BigInteger, Double, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-State = Literal["waiting", "checking", "faults", "scoring", "scored", "refused"]
 UNDER_WAY = ("waiting", "checking", "scoring")
 DIGEST = String(64)  # of SHA-256, in hexadecimal
 
@@ -105,7 +102,7 @@ class Submission(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     notes: Mapped[str] = mapped_column(Text)
     facts: Mapped[str] = mapped_column(Text)  # JSON of `leaderboard.entry.MethodFacts`
-    state: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(10))  # of `leaderboard.server.messages.State`
     stage: Mapped[str] = mapped_column(String(80), default="")  # what a worker is at, and how far it is
     done: Mapped[int] = mapped_column(default=0)
     units: Mapped[int] = mapped_column(default=0)

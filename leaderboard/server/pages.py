@@ -12,8 +12,9 @@ from icvos.tasks.kinds import lines
 from leaderboard.server import submissions
 from leaderboard.server.board import find_page, policy_of
 from leaderboard.server.intake import take_in
+from leaderboard.server.messages import Summary
 from leaderboard.server.submissions import RefusedError
-from leaderboard.server.views import Summary, shown_figures, summary
+from leaderboard.server.views import shown_figures, summary
 from leaderboard.server.web import CSRF_FIELD, Form, Visitor, go, page, require_own, resource
 
 router = APIRouter(include_in_schema=False)

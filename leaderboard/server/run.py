@@ -67,6 +67,7 @@ def serve(
     Raises:
         IcvosError: The folder, the benchmark, the database or the port cannot be used.
     """
+    data = data.resolve()
     require_folder(data)
     with lock_file(data / LOCK, str(data)):
         keep(data, settings)
@@ -105,6 +106,7 @@ def _run(server: Server, place: Place, listening: socket.socket, log: bool) -> N
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="info" if log else "warning",
         access_log=log,
         server_header=False,
         date_header=True,
@@ -190,6 +192,7 @@ def work(data: Path, *, benchmark: Path | None = None, database: str = "", with_
         database: The database's address from this machine; empty: as on the server's.
         with_parent: End when standard input ends, as it does with the process that started this one.
     """
+    data = data.resolve()
     settings = read_settings(data)
     changes = {"benchmark": str(benchmark.resolve())} if benchmark else {}
     changes |= {"database": database} if database else {}

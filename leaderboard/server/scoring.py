@@ -112,8 +112,10 @@ def tell(faults: Sequence[Fault], upload: Path, shown: str, task: Task) -> tuple
 
 
 def _told(text: str, upload: Path, shown: str, task: Task) -> str:
-    LOG.info("%s", printable(text))
-    return _without(text.replace(str(upload), shown), _places(task, upload), HIDDEN)
+    told = _without(text.replace(str(upload), shown), _places(task, upload), HIDDEN)
+    if told == HIDDEN:
+        LOG.warning("%s", printable(text))
+    return told
 
 
 def _places(task: Task, upload: Path) -> tuple[str, ...]:

@@ -114,9 +114,9 @@ def find_page(folder: Path, place: str) -> Path | None:
     path = folder / (place or "index.html")
     try:
         require_inside(path, folder)
-    except (IcvosError, ValueError):
+        return path if path.is_file() else None
+    except (IcvosError, ValueError, OSError):  # the last of a name that no file can have
         return None
-    return path if path.is_file() else None
 
 
 def policy_of(path: Path) -> str:

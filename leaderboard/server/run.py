@@ -31,6 +31,7 @@ from leaderboard.server.worker import Worker
 LOG = logging.getLogger("icvos.server")
 LOCK = ".serve.lock"
 MOST_CONNECTIONS = 1000
+BACKLOG = 512  # connections that wait to be taken
 GRACE_SECONDS = 10  # for requests and workers to end
 REST_SECONDS = 2.0  # before a worker that ended is started again
 ORPHAN_SECONDS = 86400.0  # after which an upload of which the database never heard is removed
@@ -73,7 +74,7 @@ def serve(
         keep(data, settings)
         server = open_server(data)
         _remove_orphans(server)
-        with contextlib.closing(_listen(place)) as listening:
+        with contextlib.closing(listen(place.host, place.port)) as listening:
             host, port = listening.getsockname()[:2]
             address = settings.url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
             tell(f"{server.title}: {address}")
@@ -89,14 +90,23 @@ def prepared(settings: ServerSettings) -> ServerSettings:
     return settings.model_copy(update={"benchmark": str(root), "digest": open_task(root).digest})
 
 
-def _listen(place: Place) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; `IcvosError` where it cannot.
+
+    It says that it is TCP: asyncio sends small answers at once on those alone, and 40 ms later on others.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-        return socket.create_server((place.host, place.port), family=family, backlog=512)
-    except OSError as error:
-        raise IcvosError(
-            f"{place.host}:{place.port}: cannot be listened on ({error.strerror}); give another --port or --host"
-        ) from error
+        if os.name == "posix":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        made.close()
+        what = getattr(error, "strerror", None) or error
+        raise IcvosError(f"{host}:{port}: cannot be listened on ({what}); give another --port or --host") from error
+    return made
 
 
 def _run(server: Server, place: Place, listening: socket.socket, log: bool) -> None:

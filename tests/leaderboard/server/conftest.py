@@ -20,16 +20,17 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture(autouse=True)
-def _light_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords are hashed with the least effort: a test makes many accounts."""
+def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed with the least effort, and nobody is listened to for long: a test makes many accounts."""
     if HAS_SERVER:
         from argon2 import PasswordHasher
 
-        from leaderboard.server import accounts
+        from leaderboard.server import accounts, uploads
 
         light = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         monkeypatch.setattr(accounts, "HASHER", light)
         monkeypatch.setattr(accounts, "NOBODY", light.hash("nobody"))
+        monkeypatch.setattr(uploads, "DRAIN_SECONDS", 0.3)
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +98,17 @@ def serve(tmp_path: Path, small_benchmark: Path) -> "Iterator[Callable[..., Runn
         yield start
 
 
+@pytest.fixture(scope="session")
+def _listening(small_benchmark: Path, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Running]":
+    from tests.leaderboard.server.served import prepare, running, settings_for
+
+    data = tmp_path_factory.mktemp("listening") / "data"
+    with running(prepare(data, settings_for(small_benchmark))) as found:
+        yield found
+
+
 @pytest.fixture
-def running(serve: "Callable[..., Running]") -> "Running":
-    """A server that listens."""
-    return serve()
+def running(_listening: "Running") -> "Running":
+    """A server that listens, of which nobody has heard."""
+    _listening.forget()
+    return _listening

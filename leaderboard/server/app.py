@@ -14,7 +14,7 @@ from icvos.tasks.task import open_task
 from leaderboard.server import account_pages, api, pages
 from leaderboard.server.board import LiveBoard
 from leaderboard.server.guards import Guards
-from leaderboard.server.settings import UPLOADS, open_database, read_settings
+from leaderboard.server.settings import UPLOADS, open_database, read_settings, require_folder
 from leaderboard.server.submissions import RefusedError
 from leaderboard.server.web import NotLoggedInError, Server, read_secret, visit
 
@@ -25,6 +25,7 @@ ABOUT = "Predictions in, figures out. Make a token on the page of your account, 
 def open_server(data: Path) -> Server:
     """The server of a data folder: the database at the layout of this icvos, the benchmark opened."""
     settings = read_settings(data)
+    require_folder(data)
     database = open_database(data, settings)
     task = open_task(settings.benchmark)
     remove_leftovers(data / UPLOADS)

@@ -112,8 +112,8 @@ def _submit_there(
     fields = {key: _word(value) for key, value in said.items() if value is not None}
     with watched(SENT) as watch:
         try:
-            remote = client.Remote(server, token)
-            found = client.submit_to(remote, predictions, {"name": name, **fields}, watch, publish=publish)
+            with client.Remote(server, token) as remote:
+                found = client.submit_to(remote, predictions, {"name": name, **fields}, watch, publish=publish)
         except client.NotScoredError as error:
             show_faults(error.faults, err=True)
             raise

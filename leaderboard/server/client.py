@@ -4,11 +4,11 @@ import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -56,7 +56,7 @@ class NotScoredError(IcvosError):
 
 @dataclass(slots=True)
 class Remote:
-    """A server, and who asks it.
+    """A server, and who asks it; a context manager that hangs up.
 
     Args:
         address: ``http://host:port`` or ``https://host``.
@@ -67,6 +67,7 @@ class Remote:
     address: str
     token: str
     waits: tuple[float, ...] = AGAIN_SECONDS
+    client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.address)
@@ -75,6 +76,14 @@ class Remote:
         if not self.token or not self.token.isascii() or not self.token.isprintable():
             raise IcvosError("--token: make one on the page of your account; or set ICVOS_TOKEN to it")
         self.address = f"{parts.scheme}://{parts.netloc}"
+        headers = {"Authorization": f"Bearer {self.token}", "User-Agent": "icvos"}
+        self.client = httpx.Client(base_url=self.address, headers=headers, timeout=TIMEOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
 
     def about(self) -> ServerView:
         """What the server takes."""
@@ -85,12 +94,12 @@ class Remote:
         watch.stage("send, KiB")
         size = archive.stat().st_size
 
-        def call(client: httpx.Client) -> httpx.Response:
+        def call() -> httpx.Response:
             with archive.open("rb") as file:
                 watch.total(size // KIB)
                 counted = _Counted(file, watch)
                 files: Any = {"file": (name, counted, "application/octet-stream")}
-                return client.post("/api/v1/submissions", data=dict(said), files=files)
+                return self.client.post("/api/v1/submissions", data=dict(said), files=files)
 
         return self._read(self._tried(call), Summary)
 
@@ -126,16 +135,14 @@ class Remote:
         return self._read(self._call("POST", f"submissions/{quote(code)}/publish"), Summary)
 
     def _call(self, method: str, path: str) -> httpx.Response:
-        return self._tried(lambda client: client.request(method, f"/api/v1/{path}"))
+        return self._tried(lambda: self.client.request(method, f"/api/v1/{path}"))
 
-    def _tried(self, call: Any) -> httpx.Response:
+    def _tried(self, call: Callable[[], httpx.Response]) -> httpx.Response:
         """The answer to a call, which is made again where the connection breaks; `IcvosError` where it is a refusal."""
-        headers = {"Authorization": f"Bearer {self.token}", "User-Agent": "icvos"}
         waits = iter(self.waits)
         while True:
             try:
-                with httpx.Client(base_url=self.address, headers=headers, timeout=TIMEOUT) as client:
-                    answer: httpx.Response = call(client)
+                answer = call()
                 if answer.status_code not in UNWELL:
                     return self._accepted(answer)
                 why = f"answers with status {answer.status_code}"

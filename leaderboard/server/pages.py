@@ -42,6 +42,12 @@ def static(name: str) -> Response:
     return Response("".join(map(resource, places)), media_type=kind, headers={"Cache-Control": "max-age=300"})
 
 
+@router.get("/favicon.ico")
+def icon() -> Response:
+    """None: the pages of the board do not say so, and browsers ask."""
+    return Response(status_code=204, headers={"Cache-Control": "max-age=86400"})
+
+
 @router.get("/healthz")
 def health(visit: Visitor) -> dict[str, str]:
     """Whether the server runs and reaches its database."""

@@ -136,7 +136,7 @@ def require_length(request: Request, bounds: Bounds) -> None:
 
 
 def _too_large(bounds: Bounds) -> RefusedError:
-    return RefusedError(f"the file is larger than {bounds.size / 2**20:.4g} MiB, which is the most here", 413)
+    return RefusedError(f"the file is larger than {bounds.size:,} bytes, which is the most here", 413)
 
 
 async def receive(

@@ -10,7 +10,7 @@ from leaderboard.server.board import own_tables
 from leaderboard.server.messages import Detail, FaultView, Summary
 from leaderboard.server.models import Submission
 from leaderboard.server.times import iso
-from leaderboard.tables.formats import cell
+from leaderboard.site.run_pages import figures_of
 
 
 def summary(session: Session, submission: Submission) -> Summary:
@@ -61,7 +61,7 @@ def shown_figures(submission: Submission, scores: list[str], clips: int | None) 
         {
             "table": table,
             "row": row,
-            "cells": [(column.heading, cell(row, column)) for column in table.shown],
+            "cells": figures_of(table, row),
             "notes": [table.footnotes[mark] for mark in row.notes],
         }
         for table, row in own_tables(submission, scores, clips)

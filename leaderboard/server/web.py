@@ -241,9 +241,21 @@ def environment() -> "Environment":
         lstrip_blocks=True,
         finalize=lambda value: printable_lines(value) if type(value) is str else value,
     )
-    made.filters |= {"time": lambda seconds: iso(seconds).replace("T", " ").removesuffix("+00:00") + " UTC"}
-    made.filters |= {"mib": lambda size: f"{size / 2**20:,.1f} MiB", "iso": iso}
+    made.filters |= {"time": lambda seconds: iso(seconds).replace("T", " ")[:16] + " UTC"}
+    made.filters |= {"size": in_words, "iso": iso}
     return made
+
+
+def in_words(size: int) -> str:
+    """A number of bytes for people.
+
+    >>> in_words(17), in_words(16_981), in_words(512 << 20)
+    ('17 B', '16.6 KiB', '512 MiB')
+    """
+    number, units = float(size), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while number >= 1024 and len(units) > 1:
+        number, units = number / 1024, units[1:]
+    return f"{number:.3g} {units[0]}" if number < 1000 else f"{number:.0f} {units[0]}"
 
 
 def resource(place: str) -> str:

@@ -62,7 +62,7 @@ def test_a_file_that_says_to_be_too_large(serve: Callable[..., Running]) -> None
     program = found.api(found.user().token())
     answer = program.post("submissions", data={"name": "a"}, files={"file": ("a.zip", bytes(600_000))})
     assert (answer.status_code, kept(found)) == (413, [])
-    assert answer.json()["detail"] == "the file is larger than 0.0009537 MiB, which is the most here"
+    assert answer.json()["detail"] == "the file is larger than 1,000 bytes, which is the most here"
 
 
 def test_a_file_that_turns_out_to_be_too_large(serve: Callable[..., Running]) -> None:

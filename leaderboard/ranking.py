@@ -49,8 +49,10 @@ def _withheld(entry: Entry) -> Entry:
     return entry if note == "" else replace(entry, withheld=reason)
 
 
-def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = ()) -> Path:
+def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = (), *, home: str = "") -> Path:
     """Write the page, and the tables as Markdown, LaTeX and CSV, into the folder ``out``; the page's path.
+
+    ``home`` is as for `leaderboard.site.build.build_site`.
 
     Raises `IcvosError` where ``out`` holds something other than an earlier page.
 
@@ -59,7 +61,7 @@ def write_site(tables: Sequence[Table], out: Path, pictures: Sequence[Path] = ()
     >>> write_site(rank(["mine/scores.json"]), Path("site")).name
     'index.html'
     """
-    page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures])
+    page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures], home=home)
     for suffix, format in (("md", "markdown"), ("tex", "latex")):
         write_text(out / f"leaderboard.{suffix}", render(tables, format))
     kinds = {table.task for table in tables} or set(list(BUILDERS)[:1])  # where nothing is, an empty file says so

@@ -117,7 +117,7 @@ def listing(server: Asked, user: Owner) -> list[Summary]:
 @router.get("/submissions/{code}", summary="One submission", responses=REFUSED)
 def one(code: str, server: Asked, user: Owner) -> Detail:
     """Its state, its faults and its figures."""
-    return _with(server, user, code, lambda session, found: detail(session, found, server.clips))
+    return _with(server, user, code, lambda session, found: detail(session, found, server.figures))
 
 
 @router.get("/submissions/{code}/scores/{protocol}", summary="The whole result under one protocol", responses=REFUSED)

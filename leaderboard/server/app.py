@@ -16,6 +16,7 @@ from leaderboard.server.board import LiveBoard
 from leaderboard.server.guards import Guards
 from leaderboard.server.settings import UPLOADS, open_database, read_settings, require_folder
 from leaderboard.server.submissions import RefusedError
+from leaderboard.server.views import Figures
 from leaderboard.server.web import NotLoggedInError, Server, read_secret, visit
 
 LOG = logging.getLogger("icvos.server")
@@ -30,7 +31,7 @@ def open_server(data: Path) -> Server:
     task = open_task(settings.benchmark)
     remove_leftovers(data / UPLOADS)
     board = LiveBoard(database, data, task.clips)
-    return Server(data, settings, database, task.name, task.clips, read_secret(data), board)
+    return Server(data, settings, database, task.name, read_secret(data), board, Figures(task.clips))
 
 
 def make_app(server: Server) -> ASGIApp:

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from leaderboard.server.times import iso
 from leaderboard.tables.build import build_tables
 from leaderboard.tables.shape import Row, Table
 
+PATIENCE_SECONDS = 10.0  # for pages that are being made, where there are others to show
 KEPT = 2  # folders of earlier states, for whoever is reading one
 POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]*)"')
 HEAD_CHARACTERS = 4000  # of a page, in which its policy is
@@ -64,13 +66,20 @@ class LiveBoard:
     clips: int | None
     lock: threading.Lock = field(default_factory=threading.Lock)
     current: tuple[int, Path] | None = None
+    making: "asyncio.Task[Path] | None" = None
 
     async def folder(self) -> Path:
-        """The folder with the pages of what is published now."""
-        version = await asyncio.to_thread(self._version)
-        if self.current is None or self.current[0] < version:
-            await asyncio.to_thread(self.build)
-        assert self.current is not None
+        """The folder with the pages of what is published now; the last ones where making them takes too long."""
+        version, end = await asyncio.to_thread(self._version), time.monotonic() + PATIENCE_SECONDS
+        while self.current is None or self.current[0] < version:
+            left = end - time.monotonic()
+            if self.current is not None and left <= 0:
+                break
+            if self.making is None or self.making.done():
+                self.making = asyncio.create_task(asyncio.to_thread(self.build))  # for all who ask meanwhile
+            await asyncio.wait([self.making], timeout=None if self.current is None else left)
+            if self.making.done():
+                self.making.result()  # raises what went wrong
         return self.current[1]
 
     def _version(self) -> int:
@@ -101,7 +110,7 @@ class LiveBoard:
         if path.exists():  # of an earlier process, which may have been another icvos
             shutil.rmtree(path)
         with temporary_folder(sites, path.name) as temporary:
-            write_site(build_tables(entries), temporary / "site")
+            write_site(build_tables(entries), temporary / "site", home="/")
             (temporary / "site").rename(path)
         earlier = sorted(other for other in sites.iterdir() if other.name.isdecimal() and other != path)
         for other in earlier[: max(0, len(earlier) - KEPT)]:
@@ -109,12 +118,12 @@ class LiveBoard:
         return path
 
 
-def find_page(folder: Path, place: str) -> Path | None:
-    """The file at a place of the board; None where there is none, or it leads out of the folder."""
+def find_page(folder: Path, place: str) -> tuple[Path, str] | None:
+    """The file at a place of the board and its policy; None where there is none, or it leads out of the folder."""
     path = folder / (place or "index.html")
     try:
         require_inside(path, folder)
-        return path if path.is_file() else None
+        return (path, policy_of(path)) if path.is_file() else None
     except (IcvosError, ValueError, OSError):  # the last of a name that no file can have
         return None
 

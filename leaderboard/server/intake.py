@@ -1,8 +1,10 @@
 """From a request with a file to a submission: who may send one, when, and how many at once."""
 
+import contextlib
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -11,7 +13,7 @@ from leaderboard.entry import method_facts
 from leaderboard.server import submissions
 from leaderboard.server.models import Submission, User
 from leaderboard.server.rates import UPLOADS
-from leaderboard.server.submissions import Described, RefusedError
+from leaderboard.server.submissions import Described, Received, RefusedError
 from leaderboard.server.uploads import drain, receive, require_length
 from leaderboard.server.web import Server, said_of
 
@@ -35,8 +37,10 @@ async def take_in(
     """
     try:
         require_length(request, server.bounds)
-        await run_in_threadpool(_require_place, server, user)
-        return await _received(server, request, user, _in_thread(begin))
+        with _one_of_few(server, user):
+            await run_in_threadpool(_require_place, server, user)
+            fields, received = await receive(request, server.uploads, server.bounds, _in_thread(begin))
+        return await run_in_threadpool(_add, server, user, fields, received)
     except RefusedError:
         await drain(request)
         raise
@@ -49,31 +53,34 @@ def _in_thread(begin: Callable[[dict[str, str]], None]) -> Callable[[dict[str, s
     return run
 
 
-async def _received(
-    server: Server, request: Request, user: User, begin: Callable[[dict[str, str]], Awaitable[None]]
-) -> tuple[Submission, bool]:
-    count = server.uploading.get(user.id, 0)
-    if count >= AT_ONCE or sum(server.uploading.values()) >= ALL_AT_ONCE:
+@contextlib.contextmanager
+def _one_of_few(server: Server, user: User) -> Iterator[None]:
+    """Inside, a user sends a file; `RefusedError` where too many are sent already."""
+    if server.uploading.get(user.id, 0) >= AT_ONCE or sum(server.uploading.values()) >= ALL_AT_ONCE:
         raise RefusedError("too many uploads at once; wait for one to end", 429)
-    server.uploading[user.id] = count + 1
+    server.uploading[user.id] = server.uploading.get(user.id, 0) + 1
     try:
-        fields, received = await receive(request, server.uploads, server.bounds, begin)
+        yield
     finally:
         server.uploading[user.id] -= 1
         if not server.uploading[user.id]:
             del server.uploading[user.id]
+
+
+def _add(server: Server, user: User, fields: dict[str, str], received: Received) -> tuple[Submission, bool]:
+    """Tell the database of a file that was received, which is removed where it was refused or sent before."""
     submission = None
     try:
         said = described(fields)
-        submission, is_new = await run_in_threadpool(
-            server.database.change,
-            lambda session: submissions.add(
-                session, user, received, said, server.settings.quota, server.database.now(session)
-            ),
-        )
+
+        def add(session: Session) -> tuple[Submission, bool]:
+            now = server.database.now(session)
+            return submissions.add(session, user, received, said, server.settings.quota, now)
+
+        submission, is_new = server.database.change(add)
         return submission, is_new
     finally:
-        if submission is None or submission.code != received.code:  # refused, or sent before
+        if submission is None or submission.code != received.code:
             (server.uploads / received.code).unlink(missing_ok=True)
 
 

@@ -8,7 +8,7 @@ when it is done: one that was thought dead, and is not, finds the number changed
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -104,4 +104,4 @@ def place(session: Session, submission: Submission) -> int | None:
     if submission.state != "waiting":
         return None
     own = select(Job.id).where(Job.submission_id == submission.id).scalar_subquery()
-    return len(session.scalars(select(Job.id).where(Job.finished.is_(None), Job.id < own)).all())
+    return session.scalar(select(func.count()).select_from(Job).where(Job.finished.is_(None), Job.id < own))

@@ -10,11 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from icvos.errors import Fault
 from icvos.tasks.kinds import lines
 from leaderboard.server import submissions
-from leaderboard.server.board import find_page, policy_of
+from leaderboard.server.board import find_page
 from leaderboard.server.intake import take_in
 from leaderboard.server.messages import Summary
 from leaderboard.server.submissions import RefusedError
-from leaderboard.server.views import shown_figures, summary
+from leaderboard.server.views import summary
 from leaderboard.server.web import CSRF_FIELD, Form, Visitor, go, page, require_own, resource
 
 router = APIRouter(include_in_schema=False)
@@ -66,10 +66,10 @@ def to_board() -> Response:
 async def board(place: str, request: Request) -> Response:
     """A page or file of the board, as of now."""
     folder = await request.app.state.server.board.folder()
-    path = await run_in_threadpool(find_page, folder, place)
-    if path is None:
+    found = await run_in_threadpool(find_page, folder, place)
+    if found is None:
         raise RefusedError("there is no such page on the board; the result may have been taken off it", 404)
-    policy = await run_in_threadpool(policy_of, path)
+    path, policy = found
     return FileResponse(path, headers={"Cache-Control": "no-cache", "Content-Security-Policy": policy})
 
 
@@ -110,7 +110,7 @@ def one(code: str, visit: Visitor) -> Response:
     user = visit.require_user()
     with visit.server.database.read() as session:
         found = submissions.find_own(session, user, code)
-        scores = submissions.scores_of(session, found)
+        figures = visit.server.figures.of(session, found)
         short = summary(session, found)
     faults = [Fault(**fault) for fault in json.loads(found.faults)]
     return page(
@@ -121,7 +121,7 @@ def one(code: str, visit: Visitor) -> Response:
         faults=faults[:FAULTS_SHOWN],
         more=len(faults) - FAULTS_SHOWN + found.more_faults if len(faults) > FAULTS_SHOWN else found.more_faults,
         kinds=lines(faults),
-        figures=shown_figures(found, list(scores.values()), visit.server.clips),
+        figures=figures,
         is_own=found.user_id == user.id,
     )
 

@@ -95,9 +95,9 @@ def find_own(session: Session, user: User, code: str) -> Submission:
     return found
 
 
-def all_of(session: Session, user: User | None = None) -> Sequence[Submission]:
-    """The submissions of a user, or of all, the newest first."""
-    wanted = _whole().order_by(Submission.id.desc())
+def all_of(session: Session, user: User | None = None, most: int = 1000) -> Sequence[Submission]:
+    """The newest submissions of a user, or of all, the newest first."""
+    wanted = _whole().order_by(Submission.id.desc()).limit(most)
     return session.scalars(wanted.where(Submission.user_id == user.id) if user else wanted).all()
 
 
@@ -118,7 +118,10 @@ def add(
     The same file for the same method again is the same submission. Raises `RefusedError` for a name that is somebody
     else's, and where the quota is used up.
     """
-    session.execute(select(User.id).where(User.id == user.id).with_for_update())  # one at a time, for the quota
+    one_at_a_time = select(User).where(User.id == user.id).with_for_update()  # for the quota
+    owner = session.scalar(one_at_a_time.execution_options(populate_existing=True))
+    if owner is None or owner.deleted is not None:
+        raise RefusedError("this account was deleted", 401)
     method = _method(session, user, said.name)
     same = session.scalar(_whole().where(Submission.method_id == method.id, Submission.sha256 == received.sha256))
     if same is not None:
@@ -127,7 +130,7 @@ def add(
     latest = session.scalar(select(func.max(Submission.revision)).where(Submission.method_id == method.id))
     submission = Submission(
         code=received.code,
-        user=session.merge(user),
+        user=owner,
         method=method,
         revision=(latest or 0) + 1,
         file_name=received.file_name,

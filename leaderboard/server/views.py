@@ -1,6 +1,9 @@
 """From the database to what the API tells and the pages show."""
 
 import json
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,6 +14,64 @@ from leaderboard.server.messages import Detail, FaultView, Summary
 from leaderboard.server.models import Submission
 from leaderboard.server.times import iso
 from leaderboard.site.run_pages import figures_of
+
+MOST_KEPT = 2000  # submissions
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The figures of a submission under one protocol.
+
+    Args:
+        protocol: Its id.
+        cells: Headings and texts, as the board's table has them.
+        notes: What is to be said of them.
+        figures: By the board's columns; shares are fractions.
+    """
+
+    protocol: str
+    cells: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    figures: dict[str, float | int | None]
+
+
+@dataclass(slots=True)
+class Figures:
+    """The figures of submissions, kept because they never change and take their time.
+
+    Args:
+        clips: How many clips the benchmark has, if it has clips.
+    """
+
+    clips: int | None
+    kept: OrderedDict[str, tuple[Shown, ...]] = field(default_factory=OrderedDict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, session: Session, submission: Submission) -> tuple[Shown, ...]:
+        """Those of one submission; none before it is scored."""
+        if submission.state != "scored":
+            return ()
+        with self.lock:
+            found = self.kept.get(submission.code)
+        if found is None:
+            found = self._made(session, submission)
+            with self.lock:
+                self.kept[submission.code] = found
+                while len(self.kept) > MOST_KEPT:
+                    self.kept.popitem(last=False)
+        return found
+
+    def _made(self, session: Session, submission: Submission) -> tuple[Shown, ...]:
+        scores = list(submissions.scores_of(session, submission).values())
+        return tuple(
+            Shown(
+                table.protocol,
+                tuple(figures_of(table, row)),
+                tuple(table.footnotes[mark] for mark in row.notes),
+                {column.key: row.figures.get(column.key) for column in table.columns if column.kind != "interval"},
+            )
+            for table, row in own_tables(submission, scores, self.clips)
+        )
 
 
 def summary(session: Session, submission: Submission) -> Summary:
@@ -37,32 +98,12 @@ def _short(session: Session, submission: Submission) -> dict[str, Any]:
     }
 
 
-def detail(session: Session, submission: Submission, clips: int | None) -> Detail:
+def detail(session: Session, submission: Submission, figures: Figures) -> Detail:
     """A submission with everything about it."""
-    scores = submissions.scores_of(session, submission)
-    figures = {
-        table.protocol: {
-            column.key: row.figures.get(column.key) for column in table.columns if column.kind != "interval"
-        }
-        for table, row in own_tables(submission, list(scores.values()), clips)
-    }
     return Detail(
         **_short(session, submission),
         reason=submission.reason,
         faults=[FaultView(**fault) for fault in json.loads(submission.faults)],
         more_faults=submission.more_faults,
-        figures=figures,
+        figures={shown.protocol: shown.figures for shown in figures.of(session, submission)},
     )
-
-
-def shown_figures(submission: Submission, scores: list[str], clips: int | None) -> list[dict[str, Any]]:
-    """For the page: by protocol the headings and cells of its row, and what is to be said of it."""
-    return [
-        {
-            "table": table,
-            "row": row,
-            "cells": figures_of(table, row),
-            "notes": [table.footnotes[mark] for mark in row.notes],
-        }
-        for table, row in own_tables(submission, scores, clips)
-    ]

@@ -25,6 +25,7 @@ from leaderboard.server.settings import UPLOADS, ServerSettings
 from leaderboard.server.submissions import RefusedError
 from leaderboard.server.times import iso
 from leaderboard.server.uploads import Bounds
+from leaderboard.server.views import Figures
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -49,17 +50,18 @@ class Server:
         settings: What it was told.
         database: Its database.
         benchmark: The benchmark's name.
-        clips: How many clips that has, if it has clips.
         secret: By which forms are signed.
+        board: What is published.
+        figures: Those of submissions.
     """
 
     data: Path
     settings: ServerSettings
     database: Database
     benchmark: str
-    clips: int | None
     secret: bytes
     board: LiveBoard
+    figures: Figures
     rates: Rates = field(default_factory=Rates)
     hashing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(HASHES_AT_ONCE))
     uploading: dict[int, int] = field(default_factory=dict)  # how many files a user sends at this moment
@@ -68,6 +70,11 @@ class Server:
     def title(self) -> str:
         """What its pages are called."""
         return self.settings.title or f"{self.benchmark}: submissions"
+
+    @property
+    def clips(self) -> int | None:
+        """How many clips the benchmark has, if it has clips."""
+        return self.board.clips
 
     @property
     def uploads(self) -> Path:
@@ -199,12 +206,14 @@ def address(request: Request) -> str:
 
 def page(visit: Visit, template: str, status: int = 200, **values: Any) -> Response:
     """A page, with the cookie where the browser has none."""
-    text = (
-        environment()
-        .get_template(template)
-        .render(server=visit.server, user=visit.user, csrf=visit.csrf, path=visit.request.url.path, **values)
-    )
-    response = HTMLResponse(text, status)
+    common = {
+        "server": visit.server,
+        "user": visit.user,
+        "csrf": visit.csrf,
+        "path": visit.request.url.path,
+        "here": visit.server.settings.url or str(visit.request.base_url).rstrip("/"),
+    }
+    response = HTMLResponse(environment().get_template(template).render(common | values), status)
     if visit.is_new:
         set_cookie(response, visit.server, visit.cookie)
     return response

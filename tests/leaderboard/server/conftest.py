@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from leaderboard.server.database import Database
     from tests.leaderboard.server.served import Running
 
@@ -54,24 +57,58 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
-    """A new database of each kind."""
-    from sqlalchemy import create_engine, make_url, text
+@pytest.fixture(scope="session")
+def _empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a database with all tables, to be copied."""
+    from leaderboard.server.database import Database
+
+    path = tmp_path_factory.mktemp("sqlite") / "icvos.db"
+    made = Database(f"sqlite:///{path}")
+    made.migrate()
+    made.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def _empty_postgres(postgres: str) -> "URL":
+    """The address of a PostgreSQL database with all tables, to be copied."""
+    from sqlalchemy import make_url
 
     from leaderboard.server.database import Database
 
+    server = make_url(postgres).set(drivername="postgresql+psycopg")
+    address = server.set(database=f"icvos_test_{os.getpid()}")
+    _run_alone(server, f"CREATE DATABASE {address.database}")
+    made = Database(address.render_as_string(hide_password=False))
+    made.migrate()
+    made.close()
+    return address
+
+
+def _run_alone(server: "URL", command: str) -> None:
+    """Run what PostgreSQL takes outside of transactions alone."""
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(command))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Database]":
+    """A new database of each kind, with all tables."""
+    from leaderboard.server.database import Database
+
     url = f"sqlite:///{tmp_path / 'icvos.db'}"
-    if request.param == "postgresql":
-        address = make_url(request.getfixturevalue("postgres")).set(drivername="postgresql+psycopg")
-        name = f"icvos_test_{os.getpid()}_{next(NUMBERS)}"
-        engine = create_engine(address, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        engine.dispose()
-        url = address.set(database=name).render_as_string(hide_password=False)
+    if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("_empty_sqlite"), tmp_path / "icvos.db")
+    else:
+        empty: URL = request.getfixturevalue("_empty_postgres")
+        address = empty.set(database=f"{empty.database}_{next(NUMBERS)}")
+        _run_alone(empty.set(database="postgres"), f"CREATE DATABASE {address.database} TEMPLATE {empty.database}")
+        url = address.render_as_string(hide_password=False)
     found = Database(url)
-    found.migrate()
     yield found
     found.close()
 

@@ -142,6 +142,7 @@ class Running:
             path.unlink()
         server.rates.seen.clear()
         server.board.current = None
+        server.figures.kept.clear()
 
     def browser(self, **given: Any) -> Browser:
         """Someone new."""

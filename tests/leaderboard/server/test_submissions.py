@@ -149,6 +149,20 @@ def test_a_deleted_user_is_off_the_board(database: Database) -> None:
         assert accounts.find_user(session, "anna") is None
 
 
+def test_what_changed_during_an_upload_stays_changed(database: Database) -> None:
+    """The user was read before the upload: neither a new password nor a deletion may be undone by it."""
+    anna = add_user(database)
+    with database.write() as session:
+        session.get_one(User, anna.id).password = "new"
+    add(database, anna, "a")
+    with database.write() as session:
+        assert session.get_one(User, anna.id).password == "new"
+        accounts.delete_user(session, session.get_one(User, anna.id), 5)
+    with pytest.raises(RefusedError, match="deleted") as caught:
+        add(database, anna, "b")
+    assert caught.value.status == 401
+
+
 def test_only_what_has_no_figures_is_scored_again(database: Database) -> None:
     submission, _ = add(database, add_user(database), "a")
     with database.write() as session:

@@ -116,16 +116,20 @@ def _address(url: str) -> str:
 @serve.command(epilog=examples("icvos serve admin anna --data server"))
 @click.argument("name")
 @DATA
-@click.password_option(help="Asked for where it is not given.", prompt="Password")
-def admin(name: str, data: Path, password: str) -> None:
+@click.option("--password", metavar="TEXT", default=None, help="Asked for where it is not given.")
+def admin(name: str, data: Path, password: str | None) -> None:
     """Make an administrator, or give one a new password."""
     from leaderboard.server.extra import load
 
     accounts, settings = load("accounts"), load("settings")
-    database = settings.open_database(data, settings.read_settings(data))
+    told = settings.read_settings(data)
+    if password is None:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    database = settings.open_database(data, told)
     hashed = accounts.hash_password(password)
     with database.write() as session:
         user = accounts.make_admin(session, name, hashed, database.now(session))
+    database.close()
     say(f"{user.name} is an administrator")
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from icvos.errors import IcvosError
 
-FILE = "icvos.db"
+FILE = "server.db"
 BUSY_SECONDS = 30.0  # to wait for another writer
 CONNECTIONS = 20  # kept; half as many more where all are in use
 MIGRATIONS = Path(__file__).parent / "migrations"

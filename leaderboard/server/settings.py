@@ -56,7 +56,7 @@ def read_settings(data: Path) -> ServerSettings:
 
 def require_folder(data: Path) -> None:
     """Make the data folder and those in it, for their owner alone; `IcvosError` where something else is there."""
-    known = {FILE, UPLOADS, SCRATCH, SITES, "icvos.db", "secret"}
+    known = {FILE, UPLOADS, SCRATCH, SITES, "server.db", "secret"}
     if (
         data.is_dir()
         and (others := {path.name for path in data.iterdir() if not path.name.startswith(".")})

@@ -62,7 +62,7 @@ def _empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a database with all tables, to be copied."""
     from leaderboard.server.database import Database
 
-    path = tmp_path_factory.mktemp("sqlite") / "icvos.db"
+    path = tmp_path_factory.mktemp("sqlite") / "server.db"
     made = Database(f"sqlite:///{path}")
     made.migrate()
     made.close()
@@ -100,9 +100,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Databa
     """A new database of each kind, with all tables."""
     from leaderboard.server.database import Database
 
-    url = f"sqlite:///{tmp_path / 'icvos.db'}"
+    url = f"sqlite:///{tmp_path / 'server.db'}"
     if request.param == "sqlite":
-        shutil.copyfile(request.getfixturevalue("_empty_sqlite"), tmp_path / "icvos.db")
+        shutil.copyfile(request.getfixturevalue("_empty_sqlite"), tmp_path / "server.db")
     else:
         empty: URL = request.getfixturevalue("_empty_postgres")
         address = empty.set(database=f"{empty.database}_{next(NUMBERS)}")

@@ -57,7 +57,7 @@ def test_what_fails_in_the_middle_is_not_there(database: Database) -> None:
             "postgresql://nobody:secret@127.0.0.1:1/none",
             r"postgresql\+psycopg://nobody:\*\*\*@127.0.0.1:1/none: cannot",
         ),
-        ("sqlite:////no/such/folder/icvos.db", "cannot be opened"),
+        ("sqlite:////no/such/folder/server.db", "cannot be opened"),
     ],
 )
 def test_a_database_that_cannot_be_opened(url: str, message: str) -> None:

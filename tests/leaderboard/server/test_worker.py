@@ -216,7 +216,7 @@ def test_no_message_names_a_place_on_the_server(small_benchmark: Path, tmp_path:
     faults = [
         Fault("size", f"{upload}/dog/17/00000.png", "is 3 x 3"),
         Fault("size", str(truth), f"{truth}: cannot be read", "warning"),
-        Fault("size", f"{tmp_path}/icvos.db", "is 3 x 3"),
+        Fault("size", f"{tmp_path}/server.db", "is 3 x 3"),
     ]
     told = tell(faults, upload, "mine.zip", task)
     assert [(fault.where, fault.what) for fault in told] == [

@@ -84,8 +84,7 @@ def serve(context: click.Context, /, benchmark: Path | None, data: Path, **given
     run, settings = load("run"), load("settings")
     place = run.Place(given.pop("host"), given.pop("port"), given.pop("proxy"))
     workers, log = given.pop("workers"), given.pop("log")
-    told = settings.ServerSettings(
-        format=settings.FORMAT,
+    told = settings.make_settings(
         benchmark=str(benchmark),
         protocols=_protocols(given.pop("protocols")),
         max_upload_bytes=given.pop("mebibytes") << 20,

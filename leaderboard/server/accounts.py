@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, joinedload
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 from leaderboard.entry import check_name
 from leaderboard.server.models import Invitation, LoginSession, Submission, Token, User
 from leaderboard.server.settings import Registration
@@ -130,7 +130,10 @@ def verified(user: User | None, password: str) -> bool:
 
 def find_user(session: Session, name: str) -> User | None:
     """The user of that name, unless it was deleted."""
-    return session.scalar(select(User).where(User.name == name.strip().lower(), User.deleted.is_(None)))
+    known = name.strip().lower()
+    if not NAME.fullmatch(known):  # PostgreSQL takes no text with a zero character
+        return None
+    return session.scalar(select(User).where(User.name == known, User.deleted.is_(None)))
 
 
 def open_session(session: Session, user: User, now: float) -> str:
@@ -191,7 +194,7 @@ def token_user(session: Session, token: str) -> User | None:
 def invite(session: Session, note: str, now: float, *, is_admin: bool = False) -> str:
     """An invitation, to be shown once."""
     code = secrets.token_urlsafe(24)
-    note = note.strip()[:80]
+    note = printable(note.strip(), 80)[:80]
     session.add(
         Invitation(digest=digest(code), note=note, is_admin=is_admin, created=now, expires=now + INVITATION_SECONDS)
     )

@@ -109,8 +109,9 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
-def _run(server: Server, place: Place, listening: socket.socket, log: bool) -> None:
-    config = uvicorn.Config(
+def configured(server: Server, place: Place, *, log: bool = False) -> uvicorn.Config:
+    """How uvicorn is to serve: no header is believed but those of the proxy that was named."""
+    return uvicorn.Config(
         make_app(server),
         http=PatientProtocol,
         ws="none",
@@ -125,7 +126,15 @@ def _run(server: Server, place: Place, listening: socket.socket, log: bool) -> N
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _run(server: Server, place: Place, listening: socket.socket, log: bool) -> None:
+    """Serve until a signal comes; uvicorn raises it once more at its end, when workers have yet to be told."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        uvicorn.Server(configured(server, place, log=log)).run(sockets=[listening])
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell_first_admin(server: Server, address: str, tell: Callable[[str], None]) -> None:

@@ -69,7 +69,7 @@ def score_upload(
     if all_draws and note:
         return Outcome("refused", f"{note}; {DRAWS}")
     faults = tell(warnings, upload, shown, task)
-    scores = tuple((result.protocol, json.dumps(result.to_json(), ensure_ascii=False)) for result in results)
+    scores = tuple((result.protocol, json.dumps(result.to_json())) for result in results)
     return Outcome("scored", "", faults[:MAX_WRITTEN], max(0, len(faults) - MAX_WRITTEN), scores)
 
 

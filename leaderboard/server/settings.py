@@ -1,12 +1,13 @@
 """What a server is told when it starts, kept in its data folder for its workers and for the next start."""
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from icvos.errors import IcvosError
-from icvos.files.schema import Count, FormatOne, Name, Schema, Text, Whole, read_schema
+from icvos.files.schema import Count, FormatOne, Name, Schema, Text, Whole, parse_schema, read_schema
 from icvos.files.storage import json_text, write_bytes
 from leaderboard.server.database import Database
 
@@ -40,6 +41,12 @@ class ServerSettings(Schema):
     def is_secure(self) -> bool:
         """Whether browsers come by https alone."""
         return self.url.startswith("https://")
+
+
+def make_settings(**given: Any) -> ServerSettings:
+    """Settings; `IcvosError`, which names it, for one that cannot be."""
+    said = json.dumps({"format": FORMAT, **given})
+    return parse_schema(said, ServerSettings, "icvos serve", "the settings of a server", "change the option")
 
 
 def write_settings(data: Path, settings: ServerSettings) -> None:

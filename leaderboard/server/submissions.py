@@ -1,6 +1,7 @@
 """Submissions in the database: taken in, found, published, withheld."""
 
 import json
+import re
 import secrets
 import unicodedata
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from leaderboard.server.models import UNDER_WAY, Counter, Method, Score, Submiss
 
 DAY_SECONDS = 86400.0
 MAX_NOTES = 1000  # characters
+CODE = re.compile("[0-9a-f]{16}")
 BOARD = "board"  # the counter of changes to what is published
 
 
@@ -89,7 +91,7 @@ def require_quota(session: Session, user: User, quota: int, now: float) -> None:
 
 def find_own(session: Session, user: User, code: str) -> Submission:
     """A user's submission; `RefusedError` (404) where there is none or it is another's, which is the same to see."""
-    found = session.scalar(_whole().where(Submission.code == code))
+    found = session.scalar(_whole().where(Submission.code == code)) if CODE.fullmatch(code) else None
     if found is None or (found.user_id != user.id and not user.is_admin):
         raise RefusedError("there is no such submission of yours", 404)
     return found

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 from collections.abc import Mapping
@@ -276,8 +277,8 @@ def said_of(form: Mapping[str, str]) -> dict[str, Any]:
     """What a form says of a method, by the keys of `leaderboard.entry.MethodFacts`; nothing for what is left open."""
     answers = {"yes": True, "no": False}
     parameters = form.get("parameters", "").replace(",", "").strip()
-    if parameters and not parameters.isdecimal():
-        raise RefusedError(f"parameters {parameters!r}: write a number")
+    if parameters and not re.fullmatch("[0-9]{1,15}", parameters):
+        raise RefusedError("parameters: write a number")
     for name in ("classes_seen", "uses_text"):
         if form.get(name, "") not in ("", *answers):
             raise RefusedError(f"{name}: write yes or no, or leave it out")

@@ -202,7 +202,7 @@ class Worker:
 
 def faults_json(outcome: Outcome) -> str:
     """The faults of an outcome as the database has them."""
-    return json.dumps([fault.to_json() for fault in outcome.faults], ensure_ascii=False)
+    return json.dumps([fault.to_json() for fault in outcome.faults])
 
 
 class _Keeper:

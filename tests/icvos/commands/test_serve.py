@@ -43,6 +43,8 @@ def test_a_package_that_is_missing_is_named(arguments: tuple[str, ...]) -> None:
         (("--benchmark", "BUILT", "--port", "70000"), "70000"),
         (("--benchmark", "BUILT", "--host", "203.0.113.1"), "203.0.113.1:8000: cannot be listened on"),
         (("--benchmark", "BUILT", "--database", "nonsense"), "--database"),
+        (("--benchmark", "BUILT", "--title", "a\x1b[2J"), "title"),
+        (("--benchmark", "BUILT", "--max-upload", "99999999"), "max_upload_bytes"),
     ],
 )
 def test_what_cannot_be_served(built: Path, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

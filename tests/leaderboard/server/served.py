@@ -15,10 +15,10 @@ import numpy as np
 import uvicorn
 from PIL import Image
 
-from leaderboard.server.app import make_app, open_server
+from leaderboard.server.app import open_server
 from leaderboard.server.models import Base
 from leaderboard.server.patience import PatientProtocol
-from leaderboard.server.run import listen, prepared
+from leaderboard.server.run import Place, configured, listen, prepared
 from leaderboard.server.settings import FORMAT, ServerSettings, require_folder, write_settings
 from leaderboard.server.web import Server
 from leaderboard.server.worker import Worker
@@ -173,14 +173,16 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(server: Server, protocol: type[PatientProtocol] = PatientProtocol) -> Iterator[Running]:
+def running(
+    server: Server,
+    protocol: type[PatientProtocol] = PatientProtocol,
+    place: Place = Place(),  # noqa: B008  # frozen
+) -> Iterator[Running]:
     """The server, listening on a free port."""
     with listen("127.0.0.1", 0) as listening:
         host, port = listening.getsockname()
-        config = uvicorn.Config(
-            make_app(server), http=protocol, ws="none", lifespan="off", log_config=None, server_header=False,
-            proxy_headers=False, timeout_graceful_shutdown=1,
-        )  # fmt: skip
+        config = configured(server, place)
+        config.http, config.timeout_graceful_shutdown = protocol, 1
         served = uvicorn.Server(config)
         thread = threading.Thread(target=served.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

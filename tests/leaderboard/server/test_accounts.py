@@ -7,7 +7,7 @@ pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[serv
 
 from sqlalchemy import select
 
-from leaderboard.server import accounts
+from leaderboard.server import accounts, submissions
 from leaderboard.server.accounts import INVITATION_SECONDS, SESSION_SECONDS, AccountError, Wish
 from leaderboard.server.database import Database
 from leaderboard.server.models import Base, User
@@ -133,6 +133,20 @@ def test_a_user_removes_own_tokens_alone(database: Database) -> None:
             accounts.new_token(session, anna, "a", 0)
         with pytest.raises(AccountError, match="remove one first"):
             accounts.new_token(session, anna, "a", 0)
+
+
+def test_no_text_of_a_visitor_is_too_much_for_the_database(database: Database) -> None:
+    register(database)
+    with database.write() as session:
+        for text in ("a\0b", "\udc80", "a" * 10_000, "'; DROP TABLE users; --"):
+            assert accounts.find_user(session, text) is None
+            assert accounts.session_user(session, text, 0) is None
+            assert accounts.token_user(session, text) is None
+            accounts.invite(session, text, 0)
+            with pytest.raises(submissions.RefusedError):
+                submissions.find_own(session, User(id=1, is_admin=True), text)
+    with database.read() as session:
+        assert accounts.find_user(session, "anna") is not None
 
 
 def test_whoever_has_the_folder_makes_administrators(database: Database) -> None:

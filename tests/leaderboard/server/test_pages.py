@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +12,13 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
 
-from leaderboard.server import accounts
+from leaderboard.server import account_pages, accounts
 from leaderboard.server.models import User
+from leaderboard.server.rates import Rate
+from leaderboard.server.run import Place
 from leaderboard.server.submissions import find_own
-from tests.leaderboard.server.served import PASSWORD, Browser, Running, predictions_zip
+from tests.leaderboard.server.served import PASSWORD, Browser, Running, predictions_zip, prepare, settings_for
+from tests.leaderboard.server.served import running as serving
 
 EVIL = "<script>alert(1)</script><b onclick='x'>\"&"
 PAGES = ("/", "/login", "/register", "/api", "/submissions", "/account", "/board/")
@@ -201,9 +206,6 @@ def test_another_password_logs_all_others_out(running: Running) -> None:
 
 
 def test_guessing_passwords_ends(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    from leaderboard.server import account_pages
-    from leaderboard.server.rates import Rate
-
     monkeypatch.setattr(account_pages, "LOGINS_OF_NAME", Rate(3, 300))
     monkeypatch.setattr(account_pages, "LOGINS_OF_ADDRESS", Rate(5, 300))
     for name in ("anna", "ben", "carl"):
@@ -217,21 +219,25 @@ def test_guessing_passwords_ends(running: Running, monkeypatch: pytest.MonkeyPat
 
 
 def test_registering_ends(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    from leaderboard.server import account_pages
-    from leaderboard.server.rates import Rate
-
     monkeypatch.setattr(account_pages, "REGISTRATIONS", Rate(2, 300))
     assert [running.browser().register(f"user{n}").status_code for n in range(3)] == [303, 303, 429]
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
 def test_no_header_says_who_is_asking(running: Running, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    from leaderboard.server import account_pages
-    from leaderboard.server.rates import Rate
-
     monkeypatch.setattr(account_pages, "REGISTRATIONS", Rate(1, 300))
     found = [running.browser(headers={name: f"203.0.113.{n}"}).register(f"user{n}").status_code for n in range(2)]
     assert found == [303, 429]
+
+
+def test_the_proxy_that_was_named_is_believed(
+    tmp_path: Path, small_benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_pages, "REGISTRATIONS", Rate(1, 300))
+    server = prepare(tmp_path / "data", settings_for(small_benchmark))
+    with serving(server, place=Place(proxy="127.0.0.1")) as found:
+        visitors = [found.browser(headers={"X-Forwarded-For": f"203.0.113.{n}"}) for n in (1, 1, 2)]
+        assert [one.register(f"user{n}").status_code for n, one in enumerate(visitors)] == [303, 429, 303]
 
 
 def test_a_deleted_user_is_out(running: Running, tmp_path: Path) -> None:
@@ -288,8 +294,6 @@ def test_closed_registration(serve: Callable[..., Running]) -> None:
 
 def test_no_text_becomes_part_of_a_page(serve: Callable[..., Running], tmp_path: Path) -> None:
     """Team, method, notes, licence, file name, label, and names in the archive and its records."""
-    import zipfile
-
     running = serve(title=EVIL[:40])
     anna, root = running.browser(), admin_of(running)
     assert anna.register("anna", team=EVIL).status_code == 303
@@ -333,8 +337,6 @@ def test_hidden_characters_are_shown_as_such(running: Running, tmp_path: Path) -
     ["../server.json", "..%2fserver.json", "%2e%2e/secret", "..\\secret", "//etc/passwd", "%00", "runs", "." * 300],
 )
 def test_the_board_is_all_that_its_address_leads_to(running: Running, place: str) -> None:
-    import socket
-
     with socket.create_connection((running.host, running.port)) as connection:
         connection.sendall(f"GET /board/{place} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import socket
 import zipfile
 from collections.abc import Callable
@@ -12,11 +13,16 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
 
+from icvos.errors import IcvosError
 from leaderboard.server import account_pages, accounts
+from leaderboard.server.backup import back_up
+from leaderboard.server.database import Database
 from leaderboard.server.models import User
 from leaderboard.server.rates import Rate
 from leaderboard.server.run import Place
 from leaderboard.server.submissions import find_own
+from tests.icvos.tasks.image.test_score import write_run
+from tests.icvos.tasks.image.tiny_episodes import write_images
 from tests.leaderboard.server.served import PASSWORD, Browser, Running, predictions_zip, prepare, settings_for
 from tests.leaderboard.server.served import running as serving
 
@@ -63,6 +69,37 @@ def test_from_a_file_to_the_board(running: Running, tmp_path: Path) -> None:
     anna.post(f"/submissions/{code}/publish", f"/submissions/{code}", wanted="no")
     assert "My method" not in nobody.get("/board/").text
     assert nobody.get(f"/board/{run}").status_code == 404
+
+
+def test_images_go_the_same_way(tmp_path: Path) -> None:
+    benchmark = write_images(tmp_path / "images")
+    run = write_run(benchmark, tmp_path / "run", method="shift")
+    file = Path(shutil.make_archive(str(tmp_path / "run"), "zip", run.parent, run.name))
+    with serving(prepare(tmp_path / "data", settings_for(benchmark.root))) as found:
+        anna = found.user()
+        code = code_of(anna.send(file, "shifted"))
+        found.work()
+        page = anna.client.get(f"/submissions/{code}").text
+        assert "mIoU" in page
+        anna.post(f"/submissions/{code}/publish", f"/submissions/{code}", wanted="yes")
+        assert "shifted" in found.browser().client.get("/board/").text
+        figures = found.api(anna.token()).get(f"submissions/{code}").json()["figures"]["native@1"]
+        assert 0 < figures["miou"] < 1
+
+
+def test_any_database_will_do(serve: Callable[..., Running], database: Database, tmp_path: Path) -> None:
+    running = serve(database=database.url)
+    anna = running.user()
+    codes = [code_of(anna.send(predictions_zip(tmp_path, shift), "mine")) for shift in (2, 3)]
+    assert running.work() == 2
+    for code in codes:
+        anna.post(f"/submissions/{code}/publish", f"/submissions/{code}", wanted="yes")
+    (table, *_) = running.browser().client.get("/board/results.json").json()["tables"]
+    assert sorted(row["revision"] for row in table["rows"] if row.get("revision")) == ["1", "2"]
+    with pytest.raises(IcvosError, match="copy it with pg_dump first"):
+        back_up(running.server.data, tmp_path / "backup")
+    assert back_up(running.server.data, tmp_path / "backup", uploads_only=True) == 2
+    assert sorted(path.name for path in (tmp_path / "backup" / "uploads").iterdir()) == sorted(codes)
 
 
 def test_headers(running: Running) -> None:

@@ -86,8 +86,9 @@ class Remote:
         self.client.close()
 
     def about(self) -> ServerView:
-        """What the server takes."""
-        return self._read(self._call("GET", "server"), ServerView)
+        """What the server takes; asked once, so that a wrong address is known at once."""
+        answer = self._tried(lambda: self.client.get("/api/v1/server"), ())
+        return self._read(answer, ServerView)
 
     def send(self, archive: Path, name: str, said: Mapping[str, str], watch: Watch) -> Summary:
         """Send an archive; made once more where the answer was lost, which the server knows."""
@@ -101,7 +102,7 @@ class Remote:
                 files: Any = {"file": (name, counted, "application/octet-stream")}
                 return self.client.post("/api/v1/submissions", data=dict(said), files=files)
 
-        return self._read(self._tried(call), Summary)
+        return self._read(self._tried(call, self.waits), Summary)
 
     def wait(self, code: str, watch: Watch) -> Detail:
         """The submission once it has ended."""
@@ -135,11 +136,11 @@ class Remote:
         return self._read(self._call("POST", f"submissions/{quote(code)}/publish"), Summary)
 
     def _call(self, method: str, path: str) -> httpx.Response:
-        return self._tried(lambda: self.client.request(method, f"/api/v1/{path}"))
+        return self._tried(lambda: self.client.request(method, f"/api/v1/{path}"), self.waits)
 
-    def _tried(self, call: Callable[[], httpx.Response]) -> httpx.Response:
-        """The answer to a call, which is made again where the connection breaks; `IcvosError` where it is a refusal."""
-        waits = iter(self.waits)
+    def _tried(self, call: Callable[[], httpx.Response], pauses: tuple[float, ...]) -> httpx.Response:
+        """The answer to a call, made again after each pause where the connection breaks; `IcvosError` for a refusal."""
+        waits = iter(pauses)
         while True:
             try:
                 answer = call()

@@ -24,7 +24,7 @@ from leaderboard.server.submissions import Received, RefusedError, new_code
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-MAX_FIELDS, MAX_FIELD_BYTES, MAX_HEADER_BYTES = 30, 16_384, 4096
+MAX_FIELDS, MAX_FIELD_BYTES, MAX_HEADER_BYTES = 30, 16_384, 2048
 PIECE_BYTES = 1 << 20  # written at once
 ENVELOPE_BYTES = 1 << 19  # of a form around its file, at most
 DRAIN_SECONDS = 3.0  # for a sender who should read why its file was refused

@@ -169,7 +169,7 @@ Visitor = Annotated[Visit, Depends(visit)]
 
 async def read_form(request: Request) -> dict[str, str]:
     """The texts of a small form; files in it are passed over."""
-    form = await request.form(max_files=0, max_fields=40, max_part_size=1 << 14)
+    form = await request.form(max_files=0, max_fields=40)
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 

@@ -25,11 +25,13 @@ from icvos.commands import (
     reproduce,
     schemas,
     score,
+    serve,
     smallworld,
     submit,
     train,
     validate,
     weights,
+    worker,
 )
 from icvos.notices import show_notices
 
@@ -38,7 +40,15 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Methods": (methods.methods, weights.weights, profile.profile, train.train, export.export),
     "Run": (demo.demo, evaluate.evaluate, predict.predict),
     "Results": (score.score, validate.validate, report.report, diff.diff, render.render, convert.convert),
-    "Leaderboard": (submit.submit, leaderboard.leaderboard, codabench.codabench, reproduce.reproduce, schemas.schemas),
+    "Leaderboard": (
+        submit.submit,
+        leaderboard.leaderboard,
+        serve.serve,
+        worker.worker,
+        codabench.codabench,
+        reproduce.reproduce,
+        schemas.schemas,
+    ),
 }
 
 

@@ -54,11 +54,17 @@ def _withheld(entry: Entry) -> Entry:
 
 
 def write_site(
-    tables: Sequence[Table], out: Path, pictures: Sequence[Path] = (), painter: "Painter | None" = None
+    tables: Sequence[Table],
+    out: Path,
+    pictures: Sequence[Path] = (),
+    painter: "Painter | None" = None,
+    *,
+    home: str = "",
 ) -> Path:
     """Write the page, and the tables as Markdown, LaTeX and CSV, into the folder ``out``; the page's path.
 
-    ``painter`` draws overlays of the runs whose predictions and benchmark are at hand, none without it.
+    ``painter`` draws overlays of the runs whose predictions and benchmark are at hand, none without it. ``home`` is as
+    for `leaderboard.site.build.build_site`.
 
     Raises `IcvosError` where ``out`` holds something other than an earlier page.
 
@@ -67,7 +73,8 @@ def write_site(
     >>> write_site(rank(["mine/scores.json"]), Path("site")).name
     'index.html'
     """
-    page = build_site(tables, out, pictures=[(picture, picture.stem) for picture in pictures], painter=painter)
+    captioned = [(picture, picture.stem) for picture in pictures]
+    page = build_site(tables, out, pictures=captioned, painter=painter, home=home)
     for suffix, format in (("md", "markdown"), ("tex", "latex")):
         write_text(out / f"leaderboard.{suffix}", render(tables, format))
     kinds = {table.task for table in tables} or set(list(BUILDERS)[:1])  # where nothing is, an empty file says so

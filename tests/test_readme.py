@@ -53,7 +53,7 @@ def parse(line: str, *, whole: bool = True) -> None:
     command: click.Command = main
     context = click.Context(main, info_name="icvos")
     words = shlex.split(line, comments=True)
-    while isinstance(command, click.Group) and words:
+    while isinstance(command, click.Group) and words and not (command.invoke_without_command and words[0][0] == "-"):
         name = words.pop(0)
         found = command.get_command(context, name)
         assert found is not None, f"icvos {line}: there is no command {name}"

@@ -98,6 +98,7 @@ def build_site(
     pictures: Sequence[tuple[Path, str]] = (),
     title: str | None = None,
     painter: "Painter | None" = None,
+    home: str = "",
 ) -> Path:
     """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
 
@@ -106,8 +107,8 @@ def build_site(
     results are compared.
 
     ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied;
-    ``painter`` draws the overlays of runs, none without it. An ``out`` that holds something other than an earlier page
-    is refused with `IcvosError`.
+    ``painter`` draws the overlays of runs, none without it. ``home`` is where results are submitted, as the page links
+    to it, or "". An ``out`` that holds something other than an earlier page is refused with `IcvosError`.
     """
     out = Path(out)
     tables = _as_tables(results)
@@ -118,7 +119,7 @@ def build_site(
     places = entry_places(tables, names)
     title = title or _title(tables)
     environment = _environment(tables, names, places)
-    page = _page(environment, tables, shown, title)
+    page = _page(environment, tables, shown, title, home)
     data = [table_json(table, names[id(table)], places) for table in tables]
     # first: by it a later run knows the folder as its own
     write_json(out / DATA, {"format": FORMAT, "generator": "icvos", "tables": data})
@@ -268,9 +269,12 @@ def _write_comparisons(
     remove_others(out / COMPARE, {out / place for place in places.values()}, out)
 
 
-def _page(environment: "Environment", tables: Sequence[Table], pictures: Sequence[Picture], title: str) -> str:
+def _page(
+    environment: "Environment", tables: Sequence[Table], pictures: Sequence[Picture], title: str, home: str
+) -> str:
     return environment.get_template("index.html.jinja").render(
         title=title,
+        home=home,
         tables=tables,
         explanations=_explanations(tables),
         pictures=pictures,

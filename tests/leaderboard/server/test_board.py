@@ -1,0 +1,72 @@
+import threading
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
+
+from icvos.tasks.task import parse_result
+from leaderboard.entry import Entry
+from leaderboard.server.board import KEPT, find_page, policy_of
+from leaderboard.site.build import build_site
+from tests.leaderboard.conftest import Make
+from tests.leaderboard.server.served import Browser, Running, predictions_zip
+
+
+def published(running: Running, browser: Browser, file: Path, name: str) -> str:
+    """A submission that is scored and on the board; its code."""
+    code = browser.send(file, name).headers["location"].removeprefix("/submissions/")
+    running.work()
+    browser.post(f"/submissions/{code}/publish", f"/submissions/{code}", wanted="yes")
+    return code
+
+
+def test_pages_are_made_when_something_was_published_and_only_then(running: Running, tmp_path: Path) -> None:
+    board, anna = running.server.board, running.user()
+    first = board.build()
+    assert board.build() == first
+    published(running, anna, predictions_zip(tmp_path, 2), "first")
+    second = board.build()
+    assert second != first
+    assert "first" in (second / "index.html").read_text(encoding="utf-8")
+    assert board.build() == second
+    published(running, anna, predictions_zip(tmp_path, 3), "first")
+    text = board.build().joinpath("results.json").read_text(encoding="utf-8")
+    assert text.count('"revision"') == 2
+    for shift in (4, 5):
+        published(running, anna, predictions_zip(tmp_path, shift), "first")
+        board.build()
+    assert len([path for path in second.parent.iterdir() if not path.name.startswith(".")]) == KEPT + 1
+
+
+def test_one_of_many_who_ask_makes_the_pages(running: Running, tmp_path: Path) -> None:
+    published(running, running.user(), predictions_zip(tmp_path), "mine")
+    found: list[Path] = []
+    threads = [threading.Thread(target=lambda: found.append(running.server.board.build())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    times = {path.stat().st_mtime_ns for path in found}
+    assert len(times) == 1
+
+
+def test_pages_have_the_policy_of_their_script(scores: Make, tmp_path: Path) -> None:
+    build_site([Entry("a", "1", parse_result(scores(), "a"), Path("a"))], tmp_path / "site")
+    page = tmp_path / "site" / "index.html"
+    policy = policy_of(page)
+    assert "script-src 'sha256-" in policy
+    assert policy.endswith("frame-ancestors 'none'")
+    assert policy_of(tmp_path / "site" / "results.json") == "default-src 'none'; sandbox"
+    (tmp_path / "odd.html").write_text("<script>alert(1)</script>")
+    assert policy_of(tmp_path / "odd.html") == "default-src 'none'; sandbox"
+
+
+def test_no_link_leads_out_of_the_board(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "site" / "link").symlink_to(tmp_path / "secret")
+    assert find_page(tmp_path / "site", "link") is None
+    assert find_page(tmp_path / "site", "../secret") is None
+    assert find_page(tmp_path / "site", str(tmp_path / "secret")) is None

@@ -22,9 +22,8 @@ from tests.icvos.models.weights_folder import empty_folder
 pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
 LEARNERS = ("dcsam", "amnet", "base-learner", "hdmnet", "pfenet", "vrp-sam")
-SMALL = {
-    "dcsam": "--set checkpoint=dcsam-nano --set sam2=affinity",
-    "vrp-sam": "--set checkpoint=vrp-sam-nano --set sam2=sam2-nano",
+SMALL = {name: f"--set checkpoint={name}-nano --set sam2=affinity" for name in LEARNERS} | {
+    "vrp-sam": "--set checkpoint=vrp-sam-nano --set sam=sam2-nano --set sam2=affinity"
 }
 BLOCK = """
 import sys
@@ -90,8 +89,8 @@ def test_a_method_that_learns_needs_a_trained_checkpoint(monkeypatch: pytest.Mon
     for name in LEARNERS:
         assert found[name].needs[0] == "a trained checkpoint"
         assert "resnet50-v2" not in found[name].needs  # that is for training alone
-        small = f"; or, small and with icvos: {SMALL[name]}" if name in SMALL else ""
-        assert found[name].state == f"missing: --set checkpoint=FILE, which icvos train makes{small}"
+        small = f"or, small and with icvos: {SMALL[name]}"
+        assert found[name].state == f"missing: --set checkpoint=FILE, which icvos train makes; {small}"
         assert method_card(name).to_json()["ready"] is False
     assert "needs a trained checkpoint" in icvos("methods", "show", "pfenet").output
     assert json.loads(icvos("methods", "show", "lite", "--json", "-").stdout)["ready"] is True

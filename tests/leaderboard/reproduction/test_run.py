@@ -13,14 +13,14 @@ from leaderboard.reproduction.outcome import count
 from leaderboard.reproduction.shown import heading
 from tests.conftest import icvos
 
-SMALL = {"short_side": 64}
+SMALL = {"sam2": "affinity", "short_side": 64}
 TABLE: dict[str, Any] = {
     "title": "IC-VOS",
     "number": "Table 0",
     "benchmark": "IC-VOS",
     "columns": ["j", "f", "jf"],
     "rows": [
-        {"name": "lite", "printed": [40, 50, 45], "method": "lite", "settings": SMALL},
+        {"name": "oracle", "printed": [40, 50, 45], "method": "oracle", "settings": SMALL},
         {"name": "elsewhere", "printed": [1, 2, 1.5]},
         {
             "name": "untrained",
@@ -43,16 +43,17 @@ def test_a_row_runs_and_is_not_run_again(built: Path, tmp_path: Path, monkeypatc
     shown = icvos(*options).stdout
     assert [word for word in ("ready", "reported", "lacks") if word in shown] == ["ready", "reported", "lacks"]
     assert (
-        f"icvos eval --method lite --set short_side=64 --benchmark {built} --out {tmp_path}/runs/eval-lite-64" in shown
+        f"icvos eval --method oracle --set sam2=affinity --set short_side=64 --benchmark {built} --out {tmp_path}/runs/"
+        in shown
     )
 
     first = icvos(*options, "--run", "--json", tmp_path / "first.json").stdout
     assert "untrained: not run here, it lacks" in first
-    lite, elsewhere, untrained = json.loads((tmp_path / "first.json").read_text())["rows"]
-    assert (lite["state"], elsewhere["state"], untrained["state"]) == ("done", "reported", "lacking")
-    figures = lite["outcome"]["figures"]
+    oracle, elsewhere, untrained = json.loads((tmp_path / "first.json").read_text())["rows"]
+    assert (oracle["state"], elsewhere["state"], untrained["state"]) == ("done", "reported", "lacking")
+    figures = oracle["outcome"]["figures"]
     assert figures.keys() == {"j", "f", "jf"}
-    assert lite["outcome"]["differences"]["jf"] == pytest.approx(figures["jf"] - 45)
+    assert oracle["outcome"]["differences"]["jf"] == pytest.approx(figures["jf"] - 45)
     assert f"{figures['jf']:.2f} / 45.00" in first
     assert elsewhere["outcome"] is untrained["outcome"] is None
 
@@ -65,9 +66,9 @@ def test_a_row_runs_and_is_not_run_again(built: Path, tmp_path: Path, monkeypatc
 
 @pytest.mark.usefixtures("table")
 def test_a_row_that_fails_is_told(built: Path, tmp_path: Path) -> None:
-    options = ("reproduce", "table-0", "--benchmark", built, "--row", "lite", "--run", "--out", tmp_path / "runs")
-    (tmp_path / "runs" / "eval-lite-64-on-ic-vos").mkdir(parents=True)
-    (tmp_path / "runs" / "eval-lite-64-on-ic-vos" / "draw0").write_text("no folder")
+    options = ("reproduce", "table-0", "--benchmark", built, "--row", "oracle", "--run", "--out", tmp_path / "runs")
+    (tmp_path / "runs" / "eval-oracle-affinity-64-on-ic-vos").mkdir(parents=True)
+    (tmp_path / "runs" / "eval-oracle-affinity-64-on-ic-vos" / "draw0").write_text("no folder")
     assert "ended with status" in icvos(*options, status=1).stdout
 
 

@@ -1,0 +1,30 @@
+"""`icvos demo`: its methods are evaluated several at once, and the same as one after another."""
+
+from pathlib import Path
+
+import pytest
+
+from icvos.commands import demo
+from tests.conftest import icvos
+
+pytest.importorskip("torch", reason="torch is not installed; pip install 'icvos[models]'")
+
+
+def test_the_slowest_methods_are_among_those_that_run() -> None:
+    assert set(demo.SLOWEST) | {demo.SHOWN} <= set(demo.METHODS)
+
+
+def test_what_ran_ahead_is_found_done(built: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Two processes evaluate in silence; the printed command then evaluates nothing and scores the same."""
+    words = ("--benchmark", str(built), "--draws", "0", "--limit", "1")
+    commands = {
+        name: ("eval", "--method", name, "--set", setting, *words, "--out", str(tmp_path / name))
+        for name, setting in {"lite": "short_side=64", "memory": "sam2=sam2-nano"}.items()
+    }
+    demo._run_ahead(list(commands), commands)
+    assert "paper@1" not in capfd.readouterr().out
+    for name, command in commands.items():
+        mask = next((tmp_path / name).rglob("*.png"))
+        written = mask.stat().st_mtime_ns
+        assert "paper@1: J" in icvos(*command).stdout
+        assert mask.stat().st_mtime_ns == written

@@ -1,16 +1,15 @@
 """`icvos demo`: the main job from nothing, on the small world."""
 
-import contextlib
-import io
 import json
 import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
-from icvos.commands.options import FOLDER, examples
+from icvos.commands.options import FOLDER, examples, read_numbers, read_settings
 from icvos.commands.printing import say
 from icvos.commands.progress import bar
 from icvos.workers import run_jobs
@@ -53,10 +52,10 @@ def demo(context: click.Context, out: Path) -> None:
     if not (benchmark / "icvos.json").is_file():
         sources = [part for name in ("davis", "mose", "lvos", "coco") for part in (f"--{name}", world / name)]
         run("build", *sources, "--curation", world / "curation.csv", "--only-decided", "--out", benchmark)
-    evaluations = {method: _evaluation(method, benchmark, out / "runs" / method) for method in METHODS}
-    _run_ahead([method for method in METHODS if not (out / "runs" / method / "scores.json").is_file()], evaluations)
-    for arguments in evaluations.values():
-        run(*arguments)
+    evaluations = [_evaluation(method, benchmark, out / "runs" / method) for method in METHODS]
+    _run_ahead([evaluation for evaluation in evaluations if not (evaluation.out / "scores.json").is_file()])
+    for evaluation in evaluations:
+        run(*evaluation.words())
     shown = _best_and_worst(out / "runs" / SHOWN)
     run(
         "render", benchmark, "--predictions", out / "runs" / SHOWN, "--clips", ",".join(shown),
@@ -66,8 +65,35 @@ def demo(context: click.Context, out: Path) -> None:
     run("leaderboard", *(out / "runs" / method for method in METHODS), "--out", out / "site", *drawn)
 
 
-def _evaluation(method: str, benchmark: Path, out: Path) -> tuple[str, ...]:
-    """The words of the command that evaluates a method at its small size."""
+class Evaluation(NamedTuple):
+    """A method at its small size over the demo's benchmark: a call, and the command that says the same."""
+
+    method: str
+    benchmark: Path
+    out: Path
+    settings: tuple[str, ...]  # each name=value
+    draws: str | None  # None: all that the method has
+
+    def words(self) -> list[object]:
+        """What follows ``icvos`` in the command."""
+        given = [part for pair in self.settings for part in ("--set", pair)]
+        draws = ["--draws", self.draws] if self.draws else []
+        words = ["eval", "--method", self.method, *given, *draws, "--benchmark", self.benchmark, "--frames"]
+        return [*words, "--out", self.out]
+
+    def run(self) -> None:
+        """Evaluate in silence, in a process of its own and on one core."""
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
+        from icvos.tasks.calls import evaluate
+
+        parts = read_numbers(self.draws, "--draws") if self.draws else None
+        evaluate(
+            self.method, self.benchmark, self.out, settings=read_settings(self.settings), parts=parts, frames=True
+        )  # fmt: skip
+
+
+def _evaluation(method: str, benchmark: Path, out: Path) -> Evaluation:
+    """A method at its small size, of one draw unless it is told the truth, which has one."""
     from icvos.method import method_class, sees_truth
 
     factory = method_class(method)
@@ -75,34 +101,25 @@ def _evaluation(method: str, benchmark: Path, out: Path) -> tuple[str, ...]:
     settings = dict(getattr(factory, "small", {}))
     if "short_side" in fields:
         settings |= {name: value for name, value in CARRIED.items() if name in fields}
-    given = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    draws = () if sees_truth(factory) else ("--draws", "0")
-    return (
-        "eval", "--method", method, *given, *draws, "--benchmark", str(benchmark), "--frames", "--out", str(out),
-    )  # fmt: skip
+    pairs = tuple(f"{name}={value}" for name, value in settings.items())
+    return Evaluation(method, benchmark, out, pairs, None if sees_truth(factory) else "0")
 
 
-def _run_ahead(methods: Sequence[str], evaluations: dict[str, tuple[str, ...]]) -> None:
+def _run_ahead(evaluations: Sequence[Evaluation]) -> None:
     """Evaluate methods, several at once; the same commands called afterwards find everything done and print it."""
-    workers = min(AT_ONCE, os.cpu_count() or 1, len(methods))
+    workers = min(AT_ONCE, os.cpu_count() or 1, len(evaluations))
     if workers < 2:
         return
-    say(f"\n{len(methods)} methods, {workers} at once: {', '.join(methods)}", bold=True)
-    jobs = [evaluations[method] for method in methods]
-    slowest = [evaluations[method] for method in methods if method in SLOWEST]
-    with bar("methods", len(jobs)) as update:
+    names = ", ".join(evaluation.method for evaluation in evaluations)
+    say(f"\n{len(evaluations)} methods, {workers} at once: {names}", bold=True)
+    with bar("methods", len(evaluations)) as update:
         run_jobs(
-            _evaluate, jobs, workers, cost=lambda job: int(job in slowest), done=lambda job: update(advance=1)
-        )  # fmt: skip
-
-
-def _evaluate(arguments: Sequence[str]) -> None:
-    """Run one command in a process of its own, on one core and in silence."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
-    from icvos.cli import main
-
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        main.main(list(arguments), prog_name="icvos", standalone_mode=False)
+            Evaluation.run,
+            evaluations,
+            workers,
+            cost=lambda evaluation: int(evaluation.method in SLOWEST),
+            done=lambda evaluation: update(advance=1),
+        )
 
 
 def _best_and_worst(run: Path) -> list[str]:

@@ -16,15 +16,14 @@ def test_the_slowest_methods_are_among_those_that_run() -> None:
 
 def test_what_ran_ahead_is_found_done(built: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Two processes evaluate in silence; the printed command then evaluates nothing and scores the same."""
-    words = ("--benchmark", str(built), "--draws", "0", "--limit", "1")
-    commands = {
-        name: ("eval", "--method", name, "--set", setting, *words, "--out", str(tmp_path / name))
-        for name, setting in {"lite": "short_side=64", "memory": "sam2=sam2-nano"}.items()
-    }
-    demo._run_ahead(list(commands), commands)
+    evaluations = [
+        demo.Evaluation("lite", built, tmp_path / "lite", ("short_side=64",), "0"),
+        demo.Evaluation("memory", built, tmp_path / "memory", ("sam2=sam2-nano",), "0"),
+    ]
+    demo._run_ahead(evaluations)
     assert "paper@1" not in capfd.readouterr().out
-    for name, command in commands.items():
-        mask = next((tmp_path / name).rglob("*.png"))
+    for evaluation in evaluations:
+        mask = next(evaluation.out.rglob("*.png"))
         written = mask.stat().st_mtime_ns
-        assert "paper@1: J" in icvos(*command).stdout
+        assert "paper@1: J" in icvos(*evaluation.words()).stdout
         assert mask.stat().st_mtime_ns == written

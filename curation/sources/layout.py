@@ -28,7 +28,7 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class SplitFolders:
-    """Where one split of MOSE, LVOS or YouTube-VOS lies: ``name`` as on disk, and the folders of its videos' frames and masks."""
+    """Where one split lies: ``name`` as on disk, and the folders of its videos' frames and masks."""
 
     name: str
     frames: Path

@@ -1,6 +1,6 @@
 """What a video of a source data set is, and the rules by which its frames and masks are read.
 
-The rules are the same for DAVIS, MOSE, LVOS and YouTube-VOS. A frame's name is its number, never its position: frames and masks are
+The rules are the same for every data set. A frame's name is its number, never its position: frames and masks are
 listed, put in order of their numbers and matched by them. `icvos.files.mask_rules` says what a mask's values are.
 """
 
@@ -295,11 +295,15 @@ def _video_meta(entry: Mapping[str, Any]) -> VideoMeta:
             continue
         if found.get("frame_range"):
             first_frames[int(key)] = int(found["frame_range"]["start"])
-        elif found.get("frames"):
+        elif _are_numbers(found.get("frames")):
             first_frames[int(key)] = min(map(int, found["frames"]))
         if found.get("category"):
             categories[int(key)] = _text(found["category"])
     return VideoMeta(None if length is None else int(length), first_frames, categories)
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(str(name).isdecimal() for name in value)
 
 
 def _text(value: object) -> str:

@@ -50,7 +50,7 @@ STOPPED = f"{{done}} of {{units}} {{stage}} are made; {AGAIN} to go on"
     "--name",
     metavar="NAME",
     default=None,
-    help="Of the benchmark.  [default: IC-VOS, or IC-VOS-grown with more sources than the paper's]",
+    help="Its name.  [default: IC-VOS, or IC-VOS-grown with more sources than the paper has]",
 )
 @WORKERS
 @click.option("--dry-run", is_flag=True, help="Show what would be built; write nothing.")

@@ -32,6 +32,15 @@ def part(table: Table, kind: str) -> Breakdown:
     return next(found for found in table.breakdowns if found.kind == kind)
 
 
+def test_the_papers_figures_stand_beneath_ic_vos_alone(scores: Make) -> None:
+    whole = scores()
+    assert only(entry(whole), reported=True).rows[-1].kind == "reported"
+    whole["benchmark"] = {"clips": whole["overall"]["clips"], "name": "IC-VOS-grown"}
+    table = only(entry(whole), reported=True)
+    assert (table.name, table.is_papers) == ("IC-VOS-grown", False)
+    assert {row.kind for row in table.rows} == {"ranked"}
+
+
 def test_protocols_and_digests_are_never_mixed(scores: Make) -> None:
     tables = build_tables(
         [

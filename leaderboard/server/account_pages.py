@@ -8,7 +8,7 @@ from leaderboard.server import accounts, submissions
 from leaderboard.server.accounts import AccountError, Wish
 from leaderboard.server.models import Invitation, User
 from leaderboard.server.rates import LOGINS_OF_ADDRESS, LOGINS_OF_NAME, REGISTRATIONS
-from leaderboard.server.submissions import RefusedError
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.web import Form, Visit, Visitor, address, go, page, set_cookie
 
 router = APIRouter(include_in_schema=False)
@@ -126,7 +126,7 @@ def remove_token(visit: Visitor, form: Form) -> Response:
 
 @router.post("/account/password")
 def change_password(visit: Visitor, form: Form) -> Response:
-    """Change the password; all browsers are logged out but this one, which gets another cookie."""
+    """Change the password; all browsers are logged out but this one, which gets another cookie. All tokens end."""
     user, server = visit.require_user(), visit.server
     key = ("login", address(visit.request), user.name)
     if server.rates.is_over(key, LOGINS_OF_NAME):
@@ -142,8 +142,8 @@ def change_password(visit: Visitor, form: Form) -> Response:
     except AccountError as error:
         return _account(visit, 400, problem=str(error))
     with server.database.write() as session:
-        session.get_one(User, user.id).password = hashed
-        accounts.close_sessions(session, user.id)
+        user = accounts.as_of_now(session, user)
+        accounts.set_password(session, user, hashed)
     return _let_in(visit, user)
 
 
@@ -167,9 +167,9 @@ def _admin(visit: Visit, *, link: str = "", status: int = 200, problem: str = ""
 @router.post("/admin/invite")
 def invite(visit: Visitor, form: Form) -> Response:
     """Make an invitation; this page is the only one that shows its link."""
-    visit.require_admin()
-    database = visit.server.database
+    own, database = visit.require_admin(), visit.server.database
     with database.write() as session:
+        accounts.as_of_now(session, own)
         is_admin = form.get("is_admin") == "yes"
         code = accounts.invite(session, form.get("note", ""), database.now(session), is_admin=is_admin)
     return _admin(visit, link=f"/register?invitation={code}")
@@ -180,6 +180,7 @@ def delete_user(visit: Visitor, form: Form) -> Response:
     """Take a user's access away, and what the user published off the board."""
     own, database = visit.require_admin(), visit.server.database
     with database.write() as session:
+        accounts.as_of_now(session, own)
         user = accounts.find_user(session, form.get("name", ""))
         if user is None or user.id == own.id:
             raise RefusedError("there is no such user to delete", 404)
@@ -193,7 +194,7 @@ def withhold(visit: Visitor, form: Form) -> Response:
     """Take anybody's submission off the board."""
     own = visit.require_admin()
     with visit.server.database.write() as session:
-        submissions.set_published(session, submissions.find_own(session, own, form.get("code", "")), False)
+        submissions.set_published(session, own, form.get("code", ""), False)
     return go("/admin")
 
 
@@ -202,5 +203,7 @@ def score_again(visit: Visitor, form: Form) -> Response:
     """Put a submission back into the queue that was refused, or has faults that may be the server's."""
     own = visit.require_admin()
     with visit.server.database.write() as session:
-        submissions.score_again(session, submissions.find_own(session, own, form.get("code", "")))
+        submissions.score_again(
+            session, submissions.find_own(session, accounts.as_of_now(session, own), form.get("code", ""))
+        )
     return go("/admin")

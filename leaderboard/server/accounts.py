@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, joinedload
 from icvos.errors import IcvosError, printable
 from leaderboard.entry import check_name
 from leaderboard.server.models import Invitation, LoginSession, Submission, Token, User
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import Registration
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{1,39}")
@@ -27,6 +28,7 @@ SESSION_SECONDS = 14 * 86400.0
 INVITATION_SECONDS = 14 * 86400.0
 MOST_TOKENS = 20  # of one user
 TOKEN_START = "icvos_"
+CHANGED = "this account was deleted or got another password a moment ago; log in again"
 HASHER = PasswordHasher()
 NOBODY = HASHER.hash(secrets.token_urlsafe())  # compared where there is no such user, to take the same time
 
@@ -109,9 +111,32 @@ def make_admin(session: Session, name: str, hashed: str, now: float) -> User:
     user = session.scalar(select(User).where(User.name == name))
     if user is None:
         return _new_user(session, name, name, hashed, now, is_admin=True)
-    user.password, user.is_admin, user.deleted = hashed, True, None
-    close_sessions(session, user.id)
+    user.is_admin, user.deleted = True, None
+    set_password(session, user, hashed)
     return user
+
+
+def as_of_now(session: Session, user: User) -> User:
+    """Whoever asks, as the database has them; they stay so until the session ends.
+
+    Raises `RefusedError` (401) where they were deleted, lost rights or got another password since ``user`` was read.
+    """
+    wanted = select(User).where(User.id == user.id).with_for_update()
+    found = session.scalar(wanted.execution_options(populate_existing=True))
+    if found is None or found.deleted is not None or found.password != user.password or found.is_admin < user.is_admin:
+        raise RefusedError(CHANGED, 401)
+    return found
+
+
+def set_password(session: Session, user: User, hashed: str) -> None:
+    """Give a user a new password: whoever got in by the old one, browser or program, is out."""
+    user.password = hashed
+    _shut_out(session, user)
+
+
+def _shut_out(session: Session, user: User) -> None:
+    session.execute(delete(Token).where(Token.user_id == user.id))
+    session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
 
 
 def has_admin(session: Session) -> bool:
@@ -138,6 +163,7 @@ def find_user(session: Session, name: str) -> User | None:
 
 def open_session(session: Session, user: User, now: float) -> str:
     """Log a browser in: what its cookie holds, never what it held before, so that nobody can fix it beforehand."""
+    user = as_of_now(session, user)
     session.execute(delete(LoginSession).where(LoginSession.expires < now))
     cookie = secrets.token_urlsafe(32)
     session.add(LoginSession(digest=digest(cookie), user_id=user.id, expires=now + SESSION_SECONDS))
@@ -156,13 +182,9 @@ def close_session(session: Session, cookie: str) -> None:
     session.execute(delete(LoginSession).where(LoginSession.digest == digest(cookie)))
 
 
-def close_sessions(session: Session, user_id: int) -> None:
-    """Log all browsers of a user out."""
-    session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))
-
-
 def new_token(session: Session, user: User, label: str, now: float) -> str:
     """A token, to be shown once."""
+    user = as_of_now(session, user)
     count = session.scalar(select(func.count()).select_from(Token).where(Token.user_id == user.id))
     if (count or 0) >= MOST_TOKENS:
         raise AccountError(f"you have {MOST_TOKENS} tokens; remove one first")
@@ -210,7 +232,6 @@ def _invitation(session: Session, code: str, now: float) -> Invitation | None:
 def delete_user(session: Session, user: User, now: float) -> bool:
     """Take a user's access away, and what the user published off the board; whether anything was on it."""
     user.deleted, user.is_admin, user.password = now, False, ""
-    session.execute(delete(Token).where(Token.user_id == user.id))
-    close_sessions(session, user.id)
+    _shut_out(session, user)
     withheld = update(Submission).where(Submission.user_id == user.id, Submission.is_published)
     return bool(cast("CursorResult[None]", session.execute(withheld.values(is_published=False))).rowcount)

@@ -14,8 +14,8 @@ from icvos.tasks.task import open_task
 from leaderboard.server import account_pages, api, pages
 from leaderboard.server.board import LiveBoard
 from leaderboard.server.guards import Guards
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import UPLOADS, open_database, read_settings, require_folder
-from leaderboard.server.submissions import RefusedError
 from leaderboard.server.views import Figures
 from leaderboard.server.web import NotLoggedInError, Server, read_secret, visit
 

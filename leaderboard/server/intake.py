@@ -13,7 +13,8 @@ from leaderboard.entry import method_facts
 from leaderboard.server import submissions
 from leaderboard.server.models import Submission, User
 from leaderboard.server.rates import UPLOADS
-from leaderboard.server.submissions import Described, Received, RefusedError
+from leaderboard.server.refusals import RefusedError
+from leaderboard.server.submissions import Described, Received
 from leaderboard.server.uploads import drain, receive, require_length
 from leaderboard.server.web import Server, said_of
 

@@ -13,7 +13,7 @@ from leaderboard.server import submissions
 from leaderboard.server.board import find_page
 from leaderboard.server.intake import take_in
 from leaderboard.server.messages import Summary
-from leaderboard.server.submissions import RefusedError
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.views import summary
 from leaderboard.server.web import CSRF_FIELD, Form, Visitor, go, page, require_own, resource
 
@@ -161,8 +161,7 @@ def _download(text: str, name: str) -> Response:
 def publish(code: str, visit: Visitor, form: Form) -> Response:
     """Put a submission on the board, or take it off."""
     with visit.server.database.write() as session:
-        found = submissions.find_own(session, visit.require_user(), code)
-        submissions.set_published(session, found, form.get("wanted") == "yes")
+        submissions.set_published(session, visit.require_user(), code, form.get("wanted") == "yes")
     return go(f"{PATH}/{code}")
 
 

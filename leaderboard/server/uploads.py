@@ -19,7 +19,8 @@ from starlette.requests import ClientDisconnect, Request
 from icvos.errors import printable
 from icvos.files.leftovers import temporary_file
 from icvos.files.storage import sync
-from leaderboard.server.submissions import Received, RefusedError, new_code
+from leaderboard.server.refusals import RefusedError
+from leaderboard.server.submissions import Received, new_code
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

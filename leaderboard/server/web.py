@@ -22,8 +22,8 @@ from leaderboard.server.board import LiveBoard
 from leaderboard.server.database import Database
 from leaderboard.server.models import User
 from leaderboard.server.rates import Rates
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import UPLOADS, ServerSettings
-from leaderboard.server.submissions import RefusedError
 from leaderboard.server.times import iso
 from leaderboard.server.uploads import Bounds
 from leaderboard.server.views import Figures

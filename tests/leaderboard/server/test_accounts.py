@@ -11,6 +11,7 @@ from leaderboard.server import accounts, submissions
 from leaderboard.server.accounts import INVITATION_SECONDS, SESSION_SECONDS, AccountError, Wish
 from leaderboard.server.database import Database
 from leaderboard.server.models import Base, User
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import Registration
 
 WISH = Wish("Anna", "The A team", "longer than ten")
@@ -103,7 +104,9 @@ def test_sessions_end(database: Database) -> None:
         assert [one and one.name for one in found] == [None, "anna", "anna", None, None]
         assert accounts.session_user(session, cookies[1], SESSION_SECONDS + 1) is None
     with database.write() as session:
-        accounts.close_sessions(session, user.id)
+        token = accounts.new_token(session, user, "", 0)
+        accounts.set_password(session, session.get_one(User, user.id), "new")
+        assert accounts.token_user(session, token) is None
         assert accounts.session_user(session, cookies[1], 1) is None
 
 
@@ -143,7 +146,7 @@ def test_no_text_of_a_visitor_is_too_much_for_the_database(database: Database) -
             assert accounts.session_user(session, text, 0) is None
             assert accounts.token_user(session, text) is None
             accounts.invite(session, text, 0)
-            with pytest.raises(submissions.RefusedError):
+            with pytest.raises(RefusedError):
                 submissions.find_own(session, User(id=1, is_admin=True), text)
     with database.read() as session:
         assert accounts.find_user(session, "anna") is not None

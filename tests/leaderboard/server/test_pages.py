@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
@@ -23,25 +22,19 @@ from leaderboard.server.run import Place
 from leaderboard.server.submissions import find_own
 from tests.icvos.tasks.image.test_score import write_run
 from tests.icvos.tasks.image.tiny_episodes import write_images
-from tests.leaderboard.server.served import PASSWORD, Browser, Running, predictions_zip, prepare, settings_for
+from tests.leaderboard.server.served import (
+    PASSWORD,
+    Running,
+    admin_of,
+    code_of,
+    predictions_zip,
+    prepare,
+    settings_for,
+)
 from tests.leaderboard.server.served import running as serving
 
 EVIL = "<script>alert(1)</script><b onclick='x'>\"&"
 PAGES = ("/", "/login", "/register", "/api", "/submissions", "/account", "/board/")
-
-
-def admin_of(running: Running, name: str = "root") -> Browser:
-    browser = running.user(name)
-    with running.server.database.write() as session:
-        found = accounts.find_user(session, name)
-        assert found
-        found.is_admin = True
-    return browser
-
-
-def code_of(answer: httpx.Response) -> str:
-    assert answer.status_code == 303, answer.text
-    return answer.headers["location"].removeprefix("/submissions/")
 
 
 def test_from_a_file_to_the_board(running: Running, tmp_path: Path) -> None:

@@ -81,14 +81,14 @@ def serve(context: click.Context, /, benchmark: Path | None, data: Path, **given
 
     if benchmark is None:
         raise click.UsageError("Missing option '--benchmark'.", context)
-    run, settings = load("run"), load("settings")
+    run, settings, addresses = load("run"), load("settings"), load("addresses")
     place = run.Place(given.pop("host"), given.pop("port"), given.pop("proxy"))
-    workers, log = given.pop("workers"), given.pop("log")
+    workers, log, url = given.pop("workers"), given.pop("log"), given.pop("url")
     told = settings.make_settings(
         benchmark=str(benchmark),
         protocols=_protocols(given.pop("protocols")),
         max_upload_bytes=given.pop("mebibytes") << 20,
-        url=_address(given.pop("url")),
+        url=addresses.read_url(url, "--url") if url else "",
         **given,
     )
     run.serve(data, run.prepared(told), place, workers, lambda line: say(line), log=log)
@@ -98,18 +98,6 @@ def _protocols(names: tuple[str, ...]) -> tuple[str, ...]:
     from icvos.protocol import protocol
 
     return tuple(dict.fromkeys(protocol(name).id for name in names))
-
-
-def _address(url: str) -> str:
-    """An address without a path; `IcvosError` for anything else."""
-    from urllib.parse import urlsplit
-
-    from icvos.errors import IcvosError
-
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query):
-        raise IcvosError(f"--url {url}: give scheme and host alone, as https://board.example.org")
-    return f"{parts.scheme}://{parts.netloc}" if url else ""
 
 
 @serve.command(epilog=examples("icvos serve admin anna --data server"))

@@ -43,6 +43,7 @@ def make_app(server: Server) -> ASGIApp:
         docs_url=None,  # would load scripts from elsewhere
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        redirect_slashes=False,  # to an address that the request itself names
     )
     app.state.server = server
     app.include_router(api.router)

@@ -12,6 +12,7 @@ PACKAGES = {
     "argon2": "argon2-cffi",
     "fastapi": "fastapi",
     "httpx": "httpx",
+    "idna": "httpx",
     "psycopg": "psycopg",
     "python_multipart": "python-multipart",
     "sqlalchemy": "sqlalchemy",

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -18,6 +17,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from icvos.errors import printable_lines
 from icvos.files.storage import write_bytes
 from leaderboard.server import accounts
+from leaderboard.server.addresses import is_from
 from leaderboard.server.board import LiveBoard
 from leaderboard.server.database import Database
 from leaderboard.server.models import User
@@ -184,20 +184,12 @@ Form = Annotated[dict[str, str], Depends(checked_form)]
 
 def require_own(visit: Visit, csrf: str) -> None:
     """Raise `RefusedError` for a form that another page made this browser send."""
-    origin = visit.request.headers.get("origin")
-    if origin is not None and not _is_own(visit, origin):
+    headers = visit.request.headers
+    said = headers.get("origin", headers.get("referer"))  # which a browser may keep to itself
+    if said is not None and not is_from(said, visit.server.settings.url, headers.get("host", "")):
         raise RefusedError(FORGED, 403)
     if visit.is_new or not hmac.compare_digest(visit.csrf.encode(), csrf.encode("utf-8", "replace")):
         raise RefusedError(FORGED, 403)
-
-
-def _is_own(visit: Visit, origin: str) -> bool:
-    """Whether it is the address of this server, as it was told or else as the browser calls it."""
-    told = visit.server.settings.url
-    if told:
-        own = urlsplit(told)
-        return origin == f"{own.scheme}://{own.netloc}"
-    return urlsplit(origin).netloc == visit.request.headers.get("host", "")
 
 
 def address(request: Request) -> str:

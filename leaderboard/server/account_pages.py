@@ -76,12 +76,13 @@ def register(visit: Visitor, form: Form) -> Response:
     try:
         if wish.password != form.get("again", ""):
             raise AccountError("the two passwords differ; write the same twice")
+        registration = server.settings.registration
+        with server.database.read() as session:
+            accounts.check_wish(session, wish, registration, server.database.now(session))
         with server.hashing:
             hashed = accounts.hash_password(wish.password)
         user = server.database.change(
-            lambda session: accounts.register(
-                session, wish, hashed, server.settings.registration, server.database.now(session)
-            )
+            lambda session: accounts.register(session, wish, hashed, registration, server.database.now(session))
         )
     except AccountError as error:
         return page(visit, "register.html.jinja", 400, problem=str(error), given=form)
@@ -132,12 +133,13 @@ def change_password(visit: Visitor, form: Form) -> Response:
     if server.rates.is_over(key, LOGINS_OF_NAME):
         return _account(visit, 429, problem=SLOWER)
     try:
+        if form.get("password", "") != form.get("again", ""):
+            raise AccountError("the two new passwords differ; write the same twice")
+        accounts.check_password(form.get("password", ""))
         with server.hashing:
             if not accounts.verified(user, form.get("old", "")):
                 server.rates.count(key, LOGINS_OF_NAME)
                 raise AccountError("the old password is wrong")
-            if form.get("password", "") != form.get("again", ""):
-                raise AccountError("the two new passwords differ; write the same twice")
             hashed = accounts.hash_password(form.get("password", ""))
     except AccountError as error:
         return _account(visit, 400, problem=str(error))

@@ -72,15 +72,24 @@ def hash_password(password: str) -> str:
     return HASHER.hash(check_password(password))
 
 
-def register(session: Session, wish: Wish, hashed: str, registration: Registration, now: float) -> User:
-    """Make an account; `AccountError` where it cannot be made, or not without an invitation."""
-    name, team = check_user_name(wish.name), _team(wish.team)
+def check_wish(session: Session, wish: Wish, registration: Registration, now: float) -> Invitation | None:
+    """The invitation that an account is made by, if any; `AccountError` where it cannot be made, or not without one."""
+    _require_free(session, check_user_name(wish.name))
+    _team(wish.team)
+    check_password(wish.password)
     invitation = _invitation(session, wish.invitation, now) if wish.invitation else None
     if wish.invitation and invitation is None:
         raise AccountError("this invitation is not known, was used or is too old; ask for another")
     if invitation is None and registration != "open":
         how = "needs an invitation" if registration == "invited" else "is closed"
         raise AccountError(f"registration {how}; ask whoever runs this server")
+    return invitation
+
+
+def register(session: Session, wish: Wish, hashed: str, registration: Registration, now: float) -> User:
+    """Make an account; `AccountError` where `check_wish` raises it."""
+    invitation = check_wish(session, wish, registration, now)
+    name, team = check_user_name(wish.name), _team(wish.team)
     user = _new_user(session, name, team, hashed, now, is_admin=bool(invitation and invitation.is_admin))
     if invitation is not None:
         taken = update(Invitation).where(Invitation.digest == invitation.digest, Invitation.used_by.is_(None))
@@ -89,9 +98,12 @@ def register(session: Session, wish: Wish, hashed: str, registration: Registrati
     return user
 
 
-def _new_user(session: Session, name: str, team: str, hashed: str, now: float, *, is_admin: bool) -> User:
+def _require_free(session: Session, name: str) -> None:
     if session.scalar(select(User.id).where(User.name == name)) is not None:
         raise AccountError(f"the name {name} is taken; choose another")
+
+
+def _new_user(session: Session, name: str, team: str, hashed: str, now: float, *, is_admin: bool) -> User:
     user = User(name=name, team=team, password=hashed, is_admin=is_admin, created=now)
     session.add(user)
     session.flush()
@@ -146,9 +158,11 @@ def has_admin(session: Session) -> bool:
 
 
 def verified(user: User | None, password: str) -> bool:
-    """Whether it is the user's password; as slow where there is no such user."""
+    """Whether it is the user's password; as slow where there is no such user. What can be nobody's costs nothing."""
+    if len(password) > MOST_PASSWORD:
+        return False
     try:
-        return HASHER.verify(user.password if user else NOBODY, password[:MOST_PASSWORD]) and user is not None
+        return HASHER.verify(user.password if user else NOBODY, password) and user is not None
     except (VerificationError, InvalidHashError):
         return False
 

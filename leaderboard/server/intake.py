@@ -40,18 +40,22 @@ async def take_in(
         require_length(request, server.bounds)
         with _one_of_few(server, user):
             await run_in_threadpool(_require_place, server, user)
-            fields, received = await receive(request, server.uploads, server.bounds, _in_thread(begin))
+            fields, received = await receive(request, server.uploads, server.bounds, _judge(begin))
         return await run_in_threadpool(_add, server, user, fields, received)
     except RefusedError:
         await drain(request)
         raise
 
 
-def _in_thread(begin: Callable[[dict[str, str]], None]) -> Callable[[dict[str, str]], Awaitable[None]]:
-    async def run(fields: dict[str, str]) -> None:
-        await run_in_threadpool(begin, fields)
+def _judge(begin: Callable[[dict[str, str]], None]) -> Callable[[dict[str, str]], Awaitable[None]]:
+    """What is done before a file is received: nobody should wait for it who has misspelt something."""
 
-    return run
+    async def judge(fields: dict[str, str]) -> None:
+        await run_in_threadpool(begin, fields)
+        if "name" in fields:  # fields may also come after the file
+            described(fields)
+
+    return judge
 
 
 @contextlib.contextmanager

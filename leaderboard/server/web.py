@@ -20,6 +20,7 @@ from leaderboard.server import accounts
 from leaderboard.server.addresses import is_from
 from leaderboard.server.board import LiveBoard
 from leaderboard.server.database import Database
+from leaderboard.server.forms import read_form
 from leaderboard.server.models import User
 from leaderboard.server.rates import Rates
 from leaderboard.server.refusals import RefusedError
@@ -165,12 +166,6 @@ def visit(request: Request) -> Visit:
 
 
 Visitor = Annotated[Visit, Depends(visit)]
-
-
-async def read_form(request: Request) -> dict[str, str]:
-    """The texts of a small form; files in it are passed over."""
-    form = await request.form(max_files=0, max_fields=40)
-    return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 def checked_form(visit: Visitor, form: Annotated[dict[str, str], Depends(read_form)]) -> dict[str, str]:

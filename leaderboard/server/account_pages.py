@@ -27,16 +27,15 @@ def login(visit: Visitor, form: Form) -> Response:
     """Log in; the browser gets a new cookie, whatever it had before."""
     server, name, place = visit.server, form.get("name", "").strip().lower()[:80], address(visit.request)
     keys = ((("login", place, name), LOGINS_OF_NAME), (("login", place), LOGINS_OF_ADDRESS))
-    if any(server.rates.is_over(key, rate) for key, rate in keys):
+    if not server.rates.count(*keys):  # before it is known, so that guesses at once are counted too
         return page(visit, "login.html.jinja", 429, problem=SLOWER, name=name)
     with server.database.read() as session:
         user = accounts.find_user(session, name)
     with server.hashing:
         is_right = accounts.verified(user, form.get("password", ""))
     if user is None or not is_right:
-        for key, rate in keys:
-            server.rates.count(key, rate)
         return page(visit, "login.html.jinja", 403, problem=WRONG, name=name)
+    server.rates.forgive(*keys)
     return _let_in(visit, user)
 
 
@@ -70,7 +69,7 @@ def register_page(visit: Visitor, invitation: str = "") -> Response:
 def register(visit: Visitor, form: Form) -> Response:
     """Make an account, and log in."""
     server = visit.server
-    if not server.rates.count(("register", address(visit.request)), REGISTRATIONS):
+    if not server.rates.count((("register", address(visit.request)), REGISTRATIONS)):
         return page(visit, "register.html.jinja", 429, problem=SLOWER, given=form)
     wish = Wish(*(form.get(key, "") for key in ("name", "team", "password", "invitation")))
     try:
@@ -129,8 +128,8 @@ def remove_token(visit: Visitor, form: Form) -> Response:
 def change_password(visit: Visitor, form: Form) -> Response:
     """Change the password; all browsers are logged out but this one, which gets another cookie. All tokens end."""
     user, server = visit.require_user(), visit.server
-    key = ("login", address(visit.request), user.name)
-    if server.rates.is_over(key, LOGINS_OF_NAME):
+    attempt = ("login", address(visit.request), user.name), LOGINS_OF_NAME
+    if not server.rates.count(attempt):
         return _account(visit, 429, problem=SLOWER)
     try:
         if form.get("password", "") != form.get("again", ""):
@@ -138,9 +137,9 @@ def change_password(visit: Visitor, form: Form) -> Response:
         accounts.check_password(form.get("password", ""))
         with server.hashing:
             if not accounts.verified(user, form.get("old", "")):
-                server.rates.count(key, LOGINS_OF_NAME)
                 raise AccountError("the old password is wrong")
             hashed = accounts.hash_password(form.get("password", ""))
+        server.rates.forgive(attempt)
     except AccountError as error:
         return _account(visit, 400, problem=str(error))
     with server.database.write() as session:

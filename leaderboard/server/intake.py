@@ -91,7 +91,7 @@ def _add(server: Server, user: User, fields: dict[str, str], received: Received)
 
 def _require_place(server: Server, user: User) -> None:
     """Refuse now what would be refused after the upload."""
-    if not server.rates.count(("upload", user.id), UPLOADS):
+    if not server.rates.count((("upload", user.id), UPLOADS)):
         raise RefusedError(f"more than {UPLOADS.most} uploads in an hour; come back later", 429)
     if shutil.disk_usage(server.uploads).free < RESERVE_BYTES + server.settings.max_upload_bytes:
         raise RefusedError("the server's disk is full; whoever runs it has to free some space", 507)

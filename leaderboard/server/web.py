@@ -22,7 +22,7 @@ from leaderboard.server.board import LiveBoard
 from leaderboard.server.database import Database
 from leaderboard.server.forms import read_form
 from leaderboard.server.models import User
-from leaderboard.server.rates import Rates
+from leaderboard.server.rates import Rates, visitor
 from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import UPLOADS, ServerSettings
 from leaderboard.server.times import iso
@@ -188,8 +188,8 @@ def require_own(visit: Visit, csrf: str) -> None:
 
 
 def address(request: Request) -> str:
-    """Where a request comes from: the other end of the connection, whatever its headers say."""
-    return request.client.host if request.client else "unknown"
+    """By what its sender is counted: the other end of the connection, or who a proxy that is believed says."""
+    return visitor(request.client.host if request.client else "unknown")
 
 
 def page(visit: Visit, template: str, status: int = 200, **values: Any) -> Response:

@@ -9,7 +9,7 @@ from leaderboard.server.accounts import AccountError, Wish
 from leaderboard.server.models import Invitation, User
 from leaderboard.server.rates import LOGINS_OF_ADDRESS, LOGINS_OF_NAME, REGISTRATIONS
 from leaderboard.server.refusals import RefusedError
-from leaderboard.server.web import Form, Visit, Visitor, address, go, page, set_cookie
+from leaderboard.server.web import INVITED, Form, Visit, Visitor, address, go, page, set_cookie
 
 router = APIRouter(include_in_schema=False)
 WRONG = "the user name or the password is wrong"
@@ -60,9 +60,9 @@ def logout(visit: Visitor, form: Form) -> Response:  # noqa: ARG001  # the form 
 
 
 @router.get("/register")
-def register_page(visit: Visitor, invitation: str = "") -> Response:
+def register_page(visit: Visitor) -> Response:
     """The form for an account."""
-    return page(visit, "register.html.jinja", problem="", given={"invitation": invitation[:100]})
+    return page(visit, "register.html.jinja", problem="", given={})
 
 
 @router.post("/register")
@@ -173,7 +173,17 @@ def invite(visit: Visitor, form: Form) -> Response:
         accounts.as_of_now(session, own)
         is_admin = form.get("is_admin") == "yes"
         code = accounts.invite(session, form.get("note", ""), database.now(session), is_admin=is_admin)
-    return _admin(visit, link=f"/register?invitation={code}")
+    return _admin(visit, link=f"{INVITED}{code}")
+
+
+@router.post("/admin/withdraw")
+def withdraw(visit: Visitor, form: Form) -> Response:
+    """Take an invitation back that nobody has used."""
+    own = visit.require_admin()
+    with visit.server.database.write() as session:
+        accounts.as_of_now(session, own)
+        accounts.withdraw(session, form.get("invitation", ""))
+    return go("/admin")
 
 
 @router.post("/admin/delete-user")

@@ -26,6 +26,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{1,39}")
 LEAST_PASSWORD, MOST_PASSWORD = 10, 200
 SESSION_SECONDS = 14 * 86400.0
 INVITATION_SECONDS = 14 * 86400.0
+FIRST_ADMIN = "the first administrator"
 MOST_TOKENS = 20  # of one user
 TOKEN_START = "icvos_"
 CHANGED = "this account was deleted or got another password a moment ago; log in again"
@@ -120,6 +121,7 @@ def _team(team: str) -> str:
 def make_admin(session: Session, name: str, hashed: str, now: float) -> User:
     """An administrator of that name, made or changed to have this password; for whoever has the server's folder."""
     name = check_user_name(name)
+    _withdraw_first(session)
     user = session.scalar(select(User).where(User.name == name))
     if user is None:
         return _new_user(session, name, name, hashed, now, is_admin=True)
@@ -235,6 +237,22 @@ def invite(session: Session, note: str, now: float, *, is_admin: bool = False) -
         Invitation(digest=digest(code), note=note, is_admin=is_admin, created=now, expires=now + INVITATION_SECONDS)
     )
     return code
+
+
+def invite_first(session: Session, now: float) -> str:
+    """An invitation for the first administrator; one that was made before for the same is worth nothing any more."""
+    _withdraw_first(session)
+    return invite(session, FIRST_ADMIN, now, is_admin=True)
+
+
+def _withdraw_first(session: Session) -> None:
+    mine = Invitation.note == FIRST_ADMIN, Invitation.is_admin, Invitation.used_by.is_(None)
+    session.execute(delete(Invitation).where(*mine))
+
+
+def withdraw(session: Session, known_by: str) -> None:
+    """Take an invitation back, by its digest; nothing where it was used."""
+    session.execute(delete(Invitation).where(Invitation.digest == known_by[:64], Invitation.used_by.is_(None)))
 
 
 def _invitation(session: Session, code: str, now: float) -> Invitation | None:

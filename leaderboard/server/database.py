@@ -43,7 +43,12 @@ class Database:
             self.is_sqlite = address.get_backend_name() == "sqlite"
             given: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if self.is_sqlite else {}
             self.engine = create_engine(
-                address, pool_size=CONNECTIONS, max_overflow=CONNECTIONS // 2, pool_pre_ping=not self.is_sqlite, **given
+                address,
+                hide_parameters=True,
+                pool_size=CONNECTIONS,
+                max_overflow=CONNECTIONS // 2,
+                pool_pre_ping=not self.is_sqlite,
+                **given,
             )
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             what = str(error).splitlines()[0]

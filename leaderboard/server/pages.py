@@ -23,6 +23,7 @@ FAULTS_SHOWN = 1000
 STATIC = {  # name -> kind and files
     "style.css": ("text/css", ("../site/style.css", "static/server.css")),  # the pages look as the board does
     "watch.js": ("text/javascript", ("static/watch.js",)),
+    "register.js": ("text/javascript", ("static/register.js",)),
     "upload.js": ("text/javascript", ("static/upload.js",)),
 }
 

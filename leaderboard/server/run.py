@@ -26,7 +26,7 @@ from leaderboard.server.models import Submission
 from leaderboard.server.patience import PatientProtocol
 from leaderboard.server.settings import UPLOADS, ServerSettings, open_database, read_settings, require_folder
 from leaderboard.server.settings import write_settings as keep
-from leaderboard.server.web import Server
+from leaderboard.server.web import INVITED, Server
 from leaderboard.server.worker import Worker
 
 LOG = logging.getLogger("icvos.server")
@@ -162,8 +162,8 @@ def _tell_first_admin(server: Server, address: str, tell: Callable[[str], None])
     """Whoever started a server without an administrator gets an invitation to become one."""
     with server.database.write() as session:
         if not accounts.has_admin(session):
-            code = accounts.invite(session, "the first administrator", server.database.now(session), is_admin=True)
-            tell(f"no administrator yet; become one at {address}/register?invitation={code}")
+            code = accounts.invite_first(session, server.database.now(session))
+            tell(f"no administrator yet; become one at {address}{INVITED}{code}")
 
 
 def _remove_orphans(server: Server) -> None:

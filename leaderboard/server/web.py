@@ -40,6 +40,7 @@ COOKIE, SECURE_COOKIE = (
 COOKIE_SECONDS = int(accounts.SESSION_SECONDS)
 HASHES_AT_ONCE = 4  # of passwords, each of which takes 64 MiB for a moment
 CSRF_FIELD = "csrf"
+INVITED = "/register#invitation="  # and the code, which no browser sends to a log
 FORGED = "this form is not from this page, or too old; go back, load the page again and send it again"
 
 

@@ -163,7 +163,9 @@ def test_the_other_pages(drawn: Running, page: "Page") -> None:
     take = camera(page)
     with drawn.server.database.write() as session:
         code = accounts.invite(session, "the first administrator", drawn.server.database.now(session), is_admin=True)
-    page.goto(f"{drawn.address}/register?invitation={code}")
+    page.goto(f"{drawn.address}/register#invitation={code}")
+    assert page.get_by_label("Invitation").input_value() == code  # and it is shown
+    assert code not in page.url
     for label, text in (("User name", "root"), ("Team", "Keepers"), ("Password again", PASSWORD)):
         page.get_by_label(label).fill(text)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -171,7 +173,7 @@ def test_the_other_pages(drawn: Running, page: "Page") -> None:
     page.get_by_role("link", name="Administration").click()
     page.get_by_label("For whom").fill("Ben")
     page.get_by_role("button", name="Invite").click()
-    assert "/register?invitation=" in page.locator("#invitation").inner_text()
+    assert "/register#invitation=" in page.locator("#invitation").inner_text()
     take("admin")
     assert fits(page)
     page.get_by_role("link", name="root").click()

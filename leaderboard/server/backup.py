@@ -60,8 +60,11 @@ def back_up(data: Path, out: Path, *, uploads_only: bool = False) -> int:
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as own, closing(sqlite3.connect(target)) as copy:
-        own.backup(copy)
+    try:
+        with closing(sqlite3.connect(source)) as own, closing(sqlite3.connect(target)) as copy:
+            own.backup(copy)
+    except sqlite3.DatabaseError as error:
+        raise IcvosError(f"{source}: cannot be copied ({error}); check --data") from error
     target.chmod(0o600)
 
 

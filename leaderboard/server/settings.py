@@ -14,6 +14,7 @@ from leaderboard.server.database import Database
 FILE = "server.json"
 UPLOADS, SCRATCH, SITES = "uploads", "scratch", "sites"
 FORMAT = 1
+PROBE = ".writable"
 Registration = Literal["open", "invited", "closed"]
 
 
@@ -75,6 +76,8 @@ def require_folder(data: Path) -> None:
         data.chmod(0o700)
         for name in (UPLOADS, SCRATCH, SITES):
             (data / name).mkdir(exist_ok=True)
+            (data / name / PROBE).touch()
+            (data / name / PROBE).unlink()
     except OSError as error:
         raise IcvosError(f"{data}: cannot be written ({error.strerror}); give --data another folder") from error
 

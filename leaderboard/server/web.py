@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from icvos.errors import printable_lines
+from icvos.errors import IcvosError, printable_lines
 from icvos.files.storage import write_bytes
 from leaderboard.server import accounts
 from leaderboard.server.addresses import is_from
@@ -32,7 +32,7 @@ from leaderboard.server.views import Figures
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SECRET = "secret"
+SECRET, SECRET_BYTES = "secret", 32
 COOKIE, SECURE_COOKIE = (
     "icvos_session",
     "__Host-icvos_session",
@@ -100,12 +100,15 @@ class Server:
 
 
 def read_secret(data: Path) -> bytes:
-    """What forms are signed by: random, made at the first start."""
+    """What forms are signed by: random, made at the first start. `IcvosError` for a file of another kind."""
     path = data / SECRET
     if not path.is_file():
-        write_bytes(path, secrets.token_bytes(32))
+        write_bytes(path, secrets.token_bytes(SECRET_BYTES))
         path.chmod(0o600)
-    return path.read_bytes()
+    found = path.read_bytes()
+    if len(found) != SECRET_BYTES:
+        raise IcvosError(f"{path}: is not what forms are signed by; remove it, and it is made anew")
+    return found
 
 
 def server_of(request: Request) -> Server:

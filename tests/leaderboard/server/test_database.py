@@ -66,6 +66,29 @@ def test_a_database_that_cannot_be_opened(url: str, message: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("content", [b"no database " * 100, bytes(range(256)) * 20], ids=["text", "noise"])
+def test_a_file_that_is_no_database(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "server.db").write_bytes(content)
+    with pytest.raises(IcvosError, match=r"server.db: cannot be opened \(file is not a database\); check --data"):
+        Database.of_folder(tmp_path).migrate()
+    assert (tmp_path / "server.db").read_bytes() == content
+
+
+def test_a_database_that_cannot_be_written(tmp_path: Path) -> None:
+    made = Database.of_folder(tmp_path)
+    made.migrate()
+    made.close()
+    with pytest.raises(IcvosError, match=r"cannot be opened \(attempt to write a readonly database\); check --data"):
+        Database(f"sqlite:///file:{tmp_path / 'server.db'}?mode=ro&uri=true").migrate()
+
+
+def test_a_database_of_something_else(database: Database) -> None:
+    with database.write() as session:
+        session.execute(text("DROP TABLE alembic_version"))
+    with pytest.raises(IcvosError, match=r"cannot be opened \(.*already exists.*\); check --data and --database"):
+        database.migrate()
+
+
 def test_sqlite_keeps_what_was_committed(tmp_path: Path) -> None:
     database = Database.of_folder(tmp_path)
     with database.engine.connect() as connection:

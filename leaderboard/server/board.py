@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import threading
@@ -118,12 +119,27 @@ class LiveBoard:
         return path
 
 
-def find_page(folder: Path, place: str) -> tuple[Path, str] | None:
-    """The file at a place of the board and its policy; None where there is none, or it leads out of the folder."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A file of the board.
+
+    Args:
+        path: Where it is.
+        policy: What a browser may do with it.
+        status: Its size and times.
+    """
+
+    path: Path
+    policy: str
+    status: os.stat_result
+
+
+def find_page(folder: Path, place: str) -> Page | None:
+    """The file at a place of the board; None where there is none, or it leads out of the folder."""
     path = folder / (place or "index.html")
     try:
         require_inside(path, folder)
-        return (path, policy_of(path)) if path.is_file() else None
+        return Page(path, policy_of(path), path.stat()) if path.is_file() else None
     except (IcvosError, ValueError, OSError):  # the last of a name that no file can have
         return None
 

@@ -48,6 +48,7 @@ class Guards:
             await self.app(scope, receive, send)
             return
         given = dict(scope["headers"])
+        scope = _plain(scope)
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -84,3 +85,10 @@ class Guards:
             return next(rest, None) or await receive()
 
         await self.app(scope, replay, send)
+
+
+def _plain(scope: Scope) -> Scope:
+    """A request as the pages know it: HEAD is GET, whose body uvicorn keeps back, and nobody is given many pieces."""
+    headers = [(name, value) for name, value in scope["headers"] if name != b"range" or b"," not in value]
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return {**scope, "method": method, "headers": headers}

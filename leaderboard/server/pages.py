@@ -70,8 +70,11 @@ async def board(place: str, request: Request) -> Response:
     found = await run_in_threadpool(find_page, folder, place)
     if found is None:
         raise RefusedError("there is no such page on the board; the result may have been taken off it", 404)
-    path, policy = found
-    return FileResponse(path, headers={"Cache-Control": "no-cache", "Content-Security-Policy": policy})
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": found.policy}
+    answer = FileResponse(found.path, headers=headers, stat_result=found.status)
+    if answer.headers["etag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={**headers, "ETag": answer.headers["etag"]})
+    return answer
 
 
 @router.get(PATH)

@@ -139,8 +139,19 @@ def add(
     return submission, True
 
 
+def fold(name: str) -> str:
+    """By which two names are the same: in any case, wide or narrow, however their letters are put together.
+
+    >>> fold("Ｍｉｎｅ"), fold("STRASSE") == fold("straße"), fold("\u0390") == fold("\u03b9\u0308\u0301")
+    ('mine', True, True)
+    """
+    for _ in range(2):  # small letters may be put together anew, and those be other small letters
+        name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", name).casefold())
+    return name[:200]
+
+
 def _method(session: Session, user: User, name: str) -> Method:
-    folded = unicodedata.normalize("NFKC", name).casefold()[:200]
+    folded = fold(name)
     method = session.scalar(select(Method).where(Method.folded == folded))
     if method is None:
         method = Method(user_id=user.id, name=name, folded=folded)

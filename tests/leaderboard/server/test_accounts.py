@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from leaderboard.server import accounts, submissions
 from leaderboard.server.accounts import INVITATION_SECONDS, SESSION_SECONDS, AccountError, Wish
@@ -83,6 +84,31 @@ def test_an_invitation_makes_one_account(database: Database, registration: Regis
     assert register(database, replace(WISH, invitation=code), registration).is_admin
     with pytest.raises(AccountError, match="was used"):
         register(database, replace(WISH, name="ben", invitation=code), registration)
+
+
+def test_two_who_register_at_once(database: Database) -> None:
+    """By the same invitation, or under the same name: it is one account."""
+    with database.write() as session:
+        code = accounts.invite(session, "one", 0)
+    wishes = [replace(WISH, name=f"user{number}", invitation=code) for number in range(3)] + [WISH] * 3
+    start, refused = threading.Barrier(len(wishes)), []
+
+    def run(wish: Wish) -> None:
+        start.wait()
+        try:
+            register(database, wish)
+        except AccountError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=run, args=(wish,)) for wish in wishes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum("invitation" in text for text in refused) == 2
+    assert sum("the name anna is taken" in text for text in refused) == 2
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(User)) == 2
 
 
 def test_passwords(database: Database) -> None:

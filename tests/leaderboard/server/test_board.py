@@ -63,6 +63,29 @@ def test_pages_have_the_policy_of_their_script(scores: Make, tmp_path: Path) -> 
     assert policy_of(tmp_path / "odd.html") == "default-src 'none'; sandbox"
 
 
+def test_what_a_browser_has_is_not_sent_again(running: Running, tmp_path: Path) -> None:
+    anna, nobody = running.user(), running.browser().client
+    published(running, anna, predictions_zip(tmp_path), "first")
+    answer = nobody.get("/board/")
+    again = nobody.get("/board/", headers={"If-None-Match": f'"other", {answer.headers["etag"]}'})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == answer.headers["etag"]
+    assert again.headers["content-security-policy"] == answer.headers["content-security-policy"]
+    published(running, anna, predictions_zip(tmp_path, 3), "second")
+    assert nobody.get("/board/", headers={"If-None-Match": answer.headers["etag"]}).status_code == 200
+
+
+def test_a_piece_of_a_page_and_never_many(running: Running) -> None:
+    nobody = running.browser().client
+    whole = nobody.get("/board/").content
+    piece = nobody.get("/board/", headers={"Range": "bytes=2-5"})
+    assert (piece.status_code, piece.content) == (206, whole[2:6])
+    many = nobody.get("/board/", headers={"Range": "bytes=" + ",".join(f"{n}-{n + 1}" for n in range(0, 400, 3))})
+    assert (many.status_code, many.content) == (200, whole)
+    assert nobody.get("/board/", headers={"Range": f"bytes={len(whole)}-"}).status_code == 416
+    assert nobody.get("/board/", headers={"Range": "nonsense"}).status_code == 400
+
+
 def test_no_link_leads_out_of_the_board(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "secret").write_text("secret")

@@ -50,11 +50,23 @@ def test_another_file_is_another_revision_and_the_same_one_is_not(database: Data
     assert sum(claim is not None for claim in found) == 3
 
 
-@pytest.mark.parametrize("name", ["mine", "MINE", "ｍｉｎｅ"])
-def test_a_name_is_one_users(database: Database, name: str) -> None:
-    add(database, add_user(database), "a")
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("mine", "mine"),
+        ("mine", "MINE"),
+        ("mine", "ｍｉｎｅ"),
+        ("Straße", "STRASSE"),
+        ("Ångström", "A\u030angstro\u0308m"),
+        ("\u0390", "\u03aa\u0301"),
+        ("\u1fb7", "\u0391\u0345\u0342"),
+        ("ﬃ", "FFI"),
+    ],
+)
+def test_a_name_is_one_users(database: Database, name: str, same: str) -> None:
+    add(database, add_user(database), "a", name=name)
     with pytest.raises(RefusedError, match="another team's") as caught:
-        add(database, add_user(database, "ben"), "b", name=name)
+        add(database, add_user(database, "ben"), "b", name=same)
     assert caught.value.status == 409
 
 

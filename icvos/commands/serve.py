@@ -47,6 +47,13 @@ DATA = click.option("--data", type=FOLDER, default=Path("icvos-server"), show_de
     "--max-upload", "mebibytes", metavar="MIB", type=click.IntRange(1), default=512, show_default=True, help="Per file."
 )
 @click.option("--all-draws", is_flag=True, help="Refuse a run that is not over all support draws of the benchmark.")
+@click.option(
+    "--overlays",
+    type=click.Choice(["none", "predictions"]),
+    default="none",
+    show_default=True,
+    help="What the board plays of a result's worst clips; the truth is never shown.",
+)
 @click.option("--database", metavar="URL", default="", help="A PostgreSQL database.  [default: SQLite in --data]")
 @click.option(
     "--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that score; see icvos worker."

@@ -20,6 +20,7 @@ from leaderboard.server.web import CSRF_FIELD, Form, Visitor, go, page, require_
 router = APIRouter(include_in_schema=False)
 PATH = "/submissions"
 FAULTS_SHOWN = 1000
+KINDS = {".webp": "image/webp"}  # which not every system knows
 STATIC = {  # name -> kind and files
     "style.css": ("text/css", ("../site/style.css", "static/server.css")),  # the pages look as the board does
     "watch.js": ("text/javascript", ("static/watch.js",)),
@@ -71,7 +72,8 @@ async def board(place: str, request: Request) -> Response:
     if found is None:
         raise RefusedError("there is no such page on the board; the result may have been taken off it", 404)
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": found.policy}
-    answer = FileResponse(found.path, headers=headers, stat_result=found.status)
+    kind = KINDS.get(found.path.suffix)
+    answer = FileResponse(found.path, headers=headers, media_type=kind, stat_result=found.status)
     if answer.headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={**headers, "ETag": answer.headers["etag"]})
     return answer

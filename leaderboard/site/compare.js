@@ -241,8 +241,8 @@ function clipFigure(clip, name, run, letter) {
   }
   if (clip.still) {
     const [width, height] = clip.shape;
-    const still = { src: clip.still, alt: `Frame ${clip.frame} of ${name}, ${letter}: the truth, and the prediction`, width, height };
-    const movie = { src: clip.movie, alt: `${name}, ${letter}, as an animation: the truth, and the prediction`, width, height, loading: "lazy" };
+    const still = { src: clip.still, alt: `Frame ${clip.frame} of ${name}, ${letter}: ${clip.shows}`, width, height };
+    const movie = { src: clip.movie, alt: `${name}, ${letter}, as an animation: ${clip.shows}`, width, height, loading: "lazy" };
     const play = element("details", {}, element("summary", {}, `Play ${letter}`), element("img", movie));
     figure.append(element("img", still), play);
   }

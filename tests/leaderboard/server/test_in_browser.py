@@ -53,7 +53,9 @@ def page() -> "Iterator[Page]":
 def drawn(built: Path, tmp_path: Path) -> Iterator[Running]:
     """A server with a worker, on a benchmark of the small world."""
     stopped = threading.Event()
-    with running(prepare(tmp_path / "data", settings_for(built, protocols=("paper@1", "native@1")))) as found:
+    with running(
+        prepare(tmp_path / "data", settings_for(built, protocols=("paper@1", "native@1"), overlays="predictions"))
+    ) as found:
 
         def work() -> None:
             while not stopped.is_set():
@@ -153,6 +155,14 @@ def test_a_stranger(drawn: Running, built: Path, tmp_path: Path, page: "Page") -
     page.get_by_role("link", name="the page of this run").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("One pixel off")
     expect(page.get_by_text("Team: The strangers")).to_be_visible()
+    page.get_by_role("link", name="Clips to watch").click()
+    worst = page.locator(".overlays figure").first
+    worst.get_by_text("Play", exact=False).click()
+    movie = worst.get_by_role("img", name="as an animation: the prediction")
+    expect(movie).to_be_visible()
+    expect(movie).to_have_js_property("complete", True)
+    assert movie.evaluate("image => image.naturalWidth") > 0
+    assert worst.locator("a").inner_text() == page.locator("table.clips tbody th").first.inner_text().split("\n")[0]
     take("run")
     page.get_by_role("link", name="Compare it with another result").click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()

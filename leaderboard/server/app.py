@@ -20,6 +20,7 @@ from leaderboard.server.views import Figures
 from leaderboard.server.web import NotLoggedInError, Server, read_secret, visit
 
 LOG = logging.getLogger("icvos.server")
+REFUSALS = {404: "there is no such page", 405: "this page is not asked for in this way"}
 ABOUT = "Predictions in, figures out. Make a token on the page of your account, and send it as a bearer."
 
 
@@ -62,7 +63,7 @@ def make_app(server: Server) -> ASGIApp:
 
     @app.exception_handler(HTTPException)
     def refuse_http(request: Request, error: HTTPException) -> Response:
-        return refuse(request, RefusedError(str(error.detail), error.status_code))
+        return refuse(request, RefusedError(REFUSALS.get(error.status_code, str(error.detail)), error.status_code))
 
     @app.exception_handler(RequestValidationError)
     def refuse_values(request: Request, error: RequestValidationError) -> Response:  # noqa: ARG001  # as above

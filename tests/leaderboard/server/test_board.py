@@ -24,6 +24,7 @@ def published(running: Running, browser: Browser, file: Path, name: str) -> str:
 def test_pages_are_made_when_something_was_published_and_only_then(running: Running, tmp_path: Path) -> None:
     board, anna = running.server.board, running.user()
     first = board.build()
+    assert 'Nothing is published. <a href="/">' in (first / "index.html").read_text(encoding="utf-8")
     assert board.build() == first
     published(running, anna, predictions_zip(tmp_path, 2), "first")
     second = board.build()

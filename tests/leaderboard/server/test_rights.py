@@ -103,6 +103,7 @@ def test_other_methods(running: Running) -> None:
             assert "access-control-allow-origin" not in answer.headers
     assert nobody.head("/account").status_code == 303
     assert nobody.head("/nowhere").status_code == 404
+    assert "there is no such page" in nobody.get("/nowhere").text
 
 
 @pytest.mark.parametrize(

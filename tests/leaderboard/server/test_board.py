@@ -1,3 +1,5 @@
+import re
+import socket
 import threading
 from pathlib import Path
 
@@ -51,6 +53,33 @@ def test_one_of_many_who_ask_makes_the_pages(running: Running, tmp_path: Path) -
     assert len(set(found)) == 1
     times = {path.stat().st_mtime_ns for path in found}
     assert len(times) == 1
+
+
+def test_a_hundred_clients_at_once(running: Running, tmp_path: Path) -> None:
+    """All are answered, each with its own; what they ask for changes meanwhile. How fast: docs/performance.md."""
+    anna = running.user()
+    published(running, anna, predictions_zip(tmp_path), "mine")
+    places = ("/board/", "/board/results.json", "/", "/login", "/healthz")
+    start, found = threading.Barrier(100), []
+
+    def ask(number: int) -> None:
+        place = places[number % len(places)]
+        with socket.create_connection((running.host, running.port)) as connection:
+            connection.settimeout(60)
+            start.wait(60)
+            connection.sendall(f"GET {place} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: ([0-9]+)", head)
+        assert length
+        found.append((place, head.split()[1], len(body) == int(length[1])))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(100)]
+    for thread in threads:
+        thread.start()
+    published(running, anna, predictions_zip(tmp_path, 3), "mine")
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == sorted((place, b"200", True) for place in places for _ in range(20))
 
 
 def test_pages_have_the_policy_of_their_script(scores: Make, tmp_path: Path) -> None:

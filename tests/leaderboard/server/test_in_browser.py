@@ -3,6 +3,7 @@
 Where ``ICVOS_SCREENSHOTS`` names a folder, a picture of every page is left there.
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed: 
 from playwright import sync_api
 
 from leaderboard.server import accounts
-from tests.leaderboard.server.served import PASSWORD, Running, pack, prepare, running, settings_for
+from tests.leaderboard.server.served import PASSWORD, Running, pack, predictions_zip, prepare, running, settings_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -80,17 +81,24 @@ def moved_truth(built: Path, out: Path, shift: int) -> Path:
 
 
 def camera(page: "Page") -> Callable[[str], None]:
-    """Takes pictures, wide and narrow, light and dark, where somebody wants them."""
+    """Looks at a page, wide and narrow, light and dark: asks axe-core, and takes pictures where somebody wants them."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-core is not installed: pip install 'icvos[dev]'"
+    ).Axe()
     folder = os.environ.get("ICVOS_SCREENSHOTS")
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
     def take(name: str) -> None:
-        if not folder:
-            return
-        for scheme in ("light", "dark"):
-            for width in (1280, 420):
-                page.emulate_media(color_scheme=scheme)
-                page.set_viewport_size({"width": width, "height": 900})
+        for scheme, width in itertools.product(schemes, (1280, 420)):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            if folder:
                 page.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png", full_page=True)
+            found = axe.run(page).response["violations"]
+            told = [
+                f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]
+            ]
+            assert told == [], name
         page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": 1280, "height": 900})
 
@@ -169,8 +177,9 @@ def test_a_stranger(drawn: Running, built: Path, tmp_path: Path, page: "Page") -
     take("compare")
 
 
-def test_the_other_pages(drawn: Running, page: "Page") -> None:
-    take = camera(page)
+def test_the_other_pages(drawn: Running, tmp_path: Path, page: "Page") -> None:
+    expect, take = sync_api.expect, camera(page)
+    assert drawn.user("ben").send(predictions_zip(tmp_path)).status_code == 303
     with drawn.server.database.write() as session:
         code = accounts.invite(session, "the first administrator", drawn.server.database.now(session), is_admin=True)
     page.goto(f"{drawn.address}/register#invitation={code}")
@@ -184,8 +193,12 @@ def test_the_other_pages(drawn: Running, page: "Page") -> None:
     page.get_by_label("For whom").fill("Ben")
     page.get_by_role("button", name="Invite").click()
     assert "/register#invitation=" in page.locator("#invitation").inner_text()
+    page.get_by_label("Delete ben").click()
+    expect(page.get_by_role("button", name="Delete ben for good")).to_be_visible()
     take("admin")
     assert fits(page)
+    page.get_by_role("button", name="Delete ben for good").click()
+    expect(page.get_by_role("region", name="All users").get_by_role("row", name="ben")).to_contain_text("deleted")
     page.get_by_role("link", name="root").click()
     page.get_by_label("Label of a new token").fill("laptop")
     page.get_by_role("button", name="Make a token").click()
@@ -202,4 +215,4 @@ def test_the_other_pages(drawn: Running, page: "Page") -> None:
     page.get_by_label("User name").fill("root")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    sync_api.expect(page.get_by_role("link", name="Administration")).to_be_visible()
+    expect(page.get_by_role("link", name="Administration")).to_be_visible()

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from leaderboard.server import accounts, submissions
 from leaderboard.server.accounts import AccountError, Wish
 from leaderboard.server.models import Invitation, User
-from leaderboard.server.rates import LOGINS_OF_ADDRESS, LOGINS_OF_NAME, REGISTRATIONS
+from leaderboard.server.rates import LOGINS, LOGINS_OF_ADDRESS, LOGINS_OF_NAME, REGISTRATIONS
 from leaderboard.server.refusals import RefusedError
 from leaderboard.server.web import INVITED, Form, Visit, Visitor, address, go, page, set_cookie
 
@@ -27,7 +27,9 @@ def login(visit: Visitor, form: Form) -> Response:
     """Log in; the browser gets a new cookie, whatever it had before."""
     server, name, place = visit.server, form.get("name", "").strip().lower()[:80], address(visit.request)
     keys = ((("login", place, name), LOGINS_OF_NAME), (("login", place), LOGINS_OF_ADDRESS))
-    if not server.rates.count(*keys):  # before it is known, so that guesses at once are counted too
+    if not server.rates.count(
+        *keys, (("any login", place), LOGINS)
+    ):  # before it is known, so that guesses at once are counted too
         return page(visit, "login.html.jinja", 429, problem=SLOWER, name=name)
     with server.database.read() as session:
         user = accounts.find_user(session, name)
@@ -128,8 +130,7 @@ def remove_token(visit: Visitor, form: Form) -> Response:
 def change_password(visit: Visitor, form: Form) -> Response:
     """Change the password; all browsers are logged out but this one, which gets another cookie. All tokens end."""
     user, server = visit.require_user(), visit.server
-    attempt = ("login", address(visit.request), user.name), LOGINS_OF_NAME
-    if not server.rates.count(attempt):
+    if not server.rates.count((("login", address(visit.request), user.name), LOGINS_OF_NAME)):
         return _account(visit, 429, problem=SLOWER)
     try:
         if form.get("password", "") != form.get("again", ""):
@@ -139,7 +140,6 @@ def change_password(visit: Visitor, form: Form) -> Response:
             if not accounts.verified(user, form.get("old", "")):
                 raise AccountError("the old password is wrong")
             hashed = accounts.hash_password(form.get("password", ""))
-        server.rates.forgive(attempt)
     except AccountError as error:
         return _account(visit, 400, problem=str(error))
     with server.database.write() as session:

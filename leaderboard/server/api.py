@@ -14,7 +14,7 @@ from leaderboard.server.messages import Detail, Problem, ServerView, Summary
 from leaderboard.server.models import Submission, User
 from leaderboard.server.refusals import RefusedError
 from leaderboard.server.views import detail, summary
-from leaderboard.server.web import Server, server_of
+from leaderboard.server.web import Server, server_of, set_published
 
 PREFIX = "/api/v1"
 SUBMISSIONS = f"{PREFIX}/submissions"
@@ -136,6 +136,7 @@ def scores(code: str, protocol: str, server: Asked, user: Owner) -> Response:
         **REFUSED,
         403: {"model": Problem, "description": "It is another's."},
         409: {"model": Problem, "description": "It has no figures."},
+        429: {"model": Problem, "description": "Too many times within an hour."},
     },
 )
 def publish(code: str, server: Asked, user: Owner) -> Summary:
@@ -151,7 +152,7 @@ def withhold(code: str, server: Asked, user: Owner) -> Summary:
 
 def _set_published(server: Server, user: User, code: str, wanted: bool) -> Summary:
     with server.database.write() as session:
-        return summary(session, submissions.set_published(session, user, code, wanted))
+        return summary(session, set_published(server, session, user, code, wanted))
 
 
 def _with(server: Server, user: User, code: str, make: Callable[[Session, Submission], T]) -> T:

@@ -15,7 +15,7 @@ from leaderboard.server.intake import take_in
 from leaderboard.server.messages import Summary
 from leaderboard.server.refusals import RefusedError
 from leaderboard.server.views import summary
-from leaderboard.server.web import CSRF_FIELD, Form, Visitor, go, page, require_own, resource
+from leaderboard.server.web import CSRF_FIELD, Form, Visitor, go, page, require_own, resource, set_published
 
 router = APIRouter(include_in_schema=False)
 PATH = "/submissions"
@@ -166,8 +166,9 @@ def _download(text: str, name: str) -> Response:
 @router.post(PATH + "/{code}/publish")
 def publish(code: str, visit: Visitor, form: Form) -> Response:
     """Put a submission on the board, or take it off."""
+    user = visit.require_user()
     with visit.server.database.write() as session:
-        submissions.set_published(session, visit.require_user(), code, form.get("wanted") == "yes")
+        set_published(visit.server, session, user, code, form.get("wanted") == "yes")
     return go(f"{PATH}/{code}")
 
 

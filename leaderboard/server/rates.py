@@ -20,7 +20,9 @@ class Rate:
 
 LOGINS_OF_NAME = Rate(10, 300)  # that failed, from one address
 LOGINS_OF_ADDRESS = Rate(50, 300)  # that failed, for whatever name
+LOGINS = Rate(150, 300)  # from one address, also those that succeed: each costs a hash
 REGISTRATIONS = Rate(10, 3600)
+PUBLISHINGS = Rate(60, 3600)  # of a user: each has the board made anew
 UPLOADS = Rate(30, 3600)
 NETWORK_BITS = 64  # of an IPv6 address: what follows is each visitor's own to choose
 

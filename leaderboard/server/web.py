@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy.orm import Session
 
 from icvos.errors import IcvosError, printable_lines
 from icvos.files.storage import write_bytes
-from leaderboard.server import accounts
+from leaderboard.server import accounts, submissions
 from leaderboard.server.addresses import is_from
 from leaderboard.server.board import LiveBoard
 from leaderboard.server.database import Database
 from leaderboard.server.forms import read_form
-from leaderboard.server.models import User
-from leaderboard.server.rates import Rates, visitor
+from leaderboard.server.models import Submission, User
+from leaderboard.server.rates import PUBLISHINGS, Rates, visitor
 from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import UPLOADS, ServerSettings
 from leaderboard.server.times import iso
@@ -222,6 +223,13 @@ def set_cookie(response: Response, server: Server, cookie: str) -> None:
         httponly=True,
         samesite="lax",
     )
+
+
+def set_published(server: Server, session: Session, user: User, code: str, wanted: bool) -> Submission:
+    """`submissions.set_published` within the rate of a user; what should be off the board is never kept on it."""
+    if wanted and not server.rates.count((("publish", user.id), PUBLISHINGS)):
+        raise RefusedError(f"you have published {PUBLISHINGS.most} times within an hour; come back later", 429)
+    return submissions.set_published(session, user, code, wanted)
 
 
 def go(place: str) -> Response:

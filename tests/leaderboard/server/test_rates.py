@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
 
 from icvos.errors import IcvosError
-from leaderboard.server import account_pages, accounts
+from leaderboard.server import account_pages, accounts, web
 from leaderboard.server.rates import Rate, Rates, visitor
 from leaderboard.server.run import Place
-from tests.leaderboard.server.served import Running, prepare, settings_for
+from tests.leaderboard.server.served import Running, code_of, predictions_zip, prepare, settings_for
 from tests.leaderboard.server.served import running as serving
 
 
@@ -80,6 +80,24 @@ def test_a_rate_that_is_over_counts_for_none() -> None:
     rates.forgive(few, many)
     rates.forgive(("c", Rate(1, 300)))
     assert rates.count(few, many)
+
+
+def test_logging_in_again_and_again_ends(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_pages, "LOGINS", Rate(3, 300))
+    running.user("anna")
+    assert [running.browser().log_in("anna").status_code for _ in range(4)] == [303, 303, 303, 429]
+
+
+def test_publishing_again_and_again_ends(running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "PUBLISHINGS", Rate(3, 300))
+    anna = running.user("anna")
+    code = code_of(anna.send(predictions_zip(tmp_path)))
+    running.work()
+    program = running.api(anna.token())
+    for wanted, expected in (("publish", [200, 200, 200, 429]), ("withhold", [200] * 4)):
+        assert [program.post(f"submissions/{code}/{wanted}").status_code for _ in range(4)] == expected
+    assert anna.post(f"/submissions/{code}/publish", f"/submissions/{code}", wanted="yes").status_code == 429
+    assert not anna.client.get(f"/submissions/{code}/state").json()["published"]
 
 
 def test_guesses_at_once_are_counted_one_by_one(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,9 +170,9 @@ def invite(visit: Visitor, form: Form) -> Response:
     """Make an invitation; this page is the only one that shows its link."""
     own, database = visit.require_admin(), visit.server.database
     with database.write() as session:
-        accounts.as_of_now(session, own)
+        own = accounts.as_of_now(session, own)
         is_admin = form.get("is_admin") == "yes"
-        code = accounts.invite(session, form.get("note", ""), database.now(session), is_admin=is_admin)
+        code = accounts.invite(session, form.get("note", ""), database.now(session), is_admin=is_admin, by=own)
     return _admin(visit, link=f"{INVITED}{code}")
 
 
@@ -206,6 +206,15 @@ def withhold(visit: Visitor, form: Form) -> Response:
     own = visit.require_admin()
     with visit.server.database.write() as session:
         submissions.set_published(session, own, form.get("code", ""), False)
+    return go("/admin")
+
+
+@router.post("/admin/allow")
+def allow(visit: Visitor, form: Form) -> Response:
+    """Let its submitter publish what an administrator took off the board."""
+    own = visit.require_admin()
+    with visit.server.database.write() as session:
+        submissions.allow(session, own, form.get("code", ""))
     return go("/admin")
 
 

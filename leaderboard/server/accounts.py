@@ -229,12 +229,19 @@ def token_user(session: Session, token: str) -> User | None:
     return row.user if row is not None and row.user.deleted is None else None
 
 
-def invite(session: Session, note: str, now: float, *, is_admin: bool = False) -> str:
-    """An invitation, to be shown once."""
+def invite(session: Session, note: str, now: float, *, is_admin: bool = False, by: User | None = None) -> str:
+    """An invitation, to be shown once; it ends with the administrator who made it."""
     code = secrets.token_urlsafe(24)
     note = printable(note.strip(), 80)[:80]
     session.add(
-        Invitation(digest=digest(code), note=note, is_admin=is_admin, created=now, expires=now + INVITATION_SECONDS)
+        Invitation(
+            digest=digest(code),
+            note=note,
+            is_admin=is_admin,
+            created=now,
+            expires=now + INVITATION_SECONDS,
+            invited_by=by.id if by else None,
+        )
     )
     return code
 
@@ -262,8 +269,9 @@ def _invitation(session: Session, code: str, now: float) -> Invitation | None:
 
 
 def delete_user(session: Session, user: User, now: float) -> bool:
-    """Take a user's access away, and what the user published off the board; whether anything was on it."""
+    """Take a user's access and invitations away, and what was published off the board; whether anything was on it."""
     user.deleted, user.is_admin, user.password = now, False, ""
     _shut_out(session, user)
+    session.execute(delete(Invitation).where(Invitation.invited_by == user.id, Invitation.used_by.is_(None)))
     withheld = update(Submission).where(Submission.user_id == user.id, Submission.is_published)
     return bool(cast("CursorResult[None]", session.execute(withheld.values(is_published=False))).rowcount)

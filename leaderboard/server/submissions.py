@@ -171,18 +171,29 @@ def scores_of(session: Session, submission: Submission) -> dict[str, str]:
 def set_published(session: Session, user: User, code: str, wanted: bool) -> Submission:
     """Put a submission on the board, which its submitter alone may do, or take it off, as administrators may too.
 
+    What an administrator took off stays off until one allows it again.
+
     Raises `RefusedError` for one that is not the user's to change or has no figures.
     """
     user = accounts.as_of_now(session, user)
     submission = find_own(session, user, code)
     if wanted and submission.user_id != user.id:
         raise RefusedError("only who submitted it can publish it", 403)
+    if wanted and submission.is_barred:
+        raise RefusedError("an administrator has taken it off the board; ask whoever runs this server", 403)
+    if not wanted and submission.user_id != user.id:
+        submission.is_barred = True
     if wanted and submission.state != "scored":
         raise RefusedError(f"it is {submission.state}, and only what was scored can be published", 409)
     if submission.is_published != wanted:
         submission.is_published = wanted
         board_changed(session)
     return submission
+
+
+def allow(session: Session, user: User, code: str) -> None:
+    """Let the submitter publish again what an administrator, as ``user`` is, took off the board."""
+    find_own(session, accounts.as_of_now(session, user), code).is_barred = False
 
 
 def board_changed(session: Session) -> None:

@@ -143,6 +143,7 @@ FORMS = (
     ("/admin/withdraw", {"invitation": "0" * 64}),
     ("/admin/delete-user", {"name": "ben"}),
     ("/admin/withhold", {"code": "0" * 16}),
+    ("/admin/allow", {"code": "0" * 16}),
     ("/admin/score-again", {"code": "0" * 16}),
     ("/submissions/0000000000000000/publish", {"wanted": "yes"}),
 )
@@ -198,7 +199,14 @@ def test_what_is_not_ones_own_is_not_there(running: Running, tmp_path: Path) -> 
     assert program.get("submissions").json() == []
     for path in ("/admin",):
         assert eve.client.get(path).status_code == 404
-    for path in ("/admin/invite", "/admin/withdraw", "/admin/delete-user", "/admin/withhold", "/admin/score-again"):
+    for path in (
+        "/admin/invite",
+        "/admin/withdraw",
+        "/admin/delete-user",
+        "/admin/withhold",
+        "/admin/allow",
+        "/admin/score-again",
+    ):
         assert eve.post(path, "/account", name="anna", code=code).status_code == 404
 
 

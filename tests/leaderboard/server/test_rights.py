@@ -28,6 +28,27 @@ def test_an_administrator_withholds_and_never_publishes(running: Running, tmp_pa
     assert "It is not on the board" in root.client.get(page).text
 
 
+def test_what_an_administrator_took_off_stays_off_until_one_allows_it(running: Running, tmp_path: Path) -> None:
+    anna, root = running.user("anna"), admin_of(running)
+    code = code_of(anna.send(predictions_zip(tmp_path)))
+    running.work()
+    page = f"/submissions/{code}"
+    anna.post(f"{page}/publish", page, wanted="yes")
+    assert root.post("/admin/withhold", "/admin", code=code).status_code == 303
+    assert "An administrator has taken it off the board" in anna.client.get(page).text
+    assert "taken off" in anna.client.get("/submissions").text
+    assert anna.post(f"{page}/publish", "/account", wanted="yes").status_code == 403
+    program = running.api(anna.token())
+    assert program.post(f"submissions/{code}/publish").status_code == 403
+    assert program.post(f"submissions/{code}/withhold").status_code == 200  # which it is
+    assert "Allow" in root.client.get("/admin").text
+    assert root.post("/admin/allow", "/admin", code=code).status_code == 303
+    assert not anna.client.get(f"{page}/state").json()["published"]
+    assert anna.post(f"{page}/publish", page, wanted="yes").status_code == 303
+    assert anna.post(f"{page}/publish", page, wanted="no").status_code == 303
+    assert anna.post(f"{page}/publish", page, wanted="yes").status_code == 303  # one's own hand bars nothing
+
+
 def test_another_password_ends_tokens(running: Running) -> None:
     anna, new = running.user(), "another one that is long"
     program = running.api(anna.token())

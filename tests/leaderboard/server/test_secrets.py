@@ -51,6 +51,22 @@ def test_whoever_has_the_folder_needs_no_invitation_any_more(database: Database)
     assert become(database, "anna", other)
 
 
+def test_invitations_end_with_the_administrator_who_made_them(running: Running) -> None:
+    root = admin_of(running)
+    eve = admin_of(running, "eve")
+    codes = {}
+    for name, browser in (("root", root), ("eve", eve)):
+        for is_admin in ("yes", "no"):
+            page = browser.post("/admin/invite", "/admin", note=name, is_admin=is_admin).text
+            found = re.search(r"#invitation=([A-Za-z0-9_-]+)", page)
+            assert found
+            codes[name, is_admin] = found[1]
+    assert root.post("/admin/delete-user", "/admin", name="eve").status_code == 303
+    for number, ((name, _), code) in enumerate(codes.items()):
+        expected = 303 if name == "root" else 400
+        assert running.browser().register(f"user{number}", invitation=code).status_code == expected
+
+
 def test_an_invitation_is_taken_back(running: Running) -> None:
     root = admin_of(running)
     page = root.post("/admin/invite", "/admin", note="Ben").text

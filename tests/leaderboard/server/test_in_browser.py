@@ -174,6 +174,15 @@ def test_a_stranger(drawn: Running, built: Path, tmp_path: Path, page: "Page") -
     take("run")
     page.get_by_role("link", name="Compare it with another result").click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.locator("table.sortable a").first.click()  # where they differ most
+    beside = page.locator("#both-clips figure")
+    expect(beside).to_have_count(2)
+    expect(page.locator("#both-clips")).not_to_contain_text("Solid J")  # there are no curves
+    beside.last.get_by_text("Play B").click()
+    movie = beside.last.get_by_role("img", name="as an animation: the prediction")
+    expect(movie).to_be_visible()
+    expect(movie).to_have_js_property("complete", True)
+    assert movie.evaluate("image => image.naturalWidth") > 0
     take("compare")
 
 

@@ -53,8 +53,11 @@ def test_by_default_nothing_of_a_frame_is_shown(
     assert client.get(f"/board/{place.removesuffix('.html')}.js").status_code == 404
     folder = running.server.board.build()
     assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= {".html", ".json", ".csv", ".md", ".tex"}
-    for path in folder.rglob("*.json"):
-        assert '"00001"' not in path.read_text(encoding="utf-8"), path  # a frame
+    (code,) = (path.name for path in running.server.uploads.iterdir())
+    for path in filter(Path.is_file, folder.rglob("*")):
+        written = path.read_text(encoding="utf-8")
+        for secret in ('"00001"', code, str(running.server.data), running.server.settings.benchmark):  # first, a frame
+            assert secret not in written, path
     assert not list((running.server.data / MOVIES).iterdir())
 
 

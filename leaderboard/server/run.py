@@ -1,6 +1,7 @@
 """A server and its workers as processes: started, watched, ended together."""
 
 import contextlib
+import ipaddress
 import logging
 import os
 import signal
@@ -16,7 +17,7 @@ from types import FrameType
 
 import uvicorn
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 from icvos.files.locks import lock_file
 from icvos.tasks.task import open_task
 from leaderboard.server import accounts
@@ -25,7 +26,7 @@ from leaderboard.server.models import Submission
 from leaderboard.server.patience import PatientProtocol
 from leaderboard.server.settings import UPLOADS, ServerSettings, open_database, read_settings, require_folder
 from leaderboard.server.settings import write_settings as keep
-from leaderboard.server.web import Server
+from leaderboard.server.web import INVITED, Server
 from leaderboard.server.worker import Worker
 
 LOG = logging.getLogger("icvos.server")
@@ -44,12 +45,32 @@ class Place:
     Args:
         host: Its address on this machine.
         port: 0: any that is free.
-        proxy: The address of a reverse proxy, whose word on who is asking is believed; empty: nobody's is.
+        proxy: The address or network of a reverse proxy, or several, separated by commas, whose word on who is asking
+            is believed; empty: nobody's is. `IcvosError` for anything else, and for all addresses there are.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     proxy: str = ""
+
+    def __post_init__(self) -> None:
+        self.proxies()
+
+    def proxies(self) -> list[str]:
+        """The networks of the proxies; those of IPv4 also as a socket for both kinds of address says them."""
+        found = []
+        for text in filter(None, map(str.strip, self.proxy.split(","))):
+            try:
+                network = ipaddress.ip_network(text, strict=False)
+            except ValueError:
+                network = None
+            if network is None or not network.prefixlen:
+                what = printable(text, 80)
+                raise IcvosError(f"--trust-proxy {what}: give the address or network of the proxy, as 127.0.0.1")
+            found.append(str(network))
+            if network.version == 4:
+                found.append(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
+        return found
 
 
 def serve(
@@ -122,7 +143,7 @@ def configured(server: Server, place: Place, *, log: bool = False) -> uvicorn.Co
         server_header=False,
         date_header=True,
         proxy_headers=bool(place.proxy),
-        forwarded_allow_ips=place.proxy or "",
+        forwarded_allow_ips=place.proxies(),
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -141,8 +162,8 @@ def _tell_first_admin(server: Server, address: str, tell: Callable[[str], None])
     """Whoever started a server without an administrator gets an invitation to become one."""
     with server.database.write() as session:
         if not accounts.has_admin(session):
-            code = accounts.invite(session, "the first administrator", server.database.now(session), is_admin=True)
-            tell(f"no administrator yet; become one at {address}/register?invitation={code}")
+            code = accounts.invite_first(session, server.database.now(session))
+            tell(f"no administrator yet; become one at {address}{INVITED}{code}")
 
 
 def _remove_orphans(server: Server) -> None:

@@ -1,11 +1,10 @@
 """What the server's commands import: the packages of the extra ``server`` may not be there."""
 
-import importlib
 import logging
 import sys
 from typing import Any
 
-from icvos.errors import IcvosError
+from icvos.serving.extra import load_extra
 
 PACKAGES = {
     "alembic": "alembic",
@@ -23,13 +22,7 @@ PACKAGES = {
 def load(module: str) -> Any:
     """A module of `leaderboard.server`; `IcvosError` where what it needs is not installed. The log goes to stderr."""
     _show_log()
-    try:
-        return importlib.import_module(f"leaderboard.server.{module}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in PACKAGES:
-            raise
-        package = PACKAGES[(error.name or "").partition(".")[0]]
-        raise IcvosError(f"the server needs the package {package}; run: pip install 'icvos[server]'") from error
+    return load_extra(f"leaderboard.server.{module}", PACKAGES, "server", "the server")
 
 
 def _show_log() -> None:

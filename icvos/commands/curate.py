@@ -56,3 +56,34 @@ def recover(out: Path, published: Path, **given: Any) -> None:
     with watched(STOPPED) as watch:
         findings = recover_rows(out, published, watch=watch, **given)
     say(f"{out}: {sum(bool(finding.row) for finding in findings)} of {len(findings)} clips recovered")
+
+
+@curate.command(
+    epilog=examples(
+        "icvos curate agree anna.csv ben.csv",
+        "icvos curate agree rows.csv --json agreement.json",
+    )
+)
+@click.argument("files", metavar="FILE [FILE]", nargs=-1, type=FOLDER, required=True)
+@click.option("--json", "json_path", type=FOLDER, help="Also write the figures to this file; - is standard output.")
+def agree(files: tuple[Path, ...], json_path: Path | None) -> None:
+    """Say how far two reviewers agree.
+
+    Give two curation files, or one that several reviewed with icvos curate review. Every question has Cohen's kappa
+    with a 95% interval; then come the videos in dispute.
+    """
+    from curation.review.report import comparisons, lines
+    from icvos.commands.printing import is_stdout, put_json, require_places, show_listings
+
+    if len(files) > 2:
+        raise click.UsageError("Give one file or two.")
+    require_places(json_path)
+    found, notes = comparisons(*files)
+    if not is_stdout(json_path):
+        for one in found:
+            show_listings(lines(one))
+        for note in notes:
+            say(note)
+    if json_path is not None:
+        values = [one.to_json() for one in found]
+        put_json(json_path, values[0] if len(values) == 1 else values)

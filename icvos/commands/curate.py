@@ -60,6 +60,54 @@ def recover(out: Path, published: Path, **given: Any) -> None:
 
 @curate.command(
     epilog=examples(
+        "icvos curate review --mose MOSE --lvos LVOS --rows rows.csv --reviewer anna --coco COCO",
+        "icvos curate review --mose MOSE --rows rows.csv --reviewer ben --blind --again 20",
+        "icvos curate review --mose MOSE --rows rows.csv --reviewer carla --disputes",
+    )
+)
+@source_options
+@click.option("--rows", type=FOLDER, required=True, help="The curation file (CSV); it is made where it is not there.")
+@click.option("--reviewer", metavar="NAME", required=True, help="Who decides.")
+@click.option("--blind", is_flag=True, help="Show nobody else's decisions.")
+@click.option("--disputes", is_flag=True, help="Settle the videos on which reviewers differ.")
+@click.option(
+    "--again", metavar="N", type=click.IntRange(0), default=0, help="Show a decided video once more after every N."
+)
+@click.option("--coco", type=FOLDER, help="COCO: its annotated objects suggest categories; needs the extra models.")
+@click.option("--coco-split", metavar="NAME", default=None, help="The COCO split, if several are present.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8010, show_default=True, help="0: any that is free.")
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+def review(
+    rows: Path,
+    reviewer: str,
+    blind: bool,
+    disputes: bool,
+    again: int,
+    coco: Path | None,
+    coco_split: str | None,
+    port: int,
+    no_browser: bool,
+    **given: Any,
+) -> None:
+    """Decide videos in a browser, by keyboard.
+
+    Every decision is on the disk at once: in the curation file, and in a log beside it. Several people may review one
+    file at the same time. Press ? for the keys.
+    """
+    from icvos.commands.progress import watched
+    from icvos.serving.extra import load_extra
+
+    packages = {"fastapi": "fastapi", "starlette": "fastapi", "uvicorn": "uvicorn"}
+    run = load_extra("curation.review.run", packages, "review", "icvos curate review")
+    from curation.review.desk import Session
+
+    with watched() as watch:
+        desk = run.open_desk(rows, Session(reviewer, blind, disputes, again), watch=watch, **given)
+    run.serve(desk, port, lambda line: say(line), browser=not no_browser)
+
+
+@curate.command(
+    epilog=examples(
         "icvos curate agree anna.csv ben.csv",
         "icvos curate agree rows.csv --json agreement.json",
     )

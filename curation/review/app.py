@@ -15,7 +15,6 @@ from curation.review.events import Key
 from curation.review.guard import Guard
 from curation.review.pictures import CLIP_WIDTH, frame_jpeg
 from curation.review.spelling import NONE_CODE, spellings
-from curation.review.standing import in_words
 from icvos.drawing.overlays import COLOURS
 from icvos.errors import IcvosError
 from icvos.files.schema import misfit
@@ -124,8 +123,8 @@ def make_app(desk: Desk, port: int, token: str) -> ASGIApp:
     @app.post("/api/decide")
     def decide(said: Annotated[Said, Body()]) -> dict[str, Any]:
         key = _known(desk, said.source, said.video)
-        event = desk.decide(key, said.rows, said.seconds, again=said.again)
-        return {"entry": desk.entry(key), "after": in_words(event.after), "progress": desk.queue()["progress"]}
+        desk.decide(key, said.rows, said.seconds, again=said.again)
+        return {"entry": desk.entry(key), "progress": desk.queue()["progress"]}
 
     @app.post("/api/undo")
     def undo() -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Desk:
     ledger: Ledger
     session: Session
     suggestions: "Suggestions | None" = None
-    why_none: str = ""
+    why_none: str = "no suggestions without --coco"
     _shipped: dict[Key, tuple[CurationRow, ...]] = field(default_factory=lambda: of_video(shipped_rows()))
     _firsts: Shelf[First] = field(default_factory=lambda: Shelf(64))
     _courses: Shelf[Course] = field(default_factory=lambda: Shelf(12))

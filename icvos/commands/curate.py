@@ -102,7 +102,9 @@ def review(
     from curation.review.desk import Session
 
     with watched() as watch:
-        desk = run.open_desk(rows, Session(reviewer, blind, disputes, again), watch=watch, **given)
+        desk = run.open_desk(
+            rows, Session(reviewer, blind, disputes, again), coco=coco, coco_split=coco_split, watch=watch, **given
+        )
     run.serve(desk, port, lambda line: say(line), browser=not no_browser)
 
 

@@ -161,7 +161,13 @@ class Review {
   async ask(turn) {
     for (let poll = 0; poll < POLLS && this.session.suggestions; poll++) {
       const found = await store.suggestions(this.video).catch(() => ({ state: "off" }));
-      if (turn !== this.turn || found.state === "off") return;
+      if (turn !== this.turn) return;
+      if (found.state === "off") {
+        this.session.suggestions = false;
+        this.session.why_none = found.why ?? "no suggestions";
+        this.draw();
+        return;
+      }
       if (found.state === "ready") {
         for (const object of this.decision.objects) object.suggested = found.objects[object.id] ?? [];
         this.hints = found.hints;

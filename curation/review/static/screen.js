@@ -94,13 +94,14 @@ export class Stage {
   // `objects` are {id, name, colour}; `hints` are {category, box: [left, top, right, bottom]} in shares of the frame.
   draw(objects, focus, hints) {
     const paths = [];
+    const focused = []; // above all others
     const badges = [];
     for (const object of objects) {
       const drawn = this.drawn[object.id];
       if (!drawn) continue;
       const colour = object.colour ?? "#fff";
       paths.push(path(drawn.path, "under"), path(drawn.path, "edge", colour, object.name ? colour : "none"));
-      if (object.id === focus && objects.length > 1) paths.push(path(drawn.path, "focus"));
+      if (object.id === focus && objects.length > 1) focused.push(path(drawn.path, "focus"));
       const text = object.name && object.name !== "none" ? `${object.id} ${object.name}` : `${object.id}`;
       badges.push(this.badge(text, drawn.x, drawn.y, colour, drawn.depth));
     }
@@ -110,11 +111,11 @@ export class Stage {
       const values = { x: left * width, y: top * height, width: (right - left) * width, height: (bottom - top) * height, class: "hint" };
       for (const [name, value] of Object.entries(values)) frame.setAttribute(name, value);
       paths.push(frame);
-      const badge = this.badge(`another ${category}?`, ((left + right) / 2) * width, top * height, "#fff", 1e6);
+      const badge = this.badge(`another ${category}?`, Math.min(0.92, Math.max(0.08, (left + right) / 2)) * width, Math.max(0.03, top) * height, "#fff", 1e6);
       badge.classList.add("hint");
       badges.push(badge);
     }
-    this.overlay.replaceChildren(...paths);
+    this.overlay.replaceChildren(...paths, ...focused);
     this.badges.replaceChildren(...badges);
     this.move();
   }

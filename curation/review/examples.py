@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -121,5 +122,5 @@ def kept(path: Path) -> Examples | None:
     try:
         with np.load(path, allow_pickle=False) as found:
             return Examples(found["categories"], found["blocks"], found["heads"], found["arounds"])
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

@@ -98,7 +98,8 @@ class Desk:
         known = self._rows(table).get(key, ())
         own = own_rows(self.session.reviewer, standing)
         rows = own if own is not None else () if self.session.blind else known
-        numbers = {*first.objects, *(number for row in known for number in row.objects)}
+        listed = [number for row in known for number in row.objects] or self.video(key).object_ids()
+        numbers = {*first.objects, *listed}
         return {
             "source": key[0],
             "name": key[1],

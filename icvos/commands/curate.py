@@ -20,20 +20,43 @@ def curate() -> None:
     """
 
 
-@curate.command(epilog=examples("icvos curate candidates --mose MOSE --lvos LVOS --out rows.csv"))
+@curate.command(
+    epilog=examples(
+        "icvos curate candidates --mose MOSE --lvos LVOS --out rows.csv --thumbnails pictures",
+        "icvos curate candidates --davis DAVIS --shipped --out davis.csv",
+        "icvos curate candidates --mose MOSE --rows rows.csv --out rest.csv",
+    )
+)
 @source_options
+@click.option("--rows", type=FOLDER, multiple=True, help="A curation file there is already (repeatable): is checked.")
+@click.option("--shipped", is_flag=True, help="Also write the rows that ship with icvos for DAVIS, to overrule them.")
+@click.option("--thumbnails", type=FOLDER, help="A folder for first frames with their objects numbered.")
 @click.option("--out", type=FOLDER, required=True, help="The curation file to write (CSV).")
-def candidates(out: Path, **given: Any) -> None:
+def candidates(out: Path, thumbnails: Path | None, **given: Any) -> None:
     """Write a curation file to fill in.
 
-    It has one row for every video that has none yet, with the ids of its objects and without a class.
+    It has one row for every video that has none yet, with the ids of its objects and without a class. Everything that
+    gets no row is listed with the reason.
     """
     from curation.video.candidates import write_candidates
+    from curation.video.thumbnails import write_thumbnail
     from icvos.commands.progress import watched
+    from icvos.files.storage import require_writable
 
+    if thumbnails is not None:
+        require_writable(thumbnails, folder=True)
+    folder = thumbnails
     with watched(STOPPED) as watch:
-        rows = write_candidates(out, watch=watch, **given)
-    say(f"{out}: {len(rows)} rows; split a row where its objects are of several classes, then pass it as --curation")
+        shown = None if folder is None else lambda video: write_thumbnail(video, folder)
+        found = write_candidates(out, shown=shown, watch=watch, **given)
+    for entry in found.left_out:
+        say(f"{entry.source}/{entry.video} {entry.category}".rstrip() + f": {entry.reason}", err=True)
+    if thumbnails is not None:
+        say(f"{thumbnails}: the first frames of the videos that wait for a decision")
+    say(f"{out}: {len(found.rows)} rows, {len(found.left_out)} things got none and are listed above")
+    say(
+        "decide them with: icvos curate review, or split a row where its objects are of several classes, and fill it in"
+    )
 
 
 @curate.command(

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER, examples, source_options
+from icvos.commands.options import FOLDER, WORKERS, examples, source_options
 from icvos.commands.printing import say
 from icvos.errors import AGAIN
 
@@ -57,6 +57,34 @@ def candidates(out: Path, thumbnails: Path | None, **given: Any) -> None:
     say(
         "decide them with: icvos curate review, or split a row where its objects are of several classes, and fill it in"
     )
+
+
+@curate.command(
+    epilog=examples(
+        "icvos curate gifs --mose MOSE --lvos LVOS --rows rows.csv --out gifs",
+    )
+)
+@source_options
+@click.option("--rows", type=FOLDER, help="A curation file, whose decisions the page shows.")
+@click.option("--out", type=FOLDER, required=True, help="The folder for the animations and index.html.")
+@click.option(
+    "--kind", type=click.Choice(["webp", "gif"]), default="webp", show_default=True, help="Of the animations."
+)
+@click.option(
+    "--height", "height_px", type=click.IntRange(48, 1080), default=240, show_default=True, help="Pixels of a picture."
+)
+@WORKERS
+def gifs(out: Path, **given: Any) -> None:
+    """Draw an animation of every video, and a page to look through.
+
+    The objects are outlined and numbered, and the page has what was decided so far. Animations that are there are kept.
+    """
+    from curation.review.contact import write_contact_sheet
+    from icvos.commands.progress import watched
+
+    with watched(f"{{done}} of {{units}} videos are drawn; {AGAIN} to go on") as watch:
+        page = write_contact_sheet(out, watch=watch, **given)
+    say(f"{page}: open it in a browser")
 
 
 @curate.command(

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from curation.review.events import Event, Key, of_video
 from curation.review.ledger import Ledger, Table
@@ -140,7 +140,9 @@ class Desk:
         self.video(key)
         made = [CurationRow.model_validate({"source": key[0], "video": key[1], **row}) for row in rows]
         _require_whole(made)
-        kind = "again" if again else "settle" if self.session.disputes else "decide"
+        kind: Literal["decide", "settle", "again"] = (
+            "again" if again else "settle" if self.session.disputes else "decide"
+        )
         with self._deciding:
             return self.ledger.decide(kind, self.session.reviewer, made, seconds)
 

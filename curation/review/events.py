@@ -1,7 +1,7 @@
 """The log beside a curation file: a line for everything that a reviewer did, which is only ever appended to."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -65,25 +65,61 @@ def log_of(rows: Path) -> Path:
     return rows.with_name(f"{rows.stem}.log.jsonl")
 
 
-def read_events(path: Path) -> tuple[Event, ...]:
-    """The events of a log in order; none where there is no file.
+class Log:
+    """A log that grows: each reading parses what was added since the last one.
 
-    A last line that a kill cut off counts for nothing. Any other line that does not fit raises `IcvosError` with its
-    number.
+    Args:
+        path: The file; where there is none, it has no events.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise IcvosError(f"{path}: cannot be read as the log of a review ({error.strerror})") from error
-    *lines, tail = data.split(b"\n")
-    lines += [tail] if is_object(tail) else []
-    return tuple(
-        parse_schema(line, Event, f"{path}, line {number}", WHAT, REMEDY)
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    )
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self._events: tuple[Event, ...] = ()
+        self._lines = 0
+        self._end = 0  # of what is parsed, in bytes
+        self._last = b""  # what is before it: where that is another, the file was replaced or edited
+
+    def read(self) -> tuple[Event, ...]:
+        """The events in order.
+
+        A last line that a kill cut off counts for nothing. Any other line that does not fit raises `IcvosError` with
+        its number.
+        """
+        try:
+            data = self._added()
+        except FileNotFoundError:
+            self._begin()
+            return ()
+        except OSError as error:
+            raise IcvosError(f"{self.path}: cannot be read as the log of a review ({error.strerror})") from error
+        *lines, tail = data.split(b"\n")
+        found = [event for number, line in enumerate(lines, start=1) for event in self._parsed(number, line)]
+        self._events += tuple(found)
+        self._lines += len(lines)
+        self._end += len(data) - len(tail)
+        if lines:
+            self._last = lines[-1] + b"\n"
+        return (*self._events, *self._parsed(1, tail)) if is_object(tail) else self._events
+
+    def _parsed(self, number: int, line: bytes) -> Iterator[Event]:
+        if line.strip():
+            yield parse_schema(line, Event, f"{self.path}, line {self._lines + number}", WHAT, REMEDY)
+
+    def _added(self) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(max(0, self._end - len(self._last)))
+            if file.read(len(self._last)) != self._last:
+                self._begin()
+                file.seek(0)
+            return file.read()
+
+
+def read_events(path: Path) -> tuple[Event, ...]:
+    """The events of a log in order; errors as for `Log.read`."""
+    return Log(path).read()
 
 
 def append(path: Path, event: Event) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from curation.review.events import Event, Key, append, log_of, new_id, now, of_video, read_events
+from curation.review.events import Event, Key, Log, append, log_of, new_id, now, of_video
 from curation.review.standing import Standing, last_of, standings
 from curation.video.rows import CurationRow, read_rows, write_rows
 from icvos.errors import IcvosError
@@ -47,6 +47,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path, self.log = path, log_of(path)
+        self._growing = Log(self.log)
         self._lock = path.with_name(f".{path.name}.lock")
         self._known: tuple[tuple[Signature, Signature], Table] | None = None
         self._reading = threading.Lock()
@@ -56,7 +57,7 @@ class Ledger:
         with self._reading:
             signatures = _signature(self.path), _signature(self.log)
             if self._known is None or self._known[0] != signatures:
-                events = read_events(self.log)
+                events = self._growing.read()
                 rows = of_video(read_rows(self.path)) if self.path.exists() else {}
                 self._known = signatures, Table(rows, events, standings(events))
             return self._known[1]

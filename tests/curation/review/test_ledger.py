@@ -163,6 +163,19 @@ def test_a_last_line_that_is_cut_off_counts_for_nothing(ledger: Ledger, cut: int
     assert [event.reviewer for event in read_events(ledger.log)] == ["anna", "carla"]
 
 
+def test_a_log_that_is_written_by_others_is_read_on_and_one_that_is_replaced_anew(ledger: Ledger) -> None:
+    other = Ledger(ledger.path)
+    other.decide("decide", "anna", [row("dog", [1, 2])])
+    assert [event.reviewer for event in ledger.read().events] == ["anna"]
+    first = ledger.log.read_bytes()
+    other.decide("decide", "ben", [row("dog", [1, 2])])
+    assert [event.reviewer for event in ledger.read().events] == ["anna", "ben"]
+    ledger.log.write_bytes(first.replace(b"anna", b"carla") * 2)
+    assert [event.reviewer for event in ledger.read().events] == ["carla", "carla"]
+    ledger.log.unlink()
+    assert ledger.read().events == ()
+
+
 def test_a_line_that_is_damaged_is_named(ledger: Ledger) -> None:
     event = ledger.decide("decide", "anna", [row("dog", [1, 2])])
     ledger.log.write_bytes(b'{"id": 3}\n')

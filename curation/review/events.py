@@ -128,7 +128,7 @@ def append(path: Path, event: Event) -> None:
     The caller keeps others from writing at the same time. A last line that a kill cut off is removed first.
     """
     is_new = not path.exists()
-    line = json_text(event.model_dump(mode="json", by_alias=True), indent=None).encode()
+    line = line_of(event).encode()
     try:
         end_last_line(path)
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -141,6 +141,11 @@ def append(path: Path, event: Event) -> None:
             sync(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def line_of(event: Event) -> str:
+    """The line of an event, with its end."""
+    return json_text(event.model_dump(mode="json", by_alias=True), indent=None)
 
 
 def _write(handle: int, data: bytes) -> None:

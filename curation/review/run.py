@@ -13,10 +13,12 @@ import uvicorn
 
 from curation.review.app import make_app
 from curation.review.desk import Desk, Session
+from curation.review.events import Key
 from curation.review.ledger import Ledger
 from curation.review.suggestions import Suggestions
 from curation.sources.coco import Coco
 from curation.sources.datasets import SourceFolders, read_datasets
+from curation.sources.video import SourceVideo
 from icvos.errors import IcvosError, printable
 from icvos.files.schema import MAX_NAME
 from icvos.files.storage import require_writable
@@ -56,7 +58,9 @@ def open_desk(
         require_writable(rows)
     ledger = Ledger(rows)
     ledger.repair()
-    videos = {(video.source, video.name): video for dataset in datasets for video in dataset.videos}
+    videos: dict[Key, SourceVideo] = {
+        (video.source, video.name): video for dataset in datasets for video in dataset.videos
+    }
     desk = Desk(videos, ledger, session)
     if coco is not None:
         _propose(desk, Coco.open(coco, coco_split), watch)

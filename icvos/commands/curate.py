@@ -188,3 +188,20 @@ def agree(files: tuple[Path, ...], json_path: Path | None) -> None:
     if json_path is not None:
         values = [one.to_json() for one in found]
         put_json(json_path, values[0] if len(values) == 1 else values)
+
+
+@curate.command(epilog=examples("icvos curate merge anna.csv ben.csv --out rows.csv"))
+@click.argument("files", metavar="FILE FILE...", nargs=-1, type=FOLDER, required=True)
+@click.option("--out", type=FOLDER, required=True, help="The merged curation file (CSV); its log is written beside it.")
+def merge(files: tuple[Path, ...], out: Path) -> None:
+    """Merge the curation files of several reviewers.
+
+    What they agree on stands, with the names of all; where they differ the video is disputed, for icvos curate review
+    --disputes to settle.
+    """
+    from curation.review.merging import merge_files
+
+    if len(files) < 2:
+        raise click.UsageError("Give the files of two reviewers or more.")
+    counts = merge_files(out, files)
+    say(f"{out}: " + ", ".join(f"{count} videos {name}" for name, count in counts.items() if count))

@@ -22,6 +22,7 @@ export class Queue {
   constructor(filter) {
     this.filter = filter;
     this.source = "all";
+    this.category = "all"; // that was decided or suggested
     this.order = "name";
     this.entries = [];
     this.progress = {};
@@ -39,7 +40,16 @@ export class Queue {
   // Everything in order; what is chosen, and the current one, which keeps its place.
   ordered() { return [...this.entries].sort(ORDERS[this.order][1]); }
 
-  wanted(entry) { return FILTERS[this.filter][1](entry) && (this.source === "all" || entry.source === this.source); }
+  wanted(entry) {
+    const source = this.source === "all" || entry.source === this.source;
+    const category = this.category === "all" || entry.suggested === this.category || entry.classes.includes(this.category);
+    return source && category && FILTERS[this.filter][1](entry);
+  }
+
+  // The sources and the categories that there are to choose from.
+  sources() { return [...new Set(this.entries.map((entry) => entry.source))]; }
+
+  categories() { return [...new Set(this.entries.flatMap((entry) => [entry.suggested, ...entry.classes]))].filter(Boolean).sort(); }
 
   // The videos to be shown after the current one, around again from the start.
   after(current, forward = true) {

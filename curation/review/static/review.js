@@ -11,6 +11,7 @@ import { matches, meant } from "./typing.js";
 
 const PAUSE_MS = 1500; // after which the next letter begins a new name
 const POLL_MS = 400, POLLS = 150, REFRESH_MS = 20000;
+const named = (names) => Object.fromEntries(["all", ...names].map((name) => [name, [name]]));
 const byId = (id) => document.getElementById(id);
 
 class Review {
@@ -27,6 +28,7 @@ class Review {
     this.clip.onFrame = () => { if (this.isDrawn) this.panel.bars(this.decision); };
     this.isDrawn = false; // whether the panel is that of this video
     this.video = null;
+    this.place = null; // in the queue: the video before those that are shown once more
     this.decision = null;
     this.mode = "rest"; // or typing, reasons, words
     this.typed = "";
@@ -66,8 +68,8 @@ class Review {
     this.choices("filter", FILTERS);
     this.choices("order", ORDERS);
     this.queue.set(await store.get("/api/queue"));
-    const sources = [...new Set(this.queue.entries.map((entry) => entry.source))];
-    this.choices("source", Object.fromEntries([["all", ["all"]], ...sources.map((name) => [name, [name]])]));
+    this.choices("source", named(this.queue.sources()));
+    this.choices("category", named(this.queue.categories()));
     this.label();
     document.addEventListener("keydown", (event) => this.press(event));
     for (const name of ["accept", "reject", "unsure", "undo"]) byId(name).onclick = () => { byId(name).blur(); this.run(name); };
@@ -85,7 +87,7 @@ class Review {
       this.queue[name] = select.value;
       select.blur();
       if (this.video === null || !this.queue.wanted(this.queue.find(this.video.source, this.video.name))) this.go();
-      else store.prepare(this.queue.after(this.video), this.video);
+      else store.prepare(this.queue.after(this.place), this.video);
     };
   }
 
@@ -101,7 +103,7 @@ class Review {
       const once = await store.get("/api/again");
       if (once.source) { await this.show(once, true); return; }
     }
-    const [next] = this.queue.after(this.video, forward);
+    const [next] = this.queue.after(this.place, forward);
     if (next) await this.show(next);
     else if (this.video === null) this.nothing();
     else if (!this.queue.wanted(this.queue.find(this.video.source, this.video.name))) this.nothing();
@@ -111,6 +113,7 @@ class Review {
   nothing() {
     this.turn += 1;
     this.video = null;
+    this.place = null;
     this.decision = null;
     this.isDrawn = false;
     document.body.classList.add("empty");
@@ -131,6 +134,7 @@ class Review {
     if (turn !== this.turn) return;
     document.body.classList.remove("empty");
     this.video = { source: video.source, name: video.name };
+    if (!again) this.place = this.video;
     this.decision = new Decision(shown, { colours: this.session.colours, noneReason: this.session.none.reason, again });
     this.hints = [];
     this.endTyping();
@@ -145,7 +149,7 @@ class Review {
     this.progress();
     this.shownAt = performance.now();
     document.body.dataset.shown = `${video.source}/${video.name}`;
-    store.prepare(this.queue.after(this.video), this.video);
+    store.prepare(this.queue.after(this.place), this.video);
     this.follow(turn);
     this.ask(turn);
   }
@@ -304,7 +308,7 @@ class Review {
       const { source, name } = this.video;
       const said = { source, video: name, rows: this.decision.rows(), seconds, again: this.decision.again };
       const { entry, progress } = await store.send("/api/decide", said);
-      this.decided += 1;
+      if (!said.again) this.decided += 1;
       this.queue.update(entry, progress);
       await this.go();
     });
@@ -326,7 +330,11 @@ class Review {
 
   async refresh() {
     if (this.busy) return;
-    await store.get("/api/queue").then((found) => { this.queue.set(found); this.progress(); }, () => {});
+    await store.get("/api/queue").then((found) => {
+      this.queue.set(found);
+      this.progress();
+      if (document.activeElement !== byId("category")) this.choices("category", named([...new Set([...this.queue.categories(), this.queue.category])].filter((name) => name !== "all")));
+    }, () => {});
   }
 
   fail(error) { this.say(error instanceof store.Refused ? error.message : String(error)); }

@@ -224,3 +224,57 @@ def test_a_server_that_is_gone_is_said_and_the_decision_waits(world: World, tmp_
         page.keyboard.press("Enter")
         page.wait_for_function("video => document.body.dataset.shown !== video", arg=video)
     assert len(read_events(desk.ledger.log)) == 1
+
+
+def test_the_queue_can_be_narrowed_and_ordered(larger: World, tmp_path: Path, page: "Page") -> None:
+    desk = desk_of(larger, tmp_path / "rows.csv")
+    keys = list(desk.videos)
+    objects = desk.shown(keys[2])["objects"]
+    desk.decide(keys[2], [{"class": "dog", "objects": objects, "decision": "accepted"}], None)
+    longest = max(keys, key=lambda key: len(desk.videos[key].frames))
+    with served(desk) as address:
+        page.goto(address)
+        wait_for(page, "/".join(keys[0]))
+        page.select_option("#filter", "accepted")
+        wait_for(page, "/".join(keys[2]))
+        page.select_option("#category", "dog")
+        assert shown(page) == "/".join(keys[2])
+        page.select_option("#filter", "open")
+        page.get_by_text("No video is undecided").wait_for()
+        page.select_option("#category", "all")
+        page.select_option("#source", longest[0])
+        page.select_option("#order", "long")
+        page.select_option("#filter", "disputed")
+        page.select_option("#filter", "open")
+        wait_for(page, "/".join(longest))
+
+
+def test_the_page_can_be_used_by_everybody(world: World, tmp_path: Path, page: "Page") -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    desk = desk_of(world, tmp_path / "rows.csv")
+    with served(desk) as address:
+        page.goto(address)
+        shown(page)
+        page.keyboard.press("?")
+        found = axe.Axe().run(page).response["violations"]
+        page.keyboard.press("?")
+        found += axe.Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found] == []
+
+
+def test_a_video_is_shown_once_more_as_if_it_were_new(world: World, tmp_path: Path, page: "Page") -> None:
+    desk = desk_of(world, tmp_path / "rows.csv", again=1)
+    with served(desk) as address:
+        page.goto(address)
+        video = shown(page)
+        for key in ("Shift+A", "d", "o", "Enter"):
+            page.keyboard.press(key)
+        page.get_by_text("once more").wait_for()
+        assert shown(page) == video
+        page.keyboard.press("Enter")
+        sync_api.expect(page.get_by_role("alert")).to_contain_text("has no category yet")
+        for key in ("Shift+A", "d", "o", "Enter"):
+            page.keyboard.press(key)
+        page.wait_for_function("video => document.body.dataset.shown !== video", arg=video)
+        sync_api.expect(page.locator("#counts")).to_contain_text("again: 1 of 1 the same")
+    assert [event.kind for event in read_events(desk.ledger.log)] == ["decide", "again"]

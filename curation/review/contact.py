@@ -61,8 +61,8 @@ def write_contact_sheet(
         height_px: Height of an animation.
         workers: Processes.
         watch: Is told of every video.
-        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``) and how strictly they are read,
-            as `curation.sources.datasets.read_datasets` explains.
+        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``, ``youtube_vos``) and how
+            strictly they are read, as `curation.sources.datasets.read_datasets` explains.
 
     Returns:
         The page.
@@ -78,7 +78,7 @@ def write_contact_sheet(
     decided = _rows(rows)
     videos = [video for dataset in read_datasets(watch=watch, **sources) for video in dataset.videos]
     if not videos:
-        raise IcvosError("no source: give at least one of --davis, --mose, --lvos")
+        raise IcvosError("no source: give at least one of --davis, --mose, --lvos, --youtube-vos")
     watch.stage("videos")
     watch.total(len(videos))
     run_jobs(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from curation.review.events import Event, Key, of_video
 from curation.review.ledger import Ledger, Table
 from curation.review.pictures import Course, First, Shelf, course, first_frame
-from curation.review.standing import Standing, consistency, in_words, last_of, own_rows, status
+from curation.review.standing import Standing, consistency, in_words, is_open, last_of, own_rows, status
 from curation.sources.video import SourceVideo
 from curation.video.rows import CurationRow, shipped_rows
 from icvos.errors import IcvosError
@@ -97,7 +97,7 @@ class Desk:
         standing = table.standings.get(key)
         known = self._rows(table).get(key, ())
         own = own_rows(self.session.reviewer, standing)
-        rows = own if own is not None else () if self.session.blind else known
+        rows = own if own is not None else _of_nobody(standing, known) if self.session.blind else known
         listed = [number for row in known for number in row.objects] or self.video(key).object_ids()
         numbers = {*first.objects, *listed}
         return {
@@ -197,6 +197,11 @@ def _to_json(row: CurationRow) -> dict[str, Any]:
         "who": row.who,
         "when": row.when,
     }
+
+
+def _of_nobody(standing: Standing | None, rows: Sequence[CurationRow]) -> list[CurationRow]:
+    """The open rows of a video before anybody decided it, with the classes that its data set names."""
+    return [row for row in (standing.base if standing is not None else rows) if is_open(row)]
 
 
 def _opinions(standing: Standing | None, rows: Sequence[CurationRow]) -> list[dict[str, Any]]:

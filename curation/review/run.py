@@ -53,7 +53,7 @@ def open_desk(
     _require_name(session.reviewer)
     datasets = read_datasets(watch=watch, **sources)
     if not datasets:
-        raise IcvosError("no source: give at least one of --davis, --mose, --lvos")
+        raise IcvosError("no source: give at least one of --davis, --mose, --lvos, --youtube-vos")
     if not rows.exists():
         require_writable(rows)
     ledger = Ledger(rows)

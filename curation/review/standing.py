@@ -122,6 +122,11 @@ def consistency(reviewer: str, events: Iterable[Event]) -> tuple[int, int]:
     return same, shown
 
 
+def is_open(row: CurationRow) -> bool:
+    """Whether nobody has looked at a row yet."""
+    return row.decision == "undecided" and not row.who
+
+
 def status(rows: Mapping[Key, tuple[CurationRow, ...]], key: Key) -> str:
     """What is known of a video: open, unsure, disputed, accepted or rejected.
 
@@ -131,7 +136,7 @@ def status(rows: Mapping[Key, tuple[CurationRow, ...]], key: Key) -> str:
     undecided = [row for row in own if row.decision == "undecided"]
     if any(row.reason.startswith(DISPUTED) for row in undecided):
         return "disputed"
-    if not own or any(not row.who for row in undecided):
+    if not own or any(map(is_open, own)):
         return "open"
     if undecided:
         return "unsure"

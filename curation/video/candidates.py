@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Unpack
 
 from curation.sources.datasets import SourceFolders, read_datasets
+from curation.sources.layout import TITLES
+from curation.sources.naming import coco_class
 from curation.sources.video import SourceDataset, SourceVideo
 from curation.video.absent import not_given, why_absent
 from curation.video.rows import CurationRow, merge, read_rows, refuse_existing, shipped_rows, write_rows
 from curation.video.select import MOST_SUGGESTIONS, left_out_entry
+from icvos.categories import Category, category
 from icvos.errors import IcvosError
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.manifest import LeftOutEntry
-
-TO_FILL_IN = "fill in the class of these objects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ def write_candidates(
     watch: Watch = SILENT,
     **sources: Unpack[SourceFolders],
 ) -> Candidates:
-    """Write a row for every source video that has none yet: its object ids, and no class.
+    """Write undecided rows for every source video that has none yet: its object ids, and what its data set names.
+
+    Where the data set says the categories of its objects, there is a row for each of COCO's; else one without a class.
 
     Args:
         out: The curation file to write; a file that exists is refused.
@@ -48,11 +51,11 @@ def write_candidates(
         shipped: Write the rows that ship with icvos for DAVIS into the file too, to be overruled there.
         shown: Is called with every video of a new row, to draw it.
         watch: Is told of every video, whose masks are read for their ids.
-        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``) and how strictly they are read,
-            as `curation.sources.datasets.read_datasets` explains.
+        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``, ``youtube_vos``) and how
+            strictly they are read, as `curation.sources.datasets.read_datasets` explains.
 
     Returns:
-        The rows, and what got none. A row whose objects are of several classes is to be split.
+        The rows, and what got none. A row without a class whose objects are of several is to be split.
 
     Raises:
         IcvosError: ``out`` exists, no source is given, or a source or a curation file cannot be read.
@@ -67,10 +70,11 @@ def write_candidates(
     given = merge(*(read_rows(Path(path)) for path in files))
     datasets = read_datasets(watch=watch, **sources)
     if not datasets:
-        raise IcvosError("no source: give at least one of --davis, --mose, --lvos")
+        raise IcvosError("no source: give at least one of --davis, --mose, --lvos, --youtube-vos")
     by_video = _by_video(given)
     of_icvos = {key: found for key, found in _by_video(shipped_rows()).items() if key not in by_video}
     videos = [video for dataset in datasets for video in dataset.videos]
+    names = {(dataset.source, name): found for dataset in datasets for name, found in dataset.categories.items()}
     watch.stage("candidates")
     watch.total(len(videos))
     made: list[CurationRow] = []
@@ -85,7 +89,7 @@ def write_candidates(
         elif key in of_icvos:
             left_out.append(left_out_entry(*key, None, "has a row that ships with icvos; --shipped writes it too"))
         elif video.object_ids():
-            made.append(_row(video))
+            made += _rows(video, names.get(key, {}), TITLES[video.source])
             if shown is not None:
                 shown(video)
         else:
@@ -104,14 +108,42 @@ def _by_video(rows: Sequence[CurationRow]) -> dict[tuple[str, str], list[Curatio
     return found
 
 
-def _row(video: SourceVideo) -> CurationRow:
+def _rows(video: SourceVideo, names: Mapping[int, str], title: str) -> list[CurationRow]:
+    """A row for every category that the data set names, and one for the objects that it names otherwise or not at all.
+
+    Args:
+        video: The video.
+        names: What the data set calls its objects, by id.
+        title: The data set.
+    """
+    of_class: dict[str, list[int]] = {}
+    unclear: dict[str, list[int]] = {}
+    for number in video.object_ids():
+        name = names.get(number, "")
+        kind, reason = coco_class(name) if name else (None, "")
+        if kind:
+            of_class.setdefault(kind.name, []).append(number)
+        else:
+            unclear.setdefault(f"{name} ({reason})" if name else "", []).append(number)
+    rows = [
+        _row(video, category(name), objects, f"{title} says {name}; is every {name} of the first frame annotated?")
+        for name, objects in of_class.items()
+    ]
+    if unclear:
+        called = ", ".join(f"{';'.join(map(str, found))} {name}" for name, found in unclear.items() if name)
+        reason = f"fill in the class of these objects{f'; {title} says: {called}' if called else ''}"
+        rows.append(_row(video, None, [number for found in unclear.values() for number in found], reason))
+    return rows
+
+
+def _row(video: SourceVideo, kind: Category | None, objects: Sequence[int], reason: str) -> CurationRow:
     return CurationRow(
         source=video.source,
         video=video.name,
-        category=None,
-        objects=video.object_ids(),
+        category=kind,
+        objects=tuple(sorted(objects)),
         decision="undecided",
-        reason=TO_FILL_IN,
+        reason=reason,
     )
 
 

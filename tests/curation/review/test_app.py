@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from curation.review.app import make_app
 from curation.review.desk import Desk
 from curation.review.standing import DISPUTED
-from curation.video.rows import read_rows
+from curation.video.rows import CurationRow, read_rows, write_rows
 from icvos.errors import IcvosError
 from tests.conftest import World
 from tests.curation.review.desks import TOKEN, desk_of
@@ -173,6 +173,15 @@ def test_a_blind_reviewer_sees_nobody_else(world: World, rows: Path) -> None:
         assert "dog" not in str(decided)
         assert "undecided" not in str(decided)
     assert read_rows(rows)[0].reason.startswith(DISPUTED)
+
+
+def test_a_blind_reviewer_sees_what_the_data_set_names(world: World, rows: Path) -> None:
+    anna, ben = desk_of(world, rows), desk_of(world, rows, "ben", blind=True)
+    key = next(iter(anna.videos))
+    named = {"source": key[0], "video": key[1], "class": "bird", "objects": [1], "decision": "undecided"}
+    write_rows(rows, [CurationRow.model_validate(named)])
+    anna.decide(key, [{"class": "dog", "objects": [1], "decision": "accepted"}], None)
+    assert [(row["class"], row["decision"]) for row in ben.shown(key)["rows"]] == [("bird", "undecided")]
 
 
 def test_disputes_are_settled_above_both(world: World, rows: Path) -> None:

@@ -21,6 +21,7 @@ class Review {
     this.queue = new Queue(session.disputes ? "disputed" : "open");
     this.stage = new Stage();
     this.clip = new Clip();
+    this.stage.onFocus = (id) => { this.endTyping(); this.decision.focus = id; this.draw(); };
     this.panel = new Panel(this.clip, {
       focus: (id) => { this.endTyping(); this.decision.focus = id; this.draw(); },
       take: (place) => this.takeSuggestion(place),

@@ -2,6 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST = 12; // times closer
+const CLICK_PX = 4; // by which a click may move, and is no drag
 const SMALL_PX = 15; // an object less deep than this on the screen has its number above it
 
 export class Stage {
@@ -76,19 +77,29 @@ export class Stage {
   grab(event) {
     if (event.button !== 0 || event.target.closest("button")) return;
     const start = { x: event.clientX - this.view.x, y: event.clientY - this.view.y };
+    const isClick = (end) => Math.hypot(end.clientX - event.clientX, end.clientY - event.clientY) < CLICK_PX;
     this.stage.setPointerCapture(event.pointerId);
     this.stage.classList.add("dragged");
     const drag = (moved) => {
       this.view = { ...this.view, x: moved.clientX - start.x, y: moved.clientY - start.y };
       this.move();
     };
-    const end = () => {
+    const end = (last) => {
+      if (last.type === "pointerup" && isClick(last)) this.pick(last);
       this.stage.classList.remove("dragged");
       this.stage.removeEventListener("pointermove", drag);
     };
     this.stage.addEventListener("pointermove", drag);
     this.stage.addEventListener("pointerup", end, { once: true });
     this.stage.addEventListener("pointercancel", end, { once: true });
+  }
+
+  // An object that is clicked on comes into focus; of several there, the smallest.
+  pick(event) {
+    const area = (path) => { const box = path.getBBox(); return box.width * box.height; };
+    const paths = document.elementsFromPoint(event.clientX, event.clientY).filter((found) => found.matches("#overlay .edge"));
+    const [found] = paths.sort((one, other) => area(one) - area(other));
+    if (found) this.onFocus(Number(found.dataset.id));
   }
 
   // `objects` are {id, name, colour}; `hints` are {category, box: [left, top, right, bottom]} in shares of the frame.
@@ -100,7 +111,9 @@ export class Stage {
       const drawn = this.drawn[object.id];
       if (!drawn) continue;
       const colour = object.colour ?? "#fff";
-      paths.push(path(drawn.path, "under"), path(drawn.path, "edge", colour, object.name ? colour : "none"));
+      const edge = path(drawn.path, "edge", colour, object.name ? colour : "none");
+      edge.dataset.id = object.id;
+      paths.push(path(drawn.path, "under"), edge);
       if (object.id === focus && objects.length > 1) focused.push(path(drawn.path, "focus"));
       const text = object.name && object.name !== "none" ? `${object.id} ${object.name}` : `${object.id}`;
       badges.push(this.badge(text, drawn.x, drawn.y, colour, drawn.depth));

@@ -278,3 +278,20 @@ def test_a_video_is_shown_once_more_as_if_it_were_new(world: World, tmp_path: Pa
         page.wait_for_function("video => document.body.dataset.shown !== video", arg=video)
         sync_api.expect(page.locator("#counts")).to_contain_text("again: 1 of 1 the same")
     assert [event.kind for event in read_events(desk.ledger.log)] == ["decide", "again"]
+
+
+def test_an_object_that_is_clicked_on_comes_into_focus(larger: World, tmp_path: Path, page: "Page") -> None:
+    desk = desk_of(larger, tmp_path / "rows.csv")
+    key = next(key for key in desk.videos if len(desk.first(key).objects) > 1)
+    number, drawn = list(desk.first(key).objects.items())[-1]
+    height, width = desk.first(key).size
+    with served(desk) as address:
+        page.goto(address)
+        while shown(page) != "/".join(key):
+            before = shown(page)
+            page.keyboard.press("Shift+N")
+            page.wait_for_function("video => document.body.dataset.shown !== video", arg=before)
+        box = page.locator("#picture").bounding_box()
+        assert box
+        page.mouse.click(box["x"] + drawn.x / width * box["width"], box["y"] + drawn.y / height * box["height"])
+        sync_api.expect(page.locator("#objects .here .number")).to_have_text(str(number))

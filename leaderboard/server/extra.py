@@ -1,9 +1,8 @@
 """What the server's commands import: the packages of the extra ``server`` may not be there."""
 
-import importlib
 from typing import Any
 
-from icvos.errors import IcvosError
+from icvos.serving.extra import load_extra
 from leaderboard.server.logs import show_log
 
 PACKAGES = {
@@ -23,10 +22,4 @@ PACKAGES = {
 def load(module: str) -> Any:
     """A module of `leaderboard.server`; `IcvosError` where what it needs is not installed. The log goes to stderr."""
     show_log()
-    try:
-        return importlib.import_module(f"leaderboard.server.{module}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in PACKAGES:
-            raise
-        package = PACKAGES[(error.name or "").partition(".")[0]]
-        raise IcvosError(f"the server needs the package {package}; run: pip install 'icvos[server]'") from error
+    return load_extra(f"leaderboard.server.{module}", PACKAGES, "server", "the server")

@@ -19,6 +19,7 @@ import uvicorn
 
 from icvos.errors import IcvosError, printable
 from icvos.files.locks import lock_file
+from icvos.serving.listening import listen
 from icvos.tasks.task import open_task
 from leaderboard.server import accounts
 from leaderboard.server.app import make_app, open_server
@@ -32,7 +33,6 @@ from leaderboard.server.worker import Worker
 LOG = logging.getLogger("icvos.server")
 LOCK = ".serve.lock"
 MOST_CONNECTIONS = 1000
-BACKLOG = 512  # connections that wait to be taken
 GRACE_SECONDS = 10  # for requests and workers to end
 REST_SECONDS = 2.0  # before a worker that ended is started again
 ORPHAN_SECONDS = 86400.0  # after which an upload of which the database never heard is removed
@@ -109,25 +109,6 @@ def prepared(settings: ServerSettings) -> ServerSettings:
     """The settings with the benchmark's place and digest as they are now; `IcvosError` where there is none."""
     root = Path(settings.benchmark).resolve()
     return settings.model_copy(update={"benchmark": str(root), "digest": open_task(root).digest})
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; `IcvosError` where it cannot.
-
-    It says that it is TCP: asyncio sends small answers at once on those alone, and 40 ms later on others.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-        made.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
-        made.close()
-        what = getattr(error, "strerror", None) or error
-        raise IcvosError(f"{host}:{port}: cannot be listened on ({what}); give another --port or --host") from error
-    return made
 
 
 def configured(server: Server, place: Place, *, log: bool = False) -> uvicorn.Config:

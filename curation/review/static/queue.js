@@ -58,6 +58,14 @@ export class Queue {
     return [...all.slice(place + 1), ...all.slice(0, Math.max(0, place))].filter((entry) => this.wanted(entry));
   }
 
+  // How many videos there are of each state.
+  summary() {
+    const states = ["open", "disputed", "unsure", "accepted", "rejected"];
+    const counts = states.map((state) => [this.entries.filter(FILTERS[state][1]).length, FILTERS[state][0]]);
+    const parts = counts.filter(([count]) => count).map(([count, words]) => `${count.toLocaleString("en")} ${words}`);
+    return `Of ${this.entries.length.toLocaleString("en")} videos: ${parts.join(", ")}`;
+  }
+
   words() {
     const { videos, left, an_hour: speed, seconds_left: seconds, again } = this.progress;
     const parts = [`${(videos - left).toLocaleString("en")} of ${videos.toLocaleString("en")}`];

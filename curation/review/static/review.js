@@ -76,6 +76,10 @@ class Review {
     for (const name of ["accept", "reject", "unsure", "undo"]) byId(name).onclick = () => { byId(name).blur(); this.run(name); };
     byId("help-button").onclick = () => { byId("help-button").blur(); this.help.show(); };
     byId("masks-button").onclick = () => { byId("masks-button").blur(); this.toggleMasks(); };
+    byId("show-all").onclick = () => {
+      for (const [name, value] of Object.entries({ filter: "all", source: "all", category: "all" })) byId(name).value = this.queue[name] = value;
+      this.go();
+    };
     setInterval(() => this.refresh(), REFRESH_MS);
     await this.go();
   }
@@ -118,14 +122,16 @@ class Review {
     this.decision = null;
     this.isDrawn = false;
     document.body.classList.add("empty");
-    byId("name").textContent = this.queue.entries.length ? `No video is ${FILTERS[this.queue.filter][0]}` : "No video";
+    const { filter, entries } = this.queue;
+    byId("name").textContent = entries.length && filter !== "all" ? `No video is ${FILTERS[filter][0]}` : "No video";
+    byId("nothing").querySelector("p").textContent = `${this.queue.summary()}.`;
     byId("status").textContent = "";
-    byId("facts").textContent = "choose others above";
+    byId("facts").textContent = "";
     for (const id of ["objects", "strip", "badges", "overlay", "opinions"]) byId(id).replaceChildren();
     byId("first").removeAttribute("src");
     this.clip.stop();
     this.panel.typed.textContent = "";
-    this.panel.prompt.textContent = "All of them are done.";
+    this.panel.prompt.textContent = "Show others by the choices above.";
     this.progress();
   }
 

@@ -206,6 +206,11 @@ def test_a_dispute_is_settled_by_taking_one_side(world: World, tmp_path: Path, p
         page.keyboard.press("Alt+2")
         page.keyboard.press("Enter")
         page.get_by_text("No video is disputed").wait_for()
+        sync_api.expect(page.locator("#first")).to_be_hidden()
+        sync_api.expect(page.locator("#nothing")).to_contain_text(f"Of {len(anna.videos)} videos: ")
+        page.get_by_role("button", name="Show all videos").click()
+        page.wait_for_selector("body:not(.empty)")
+        sync_api.expect(page.locator("#first")).to_be_visible()
     found = read_rows(path)
     assert [(row.category and row.category.name, row.who) for row in found] == [("cat", "anna, ben, settled by carla")]
 

@@ -2,8 +2,8 @@
 
 A `Method` turns support images with masks and a frame into a `Prompt`; a `Propagator` turns the prompt into the mask of
 that frame and then follows it, one frame at a time. A method that does not work like this is a `Segmenter` and segments
-the frames itself. What either may offer besides is optional: `ImageSegmenter`, `Explains`, `Described`, `Remarks`,
-`Needs`. Methods are found by the entry point group ``icvos.methods``.
+the frames itself. What either may offer besides is optional: `SharesFrames`, `ImageSegmenter`, `Explains`, `Described`,
+`Remarks`, `Needs`. Methods are found by the entry point group ``icvos.methods``.
 """
 
 import contextlib
@@ -108,6 +108,23 @@ class Segmenter(Protocol):
 
 
 AnyMethod = Method | Segmenter
+
+
+@runtime_checkable
+class SharesFrames(Protocol):
+    """A method that can follow several clips of a video in step: all categories, and all draws of supports for each.
+
+    `icvos eval` then reads every frame once, and the method computes what it sees of it once (`icvos.sharing`). Another
+    method's clips are run one after the other. The masks are the same in either way.
+    """
+
+    def siblings(self, count: int) -> "Sequence[AnyMethod]":
+        """As many methods like this one, over the same networks, each for one clip of the same video.
+
+        Each has its own memory and remarks. All are given the same arrays as frames, which nobody changes: every one
+        its turn at a frame before any is given the next. The memory of this one is left alone.
+        """
+        ...
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import read_binary
 from icvos.settings import fill
+from icvos.sharing import SharedFrames
 from icvos.suggestions import METHOD_SYNONYMS, nearest
 
 Image = np.ndarray  # (H, W, 3) uint8 RGB in [0, 255]
@@ -252,6 +253,24 @@ def segment(method: AnyMethod, supports: Sequence[Support], frames: Iterable[Ima
     yield propagator.start(first, method.prompt(supports, first))
     for frame in stream:
         yield propagator.step(frame)
+
+
+def segment_in_step(
+    method: SharesFrames, supports: Sequence[Sequence[Support]], frames: Iterable[Image]
+) -> Iterator[tuple[Mask, ...]]:
+    """For every frame the (H, W) bool masks of several sets of supports, each as `segment` gives it for that set alone.
+
+    >>> dog, cat = (Support(name, Path(f"{name}.jpg"), Path(f"{name}.png")) for name in ("dog", "cat"))
+    >>> frames = (read_image(path) for path in sorted(Path("walk").iterdir()))
+    >>> both = segment_in_step(load_method("lite", {"short_side": 96}), [[dog], [cat]], frames)
+    >>> len(next(both))
+    2
+    """
+    shared = SharedFrames(frames)
+    methods = method.siblings(len(supports))
+    streams = [segment(one, shown, shared.reader()) for one, shown in zip(methods, supports, strict=True)]
+    while shared.advance():
+        yield tuple(next(stream) for stream in streams)
 
 
 def segment_image(method: AnyMethod, supports: Sequence[Support], image: Image) -> Mask:

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class FrameCache:
-    """What is computed of a frame alone, once for all who are given the very same array; it is forgotten with the frame.
+    """What is computed of a frame alone, once for all who are given the very same array, and forgotten with it.
 
     What is kept may in turn be asked of, as the tensor that a frame becomes.
     Frames are told apart by identity, so they must not be changed in place. That is promised by who shares them: a

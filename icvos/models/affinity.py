@@ -219,9 +219,7 @@ class Votes:
         self.radii = radii
         self.nearest = nearest
         self.temperature = temperature
-        self._around = [
-            functional.pad(one, (0, 0, *(radius,) * 4)) for one, radius in zip(memory, radii, strict=True)
-        ]
+        self._around = [functional.pad(one, (0, 0, *(radius,) * 4)) for one, radius in zip(memory, radii, strict=True)]
         self._found: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def of(self, tiles: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,6 +30,7 @@ from icvos.sharing import FrameCache
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16
 GRAPH_BLOCKS = (4, 10)
+Seen = dict[Support, tuple[Tensor, Tensor] | None]  # supports, and what `Lite` sees in them
 UNUSED_BOX = (0, 0, 0, 0)  # of a graph cut that starts from a mask
 GRAPH_LONGEST = 4  # long over short side up to which GRAPH_SIDE holds; the graph's matrix grows with the square of both
 
@@ -93,7 +94,8 @@ class Lite:
         self.device = pick_device(self.settings.device)
         self.network = lite0(self.device)
         self.frames = FrameCache(on=False)
-        self._supports: dict[Support, tuple[Tensor, Tensor] | None] | None = None
+        self._of_siblings: Seen = {}
+        self._supports: Seen | None = None
 
     @staticmethod
     def needs(settings: LiteSettings) -> tuple[str, ...]:  # noqa: ARG004  # the protocol's signature
@@ -130,10 +132,9 @@ class Lite:
 
     def siblings(self, count: int) -> list["Lite"]:
         """As many over the same network; see `icvos.method.SharesFrames`. All siblings see every support once."""
-        self._supports = {} if self._supports is None else self._supports
         found, frames = [copy.copy(self) for _ in range(count)], FrameCache()
         for one in found:
-            one.frames = frames
+            one.frames, one._supports = frames, self._of_siblings
         return found
 
     def describe(self) -> dict[str, Any]:

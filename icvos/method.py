@@ -260,10 +260,10 @@ def segment_in_step(
 ) -> Iterator[tuple[Mask, ...]]:
     """For every frame the (H, W) bool masks of several sets of supports, each as `segment` gives it for that set alone.
 
-    >>> dog, cat = (Support(name, Path(f"{name}.jpg"), Path(f"{name}.png")) for name in ("dog", "cat"))
+    >>> dog = Support("dog", Path("dog.jpg"), Path("dog.png"))
     >>> frames = (read_image(path) for path in sorted(Path("walk").iterdir()))
-    >>> both = segment_in_step(load_method("lite", {"short_side": 96}), [[dog], [cat]], frames)
-    >>> len(next(both))
+    >>> masks = segment_in_step(load_method("lite", {"short_side": 96}), [[dog], [dog, dog]], frames)
+    >>> len(next(masks))
     2
     """
     shared = SharedFrames(frames)

@@ -26,8 +26,9 @@ class FrameCache:
         self.on = on
         self._found: dict[int, tuple[weakref.ref[Any], dict[Hashable, Any]]] = {}
 
-    def __len__(self) -> int:
-        """How many frames something is kept of."""
+    @property
+    def held(self) -> int:
+        """Of how many frames something is kept now."""
         return len(self._found)
 
     def get(self, frame: Any, key: Hashable, compute: Callable[[], T]) -> T:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -123,7 +123,7 @@ def _siblings(method: AnyMethod, count: int, asked: Asked) -> Sequence[AnyMethod
     return found
 
 
-def _write(item: Work, masks: Iterator[Mask], scratch: Path) -> Iterator[float]:
+def _write(item: Work, masks: Iterator[Mask], scratch: Path) -> Generator[float]:
     """Write the masks of one clip, and put its folder in place at the end; the seconds that each mask took to make."""
     with atomic_folder(item.folder, scratch / SCRATCH, scratch) as folder:
         for name in item.clip.video.frames[: item.frames]:

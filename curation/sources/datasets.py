@@ -6,6 +6,7 @@ from typing import TypedDict
 from curation.sources import davis as davis_videos
 from curation.sources import lvos as lvos_videos
 from curation.sources import mose as mose_videos
+from curation.sources import youtube_vos as youtube_videos
 from curation.sources.video import MissingMasks, ReadOptions, SourceDataset
 from icvos.tasks.task import SILENT, Watch
 
@@ -16,6 +17,7 @@ class SourceFolders(TypedDict, total=False):
     davis: Path | str | None
     mose: Path | str | None
     lvos: Path | str | None
+    youtube_vos: Path | str | None
     resolution: str | None
     missing_masks: MissingMasks
     resize: bool
@@ -27,6 +29,7 @@ def read_datasets(
     davis: Path | str | None = None,
     mose: Path | str | None = None,
     lvos: Path | str | None = None,
+    youtube_vos: Path | str | None = None,
     resolution: str | None = None,
     missing_masks: MissingMasks = "error",
     resize: bool = False,
@@ -39,6 +42,7 @@ def read_datasets(
         davis: The folder of DAVIS 2016 or 2017, with ``JPEGImages`` and ``Annotations``.
         mose: The folder of MOSE v1 or v2, with ``train``.
         lvos: The folder of LVOS v1 or v2, with ``train`` and ``val`` or ``valid``.
+        youtube_vos: The folder of YouTube-VOS 2018 or 2019, with ``train``, which the paper does not use.
         resolution: DAVIS only: ``480p`` or ``Full-Resolution``, where both are there.
         missing_masks: A frame without a mask is an ``error``, is read as ``empty``, or is left out (``skip``).
         resize: Resize masks that differ in size from their frame, to the nearest pixel; else they are an error.
@@ -56,6 +60,8 @@ def read_datasets(
         datasets.append(mose_videos.read(Path(mose), options=options))
     if lvos is not None:
         datasets.append(lvos_videos.read(Path(lvos), options=options))
+    if youtube_vos is not None:
+        datasets.append(youtube_videos.read(Path(youtube_vos), options=options))
     for dataset in datasets:
         for warning in dataset.warnings:
             watch.note(warning)

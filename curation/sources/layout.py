@@ -1,6 +1,6 @@
 """Where a source data set lies below a folder that a user names, and what to say when it is another one.
 
-DAVIS has ``JPEGImages/<resolution>/<video>``. MOSE and LVOS have ``<split>/JPEGImages/<video>``, and MOSE occurs as
+DAVIS has ``JPEGImages/<resolution>/<video>``. The others have ``<split>/JPEGImages/<video>``, and MOSE occurs as
 ``JPEGImages/<split>/<video>`` too. The data set's own folder is accepted, and the folder above it.
 """
 
@@ -10,18 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.sources.left_out import Findings, some_of
-from curation.sources.video import ReadOptions, SourceDataset, SourceName, SourceVideo, list_video
+from curation.sources.video import MetaFindings, ReadOptions, SourceDataset, SourceName, SourceVideo, list_video
 from icvos.errors import IcvosError
 from icvos.files.listing import visible_entries, visible_folders
 
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid", "eval"), "test": ("test",)}
-TITLES = {"davis": "DAVIS", "mose": "MOSE", "lvos": "LVOS", "coco": "COCO", "voc": "PASCAL VOC"}
+TITLES = {
+    "davis": "DAVIS",
+    "mose": "MOSE",
+    "lvos": "LVOS",
+    "youtube-vos": "YouTube-VOS",
+    "coco": "COCO",
+    "voc": "PASCAL VOC",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SplitFolders:
-    """Where one split of MOSE or LVOS lies: ``name`` as on disk, and the folders of its videos' frames and masks."""
+    """Where one split lies: ``name`` as on disk, and the folders of its videos' frames and masks."""
 
     name: str
     frames: Path
@@ -104,7 +111,7 @@ def recognise_videos(folder: Path) -> str | None:
     if digits == 8 and not is_hex and all(re.fullmatch(r"[0-9A-Za-z]{8}", name) for name in names):
         return "lvos"
     if digits == 5 and all(re.fullmatch(r"[0-9a-f]{10}", name) for name in names):
-        return "YouTube-VOS"
+        return "youtube-vos"
     return None
 
 
@@ -187,7 +194,7 @@ def read_dataset(
     usual: Sequence[str],
     expected: str,
     version: Callable[[Path], str],
-    meta: Callable[[Path, SplitFolders, dict[str, SourceVideo]], Sequence[str]],
+    meta: Callable[[Path, SplitFolders, dict[str, SourceVideo]], MetaFindings],
 ) -> SourceDataset:
     """A data set with folders of splits, in ``root`` or in the folder below it.
 
@@ -199,14 +206,17 @@ def read_dataset(
         usual: The splits that are read by default, where they exist.
         expected: What it is laid out like, for the error.
         version: Tells the version of the release in the root.
-        meta: Warnings from what the meta files say of a split: (root, split, all videos).
+        meta: What the meta files say of a split: (root, split, all videos).
     """
     root = find_root(root, source, lambda place: has_splits_of(place, source), expected)
     chosen = choose_splits(root, splits, tuple(usual), source)
     findings = Findings()
     videos = read_splits(source, chosen, options, findings)
+    categories: dict[str, dict[int, str]] = {}
     for split in chosen:
-        findings.warnings += meta(root, split, videos)
+        said = meta(root, split, videos)
+        findings.warnings += said.warnings
+        categories |= {name: found for name, found in said.categories.items() if name in videos}
     return SourceDataset(
         source,
         root,
@@ -216,6 +226,7 @@ def read_dataset(
         tuple(findings.warnings),
         findings.left_out,
         elsewhere(root, chosen),
+        categories,
     )
 
 

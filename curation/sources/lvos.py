@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from curation.sources.layout import SPLIT_NAMES, SplitFolders, by_name, read_dataset, split_folders
-from curation.sources.video import STRICT, ReadOptions, SourceDataset, SourceVideo, check_meta, read_meta
+from curation.sources.video import STRICT, MetaFindings, ReadOptions, SourceDataset, SourceVideo, check_meta, read_meta
 
 VIDEOS_IN_V1 = 220
 
@@ -33,14 +33,14 @@ def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOption
         usual=("train", "val"),
         expected="train/JPEGImages/<video> or val/JPEGImages/<video>",
         version=_version,
-        meta=_meta_warnings,
+        meta=_meta,
     )
 
 
-def _meta_warnings(root: Path, split: SplitFolders, videos: Mapping[str, SourceVideo]) -> list[str]:
+def _meta(root: Path, split: SplitFolders, videos: Mapping[str, SourceVideo]) -> MetaFindings:
     path = _meta_path(root, split)
     if path is None:
-        return []
+        return MetaFindings()
     meta = read_meta(path)
     on_disk = by_name([split])
     if path == root / "meta.json":  # speaks of all splits, so only of this one is it known what it should hold

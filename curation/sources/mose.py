@@ -1,13 +1,14 @@
 """MOSE v1 and v2: ``<split>/{JPEGImages,Annotations}/<8 hex digits>/00000.{jpg,png}``, or with the split below the two.
 
 Only the train split has public masks for every frame. An object may leave and come back, so an empty mask is data.
+The meta files of v2 say no category of any object; where a copy has one that does, as YouTube-VOS, it is read.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from curation.sources.layout import SplitFolders, by_name, read_dataset, split_folders
-from curation.sources.video import STRICT, ReadOptions, SourceDataset, SourceVideo, check_meta, read_meta
+from curation.sources.video import STRICT, MetaFindings, ReadOptions, SourceDataset, SourceVideo, check_meta, read_meta
 
 VIDEOS_IN_V1 = 2149
 
@@ -30,13 +31,13 @@ def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOption
         usual=("train",),
         expected="train/JPEGImages/<video> or JPEGImages/train/<video>",
         version=_version,
-        meta=_meta_warnings,
+        meta=_meta,
     )
 
 
-def _meta_warnings(root: Path, split: SplitFolders, videos: Mapping[str, SourceVideo]) -> list[str]:
+def _meta(root: Path, split: SplitFolders, videos: Mapping[str, SourceVideo]) -> MetaFindings:
     path = root / f"meta_{split.name}.json"
-    return check_meta(path, read_meta(path), by_name([split]), videos) if path.is_file() else []
+    return check_meta(path, read_meta(path), by_name([split]), videos) if path.is_file() else MetaFindings()
 
 
 def _version(root: Path) -> str:

@@ -26,8 +26,8 @@ def source_sheets(
         selection: Names of videos, as the data sets call them, and how many at most; None: all.
         drawing: How they are drawn; None: an animation of every frame. There are no errors to be shown.
         watch: Is told what the readers found.
-        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``) and how strictly they are read,
-            as `curation.sources.datasets.read_datasets` explains.
+        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``, ``youtube_vos``) and how
+            strictly they are read, as `curation.sources.datasets.read_datasets` explains.
 
     Raises:
         IcvosError: No source is given, a video is in none of them, or clips or categories are selected.
@@ -40,7 +40,9 @@ def source_sheets(
         raise IcvosError("source videos have no clips or categories; choose them with --videos")
     videos = [video for dataset in read_datasets(watch=watch, **sources) for video in dataset.videos]
     if not videos:
-        raise IcvosError("nothing to render: give a benchmark, or source data sets by --davis, --mose, --lvos")
+        raise IcvosError(
+            "nothing to render: give a benchmark, or source data sets by --davis, --mose, --lvos, --youtube-vos"
+        )
     unknown = set(selection.videos) - {video.name for video in videos}
     if unknown:
         raise IcvosError(

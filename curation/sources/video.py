@@ -1,6 +1,6 @@
 """What a video of a source data set is, and the rules by which its frames and masks are read.
 
-The rules are the same for DAVIS, MOSE and LVOS. A frame's name is its number, never its position: frames and masks are
+The rules are the same for every data set. A frame's name is its number, never its position: frames and masks are
 listed, put in order of their numbers and matched by them. `icvos.files.mask_rules` says what a mask's values are.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.sources.left_out import Findings, some_of
 from icvos.bitmasks.values import occurring
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 from icvos.files.images import whole_image_size
 from icvos.files.listing import frames_by_number, visible_entries
 from icvos.files.mask_rules import MaskValues
@@ -25,7 +25,7 @@ from icvos.suggestions import nearest
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG", ".png")
 MASK_SUFFIXES = (".png", ".PNG")
 VOID = 255
-SourceName = Literal["davis", "mose", "lvos"]
+SourceName = Literal["davis", "mose", "lvos", "youtube-vos"]
 MissingMasks = Literal["error", "empty", "skip"]
 
 
@@ -61,7 +61,7 @@ class SourceVideo:
     """One video of a source data set; pictures are read when asked for.
 
     Args:
-        source: ``davis``, ``mose`` or ``lvos``.
+        source: ``davis``, ``mose``, ``lvos`` or ``youtube-vos``.
         name: The source's own name, case kept.
         frames: The frames in order; their stems are the frames' names.
         masks: Aligned with ``frames``; None is a frame without a mask file that is read as empty.
@@ -163,7 +163,7 @@ class SourceDataset:
     """A source data set as found on disk.
 
     Args:
-        source: ``davis``, ``mose`` or ``lvos``.
+        source: ``davis``, ``mose``, ``lvos`` or ``youtube-vos``.
         root: The folder that its own layout starts in.
         version: ``2016`` or ``2017`` (DAVIS), ``v1`` or ``v2`` (MOSE, LVOS); empty where it cannot be told.
         splits: The splits read, as they are called on disk.
@@ -171,6 +171,7 @@ class SourceDataset:
         warnings: Every finding that did not stop the reading, one line each.
         left_out: What is named like a video where videos are and is not among them, with the reason.
         elsewhere: The videos of splits that are not read, with the split.
+        categories: What the data set itself calls its objects, by video and object id, where it does.
     """
 
     source: SourceName
@@ -181,6 +182,7 @@ class SourceDataset:
     warnings: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    categories: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
     @property
     def drawn(self) -> bool:
@@ -199,10 +201,25 @@ class SourceDataset:
 
 @dataclass(frozen=True, slots=True)
 class VideoMeta:
-    """What a meta file says of one video: its ``length`` in frames, and per object the number of its first frame."""
+    """What a meta file says of one video.
+
+    Args:
+        length: Its number of frames.
+        first_frames: By object id, the number of the frame in which it starts.
+        categories: By object id, what it is called, where that is said.
+    """
 
     length: int | None
     first_frames: dict[int, int | None]
+    categories: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MetaFindings:
+    """What comes of a meta file: ``warnings``, and the names of objects by video and object id."""
+
+    warnings: list[str] = field(default_factory=list)
+    categories: dict[str, dict[int, str]] = field(default_factory=dict)
 
 
 def list_video(
@@ -253,8 +270,9 @@ def _note_strangers(folder: Path, known: Mapping[int | str, Path], what: str, fi
 def read_meta(path: Path) -> dict[str, VideoMeta]:
     """The videos of a meta file in the schema that MOSE v2, LVOS and YouTube-VOS share; extra keys are passed over.
 
-    ``{"videos": {"<video>": {"length": .., "objects": {"<id>": {"frame_range": {"start": ..}}}}}}``, where ``objects``
-    may be a list of ids and every number may be a text. Raises `IcvosError` for another schema.
+    ``{"videos": {"<video>": {"length": .., "objects": {"<id>": {"category": .., "frame_range": {"start": ..}}}}}}``,
+    where ``objects`` may be a list of ids and every number may be a text; in the place of a range there may be the
+    names of the object's ``frames``. Raises `IcvosError` for another schema.
     """
     value = read_json(path, "a meta file of videos and objects")
     try:
@@ -271,18 +289,33 @@ def _video_meta(entry: Mapping[str, Any]) -> VideoMeta:
     first_frames: dict[int, int | None] = {int(key): None for key in objects}
     if len(first_frames) < len(objects):
         raise ValueError("an object id that occurs twice")
-    if isinstance(objects, dict):
-        for key, found in objects.items():
-            frame_range = found.get("frame_range") if isinstance(found, dict) else None
-            if frame_range:
-                first_frames[int(key)] = int(frame_range["start"])
-    return VideoMeta(None if length is None else int(length), first_frames)
+    categories: dict[int, str] = {}
+    for key, found in objects.items() if isinstance(objects, dict) else ():
+        if not isinstance(found, dict):
+            continue
+        if found.get("frame_range"):
+            first_frames[int(key)] = int(found["frame_range"]["start"])
+        elif _are_numbers(found.get("frames")):
+            first_frames[int(key)] = min(map(int, found["frames"]))
+        if found.get("category"):
+            categories[int(key)] = _text(found["category"])
+    return VideoMeta(None if length is None else int(length), first_frames, categories)
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(str(name).isdecimal() for name in value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a category that is no text: {value!r}")
+    return printable(value)
 
 
 def check_meta(
     path: Path, meta: Mapping[str, VideoMeta], on_disk: Mapping[str, Path], videos: Mapping[str, SourceVideo]
-) -> list[str]:
-    """Where the meta file ``path`` disagrees with the disk, one line for each finding.
+) -> MetaFindings:
+    """Where the meta file ``path`` disagrees with the disk, one line for each finding, and what it calls the objects.
 
     Args:
         path: The meta file, for the messages.
@@ -299,7 +332,7 @@ def check_meta(
         )
     for name in sorted(set(meta) & set(on_disk) & set(videos)):
         warnings += _incomplete(videos[name], meta[name])
-    return warnings
+    return MetaFindings(warnings, {name: meta[name].categories for name in sorted(meta) if meta[name].categories})
 
 
 def _incomplete(video: SourceVideo, meta: VideoMeta) -> list[str]:

@@ -47,6 +47,7 @@ def build(
     only_decided: bool = False,
     allow_late: bool = False,
     supports: SupportOptions | None = None,
+    name: str | None = None,
     workers: int = 1,
     watch: Watch = SILENT,
     **sources: Unpack[SourceFolders],
@@ -63,10 +64,11 @@ def build(
         only_decided: Give no note on undecided rows and on videos without a row.
         allow_late: Build categories that are not in the first frame.
         supports: How supports are chosen and drawn.
+        name: The benchmark's name; None: IC-VOS, or IC-VOS-grown where a source is one that the paper does not use.
         workers: Processes; the result is the same for any number.
         watch: Is told of every class of supports and every video, and what the caller should know.
-        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``) and how strictly they are read,
-            as `curation.sources.datasets.read_datasets` explains.
+        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``, ``youtube_vos``) and how
+            strictly they are read, as `curation.sources.datasets.read_datasets` explains.
 
     Returns:
         The manifest: counts beside the paper's, what was left out and why, and the digest.
@@ -88,6 +90,7 @@ def build(
         only_decided=only_decided,
         allow_late=allow_late,
         supports=supports,
+        name=name,
         watch=watch,
         **sources,
     )
@@ -135,6 +138,7 @@ def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
         dict(plan.versions),
         (*plan.left_out, *without, *late),
         drawn=plan.drawn,
+        name=plan.name,
     )
     write_schema(out / SUPPORTS, file)
     write_schema(out / MANIFEST, manifest)

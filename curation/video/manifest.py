@@ -12,6 +12,7 @@ from icvos.errors import IcvosError, printable
 from icvos.files.schema import misfit
 from icvos.tasks.video.manifest import (
     FORMAT,
+    IC_VOS,
     MANIFEST,
     CategoryEntry,
     Counts,
@@ -27,8 +28,6 @@ from icvos.tasks.video.manifest import (
     clip_masks,
     overall_digest,
 )
-
-NAME = "IC-VOS"
 
 
 class Digest(Protocol):
@@ -56,6 +55,7 @@ def make_manifest(
     versions: Mapping[str, str],
     left_out: Sequence[LeftOutEntry],
     drawn: bool = False,
+    name: str = IC_VOS,
 ) -> Manifest:
     """The content of ``icvos.json``.
 
@@ -66,12 +66,13 @@ def make_manifest(
         versions: Source -> version of its release.
         left_out: What was not built.
         drawn: Whether videos are drawn.
+        name: The benchmark's name.
     """
     videos = dict(sorted(videos.items()))
     try:
         manifest = Manifest(
             format=FORMAT,
-            name=NAME,
+            name=name,
             digest=overall_digest(clip_masks(videos), supports, support_masks),
             counts=_counts(videos),
             sources=_sources(videos, versions),

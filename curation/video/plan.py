@@ -7,16 +7,22 @@ from typing import Unpack
 
 from curation.sources.coco import Coco
 from curation.sources.datasets import SourceFolders, read_datasets
+from curation.sources.layout import TITLES
 from curation.sources.left_out import some_of
+from curation.sources.video import SourceDataset
+from curation.video.published import SOURCE_VIDEOS
 from curation.video.rows import CurationRow, merge, read_rows, shipped_rows
 from curation.video.select import Selection, has_no_class, how_to_get_rows, is_undecided, select
 from curation.video.supports import SupportOptions
-from curation.video.tubes import Tubes, republish
+from curation.video.tubes import Candidate, Tubes, republish
 from icvos.categories import category
 from icvos.errors import IcvosError
+from icvos.files.names import plain_name
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.benchmark import Benchmark
-from icvos.tasks.video.manifest import LeftOutEntry
+from icvos.tasks.video.manifest import IC_VOS, LeftOutEntry
+
+GROWN = "IC-VOS-grown"  # the name of what has more sources than the paper, unless it is given one
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Plan:
         supports: How supports are chosen.
         allow_late: Build categories that are absent from the first frame instead of leaving them out.
         drawn: Whether videos are drawn and not filmed.
+        name: The benchmark's name.
     """
 
     tubes: tuple[Tubes, ...]
@@ -40,6 +47,7 @@ class Plan:
     supports: SupportOptions = field(default_factory=SupportOptions)
     allow_late: bool = False
     drawn: bool = False
+    name: str = IC_VOS
 
     def lines(self) -> list[str]:
         """What would be built: a line for each video, and one for all."""
@@ -62,6 +70,7 @@ def make_plan(
     only_decided: bool = False,
     allow_late: bool = False,
     supports: SupportOptions | None = None,
+    name: str | None = None,
     watch: Watch = SILENT,
     **sources: Unpack[SourceFolders],
 ) -> Plan:
@@ -73,20 +82,24 @@ def make_plan(
     """
     if coco is None and coco_split is not None:
         raise IcvosError(f"--coco-split {coco_split}: a split of no data set; give --coco as well, or leave it out")
+    if name is not None:
+        plain_name(name, "--name")
     datasets = read_datasets(watch=watch, **sources)
     images = None if coco is None else Coco.open(coco, coco_split)
     options = supports or SupportOptions()
     if published is not None:
         if datasets:
-            raise IcvosError(f"{published}: --published replaces --davis, --mose and --lvos; give one or the other")
+            raise IcvosError(f"{published}: --published replaces the folders of sources; give one or the other")
         if curation:
             raise IcvosError(f"{published}: --published has its categories already; leave out --curation")
+        if name not in (None, IC_VOS):
+            raise IcvosError(f"--name {name}: what --published names is {IC_VOS}; leave --name out")
         copied = Benchmark.open(published)
         tubes = republish(copied)
         left_out = _of_supports(images, watch)
         return Plan(tubes, left_out, coco=images, supports=options, allow_late=True, drawn=copied.drawn)
     if not datasets:
-        raise IcvosError("no source: give at least one of --davis, --mose, --lvos, or --published")
+        raise IcvosError("no source: give at least one of --davis, --mose, --lvos, --youtube-vos, or --published")
     files = [curation] if isinstance(curation, Path | str) else curation
     tables = {str(path): read_rows(Path(path)) for path in files}
     shipped = shipped_rows()
@@ -101,7 +114,26 @@ def make_plan(
         _note_undecided(selection, watch)
     versions = tuple((dataset.source, dataset.version) for dataset in datasets)
     drawn = any(dataset.drawn for dataset in datasets)
-    return Plan(selection.candidates, left_out, versions, images, options, allow_late, drawn)
+    title = _title(name, beyond_paper(selection.candidates, datasets))
+    return Plan(selection.candidates, left_out, versions, images, options, allow_late, drawn, title)
+
+
+def _title(name: str | None, beyond: Sequence[str]) -> str:
+    """The benchmark's name; `IcvosError` where what is more than IC-VOS is to be called so."""
+    if beyond and name is not None and name.casefold() == IC_VOS.casefold():
+        raise IcvosError(f"--name {name}: {' and '.join(beyond)} is no source of {IC_VOS}; give another name")
+    return name or (GROWN if beyond else IC_VOS)
+
+
+def beyond_paper(candidates: Sequence[Candidate], datasets: Sequence[SourceDataset]) -> list[str]:
+    """The data sets that clips are built from and that the paper does not use: all but DAVIS, MOSE v1 and LVOS."""
+    used = {candidate.source for candidate in candidates}
+    return [
+        f"{TITLES[dataset.source]} {dataset.version}".rstrip()
+        for dataset in datasets
+        if dataset.source in used
+        and (dataset.source not in SOURCE_VIDEOS or (dataset.source, dataset.version) == ("mose", "v2"))
+    ]
 
 
 def _note_replaced(tables: Mapping[str, Sequence[CurationRow]], watch: Watch) -> None:

@@ -24,7 +24,7 @@ class VideoRecord(Schema):
     """How a video was made."""
 
     name: PlainName = Field(description="<source>_<original name>.")
-    source: PlainName = Field(description="The data set that it comes from: davis, mose or lvos.")
+    source: PlainName = Field(description="The data set that it comes from: davis, mose, lvos or youtube-vos.")
     recipe: str = Field(description="From what and how, in words; another text means that it must be made again.")
     frames: Count = Field(description="Its number of frames.")
     height: Count = Field(description="The frames' height in pixels.")

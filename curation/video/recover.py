@@ -30,8 +30,8 @@ def recover_rows(
         out: The curation file to write; a file that exists is refused.
         published: The copy.
         watch: Is told of every video, and why a clip does not match.
-        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``) and how strictly they are read,
-            as `curation.sources.datasets.read_datasets` explains.
+        sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``, ``youtube_vos``) and how
+            strictly they are read, as `curation.sources.datasets.read_datasets` explains.
 
     Returns:
         What was found for every published clip, in order of clip; ``out`` has the rows among it.
@@ -48,7 +48,9 @@ def recover_rows(
     benchmark = Benchmark.open(published)
     datasets = read_datasets(watch=watch, **sources)
     if not datasets:
-        raise IcvosError("no source: give at least one of --davis, --mose, --lvos to match the masks with")
+        raise IcvosError(
+            "no source: give at least one of --davis, --mose, --lvos, --youtube-vos to match the masks with"
+        )
     findings = match_clips(benchmark, datasets, watch)
     for finding in findings:
         if finding.row is None:

@@ -20,7 +20,7 @@ class Tubes(Protocol):
 
     @property
     def source(self) -> str:
-        """``davis``, ``mose`` or ``lvos``."""
+        """``davis``, ``mose``, ``lvos`` or ``youtube-vos``."""
         ...
 
     @property

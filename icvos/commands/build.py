@@ -46,6 +46,12 @@ STOPPED = f"{{done}} of {{units}} {{stage}} are made; {AGAIN} to go on"
 @click.option("--supports-per-class", default=200, type=COUNT, show_default=True, help="Support images per class.")
 @click.option("--draws", default=5, type=COUNT, show_default=True, help="Frozen support draws.")
 @click.option("--shots", default=5, type=COUNT, show_default=True, help="Supports per clip and draw.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    default=None,
+    help="Its name.  [default: IC-VOS, or IC-VOS-grown with more sources than the paper has]",
+)
 @WORKERS
 @click.option("--dry-run", is_flag=True, help="Show what would be built; write nothing.")
 @click.option("--check", is_flag=True, help="Check the benchmark in --out against its digest; build nothing.")

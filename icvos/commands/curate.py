@@ -50,9 +50,16 @@ def recover(out: Path, published: Path, **given: Any) -> None:
     The masks in a copy of the published release are matched with the objects of the sources, exactly and in every
     frame.
     """
+    from curation.video.published import CATEGORIES, CLIPS, VIDEOS
     from curation.video.recover import recover_rows
     from icvos.commands.progress import watched
 
     with watched(STOPPED) as watch:
         findings = recover_rows(out, published, watch=watch, **given)
-    say(f"{out}: {sum(bool(finding.row) for finding in findings)} of {len(findings)} clips recovered")
+    rows = [finding.row for finding in findings if finding.row]
+    videos, kinds = {(row.source, row.video) for row in rows}, {row.category for row in rows}
+    say(f"{out}: {len(rows)} of {len(findings)} clips recovered")
+    say(
+        f"{len(videos):,} videos, {len(rows):,} clips, {len(kinds):,} categories; "
+        f"the published benchmark has {VIDEOS:,}, {CLIPS:,}, {CATEGORIES:,}"
+    )

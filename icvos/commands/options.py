@@ -175,12 +175,16 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+SOURCES = ("davis", "mose", "lvos", "youtube-vos")  # each an option
+
+
 def source_options(command: Any) -> Any:
     """The options that name and read the source datasets, for every command that opens them."""
     options = [
         click.option("--davis", type=FOLDER, help="DAVIS 2016 or 2017: the folder with JPEGImages/ and Annotations/."),
         click.option("--mose", type=FOLDER, help="MOSE v1 or v2: the folder with train/."),
         click.option("--lvos", type=FOLDER, help="LVOS v1 or v2: the folder with train/ and val/ or valid/."),
+        click.option("--youtube-vos", type=FOLDER, help="YouTube-VOS, which IC-VOS has not: the folder with train/."),
         click.option(
             "--resolution", metavar="NAME", default=None, help="DAVIS: 480p or Full-Resolution, if both are present."
         ),

@@ -8,6 +8,7 @@ import click
 from icvos.commands.options import (
     FOLDER,
     SETTINGS,
+    SOURCES,
     examples,
     read_selection,
     read_settings,
@@ -93,7 +94,7 @@ def render(
     from icvos.tasks.result import Selection
     from icvos.tasks.task import Drawing
 
-    sources = " and ".join(f"--{name}" for name in ("davis", "mose", "lvos") if given[name])
+    sources = " and ".join(f"--{name}" for name in SOURCES if given[name.replace("-", "_")])
     named = sources, f"the benchmark {benchmark}" if benchmark else "", "--video" if video else ""
     found = [*filter(None, named)]
     if benchmark and is_made(benchmark):

@@ -133,7 +133,10 @@ def build_site(
 
 
 def _title(tables: Sequence[Table]) -> str:
-    return DRAWN_TITLE if tables and all(table.drawn for table in tables) else TITLE
+    if tables and all(table.drawn for table in tables):
+        return DRAWN_TITLE
+    names = {table.benchmark for table in tables if table.task == "video"}
+    return f"{names.pop()} leaderboard" if len(names) == 1 else TITLE
 
 
 def _as_tables(results: Sequence[Table] | Sequence[Entry]) -> list[Table]:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from icvos.errors import printable
@@ -11,10 +12,11 @@ from icvos.files.cells import cell as spreadsheet_cell
 from leaderboard.tables.shape import KINDS, Breakdown, Column, Figures, Kind, Row, Table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 DASH = "–"
 MAX_CELL = 300  # characters of a text in a table
+FIGURE_WIDTH, MAX_LABEL_WIDTH, PADDING = 5, 16, 3  # characters of columns of a terminal
 
 
 def percent(value: float | None) -> str:
@@ -82,7 +84,7 @@ def terminal(tables: Sequence[Table], *, breakdowns: bool = True) -> "Renderable
         parts.append(_terminal_table(table))
         parts += [Text(f"[{mark}] {_shown(text)}", style="dim") for mark, text in table.footnotes.items()]
         if breakdowns:
-            parts += [_terminal_breakdown(part) for part in _in_text(table)]
+            parts += [_TerminalBreakdown(part) for part in _in_text(table)]
         parts.append(Text(""))
     return Group(*parts)
 
@@ -118,22 +120,45 @@ def _ansi_bold(text: str) -> str:
     return f"\x1b[1m{text}\x1b[0m"
 
 
-def _terminal_breakdown(part: Breakdown) -> "RenderableType":
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
+@dataclass(frozen=True, slots=True)
+class _TerminalBreakdown:
+    """A breakdown for a rich console, in blocks of as many results as the console is wide."""
 
-    grid = RichTable(
-        title=Text(f"\n{part.measure} by {part.kind}", style="bold"), title_justify="left", box=box.SIMPLE_HEAD
-    )
-    grid.add_column(part.kind)
-    grid.add_column(part.noun, justify="right")
-    for label in part.labels:
-        grid.add_column(Text(_shown(label)), justify="right", overflow="fold")
-    for key, figures in part.figures.items():
-        cells = [Text(percent(value), style="bold" if i in part.best[key] else "") for i, value in enumerate(figures)]
-        grid.add_row(Text(_shown(key)), count(part.counts[key]), *cells)
-    return grid
+    part: Breakdown
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        part = self.part
+        widths = [min(max(len(_shown(label)), FIGURE_WIDTH), MAX_LABEL_WIDTH) for label in part.labels]
+        longest = max(len(text) for text in (part.kind, *map(_shown, part.figures)))
+        counts = max(len(text) for text in (part.noun, *(count(part.counts[key]) for key in part.figures)))
+        room = options.max_width - longest - counts - 2 * PADDING - 1
+        block: list[int] = []
+        for place, width in enumerate(widths):
+            if block and sum(widths[other] + PADDING for other in block) + width + PADDING > room:
+                yield self._block(block)
+                block = []
+            block.append(place)
+        yield self._block(block)
+
+    def _block(self, places: Sequence[int]) -> "RenderableType":
+        from rich import box
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        part = self.part
+        title = f"\n{part.measure} by {part.kind}{', continued' if places[:1] != [0] else ''}"
+        grid = RichTable(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+        grid.add_column(part.kind, overflow="fold")
+        grid.add_column(part.noun, justify="right")
+        for place in places:
+            grid.add_column(
+                Text(_shown(part.labels[place])), justify="right", overflow="fold", max_width=MAX_LABEL_WIDTH
+            )
+        for key, figures in part.figures.items():
+            best = part.best[key]
+            cells = [Text(percent(figures[place]), style="bold" if place in best else "") for place in places]
+            grid.add_row(Text(_shown(key)), count(part.counts[key]), *cells)
+        return grid
 
 
 def terminal_text(tables: Sequence[Table], *, breakdowns: bool = True) -> str:

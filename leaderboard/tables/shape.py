@@ -11,6 +11,7 @@ from typing import Literal
 
 from icvos.protocol import Protocol
 from icvos.tasks.result import Bootstrap, equal_note, equal_to_truth
+from icvos.tasks.video.manifest import IC_VOS
 from leaderboard.entry import Entry
 
 Kind = Literal["ranked", "partial", "equal to the truth", "upper bound", "reported"]
@@ -144,8 +145,7 @@ class Table:
         coverage: How much was scored, in words.
         counts: The same for programs.
         facts: The same for the top of a page: term, value, detail.
-        explanation: What the page says of the kind of benchmark; None for IC-VOS, which the page is about, so that its
-            headings do not name it.
+        explanation: What the page says of a benchmark of images; None for one of videos.
         drawn: Whether the benchmark is drawn, so that nothing reported stands beneath.
     """
 
@@ -166,6 +166,11 @@ class Table:
     facts: tuple[tuple[str, str, str], ...]
     explanation: Explanation | None = None
     drawn: bool = False
+
+    @property
+    def is_papers(self) -> bool:
+        """Whether it is of IC-VOS itself, which the page is about, so that headings do not name it."""
+        return self.benchmark == IC_VOS
 
     @property
     def name(self) -> str:

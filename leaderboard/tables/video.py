@@ -62,7 +62,7 @@ def video_table(entries: Sequence[Entry], reported: bool) -> Table:
     made = (_row(entry, label, totals[id(entry)]) for entry, label in zip(entries, labels, strict=True))
     rows = with_ranks(in_order(made, MEASURE[0]))
     rows = [with_notes(row, _partial_note(row), _unsure_note(row), footnotes) for row in rows]
-    if reported and not first.drawn and first.protocol.partition("@")[0] == PROTOCOL:
+    if reported and first.is_papers and first.protocol.partition("@")[0] == PROTOCOL:
         rows += _reported_rows(footnotes, widest.videos)
     rows = mark_best(rows, COLUMNS)
     measured = [row for row in rows if row.entry]

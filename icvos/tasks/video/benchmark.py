@@ -23,12 +23,12 @@ from icvos.files.images import image_size
 from icvos.files.listing import sorted_frames, visible_entries, visible_folders
 from icvos.files.schema import read_schema
 from icvos.method import Support
-from icvos.tasks.video.manifest import MANIFEST, REMEDY, SUPPORTS, Manifest, Supports, VideoEntry, disagreement
+from icvos.tasks.video.manifest import IC_VOS, MANIFEST, REMEDY, SUPPORTS, Manifest, Supports, VideoEntry, disagreement
 from icvos.tasks.video.published import classes_of, is_video, require_masks
 
 RESTORE = "build the benchmark again to restore it"
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG")
-SOURCES = ("davis", "mose", "lvos")  # as in the names of built videos, <source>_<original name>
+SOURCES = ("davis", "mose", "lvos", "youtube-vos")  # as in the names of built videos, <source>_<original name>
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,11 @@ class Benchmark:
         """Whether its videos are drawn, so that it is no IC-VOS."""
         return self.manifest is not None and self.manifest.drawn
 
+    @property
+    def title(self) -> str:
+        """What tables call it: IC-VOS, or the name that its manifest has."""
+        return self.manifest.name if self.manifest else IC_VOS
+
     @classmethod
     def open(cls, root: Path | str) -> "Benchmark":
         """Open a built benchmark or a folder in the published layout; raises `IcvosError` for anything else."""
@@ -192,7 +197,7 @@ class Benchmark:
 
     @property
     def name(self) -> str:
-        """What records and tables call it."""
+        """What records and messages call it."""
         return self.manifest.name if self.manifest else self.root.name
 
     def clip(self, clip_id: str) -> Clip:

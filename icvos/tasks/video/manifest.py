@@ -18,6 +18,7 @@ MANIFEST = "icvos.json"
 SUPPORTS = "supports.json"
 MAX_DRAWS = 1000
 REMEDY = "build the benchmark again with this icvos"
+IC_VOS: Final = "IC-VOS"  # what is built of the paper's sources; what is built of others has another name
 
 CLASS_INDEX = r"^([1-9]|[1-7][0-9]|80)$"
 ClassIndex = Annotated[str, Field(pattern=CLASS_INDEX)]
@@ -50,7 +51,7 @@ class ClipEntry(Schema):
 class VideoEntry(Schema):
     """One video."""
 
-    source: PlainName = Field(description="The data set that it comes from: davis, mose or lvos.")
+    source: PlainName = Field(description="The data set that it comes from: davis, mose, lvos or youtube-vos.")
     frames: Count = Field(description="Its number of frames.")
     height: Pixels = Field(description="Of its frames, in pixels.")
     width: Pixels = Field(description="Of its frames, in pixels.")

@@ -234,7 +234,7 @@ def _starts_with(path: Path, start: bytes) -> bool:
 
 def video_key(name: str) -> str:
     """Equal for ``davis_dog``, ``dog`` and ``Dog``."""
-    for source in ("davis_", "mose_", "lvos_"):
+    for source in ("davis_", "mose_", "lvos_", "youtube-vos_"):
         name = name.lower().removeprefix(source)
     return name
 

@@ -35,6 +35,7 @@ def _contradictions(result: VideoResult, benchmark: Benchmark) -> Iterator[tuple
     for key, stated, real in (
         ("benchmark.clips", result.benchmark_clips, len(benchmark.clips)),
         ("benchmark.draws", draws, benchmark.draws),
+        ("benchmark.name", result.benchmark.name if result.benchmark else None, benchmark.title),
         ("benchmark.drawn", result.drawn if result.benchmark else None, benchmark.drawn),
     ):
         if stated is not None and stated != real:

@@ -5,9 +5,11 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from icvos.files.names import PlainName
 from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Schema
 from icvos.tasks.record import PartNumber, RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection, drawn_name
+from icvos.tasks.video.manifest import IC_VOS
 
 Difference = Annotated[float, Field(ge=-1, le=1)]
 
@@ -214,6 +216,7 @@ class BenchmarkCounts(Schema):
         None, description="How many support draws; 0 where it has no supports, null where nobody knows."
     )
     drawn: bool = Field(False, description="Whether its videos are drawn, as by icvos smallworld: not IC-VOS.")
+    name: PlainName = Field(IC_VOS, description="What it is called; another name is another benchmark than IC-VOS.")
 
 
 class VideoResult(Schema):
@@ -252,12 +255,18 @@ class VideoResult(Schema):
     @property
     def benchmark_name(self) -> str:
         """What tables call the benchmark."""
-        return drawn_name("IC-VOS") if self.drawn else "IC-VOS"
+        name = self.benchmark.name if self.benchmark else IC_VOS
+        return drawn_name(name) if self.drawn else name
 
     @property
     def drawn(self) -> bool:
         """Whether the benchmark's videos are drawn."""
         return self.benchmark is not None and self.benchmark.drawn
+
+    @property
+    def is_papers(self) -> bool:
+        """Whether the benchmark is IC-VOS, so that the paper's figures can stand beside these."""
+        return self.benchmark_name == IC_VOS
 
     @property
     def records(self) -> Mapping[str, RunRecord]:

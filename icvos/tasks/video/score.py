@@ -196,8 +196,11 @@ def score(
     )
     run = next((draw.run for draw in draws if draw.run.made_with_random_weights), draws[0].run)
     whole = result.BenchmarkCounts(clips=len(benchmark.clips), draws=benchmark.draws)
+    # only what is out of the ordinary is written down
     if benchmark.drawn:
         whole = whole.model_copy(update={"drawn": True})
+    if benchmark.title != whole.name:
+        whole = whole.model_copy(update={"name": benchmark.title})
     return Scores(protocol.id, benchmark.digest, chosen, numbers, tuple(values), run, whole)
 
 

@@ -1,7 +1,7 @@
 """Tiny source data sets, written as their authors ship them, for the tests of the readers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +80,19 @@ def write_lvos(root: Path, videos: Sequence[str] = ("7K7WVzGG",), split: str = "
     names = [f"{number:08d}" for number in (1, 6, 11)]
     for name in videos:
         write_video(root / split / "JPEGImages" / name, root / split / "Annotations" / name, [ONE] * 3, names)
+    return root
+
+
+def write_youtube_vos(root: Path, videos: Mapping[str, Mapping[int, str]]) -> Path:
+    """A train split of YouTube-VOS with these names of objects by video and id, three frames each; returns its root."""
+    stems = ["00000", "00005", "00010"]
+    meta: Json = {}
+    for name, objects in videos.items():
+        ids = ids_of(*((number, slice(0, 3), slice(2 * k, 2 * k + 2)) for k, number in enumerate(objects)))
+        split = root / "train"
+        write_video(split / "JPEGImages" / name, split / "Annotations" / name, [ids] * 3, stems)
+        meta[name] = {"objects": {str(number): {"category": kind, "frames": stems} for number, kind in objects.items()}}
+    write_text(root / "train" / "meta.json", json.dumps({"videos": meta}))
     return root
 
 

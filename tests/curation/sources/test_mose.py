@@ -200,7 +200,7 @@ def test_another_data_set_is_named(tmp_path: Path) -> None:
         ("a", "looks like DAVIS, not MOSE; pass it to --davis"),
         ("b", "looks like LVOS, not MOSE; pass it to --lvos"),
         ("c", "looks like COCO, not MOSE; pass it to --coco"),
-        ("d", "looks like YouTube-VOS, not MOSE; give the folder of MOSE to --mose"),
+        ("d", "looks like YouTube-VOS, not MOSE; pass it to --youtube-vos"),
         ("e", "no such folder; --mose takes the folder of MOSE"),
     ):
         with pytest.raises(IcvosError, match=f"/{folder}: {message}"):

@@ -448,7 +448,7 @@ def test_meta_files_may_hold_texts_lists_and_extra_keys(tmp_path: Path) -> None:
     assert read_meta(path) == {
         "a": VideoMeta(None, {1: 1, 10: 1156}),
         "b": VideoMeta(7, {2: None, 3: None}),
-        "c": VideoMeta(5, {4: None}),
+        "c": VideoMeta(5, {4: 0}, {4: "dog"}),
     }
 
 
@@ -461,6 +461,7 @@ def test_meta_files_may_hold_texts_lists_and_extra_keys(tmp_path: Path) -> None:
         '{"videos": {"a": {}}}',
         '{"videos": {"a": {"objects": {"dog": {}}}}}',
         '{"videos": {"a": {"objects": {"1": {}, "01": {}}}}}',
+        '{"videos": {"a": {"objects": {"1": {"category": 17}}}}}',
     ],
 )
 def test_a_meta_file_of_another_schema_is_refused(tmp_path: Path, text: str) -> None:
@@ -490,7 +491,7 @@ def test_meta_and_disk_are_compared_with_both_lists(folders: tuple[Path, Path], 
     write_video(*folders, [ONE, ONE])
     meta = {"clip": VideoMeta(3, {1: 0, 2: 5}), "gone": VideoMeta(None, {})}
     on_disk = {"clip": folders[0], "new": tmp_path}
-    assert check_meta(tmp_path / "m.json", meta, on_disk, {"clip": read(folders)}) == [
+    assert check_meta(tmp_path / "m.json", meta, on_disk, {"clip": read(folders)}).warnings == [
         f"{tmp_path / 'm.json'}: in the meta file but not on disk: gone; on disk but not in the meta file: new",
         f"{folders[0]}: 2 frames, but the meta file says 3",
         f"{folders[0]}: no frame 5, where the meta file has object 2 start",

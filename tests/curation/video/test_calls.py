@@ -19,7 +19,7 @@ from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.manifest import MANIFEST, SUPPORTS, Manifest, Supports
 from tests.conftest import World
 from tests.curation.notes import Notes
-from tests.curation.sources.source_folders import ONE, write_davis, write_mask
+from tests.curation.sources.source_folders import ONE, write_davis, write_mask, write_youtube_vos
 
 
 def test_one_call_builds_what_the_command_builds(world: World, benchmark: Benchmark, tmp_path: Path) -> None:
@@ -158,6 +158,40 @@ def test_candidates_are_the_videos_without_a_row(tmp_path: Path) -> None:
         write_candidates(tmp_path / "rows.csv", davis=root)
     with pytest.raises(IcvosError, match="no source: give at least one"):
         write_candidates(tmp_path / "other.csv")
+
+
+def test_what_a_data_set_names_is_filled_in_and_left_to_be_decided(tmp_path: Path) -> None:
+    objects = {1: "dog", 2: "sedan", 3: "dog", 10: "shark"}
+    root = write_youtube_vos(tmp_path / "yt", {"0a1b2c3d4e": objects, "0a1b2c3d4f": {1: "bike"}})
+    rows = write_candidates(tmp_path / "rows.csv", youtube_vos=root)
+    assert read_rows(tmp_path / "rows.csv") == rows
+    assert {row.decision for row in rows} == {"undecided"}
+    assert [(row.video, row.category.name if row.category else "", row.objects) for row in rows] == [
+        ("0a1b2c3d4e", "dog", (1, 3)),
+        ("0a1b2c3d4e", "", (2, 10)),
+        ("0a1b2c3d4f", "bicycle", (1,)),
+    ]
+    assert rows[0].reason == "YouTube-VOS says dog; is every dog of the first frame annotated?"
+    assert rows[1].reason.endswith("YouTube-VOS says: 2 sedan (perhaps a car), 10 shark (no COCO class)")
+
+
+def test_more_sources_than_the_papers_make_another_benchmark(world: World, tmp_path: Path) -> None:
+    root = write_youtube_vos(tmp_path / "yt", {"0a1b2c3d4e": {1: "dog"}})
+    write_candidates(tmp_path / "more.csv", youtube_vos=root)
+    given = {"davis": world.root / "davis", "curation": [world.root / "curation.csv", tmp_path / "more.csv"]}
+    assert make_plan(**given).name == "IC-VOS"
+    # read, but nothing is built of it
+    assert make_plan(youtube_vos=root, **given).name == "IC-VOS"
+    given |= {"youtube_vos": root, "accept_undecided": True}
+    assert make_plan(**given).name == "IC-VOS-grown"
+    assert make_plan(name="IC-VOS-2", **given).name == "IC-VOS-2"
+    with pytest.raises(IcvosError, match="--name ic-vos: YouTube-VOS is no source of IC-VOS; give another name"):
+        make_plan(name="ic-vos", **given)
+    with pytest.raises(IcvosError, match=r"--name: '\.\./x' cannot name a file"):
+        make_plan(name="../x", **given)
+    manifest = build(tmp_path / "b", **given)
+    assert (manifest.name, sorted(manifest.sources)) == ("IC-VOS-grown", ["davis", "youtube-vos"])
+    assert Benchmark.open(tmp_path / "b").clip("youtube-vos_0a1b2c3d4e/17").video.source == "youtube-vos"
 
 
 def test_recovery_tells_what_does_not_match(benchmark: Benchmark, world: World, tmp_path: Path) -> None:

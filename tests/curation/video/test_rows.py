@@ -60,7 +60,10 @@ def test_spreadsheet_habits_are_taken(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a,b\n", "no column source, video, class, objects, decision"),
-        (HEADER + "voc,a,dog,1,accepted,,,\n", "line 2: source is \"voc\", should be 'davis', 'mose' or 'lvos'"),
+        (
+            HEADER + "voc,a,dog,1,accepted,,,\n",
+            "line 2: source is \"voc\", should be 'davis', 'mose', 'lvos' or 'youtube-vos'",
+        ),
         (HEADER + "davis,,dog,1,accepted,,,\n", "line 2: video is empty; fill in the name of the video"),
         (
             HEADER + "davis,a,dgo,1,accepted,,,\n",

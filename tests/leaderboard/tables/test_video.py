@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from icvos.errors import IcvosError
 from icvos.tasks.task import parse_result
 from leaderboard.entry import Entry
 from leaderboard.tables.build import FORMATS, build_tables, render
+from leaderboard.tables.formats import terminal
 from leaderboard.tables.reported import REPORTED, contradiction
 from leaderboard.tables.shape import Breakdown, Table
 from tests import Json
@@ -30,6 +32,28 @@ def only(*entries: Entry, reported: bool = False) -> Table:
 
 def part(table: Table, kind: str) -> Breakdown:
     return next(found for found in table.breakdowns if found.kind == kind)
+
+
+def test_the_papers_figures_stand_beneath_ic_vos_alone(scores: Make) -> None:
+    whole = scores()
+    assert only(entry(whole), reported=True).rows[-1].kind == "reported"
+    whole["benchmark"] = {"clips": whole["overall"]["clips"], "name": "IC-VOS-grown"}
+    table = only(entry(whole), reported=True)
+    assert (table.name, table.is_papers) == ("IC-VOS-grown", False)
+    assert {row.kind for row in table.rows} == {"ranked"}
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_breakdowns_of_many_results_are_blocks_that_fit(scores: Make, width: int) -> None:
+    names = [f"method-number-{number}" for number in range(11)]
+    (table,) = build_tables([entry(scores(), name) for name in names], reported=False)
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(terminal([table]))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, lines)) <= width
+    headings = [line.split() for line in lines if line.split()[:2] == ["category", "clips"]]
+    assert [name for line in headings for name in line[2:]] == list(part(table, "category").labels)
+    assert sum("J&F by category" in line for line in lines) == len(headings) > 1
 
 
 def test_protocols_and_digests_are_never_mixed(scores: Make) -> None:

@@ -201,7 +201,8 @@ class AffinityPropagator:
 class Votes:
     """Which cells of remembered frames vote for the cells of a new one, and how much: it does not depend on labels.
 
-    It is found tile by tile, each on its own, so that it is the same whoever asks first and for which tiles.
+    It is the same whoever asks first and for which tiles: on a processor it is found tile by tile, each on its own when
+    it is asked for; elsewhere, where many small steps take longer, for all tiles at once.
 
     Args:
         features: (h, w, C) of the new frame.
@@ -221,6 +222,7 @@ class Votes:
         self.temperature = temperature
         self._around = [functional.pad(one, (0, 0, *(radius,) * 4)) for one, radius in zip(memory, radii, strict=True)]
         self._found: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._whole: tuple[Tensor, Tensor] | None = None  # of all tiles, row by row
 
     def of(self, tiles: Tensor) -> tuple[Tensor, Tensor]:
         """Weights, and places in the concatenated windows of all remembered frames, (T, TILE * TILE, nearest) each.
@@ -228,15 +230,32 @@ class Votes:
         Args:
             tiles: (T, 2) rows and columns of tiles.
         """
+        if self.features.device.type != "cpu":
+            self._whole = self._whole or self.of_all()
+            chosen = tiles[:, 0] * (self.features.shape[1] // TILE) + tiles[:, 1]
+            return self._whole[0][chosen], self._whole[1][chosen]
         found = [self._of(row, column) for row, column in tiles.tolist()]
         return torch.stack([weights for weights, _ in found]), torch.stack([places for _, places in found])
+
+    def of_all(self) -> tuple[Tensor, Tensor]:
+        """The same of all tiles, row by row, in a few large steps."""
+        cells = self.features.unfold(0, TILE, TILE).unfold(1, TILE, TILE).flatten(3).flatten(0, 1).mT
+        keys = [
+            around.unfold(0, TILE + 2 * radius, TILE).unfold(1, TILE + 2 * radius, TILE).flatten(3).flatten(0, 1)
+            for around, radius in zip(self._around, self.radii, strict=True)
+        ]
+        return self._chosen(torch.cat([cells @ key for key in keys], dim=2))
 
     def _of(self, row: int, column: int) -> tuple[Tensor, Tensor]:
         place = row, column
         if place not in self._found:
-            best, where = self._similarity(row * TILE, column * TILE).topk(self._voters, dim=1)
-            self._found[place] = (best / self.temperature).softmax(dim=1), where
+            self._found[place] = self._chosen(self._similarity(row * TILE, column * TILE))
         return self._found[place]
+
+    def _chosen(self, similarity: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights and places, (..., nearest), of the most similar of (..., places)."""
+        best, where = similarity.topk(min(self.nearest, similarity.shape[-1]), dim=-1)
+        return (best / self.temperature).softmax(dim=-1), where
 
     def _similarity(self, top: int, left: int) -> Tensor:
         """(TILE * TILE, places) similarity of a tile's cells to those of all windows around it."""
@@ -246,10 +265,6 @@ class Votes:
             for around, radius in zip(self._around, self.radii, strict=True)
         ]
         return torch.cat([cells @ window.T for window in windows], dim=1)
-
-    @property
-    def _voters(self) -> int:
-        return min(self.nearest, sum((TILE + 2 * radius) ** 2 for radius in self.radii))
 
 
 def windows(cells: Tensor, radius: int) -> Tensor:

@@ -186,7 +186,7 @@ def submit_all(database: Database, data: Path, results: int) -> str:
         pass
     with database.write() as session:
         for submission in session.query(Submission):
-            submissions.set_published(session, submission, True)
+            submissions.set_published(session, submission.user, submission.code, True)
     return code
 
 

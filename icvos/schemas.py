@@ -25,6 +25,7 @@ SCHEMAS: Mapping[str, str] = {
     "report.json": "icvos.tasks.video.report:ReportContent",
     "comparison.json": "icvos.tasks.video.report:ComparisonContent",
     "entry.json": "leaderboard.entry:BoardFile",
+    "review-event.json": "curation.review.events:Event",
     "curation-row.json": "curation.video.rows:CurationRow",
 }
 

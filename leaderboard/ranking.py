@@ -15,7 +15,7 @@ from leaderboard.tables.build import BUILDERS, build_tables, render
 from leaderboard.tables.shape import Table
 
 if TYPE_CHECKING:
-    from leaderboard.site.overlays import Painter
+    from leaderboard.site.overlays import Shows
 
 
 def rank(
@@ -57,7 +57,7 @@ def write_site(
     tables: Sequence[Table],
     out: Path,
     pictures: Sequence[Path] = (),
-    painter: "Painter | None" = None,
+    painter: "Shows | None" = None,
     *,
     home: str = "",
 ) -> Path:

@@ -47,7 +47,7 @@ def write_sources(data: Path) -> None:
 def build(data: Path, out: Path, rows: str = "fewer.csv") -> None:
     """A benchmark of one clip, or of all four."""
     sources = ("--davis", data / "davis", "--coco", data / "coco", "--curation", data / rows, "--only-decided")
-    icvos("build", *sources, "--draws", 1, "--shots", 1, "--out", out)
+    icvos("build", *sources, "--draws", 1, "--shots", 1, "--overwrite", "--out", out)
 
 
 def opened(data: Path, out: Path) -> object:  # noqa: ARG001

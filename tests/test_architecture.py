@@ -32,6 +32,7 @@ FLOORS = (
     ("inspection", "own_masks", "own_video", "schemas"),
     ("training",),
     ("tasks",),
+    ("serving",),
     ("drawing", "models"),
     ("vos", "smallworld"),
     ("guard",),

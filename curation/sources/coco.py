@@ -5,7 +5,7 @@ are painted in the order of the annotations, later over earlier, and the class k
 published few-shot masks. Both leave crowd regions out: the published masks do, and a crowd is not an instance.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -129,6 +129,14 @@ class Coco:
         classes = groupby(sorted(instances, key=_class_of), key=_class_of)
         found = {kind: tidy(self._runs(image, same)) for kind, same in classes}
         return {kind: runs for kind, runs in found.items() if area(runs)}
+
+    def instance_masks(self, image: CocoImage, class_index: int) -> Iterator[np.ndarray]:
+        """(H, W) bool for every instance of the class in ``image``, in the order of the annotations."""
+        size = self.checked_size(image)
+        for found in self._instances.get(image.id, []):
+            if found.class_index == class_index:
+                runs = self._runs(image, [found])
+                yield decode_rle({"size": list(size), "counts": runs.tolist()})
 
     def part(self, images: Iterable[CocoImage]) -> "Coco":
         """The same split with these images alone, to be sent to another process."""

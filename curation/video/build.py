@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from curation.sources.coco import MIN_PIXELS
 from curation.sources.datasets import SourceFolders
+from curation.sources.left_out import some_of
 from curation.video.clips import make_video
 from curation.video.manifest import make_manifest
 from curation.video.plan import Plan, make_plan
@@ -30,6 +31,7 @@ from icvos.files.names import name_fault, plain_name, require_inside
 from icvos.files.schema import misfit, write_schema
 from icvos.files.storage import require_writable
 from icvos.tasks.task import SILENT, Watch
+from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.manifest import FORMAT, MANIFEST, SUPPORTS, LeftOutEntry, Manifest, Supports
 from icvos.workers import run_jobs
 
@@ -48,6 +50,7 @@ def build(
     allow_late: bool = False,
     supports: SupportOptions | None = None,
     name: str | None = None,
+    overwrite: bool = False,
     workers: int = 1,
     watch: Watch = SILENT,
     **sources: Unpack[SourceFolders],
@@ -65,6 +68,8 @@ def build(
         allow_late: Build categories that are not in the first frame.
         supports: How supports are chosen and drawn.
         name: The benchmark's name; None: IC-VOS, or IC-VOS-grown where a source is one that the paper does not use.
+        overwrite: Take away videos of a benchmark in ``out`` that are not among those to be built; else they are an
+            error.
         workers: Processes; the result is the same for any number.
         watch: Is told of every class of supports and every video, and what the caller should know.
         sources: The folders of the source data sets (``davis``, ``mose``, ``lvos``, ``youtube_vos``) and how
@@ -76,7 +81,7 @@ def build(
     Raises:
         IcvosError: Bad input, or an ``out`` that holds something else, which is left untouched.
 
-    >>> manifest = build("benchmark", davis="davis", coco="coco", curation="curation.csv")
+    >>> manifest = build("IC-VOS-DAVIS", davis="davis", coco="coco", curation="curation.csv")
     >>> list(manifest.sources), manifest.counts.paper.videos
     (['davis'], 369)
     """
@@ -94,13 +99,15 @@ def build(
         watch=watch,
         **sources,
     )
-    return build_plan(plan, Path(out), workers=workers, watch=watch)
+    return build_plan(plan, Path(out), overwrite=overwrite, workers=workers, watch=watch)
 
 
-def build_plan(plan: Plan, out: Path, *, workers: int = 1, watch: Watch = SILENT) -> Manifest:
+def build_plan(plan: Plan, out: Path, *, overwrite: bool = False, workers: int = 1, watch: Watch = SILENT) -> Manifest:
     """Build in ``out`` what was planned; the rest as `build`."""
     for video in plan.tubes:  # before the work of the others
         plain_name(video.name, f"a video of {video.source}")
+    if not overwrite:
+        _require_kept(plan, out)
     claim(out)
     with lock_folder(out):
         remove_leftovers(out / SCRATCH)
@@ -180,6 +187,22 @@ def require_place(out: Path) -> None:
             f"{out}: holds something that icvos build did not make; choose an empty or new folder for --out"
         )
     require_writable(out, folder=True)
+
+
+def _require_kept(plan: Plan, out: Path) -> None:
+    """Refuse to take away videos of a benchmark that is whole."""
+    if not (out / MANIFEST).is_file():
+        return
+    try:
+        there = {video.name for video in Benchmark.open(out).videos}
+    except IcvosError:  # damaged: there is nothing to keep it for
+        return
+    gone = sorted(there - {video.name for video in plan.tubes})
+    if gone:
+        raise IcvosError(
+            f"{out}: holds a benchmark of {len(there)} videos, and {len(gone)} of them would be removed "
+            f"({some_of(gone)}); choose another --out, or --overwrite it"
+        )
 
 
 def claim(out: Path) -> None:

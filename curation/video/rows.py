@@ -2,8 +2,8 @@
 
 One CSV row per (source, video, class)::
 
-    source,video,class,objects,decision,reason,who,when
-    davis,dogs-jump,dog,1;2,accepted,every instance is annotated in the first frame,reviewer,2026-01-31
+    source,video,class,objects,decision,reason,who,when,tool
+    davis,dogs-jump,dog,1;2,accepted,every instance is annotated in the first frame,reviewer,2026-01-31,
 
 `CurationRow` explains every column.
 """
@@ -95,6 +95,7 @@ class CurationRow(Schema):
     reason: str = Field(default="", description="Why it was so decided, in words.")
     who: str = Field(default="", description="Who decided.")
     when: str = Field(default="", description="When it was decided.")
+    tool: str = Field(default="", description="What wrote the row, with its version.")
 
     @model_validator(mode="after")
     def _accepted_with_a_class(self) -> Self:

@@ -52,6 +52,7 @@ STOPPED = f"{{done}} of {{units}} {{stage}} are made; {AGAIN} to go on"
     default=None,
     help="Its name.  [default: IC-VOS, or IC-VOS-grown with more sources than the paper has]",
 )
+@click.option("--overwrite", is_flag=True, help="Remove the videos of another benchmark in --out.")
 @WORKERS
 @click.option("--dry-run", is_flag=True, help="Show what would be built; write nothing.")
 @click.option("--check", is_flag=True, help="Check the benchmark in --out against its digest; build nothing.")
@@ -59,6 +60,7 @@ def build(
     out: Path,
     check: bool,
     dry_run: bool,
+    overwrite: bool,
     workers: int,
     accept: str | None,
     support_masks: Any,
@@ -88,7 +90,7 @@ def build(
     with watched(STOPPED) as watch:
         plan = make_plan(accept_undecided=accept is not None, supports=supports, watch=watch, **given)
         if not dry_run:
-            build_plan(plan, out, workers=workers, watch=watch)
+            build_plan(plan, out, overwrite=overwrite, workers=workers, watch=watch)
     if dry_run:
         *videos, everything = plan.lines()
         left_out = [*left_out_lines(plan.left_out), f"{len(plan.left_out):,} left out"] if plan.left_out else []

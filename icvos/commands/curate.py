@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER, examples, source_options
+from icvos.commands.options import FOLDER, WORKERS, examples, source_options
 from icvos.commands.printing import say
 from icvos.errors import AGAIN
 
@@ -20,20 +20,71 @@ def curate() -> None:
     """
 
 
-@curate.command(epilog=examples("icvos curate candidates --mose MOSE --lvos LVOS --out rows.csv"))
+@curate.command(
+    epilog=examples(
+        "icvos curate candidates --mose MOSE --lvos LVOS --out rows.csv --thumbnails pictures",
+        "icvos curate candidates --davis DAVIS --shipped --out davis.csv",
+        "icvos curate candidates --mose MOSE --rows rows.csv --out rest.csv",
+    )
+)
 @source_options
+@click.option("--rows", type=FOLDER, multiple=True, help="A curation file there is already (repeatable): is checked.")
+@click.option("--shipped", is_flag=True, help="Also write the rows that ship with icvos for DAVIS, to overrule them.")
+@click.option("--thumbnails", type=FOLDER, help="A folder for first frames with their objects numbered.")
 @click.option("--out", type=FOLDER, required=True, help="The curation file to write (CSV).")
-def candidates(out: Path, **given: Any) -> None:
+def candidates(out: Path, thumbnails: Path | None, **given: Any) -> None:
     """Write a curation file to fill in.
 
-    It has one row for every video that has none yet, with the ids of its objects and without a class.
+    It has one row for every video that has none yet, with the ids of its objects and without a class. Everything that
+    gets no row is listed with the reason.
     """
     from curation.video.candidates import write_candidates
+    from curation.video.thumbnails import write_thumbnail
+    from icvos.commands.progress import watched
+    from icvos.files.storage import require_writable
+
+    if thumbnails is not None:
+        require_writable(thumbnails, folder=True)
+    folder = thumbnails
+    with watched(STOPPED) as watch:
+        shown = None if folder is None else lambda video: write_thumbnail(video, folder)
+        found = write_candidates(out, shown=shown, watch=watch, **given)
+    for entry in found.left_out:
+        say(f"{entry.source}/{entry.video} {entry.category}".rstrip() + f": {entry.reason}", err=True)
+    if thumbnails is not None:
+        say(f"{thumbnails}: the first frames of the videos that wait for a decision")
+    say(f"{out}: {len(found.rows)} rows, {len(found.left_out)} things got none and are listed above")
+    say(
+        "decide them with: icvos curate review, or split a row where its objects are of several classes, and fill it in"
+    )
+
+
+@curate.command(
+    epilog=examples(
+        "icvos curate gifs --mose MOSE --lvos LVOS --rows rows.csv --out gifs",
+    )
+)
+@source_options
+@click.option("--rows", type=FOLDER, help="A curation file, whose decisions the page shows.")
+@click.option("--out", type=FOLDER, required=True, help="The folder for the animations and index.html.")
+@click.option(
+    "--kind", type=click.Choice(["webp", "gif"]), default="webp", show_default=True, help="Of the animations."
+)
+@click.option(
+    "--height", "height_px", type=click.IntRange(48, 1080), default=240, show_default=True, help="Pixels of a picture."
+)
+@WORKERS
+def gifs(out: Path, **given: Any) -> None:
+    """Draw an animation of every video, and a page to look through.
+
+    The objects are outlined and numbered, and the page has what was decided so far. Animations that are there are kept.
+    """
+    from curation.review.contact import write_contact_sheet
     from icvos.commands.progress import watched
 
-    with watched(STOPPED) as watch:
-        rows = write_candidates(out, watch=watch, **given)
-    say(f"{out}: {len(rows)} rows; split a row where its objects are of several classes, then pass it as --curation")
+    with watched(f"{{done}} of {{units}} videos are drawn; {AGAIN} to go on") as watch:
+        page = write_contact_sheet(out, watch=watch, **given)
+    say(f"{page}: open it in a browser")
 
 
 @curate.command(
@@ -63,3 +114,101 @@ def recover(out: Path, published: Path, **given: Any) -> None:
         f"{len(videos):,} videos, {len(rows):,} clips, {len(kinds):,} categories; "
         f"the published benchmark has {VIDEOS:,}, {CLIPS:,}, {CATEGORIES:,}"
     )
+
+
+@curate.command(
+    epilog=examples(
+        "icvos curate review --mose MOSE --lvos LVOS --rows rows.csv --reviewer anna --coco COCO",
+        "icvos curate review --mose MOSE --rows rows.csv --reviewer ben --blind --again 20",
+        "icvos curate review --mose MOSE --rows rows.csv --reviewer carla --disputes",
+    )
+)
+@source_options
+@click.option("--rows", type=FOLDER, required=True, help="The curation file (CSV); it is made where it is not there.")
+@click.option("--reviewer", metavar="NAME", required=True, help="Who decides.")
+@click.option("--blind", is_flag=True, help="Show nobody else's decisions.")
+@click.option("--disputes", is_flag=True, help="Settle the videos on which reviewers differ.")
+@click.option(
+    "--again", metavar="N", type=click.IntRange(0), default=0, help="Show a decided video once more after every N."
+)
+@click.option("--coco", type=FOLDER, help="COCO: its annotated objects suggest categories; needs the extra models.")
+@click.option("--coco-split", metavar="NAME", default=None, help="The COCO split, if several are present.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8010, show_default=True, help="0: any that is free.")
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+def review(
+    rows: Path,
+    reviewer: str,
+    blind: bool,
+    disputes: bool,
+    again: int,
+    coco: Path | None,
+    coco_split: str | None,
+    port: int,
+    no_browser: bool,
+    **given: Any,
+) -> None:
+    """Decide videos in a browser, by keyboard.
+
+    Every decision is on the disk at once: in the curation file, and in a log beside it. Several people may review one
+    file at the same time. Press ? for the keys.
+    """
+    from icvos.commands.progress import watched
+    from icvos.serving.extra import load_extra
+
+    packages = {"fastapi": "fastapi", "starlette": "fastapi", "uvicorn": "uvicorn"}
+    run = load_extra("curation.review.run", packages, "review", "icvos curate review")
+    from curation.review.desk import Session
+
+    with watched() as watch:
+        desk = run.open_desk(
+            rows, Session(reviewer, blind, disputes, again), coco=coco, coco_split=coco_split, watch=watch, **given
+        )
+    run.serve(desk, port, lambda line: say(line), browser=not no_browser)
+
+
+@curate.command(
+    epilog=examples(
+        "icvos curate agree anna.csv ben.csv",
+        "icvos curate agree rows.csv --json agreement.json",
+    )
+)
+@click.argument("files", metavar="FILE [FILE]", nargs=-1, type=FOLDER, required=True)
+@click.option("--json", "json_path", type=FOLDER, help="Also write the figures to this file; - is standard output.")
+def agree(files: tuple[Path, ...], json_path: Path | None) -> None:
+    """Say how far two reviewers agree.
+
+    Give two curation files, or one that several reviewed with icvos curate review. Every question has Cohen's kappa
+    with a 95% interval; then come the videos in dispute.
+    """
+    from curation.review.report import comparisons, lines
+    from icvos.commands.printing import is_stdout, put_json, require_places, show_listings
+
+    if len(files) > 2:
+        raise click.UsageError("Give one file or two.")
+    require_places(json_path)
+    found, notes = comparisons(*files)
+    if not is_stdout(json_path):
+        for one in found:
+            show_listings(lines(one))
+        for note in notes:
+            say(note)
+    if json_path is not None:
+        values = [one.to_json() for one in found]
+        put_json(json_path, values[0] if len(values) == 1 else values)
+
+
+@curate.command(epilog=examples("icvos curate merge anna.csv ben.csv --out rows.csv"))
+@click.argument("files", metavar="FILE FILE...", nargs=-1, type=FOLDER, required=True)
+@click.option("--out", type=FOLDER, required=True, help="The merged curation file (CSV); its log is written beside it.")
+def merge(files: tuple[Path, ...], out: Path) -> None:
+    """Merge the curation files of several reviewers.
+
+    What they agree on stands, with the names of all; where they differ the video is disputed, for icvos curate review
+    --disputes to settle.
+    """
+    from curation.review.merging import merge_files
+
+    if len(files) < 2:
+        raise click.UsageError("Give the files of two reviewers or more.")
+    counts = merge_files(out, files)
+    say(f"{out}: " + ", ".join(f"{count} videos {name}" for name, count in counts.items() if count))

@@ -47,6 +47,13 @@ DATA = click.option("--data", type=FOLDER, default=Path("icvos-server"), show_de
     "--max-upload", "mebibytes", metavar="MIB", type=click.IntRange(1), default=512, show_default=True, help="Per file."
 )
 @click.option("--all-draws", is_flag=True, help="Refuse a run that is not over all support draws of the benchmark.")
+@click.option(
+    "--overlays",
+    type=click.Choice(["none", "predictions"]),
+    default="none",
+    show_default=True,
+    help="What the board plays of a result's worst clips; the truth is never shown.",
+)
 @click.option("--database", metavar="URL", default="", help="A PostgreSQL database.  [default: SQLite in --data]")
 @click.option(
     "--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that score; see icvos worker."
@@ -81,14 +88,14 @@ def serve(context: click.Context, /, benchmark: Path | None, data: Path, **given
 
     if benchmark is None:
         raise click.UsageError("Missing option '--benchmark'.", context)
-    run, settings = load("run"), load("settings")
+    run, settings, addresses = load("run"), load("settings"), load("addresses")
     place = run.Place(given.pop("host"), given.pop("port"), given.pop("proxy"))
-    workers, log = given.pop("workers"), given.pop("log")
+    workers, log, url = given.pop("workers"), given.pop("log"), given.pop("url")
     told = settings.make_settings(
         benchmark=str(benchmark),
         protocols=_protocols(given.pop("protocols")),
         max_upload_bytes=given.pop("mebibytes") << 20,
-        url=_address(given.pop("url")),
+        url=addresses.read_url(url, "--url") if url else "",
         **given,
     )
     run.serve(data, run.prepared(told), place, workers, lambda line: say(line), log=log)
@@ -98,18 +105,6 @@ def _protocols(names: tuple[str, ...]) -> tuple[str, ...]:
     from icvos.protocol import protocol
 
     return tuple(dict.fromkeys(protocol(name).id for name in names))
-
-
-def _address(url: str) -> str:
-    """An address without a path; `IcvosError` for anything else."""
-    from urllib.parse import urlsplit
-
-    from icvos.errors import IcvosError
-
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query):
-        raise IcvosError(f"--url {url}: give scheme and host alone, as https://board.example.org")
-    return f"{parts.scheme}://{parts.netloc}" if url else ""
 
 
 @serve.command(epilog=examples("icvos serve admin anna --data server"))

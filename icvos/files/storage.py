@@ -239,6 +239,19 @@ def is_object(line: bytes | str) -> bool:
         return False
 
 
+def end_last_line(path: Path) -> None:
+    """Make ``path`` ready to be appended to: drop a last line that is cut off, end one that only lacks its end."""
+    data = path.read_bytes() if path.is_file() else b""
+    end = data.rfind(b"\n") + 1
+    if end == len(data):
+        return
+    if is_object(data[end:]):
+        with path.open("ab") as file:
+            file.write(b"\n")
+    else:
+        os.truncate(path, end)
+
+
 def read_json(path: Path, what: str, compact: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """The value in a JSON file; ``what`` names the file's role in the error for one that cannot be read.
 

@@ -7,9 +7,9 @@ from sqlalchemy import select
 from leaderboard.server import accounts, submissions
 from leaderboard.server.accounts import AccountError, Wish
 from leaderboard.server.models import Invitation, User
-from leaderboard.server.rates import LOGINS_OF_ADDRESS, LOGINS_OF_NAME, REGISTRATIONS
-from leaderboard.server.submissions import RefusedError
-from leaderboard.server.web import Form, Visit, Visitor, address, go, page, set_cookie
+from leaderboard.server.rates import LOGINS, LOGINS_OF_ADDRESS, LOGINS_OF_NAME, REGISTRATIONS
+from leaderboard.server.refusals import RefusedError
+from leaderboard.server.web import INVITED, Form, Visit, Visitor, address, go, page, set_cookie
 
 router = APIRouter(include_in_schema=False)
 WRONG = "the user name or the password is wrong"
@@ -27,16 +27,17 @@ def login(visit: Visitor, form: Form) -> Response:
     """Log in; the browser gets a new cookie, whatever it had before."""
     server, name, place = visit.server, form.get("name", "").strip().lower()[:80], address(visit.request)
     keys = ((("login", place, name), LOGINS_OF_NAME), (("login", place), LOGINS_OF_ADDRESS))
-    if any(server.rates.is_over(key, rate) for key, rate in keys):
+    if not server.rates.count(
+        *keys, (("any login", place), LOGINS)
+    ):  # before it is known, so that guesses at once are counted too
         return page(visit, "login.html.jinja", 429, problem=SLOWER, name=name)
     with server.database.read() as session:
         user = accounts.find_user(session, name)
     with server.hashing:
         is_right = accounts.verified(user, form.get("password", ""))
     if user is None or not is_right:
-        for key, rate in keys:
-            server.rates.count(key, rate)
         return page(visit, "login.html.jinja", 403, problem=WRONG, name=name)
+    server.rates.forgive(*keys)
     return _let_in(visit, user)
 
 
@@ -61,27 +62,28 @@ def logout(visit: Visitor, form: Form) -> Response:  # noqa: ARG001  # the form 
 
 
 @router.get("/register")
-def register_page(visit: Visitor, invitation: str = "") -> Response:
+def register_page(visit: Visitor) -> Response:
     """The form for an account."""
-    return page(visit, "register.html.jinja", problem="", given={"invitation": invitation[:100]})
+    return page(visit, "register.html.jinja", problem="", given={})
 
 
 @router.post("/register")
 def register(visit: Visitor, form: Form) -> Response:
     """Make an account, and log in."""
     server = visit.server
-    if not server.rates.count(("register", address(visit.request)), REGISTRATIONS):
+    if not server.rates.count((("register", address(visit.request)), REGISTRATIONS)):
         return page(visit, "register.html.jinja", 429, problem=SLOWER, given=form)
     wish = Wish(*(form.get(key, "") for key in ("name", "team", "password", "invitation")))
     try:
         if wish.password != form.get("again", ""):
             raise AccountError("the two passwords differ; write the same twice")
+        registration = server.settings.registration
+        with server.database.read() as session:
+            accounts.check_wish(session, wish, registration, server.database.now(session))
         with server.hashing:
             hashed = accounts.hash_password(wish.password)
         user = server.database.change(
-            lambda session: accounts.register(
-                session, wish, hashed, server.settings.registration, server.database.now(session)
-            )
+            lambda session: accounts.register(session, wish, hashed, registration, server.database.now(session))
         )
     except AccountError as error:
         return page(visit, "register.html.jinja", 400, problem=str(error), given=form)
@@ -126,24 +128,23 @@ def remove_token(visit: Visitor, form: Form) -> Response:
 
 @router.post("/account/password")
 def change_password(visit: Visitor, form: Form) -> Response:
-    """Change the password; all browsers are logged out but this one, which gets another cookie."""
+    """Change the password; all browsers are logged out but this one, which gets another cookie. All tokens end."""
     user, server = visit.require_user(), visit.server
-    key = ("login", address(visit.request), user.name)
-    if server.rates.is_over(key, LOGINS_OF_NAME):
+    if not server.rates.count((("login", address(visit.request), user.name), LOGINS_OF_NAME)):
         return _account(visit, 429, problem=SLOWER)
     try:
+        if form.get("password", "") != form.get("again", ""):
+            raise AccountError("the two new passwords differ; write the same twice")
+        accounts.check_password(form.get("password", ""))
         with server.hashing:
             if not accounts.verified(user, form.get("old", "")):
-                server.rates.count(key, LOGINS_OF_NAME)
                 raise AccountError("the old password is wrong")
-            if form.get("password", "") != form.get("again", ""):
-                raise AccountError("the two new passwords differ; write the same twice")
             hashed = accounts.hash_password(form.get("password", ""))
     except AccountError as error:
         return _account(visit, 400, problem=str(error))
     with server.database.write() as session:
-        session.get_one(User, user.id).password = hashed
-        accounts.close_sessions(session, user.id)
+        user = accounts.as_of_now(session, user)
+        accounts.set_password(session, user, hashed)
     return _let_in(visit, user)
 
 
@@ -167,12 +168,22 @@ def _admin(visit: Visit, *, link: str = "", status: int = 200, problem: str = ""
 @router.post("/admin/invite")
 def invite(visit: Visitor, form: Form) -> Response:
     """Make an invitation; this page is the only one that shows its link."""
-    visit.require_admin()
-    database = visit.server.database
+    own, database = visit.require_admin(), visit.server.database
     with database.write() as session:
+        own = accounts.as_of_now(session, own)
         is_admin = form.get("is_admin") == "yes"
-        code = accounts.invite(session, form.get("note", ""), database.now(session), is_admin=is_admin)
-    return _admin(visit, link=f"/register?invitation={code}")
+        code = accounts.invite(session, form.get("note", ""), database.now(session), is_admin=is_admin, by=own)
+    return _admin(visit, link=f"{INVITED}{code}")
+
+
+@router.post("/admin/withdraw")
+def withdraw(visit: Visitor, form: Form) -> Response:
+    """Take an invitation back that nobody has used."""
+    own = visit.require_admin()
+    with visit.server.database.write() as session:
+        accounts.as_of_now(session, own)
+        accounts.withdraw(session, form.get("invitation", ""))
+    return go("/admin")
 
 
 @router.post("/admin/delete-user")
@@ -180,6 +191,7 @@ def delete_user(visit: Visitor, form: Form) -> Response:
     """Take a user's access away, and what the user published off the board."""
     own, database = visit.require_admin(), visit.server.database
     with database.write() as session:
+        accounts.as_of_now(session, own)
         user = accounts.find_user(session, form.get("name", ""))
         if user is None or user.id == own.id:
             raise RefusedError("there is no such user to delete", 404)
@@ -193,7 +205,16 @@ def withhold(visit: Visitor, form: Form) -> Response:
     """Take anybody's submission off the board."""
     own = visit.require_admin()
     with visit.server.database.write() as session:
-        submissions.set_published(session, submissions.find_own(session, own, form.get("code", "")), False)
+        submissions.set_published(session, own, form.get("code", ""), False)
+    return go("/admin")
+
+
+@router.post("/admin/allow")
+def allow(visit: Visitor, form: Form) -> Response:
+    """Let its submitter publish what an administrator took off the board."""
+    own = visit.require_admin()
+    with visit.server.database.write() as session:
+        submissions.allow(session, own, form.get("code", ""))
     return go("/admin")
 
 
@@ -202,5 +223,7 @@ def score_again(visit: Visitor, form: Form) -> Response:
     """Put a submission back into the queue that was refused, or has faults that may be the server's."""
     own = visit.require_admin()
     with visit.server.database.write() as session:
-        submissions.score_again(session, submissions.find_own(session, own, form.get("code", "")))
+        submissions.score_again(
+            session, submissions.find_own(session, accounts.as_of_now(session, own), form.get("code", ""))
+        )
     return go("/admin")

@@ -19,14 +19,17 @@ from sqlalchemy.orm import Session, joinedload
 from icvos.errors import IcvosError, printable
 from leaderboard.entry import check_name
 from leaderboard.server.models import Invitation, LoginSession, Submission, Token, User
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import Registration
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{1,39}")
 LEAST_PASSWORD, MOST_PASSWORD = 10, 200
 SESSION_SECONDS = 14 * 86400.0
 INVITATION_SECONDS = 14 * 86400.0
+FIRST_ADMIN = "the first administrator"
 MOST_TOKENS = 20  # of one user
 TOKEN_START = "icvos_"
+CHANGED = "this account was deleted or got another password a moment ago; log in again"
 HASHER = PasswordHasher()
 NOBODY = HASHER.hash(secrets.token_urlsafe())  # compared where there is no such user, to take the same time
 
@@ -70,15 +73,24 @@ def hash_password(password: str) -> str:
     return HASHER.hash(check_password(password))
 
 
-def register(session: Session, wish: Wish, hashed: str, registration: Registration, now: float) -> User:
-    """Make an account; `AccountError` where it cannot be made, or not without an invitation."""
-    name, team = check_user_name(wish.name), _team(wish.team)
+def check_wish(session: Session, wish: Wish, registration: Registration, now: float) -> Invitation | None:
+    """The invitation that an account is made by, if any; `AccountError` where it cannot be made, or not without one."""
+    _require_free(session, check_user_name(wish.name))
+    _team(wish.team)
+    check_password(wish.password)
     invitation = _invitation(session, wish.invitation, now) if wish.invitation else None
     if wish.invitation and invitation is None:
         raise AccountError("this invitation is not known, was used or is too old; ask for another")
     if invitation is None and registration != "open":
         how = "needs an invitation" if registration == "invited" else "is closed"
         raise AccountError(f"registration {how}; ask whoever runs this server")
+    return invitation
+
+
+def register(session: Session, wish: Wish, hashed: str, registration: Registration, now: float) -> User:
+    """Make an account; `AccountError` where `check_wish` raises it."""
+    invitation = check_wish(session, wish, registration, now)
+    name, team = check_user_name(wish.name), _team(wish.team)
     user = _new_user(session, name, team, hashed, now, is_admin=bool(invitation and invitation.is_admin))
     if invitation is not None:
         taken = update(Invitation).where(Invitation.digest == invitation.digest, Invitation.used_by.is_(None))
@@ -87,9 +99,12 @@ def register(session: Session, wish: Wish, hashed: str, registration: Registrati
     return user
 
 
-def _new_user(session: Session, name: str, team: str, hashed: str, now: float, *, is_admin: bool) -> User:
+def _require_free(session: Session, name: str) -> None:
     if session.scalar(select(User.id).where(User.name == name)) is not None:
         raise AccountError(f"the name {name} is taken; choose another")
+
+
+def _new_user(session: Session, name: str, team: str, hashed: str, now: float, *, is_admin: bool) -> User:
     user = User(name=name, team=team, password=hashed, is_admin=is_admin, created=now)
     session.add(user)
     session.flush()
@@ -106,12 +121,36 @@ def _team(team: str) -> str:
 def make_admin(session: Session, name: str, hashed: str, now: float) -> User:
     """An administrator of that name, made or changed to have this password; for whoever has the server's folder."""
     name = check_user_name(name)
+    _withdraw_first(session)
     user = session.scalar(select(User).where(User.name == name))
     if user is None:
         return _new_user(session, name, name, hashed, now, is_admin=True)
-    user.password, user.is_admin, user.deleted = hashed, True, None
-    close_sessions(session, user.id)
+    user.is_admin, user.deleted = True, None
+    set_password(session, user, hashed)
     return user
+
+
+def as_of_now(session: Session, user: User) -> User:
+    """Whoever asks, as the database has them; they stay so until the session ends.
+
+    Raises `RefusedError` (401) where they were deleted, lost rights or got another password since ``user`` was read.
+    """
+    wanted = select(User).where(User.id == user.id).with_for_update()
+    found = session.scalar(wanted.execution_options(populate_existing=True))
+    if found is None or found.deleted is not None or found.password != user.password or found.is_admin < user.is_admin:
+        raise RefusedError(CHANGED, 401)
+    return found
+
+
+def set_password(session: Session, user: User, hashed: str) -> None:
+    """Give a user a new password: whoever got in by the old one, browser or program, is out."""
+    user.password = hashed
+    _shut_out(session, user)
+
+
+def _shut_out(session: Session, user: User) -> None:
+    session.execute(delete(Token).where(Token.user_id == user.id))
+    session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
 
 
 def has_admin(session: Session) -> bool:
@@ -121,9 +160,11 @@ def has_admin(session: Session) -> bool:
 
 
 def verified(user: User | None, password: str) -> bool:
-    """Whether it is the user's password; as slow where there is no such user."""
+    """Whether it is the user's password; as slow where there is no such user. What can be nobody's costs nothing."""
+    if len(password) > MOST_PASSWORD:
+        return False
     try:
-        return HASHER.verify(user.password if user else NOBODY, password[:MOST_PASSWORD]) and user is not None
+        return HASHER.verify(user.password if user else NOBODY, password) and user is not None
     except (VerificationError, InvalidHashError):
         return False
 
@@ -138,6 +179,7 @@ def find_user(session: Session, name: str) -> User | None:
 
 def open_session(session: Session, user: User, now: float) -> str:
     """Log a browser in: what its cookie holds, never what it held before, so that nobody can fix it beforehand."""
+    user = as_of_now(session, user)
     session.execute(delete(LoginSession).where(LoginSession.expires < now))
     cookie = secrets.token_urlsafe(32)
     session.add(LoginSession(digest=digest(cookie), user_id=user.id, expires=now + SESSION_SECONDS))
@@ -156,13 +198,9 @@ def close_session(session: Session, cookie: str) -> None:
     session.execute(delete(LoginSession).where(LoginSession.digest == digest(cookie)))
 
 
-def close_sessions(session: Session, user_id: int) -> None:
-    """Log all browsers of a user out."""
-    session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))
-
-
 def new_token(session: Session, user: User, label: str, now: float) -> str:
     """A token, to be shown once."""
+    user = as_of_now(session, user)
     count = session.scalar(select(func.count()).select_from(Token).where(Token.user_id == user.id))
     if (count or 0) >= MOST_TOKENS:
         raise AccountError(f"you have {MOST_TOKENS} tokens; remove one first")
@@ -191,14 +229,37 @@ def token_user(session: Session, token: str) -> User | None:
     return row.user if row is not None and row.user.deleted is None else None
 
 
-def invite(session: Session, note: str, now: float, *, is_admin: bool = False) -> str:
-    """An invitation, to be shown once."""
+def invite(session: Session, note: str, now: float, *, is_admin: bool = False, by: User | None = None) -> str:
+    """An invitation, to be shown once; it ends with the administrator who made it."""
     code = secrets.token_urlsafe(24)
     note = printable(note.strip(), 80)[:80]
     session.add(
-        Invitation(digest=digest(code), note=note, is_admin=is_admin, created=now, expires=now + INVITATION_SECONDS)
+        Invitation(
+            digest=digest(code),
+            note=note,
+            is_admin=is_admin,
+            created=now,
+            expires=now + INVITATION_SECONDS,
+            invited_by=by.id if by else None,
+        )
     )
     return code
+
+
+def invite_first(session: Session, now: float) -> str:
+    """An invitation for the first administrator; one that was made before for the same is worth nothing any more."""
+    _withdraw_first(session)
+    return invite(session, FIRST_ADMIN, now, is_admin=True)
+
+
+def _withdraw_first(session: Session) -> None:
+    mine = Invitation.note == FIRST_ADMIN, Invitation.is_admin, Invitation.used_by.is_(None)
+    session.execute(delete(Invitation).where(*mine))
+
+
+def withdraw(session: Session, known_by: str) -> None:
+    """Take an invitation back, by its digest; nothing where it was used."""
+    session.execute(delete(Invitation).where(Invitation.digest == known_by[:64], Invitation.used_by.is_(None)))
 
 
 def _invitation(session: Session, code: str, now: float) -> Invitation | None:
@@ -208,9 +269,9 @@ def _invitation(session: Session, code: str, now: float) -> Invitation | None:
 
 
 def delete_user(session: Session, user: User, now: float) -> bool:
-    """Take a user's access away, and what the user published off the board; whether anything was on it."""
+    """Take a user's access and invitations away, and what was published off the board; whether anything was on it."""
     user.deleted, user.is_admin, user.password = now, False, ""
-    session.execute(delete(Token).where(Token.user_id == user.id))
-    close_sessions(session, user.id)
+    _shut_out(session, user)
+    session.execute(delete(Invitation).where(Invitation.invited_by == user.id, Invitation.used_by.is_(None)))
     withheld = update(Submission).where(Submission.user_id == user.id, Submission.is_published)
     return bool(cast("CursorResult[None]", session.execute(withheld.values(is_published=False))).rowcount)

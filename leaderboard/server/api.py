@@ -12,9 +12,9 @@ from leaderboard.server import accounts, submissions
 from leaderboard.server.intake import take_in
 from leaderboard.server.messages import Detail, Problem, ServerView, Summary
 from leaderboard.server.models import Submission, User
-from leaderboard.server.submissions import RefusedError
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.views import detail, summary
-from leaderboard.server.web import Server, server_of
+from leaderboard.server.web import Server, server_of, set_published
 
 PREFIX = "/api/v1"
 SUBMISSIONS = f"{PREFIX}/submissions"
@@ -130,7 +130,14 @@ def scores(code: str, protocol: str, server: Asked, user: Owner) -> Response:
 
 
 @router.post(
-    "/submissions/{code}/publish", summary="Put it on the board", responses={**REFUSED, 409: {"model": Problem}}
+    "/submissions/{code}/publish",
+    summary="Put it on the board",
+    responses={
+        **REFUSED,
+        403: {"model": Problem, "description": "It is another's."},
+        409: {"model": Problem, "description": "It has no figures."},
+        429: {"model": Problem, "description": "Too many times within an hour."},
+    },
 )
 def publish(code: str, server: Asked, user: Owner) -> Summary:
     """Its figures are there for everybody to see."""
@@ -145,9 +152,7 @@ def withhold(code: str, server: Asked, user: Owner) -> Summary:
 
 def _set_published(server: Server, user: User, code: str, wanted: bool) -> Summary:
     with server.database.write() as session:
-        found = submissions.find_own(session, user, code)
-        submissions.set_published(session, found, wanted)
-        return summary(session, found)
+        return summary(session, set_published(server, session, user, code, wanted))
 
 
 def _with(server: Server, user: User, code: str, make: Callable[[Session, Submission], T]) -> T:

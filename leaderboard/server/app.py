@@ -14,12 +14,13 @@ from icvos.tasks.task import open_task
 from leaderboard.server import account_pages, api, pages
 from leaderboard.server.board import LiveBoard
 from leaderboard.server.guards import Guards
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import UPLOADS, open_database, read_settings, require_folder
-from leaderboard.server.submissions import RefusedError
 from leaderboard.server.views import Figures
 from leaderboard.server.web import NotLoggedInError, Server, read_secret, visit
 
 LOG = logging.getLogger("icvos.server")
+REFUSALS = {404: "there is no such page", 405: "this page is not asked for in this way"}
 ABOUT = "Predictions in, figures out. Make a token on the page of your account, and send it as a bearer."
 
 
@@ -43,6 +44,7 @@ def make_app(server: Server) -> ASGIApp:
         docs_url=None,  # would load scripts from elsewhere
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        redirect_slashes=False,  # to an address that the request itself names
     )
     app.state.server = server
     app.include_router(api.router)
@@ -61,7 +63,7 @@ def make_app(server: Server) -> ASGIApp:
 
     @app.exception_handler(HTTPException)
     def refuse_http(request: Request, error: HTTPException) -> Response:
-        return refuse(request, RefusedError(str(error.detail), error.status_code))
+        return refuse(request, RefusedError(REFUSALS.get(error.status_code, str(error.detail)), error.status_code))
 
     @app.exception_handler(RequestValidationError)
     def refuse_values(request: Request, error: RequestValidationError) -> Response:  # noqa: ARG001  # as above

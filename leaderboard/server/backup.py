@@ -4,6 +4,7 @@ The database is copied first, as of one moment. Uploads never change and are the
 so that every one that the copy names is found afterwards.
 """
 
+import contextlib
 import shutil
 import sqlite3
 from contextlib import closing
@@ -17,7 +18,7 @@ from icvos.files.storage import atomic_folder, link_or_copy, sync
 from leaderboard.server.database import FILE, Database
 from leaderboard.server.models import Submission
 from leaderboard.server.settings import FILE as SETTINGS
-from leaderboard.server.settings import UPLOADS, read_settings
+from leaderboard.server.settings import MOVIES, UPLOADS, read_settings
 from leaderboard.server.web import SECRET
 
 ELSEWHERE = "the database is not in the data folder; copy it with pg_dump first, then the uploads with --uploads-only"
@@ -53,6 +54,7 @@ def back_up(data: Path, out: Path, *, uploads_only: bool = False) -> int:
                 raise IcvosError(f"{data / UPLOADS / code}: is missing, so the backup would not be whole; look for it")
             link_or_copy(data / UPLOADS / code, folder / UPLOADS / code)
             sync(folder / UPLOADS / code)
+            _copy_movies(data / MOVIES / code, folder / MOVIES / code)
         for name in (f"{FILE}-wal", f"{FILE}-shm"):
             (folder / name).unlink(missing_ok=True)
     out.chmod(0o700)
@@ -60,9 +62,20 @@ def back_up(data: Path, out: Path, *, uploads_only: bool = False) -> int:
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as own, closing(sqlite3.connect(target)) as copy:
-        own.backup(copy)
+    try:
+        with closing(sqlite3.connect(source)) as own, closing(sqlite3.connect(target)) as copy:
+            own.backup(copy)
+    except sqlite3.DatabaseError as error:
+        raise IcvosError(f"{source}: cannot be copied ({error}); check --data") from error
     target.chmod(0o600)
+
+
+def _copy_movies(source: Path, target: Path) -> None:
+    """Copy the clips to watch of one submission, if there are any; a worker may be drawing them anew."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in sorted(source.iterdir()):
+            target.mkdir(parents=True, exist_ok=True)
+            link_or_copy(path, target / path.name)
 
 
 def _codes(database: Database) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import threading
@@ -19,7 +20,8 @@ from leaderboard.ranking import write_site
 from leaderboard.server import submissions
 from leaderboard.server.database import Database
 from leaderboard.server.models import Submission
-from leaderboard.server.settings import SITES
+from leaderboard.server.movies import Reel
+from leaderboard.server.settings import SITES, UPLOADS
 from leaderboard.server.times import iso
 from leaderboard.tables.build import build_tables
 from leaderboard.tables.shape import Row, Table
@@ -31,13 +33,13 @@ HEAD_CHARACTERS = 4000  # of a page, in which its policy is
 DATA_POLICY = "default-src 'none'; sandbox"
 
 
-def entry_of(submission: Submission, scores: str, clips: int | None) -> Entry:
-    """A submission under one protocol, as a board knows it."""
+def entry_of(submission: Submission, scores: str, clips: int | None, uploads: Path = Path(UPLOADS)) -> Entry:
+    """A submission under one protocol, as a board knows it, by the path of its upload, beside which nothing lies."""
     return Entry(
         submission.method.name,
         str(submission.revision),
         parse_result(json.loads(scores), "scores"),
-        Path(submission.file_name),
+        uploads / submission.code,
         notes="\n".join(filter(None, (f"Team: {submission.user.team}", submission.notes))),
         facts=method_facts(json.loads(submission.facts)),
         added=iso(submission.created),
@@ -94,7 +96,7 @@ class LiveBoard:
                 if self.current is not None and self.current[0] >= version:
                     return self.current[1]
                 entries = [
-                    entry_of(submission, scores, self.clips)
+                    entry_of(submission, scores, self.clips, self.data / UPLOADS)
                     for submission in submissions.published(session)
                     for scores in submissions.scores_of(session, submission).values()
                 ]
@@ -110,7 +112,7 @@ class LiveBoard:
         if path.exists():  # of an earlier process, which may have been another icvos
             shutil.rmtree(path)
         with temporary_folder(sites, path.name) as temporary:
-            write_site(build_tables(entries), temporary / "site", home="/")
+            write_site(build_tables(entries), temporary / "site", painter=Reel(self.data), home="/")
             (temporary / "site").rename(path)
         earlier = sorted(other for other in sites.iterdir() if other.name.isdecimal() and other != path)
         for other in earlier[: max(0, len(earlier) - KEPT)]:
@@ -118,12 +120,27 @@ class LiveBoard:
         return path
 
 
-def find_page(folder: Path, place: str) -> tuple[Path, str] | None:
-    """The file at a place of the board and its policy; None where there is none, or it leads out of the folder."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A file of the board.
+
+    Args:
+        path: Where it is.
+        policy: What a browser may do with it.
+        status: Its size and times.
+    """
+
+    path: Path
+    policy: str
+    status: os.stat_result
+
+
+def find_page(folder: Path, place: str) -> Page | None:
+    """The file at a place of the board; None where there is none, or it leads out of the folder."""
     path = folder / (place or "index.html")
     try:
         require_inside(path, folder)
-        return (path, policy_of(path)) if path.is_file() else None
+        return Page(path, policy_of(path), path.stat()) if path.is_file() else None
     except (IcvosError, ValueError, OSError):  # the last of a name that no file can have
         return None
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -19,6 +19,7 @@ from icvos.files.listing import is_passed_over
 from icvos.tasks.archive import refuse_links
 from icvos.tasks.result import Result
 from icvos.tasks.task import Watch, parse_result
+from leaderboard.server.addresses import read_url
 from leaderboard.server.messages import ENDED, Detail, ServerView, Summary
 
 TIMEOUT = httpx.Timeout(60, connect=15)
@@ -70,12 +71,9 @@ class Remote:
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.address)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
-            raise IcvosError(f"--server {self.address}: give an address like https://board.example.org")
+        self.address = read_url(self.address, "--server")
         if not self.token or not self.token.isascii() or not self.token.isprintable():
             raise IcvosError("--token: make one on the page of your account; or set ICVOS_TOKEN to it")
-        self.address = f"{parts.scheme}://{parts.netloc}"
         headers = {"Authorization": f"Bearer {self.token}", "User-Agent": "icvos"}
         self.client = httpx.Client(base_url=self.address, headers=headers, timeout=TIMEOUT)
 

@@ -16,10 +16,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 
 FILE = "server.db"
 BUSY_SECONDS = 30.0  # to wait for another writer
@@ -27,6 +27,7 @@ CONNECTIONS = 20  # kept; half as many more where all are in use
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x1C705  # of PostgreSQL, for one server at a time
 C = TypeVar("C")
+WRITABLE = "UPDATE counters SET value = value"  # changes nothing, and fails now where it would fail later
 NEWER = "was written by a newer icvos; install that one"
 
 
@@ -43,7 +44,12 @@ class Database:
             self.is_sqlite = address.get_backend_name() == "sqlite"
             given: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if self.is_sqlite else {}
             self.engine = create_engine(
-                address, pool_size=CONNECTIONS, max_overflow=CONNECTIONS // 2, pool_pre_ping=not self.is_sqlite, **given
+                address,
+                hide_parameters=True,
+                pool_size=CONNECTIONS,
+                max_overflow=CONNECTIONS // 2,
+                pool_pre_ping=not self.is_sqlite,
+                **given,
             )
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             what = str(error).splitlines()[0]
@@ -94,8 +100,9 @@ class Database:
                 _refuse_newer(connection, config, self.shown)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-        except OperationalError as error:
-            what = str(error.orig).strip().splitlines()[0]
+                connection.execute(text(WRITABLE))
+        except DatabaseError as error:  # also of a file that is no database, and of one that is another's
+            what = printable(str(error.orig).strip().splitlines()[0])
             raise IcvosError(f"{self.shown}: cannot be opened ({what}); check --data and --database") from None
 
     @property

@@ -13,7 +13,8 @@ from leaderboard.entry import method_facts
 from leaderboard.server import submissions
 from leaderboard.server.models import Submission, User
 from leaderboard.server.rates import UPLOADS
-from leaderboard.server.submissions import Described, Received, RefusedError
+from leaderboard.server.refusals import RefusedError
+from leaderboard.server.submissions import Described, Received
 from leaderboard.server.uploads import drain, receive, require_length
 from leaderboard.server.web import Server, said_of
 
@@ -39,18 +40,22 @@ async def take_in(
         require_length(request, server.bounds)
         with _one_of_few(server, user):
             await run_in_threadpool(_require_place, server, user)
-            fields, received = await receive(request, server.uploads, server.bounds, _in_thread(begin))
+            fields, received = await receive(request, server.uploads, server.bounds, _judge(begin))
         return await run_in_threadpool(_add, server, user, fields, received)
     except RefusedError:
         await drain(request)
         raise
 
 
-def _in_thread(begin: Callable[[dict[str, str]], None]) -> Callable[[dict[str, str]], Awaitable[None]]:
-    async def run(fields: dict[str, str]) -> None:
-        await run_in_threadpool(begin, fields)
+def _judge(begin: Callable[[dict[str, str]], None]) -> Callable[[dict[str, str]], Awaitable[None]]:
+    """What is done before a file is received: nobody should wait for it who has misspelt something."""
 
-    return run
+    async def judge(fields: dict[str, str]) -> None:
+        await run_in_threadpool(begin, fields)
+        if "name" in fields:  # fields may also come after the file
+            described(fields)
+
+    return judge
 
 
 @contextlib.contextmanager
@@ -86,7 +91,7 @@ def _add(server: Server, user: User, fields: dict[str, str], received: Received)
 
 def _require_place(server: Server, user: User) -> None:
     """Refuse now what would be refused after the upload."""
-    if not server.rates.count(("upload", user.id), UPLOADS):
+    if not server.rates.count((("upload", user.id), UPLOADS)):
         raise RefusedError(f"more than {UPLOADS.most} uploads in an hour; come back later", 429)
     if shutil.disk_usage(server.uploads).free < RESERVE_BYTES + server.settings.max_upload_bytes:
         raise RefusedError("the server's disk is full; whoever runs it has to free some space", 507)

@@ -70,6 +70,7 @@ class Invitation(Base):
     created: Mapped[float]
     expires: Mapped[float]
     used_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    invited_by: Mapped[int | None]  # the id of an administrator; null where the server itself made it
 
 
 class Method(Base):
@@ -110,6 +111,7 @@ class Submission(Base):
     faults: Mapped[str] = mapped_column(Text, default="[]")  # JSON: a list of `icvos.errors.Fault`
     more_faults: Mapped[int] = mapped_column(default=0)  # that are not in the list, which would be too long
     is_published: Mapped[bool] = mapped_column(default=False)
+    is_barred: Mapped[bool] = mapped_column(default=False)  # an administrator took it off the board
     created: Mapped[float]
     ended: Mapped[float | None]
     user: Mapped[User] = relationship()

@@ -13,16 +13,18 @@ from leaderboard.server import submissions
 from leaderboard.server.board import find_page
 from leaderboard.server.intake import take_in
 from leaderboard.server.messages import Summary
-from leaderboard.server.submissions import RefusedError
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.views import summary
-from leaderboard.server.web import CSRF_FIELD, Form, Visitor, go, page, require_own, resource
+from leaderboard.server.web import CSRF_FIELD, Form, Visitor, go, page, require_own, resource, set_published
 
 router = APIRouter(include_in_schema=False)
 PATH = "/submissions"
 FAULTS_SHOWN = 1000
+KINDS = {".webp": "image/webp"}  # which not every system knows
 STATIC = {  # name -> kind and files
     "style.css": ("text/css", ("../site/style.css", "static/server.css")),  # the pages look as the board does
     "watch.js": ("text/javascript", ("static/watch.js",)),
+    "register.js": ("text/javascript", ("static/register.js",)),
     "upload.js": ("text/javascript", ("static/upload.js",)),
 }
 
@@ -69,8 +71,12 @@ async def board(place: str, request: Request) -> Response:
     found = await run_in_threadpool(find_page, folder, place)
     if found is None:
         raise RefusedError("there is no such page on the board; the result may have been taken off it", 404)
-    path, policy = found
-    return FileResponse(path, headers={"Cache-Control": "no-cache", "Content-Security-Policy": policy})
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": found.policy}
+    kind = KINDS.get(found.path.suffix)
+    answer = FileResponse(found.path, headers=headers, media_type=kind, stat_result=found.status)
+    if answer.headers["etag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={**headers, "ETag": answer.headers["etag"]})
+    return answer
 
 
 @router.get(PATH)
@@ -160,9 +166,9 @@ def _download(text: str, name: str) -> Response:
 @router.post(PATH + "/{code}/publish")
 def publish(code: str, visit: Visitor, form: Form) -> Response:
     """Put a submission on the board, or take it off."""
+    user = visit.require_user()
     with visit.server.database.write() as session:
-        found = submissions.find_own(session, visit.require_user(), code)
-        submissions.set_published(session, found, form.get("wanted") == "yes")
+        set_published(visit.server, session, user, code, form.get("wanted") == "yes")
     return go(f"{PATH}/{code}")
 
 

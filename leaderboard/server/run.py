@@ -1,6 +1,7 @@
 """A server and its workers as processes: started, watched, ended together."""
 
 import contextlib
+import ipaddress
 import logging
 import os
 import signal
@@ -16,8 +17,9 @@ from types import FrameType
 
 import uvicorn
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, printable
 from icvos.files.locks import lock_file
+from icvos.serving.listening import listen
 from icvos.tasks.task import open_task
 from leaderboard.server import accounts
 from leaderboard.server.app import make_app, open_server
@@ -25,13 +27,12 @@ from leaderboard.server.models import Submission
 from leaderboard.server.patience import PatientProtocol
 from leaderboard.server.settings import UPLOADS, ServerSettings, open_database, read_settings, require_folder
 from leaderboard.server.settings import write_settings as keep
-from leaderboard.server.web import Server
+from leaderboard.server.web import INVITED, Server
 from leaderboard.server.worker import Worker
 
 LOG = logging.getLogger("icvos.server")
 LOCK = ".serve.lock"
 MOST_CONNECTIONS = 1000
-BACKLOG = 512  # connections that wait to be taken
 GRACE_SECONDS = 10  # for requests and workers to end
 REST_SECONDS = 2.0  # before a worker that ended is started again
 ORPHAN_SECONDS = 86400.0  # after which an upload of which the database never heard is removed
@@ -44,12 +45,32 @@ class Place:
     Args:
         host: Its address on this machine.
         port: 0: any that is free.
-        proxy: The address of a reverse proxy, whose word on who is asking is believed; empty: nobody's is.
+        proxy: The address or network of a reverse proxy, or several, separated by commas, whose word on who is asking
+            is believed; empty: nobody's is. `IcvosError` for anything else, and for all addresses there are.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     proxy: str = ""
+
+    def __post_init__(self) -> None:
+        self.proxies()
+
+    def proxies(self) -> list[str]:
+        """The networks of the proxies; those of IPv4 also as a socket for both kinds of address says them."""
+        found = []
+        for text in filter(None, map(str.strip, self.proxy.split(","))):
+            try:
+                network = ipaddress.ip_network(text, strict=False)
+            except ValueError:
+                network = None
+            if network is None or not network.prefixlen:
+                what = printable(text, 80)
+                raise IcvosError(f"--trust-proxy {what}: give the address or network of the proxy, as 127.0.0.1")
+            found.append(str(network))
+            if network.version == 4:
+                found.append(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
+        return found
 
 
 def serve(
@@ -90,25 +111,6 @@ def prepared(settings: ServerSettings) -> ServerSettings:
     return settings.model_copy(update={"benchmark": str(root), "digest": open_task(root).digest})
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; `IcvosError` where it cannot.
-
-    It says that it is TCP: asyncio sends small answers at once on those alone, and 40 ms later on others.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-        made.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
-        made.close()
-        what = getattr(error, "strerror", None) or error
-        raise IcvosError(f"{host}:{port}: cannot be listened on ({what}); give another --port or --host") from error
-    return made
-
-
 def configured(server: Server, place: Place, *, log: bool = False) -> uvicorn.Config:
     """How uvicorn is to serve: no header is believed but those of the proxy that was named."""
     return uvicorn.Config(
@@ -122,7 +124,7 @@ def configured(server: Server, place: Place, *, log: bool = False) -> uvicorn.Co
         server_header=False,
         date_header=True,
         proxy_headers=bool(place.proxy),
-        forwarded_allow_ips=place.proxy or "",
+        forwarded_allow_ips=place.proxies(),
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -141,8 +143,8 @@ def _tell_first_admin(server: Server, address: str, tell: Callable[[str], None])
     """Whoever started a server without an administrator gets an invitation to become one."""
     with server.database.write() as session:
         if not accounts.has_admin(session):
-            code = accounts.invite(session, "the first administrator", server.database.now(session), is_admin=True)
-            tell(f"no administrator yet; become one at {address}/register?invitation={code}")
+            code = accounts.invite_first(session, server.database.now(session))
+            tell(f"no administrator yet; become one at {address}{INVITED}{code}")
 
 
 def _remove_orphans(server: Server) -> None:

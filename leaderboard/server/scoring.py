@@ -18,6 +18,7 @@ from icvos.tasks.kinds import MAX_WRITTEN
 from icvos.tasks.record import read_records
 from icvos.tasks.result import Result, refuse_random_records
 from icvos.tasks.task import Task, Watch
+from leaderboard.server.movies import draw_movies
 from leaderboard.submission import SubmissionError, checked_folder
 
 LOG = logging.getLogger("icvos.server")
@@ -45,7 +46,14 @@ class Outcome:
 
 
 def score_upload(
-    task: Task, upload: Path, shown: str, protocols: Sequence[Protocol], watch: Watch, *, all_draws: bool = False
+    task: Task,
+    upload: Path,
+    shown: str,
+    protocols: Sequence[Protocol],
+    watch: Watch,
+    *,
+    all_draws: bool = False,
+    movies: Path | None = None,
 ) -> Outcome:
     """Check an upload under all protocols, then score it under each.
 
@@ -56,9 +64,10 @@ def score_upload(
         protocols: Under which it is scored.
         watch: Is told how it goes on; what it raises ends the work.
         all_draws: Refuse a run that is not over all support draws.
+        movies: The folder for clips to watch; None: none are drawn.
     """
     try:
-        warnings, results = _scored(task, upload, protocols, watch)
+        warnings, results = _scored(task, upload, protocols, watch, movies)
     except SubmissionError as error:
         faults = tell(error.faults, upload, shown, task)
         reason = _told(str(error), upload, shown, task)
@@ -74,7 +83,7 @@ def score_upload(
 
 
 def _scored(
-    task: Task, upload: Path, protocols: Sequence[Protocol], watch: Watch
+    task: Task, upload: Path, protocols: Sequence[Protocol], watch: Watch, movies: Path | None
 ) -> tuple[tuple[Fault, ...], list[Result]]:
     folder, warnings = upload, dict[Fault, None]()
     with contextlib.ExitStack() as stack:
@@ -90,6 +99,8 @@ def _scored(
         for protocol in protocols:
             watch.stage(f"score {protocol.id}")
             results.append(task.score(folder, protocol, watch))
+        if movies is not None:
+            draw_movies(task, folder, results, movies, watch)
     return tuple(warnings), results
 
 

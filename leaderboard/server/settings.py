@@ -12,8 +12,9 @@ from icvos.files.storage import json_text, write_bytes
 from leaderboard.server.database import Database
 
 FILE = "server.json"
-UPLOADS, SCRATCH, SITES = "uploads", "scratch", "sites"
+UPLOADS, SCRATCH, SITES, MOVIES = "uploads", "scratch", "sites", "movies"
 FORMAT = 1
+PROBE = ".writable"
 Registration = Literal["open", "invited", "closed"]
 
 
@@ -35,6 +36,9 @@ class ServerSettings(Schema):
     scoring_seconds: Count = Field(3600, description="What one submission may take.")
     url: Text = Field("", description="The address under which browsers reach the server; empty: any.")
     title: Name = Field("", description="What the pages are called.")
+    overlays: Literal["none", "predictions"] = Field(
+        "none", description="What may be watched of a result's worst clips."
+    )
     all_draws: bool = Field(False, description="Whether a submission over some of the support draws is refused.")
 
     @property
@@ -63,7 +67,7 @@ def read_settings(data: Path) -> ServerSettings:
 
 def require_folder(data: Path) -> None:
     """Make the data folder and those in it, for their owner alone; `IcvosError` where something else is there."""
-    known = {FILE, UPLOADS, SCRATCH, SITES, "server.db", "secret"}
+    known = {FILE, UPLOADS, SCRATCH, SITES, MOVIES, "server.db", "secret"}
     if (
         data.is_dir()
         and (others := {path.name for path in data.iterdir() if not path.name.startswith(".")})
@@ -73,8 +77,10 @@ def require_folder(data: Path) -> None:
     try:
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
-        for name in (UPLOADS, SCRATCH, SITES):
+        for name in (UPLOADS, SCRATCH, SITES, MOVIES):
             (data / name).mkdir(exist_ok=True)
+            (data / name / PROBE).touch()
+            (data / name / PROBE).unlink()
     except OSError as error:
         raise IcvosError(f"{data}: cannot be written ({error.strerror}); give --data another folder") from error
 

@@ -12,21 +12,14 @@ from sqlalchemy.orm import Session, joinedload
 
 from icvos.errors import IcvosError, printable
 from leaderboard.entry import MethodFacts, check_name
-from leaderboard.server import jobs
+from leaderboard.server import accounts, jobs
 from leaderboard.server.models import UNDER_WAY, Counter, Method, Score, Submission, User
+from leaderboard.server.refusals import RefusedError
 
 DAY_SECONDS = 86400.0
 MAX_NOTES = 1000  # characters
 CODE = re.compile("[0-9a-f]{16}")
 BOARD = "board"  # the counter of changes to what is published
-
-
-class RefusedError(IcvosError):
-    """A submission, or a change to one, that is not taken; ``status`` is that of HTTP."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +113,7 @@ def add(
     The same file for the same method again is the same submission. Raises `RefusedError` for a name that is somebody
     else's, and where the quota is used up.
     """
-    one_at_a_time = select(User).where(User.id == user.id).with_for_update()  # for the quota
-    owner = session.scalar(one_at_a_time.execution_options(populate_existing=True))
-    if owner is None or owner.deleted is not None:
-        raise RefusedError("this account was deleted", 401)
+    owner = accounts.as_of_now(session, user)  # who is held, so that uploads at once are counted one by one
     method = _method(session, user, said.name)
     same = session.scalar(_whole().where(Submission.method_id == method.id, Submission.sha256 == received.sha256))
     if same is not None:
@@ -149,8 +139,19 @@ def add(
     return submission, True
 
 
+def fold(name: str) -> str:
+    """By which two names are the same: in any case, wide or narrow, however their letters are put together.
+
+    >>> fold("Ｍｉｎｅ"), fold("STRASSE") == fold("straße"), fold("\u0390") == fold("\u03b9\u0308\u0301")
+    ('mine', True, True)
+    """
+    for _ in range(2):  # small letters may be put together anew, and those be other small letters
+        name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", name).casefold())
+    return name[:200]
+
+
 def _method(session: Session, user: User, name: str) -> Method:
-    folded = unicodedata.normalize("NFKC", name).casefold()[:200]
+    folded = fold(name)
     method = session.scalar(select(Method).where(Method.folded == folded))
     if method is None:
         method = Method(user_id=user.id, name=name, folded=folded)
@@ -167,13 +168,32 @@ def scores_of(session: Session, submission: Submission) -> dict[str, str]:
     return {score.protocol: score.scores for score in session.scalars(found)}
 
 
-def set_published(session: Session, submission: Submission, wanted: bool) -> None:
-    """Put a submission on the board, or take it off; `RefusedError` for one that has no figures."""
+def set_published(session: Session, user: User, code: str, wanted: bool) -> Submission:
+    """Put a submission on the board, which its submitter alone may do, or take it off, as administrators may too.
+
+    What an administrator took off stays off until one allows it again.
+
+    Raises `RefusedError` for one that is not the user's to change or has no figures.
+    """
+    user = accounts.as_of_now(session, user)
+    submission = find_own(session, user, code)
+    if wanted and submission.user_id != user.id:
+        raise RefusedError("only who submitted it can publish it", 403)
+    if wanted and submission.is_barred:
+        raise RefusedError("an administrator has taken it off the board; ask whoever runs this server", 403)
+    if not wanted and submission.user_id != user.id:
+        submission.is_barred = True
     if wanted and submission.state != "scored":
         raise RefusedError(f"it is {submission.state}, and only what was scored can be published", 409)
     if submission.is_published != wanted:
         submission.is_published = wanted
         board_changed(session)
+    return submission
+
+
+def allow(session: Session, user: User, code: str) -> None:
+    """Let the submitter publish again what an administrator, as ``user`` is, took off the board."""
+    find_own(session, accounts.as_of_now(session, user), code).is_barred = False
 
 
 def board_changed(session: Session) -> None:

@@ -19,7 +19,9 @@ from starlette.requests import ClientDisconnect, Request
 from icvos.errors import printable
 from icvos.files.leftovers import temporary_file
 from icvos.files.storage import sync
-from leaderboard.server.submissions import Received, RefusedError, new_code
+from leaderboard.server.forms import require_utf8
+from leaderboard.server.refusals import RefusedError
+from leaderboard.server.submissions import Received, new_code
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -111,7 +113,10 @@ class _Form:
 
     def _end_part(self) -> None:
         if not self.in_file:
-            self.fields[self.name] = self.content.decode("utf-8", "replace")
+            try:
+                self.fields[self.name] = self.content.decode()
+            except UnicodeDecodeError:
+                raise RefusedError(f"the field {printable(self.name, 40)} is not UTF-8") from None
         self.in_file = False
 
     def _end(self) -> None:
@@ -156,6 +161,7 @@ async def receive(
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise RefusedError("send a form as multipart/form-data, the file in the field file", 415)
+    require_utf8(options)
     form, code = _Form(), new_code()
     parser = MultipartParser(options[b"boundary"], form.callbacks())
     hasher, size, begun = hashlib.sha256(), 0, False

@@ -10,20 +10,22 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy.orm import Session
 
-from icvos.errors import printable_lines
+from icvos.errors import IcvosError, printable_lines
 from icvos.files.storage import write_bytes
-from leaderboard.server import accounts
+from leaderboard.server import accounts, submissions
+from leaderboard.server.addresses import is_from
 from leaderboard.server.board import LiveBoard
 from leaderboard.server.database import Database
-from leaderboard.server.models import User
-from leaderboard.server.rates import Rates
+from leaderboard.server.forms import read_form
+from leaderboard.server.models import Submission, User
+from leaderboard.server.rates import PUBLISHINGS, Rates, visitor
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import UPLOADS, ServerSettings
-from leaderboard.server.submissions import RefusedError
 from leaderboard.server.times import iso
 from leaderboard.server.uploads import Bounds
 from leaderboard.server.views import Figures
@@ -31,7 +33,7 @@ from leaderboard.server.views import Figures
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SECRET = "secret"
+SECRET, SECRET_BYTES = "secret", 32
 COOKIE, SECURE_COOKIE = (
     "icvos_session",
     "__Host-icvos_session",
@@ -39,6 +41,7 @@ COOKIE, SECURE_COOKIE = (
 COOKIE_SECONDS = int(accounts.SESSION_SECONDS)
 HASHES_AT_ONCE = 4  # of passwords, each of which takes 64 MiB for a moment
 CSRF_FIELD = "csrf"
+INVITED = "/register#invitation="  # and the code, which no browser sends to a log
 FORGED = "this form is not from this page, or too old; go back, load the page again and send it again"
 
 
@@ -98,12 +101,15 @@ class Server:
 
 
 def read_secret(data: Path) -> bytes:
-    """What forms are signed by: random, made at the first start."""
+    """What forms are signed by: random, made at the first start. `IcvosError` for a file of another kind."""
     path = data / SECRET
     if not path.is_file():
-        write_bytes(path, secrets.token_bytes(32))
+        write_bytes(path, secrets.token_bytes(SECRET_BYTES))
         path.chmod(0o600)
-    return path.read_bytes()
+    found = path.read_bytes()
+    if len(found) != SECRET_BYTES:
+        raise IcvosError(f"{path}: is not what forms are signed by; remove it, and it is made anew")
+    return found
 
 
 def server_of(request: Request) -> Server:
@@ -167,12 +173,6 @@ def visit(request: Request) -> Visit:
 Visitor = Annotated[Visit, Depends(visit)]
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The texts of a small form; files in it are passed over."""
-    form = await request.form(max_files=0, max_fields=40)
-    return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
 def checked_form(visit: Visitor, form: Annotated[dict[str, str], Depends(read_form)]) -> dict[str, str]:
     """The form, if it is from a page of this server that this browser was shown."""
     require_own(visit, form.get(CSRF_FIELD, ""))
@@ -184,25 +184,17 @@ Form = Annotated[dict[str, str], Depends(checked_form)]
 
 def require_own(visit: Visit, csrf: str) -> None:
     """Raise `RefusedError` for a form that another page made this browser send."""
-    origin = visit.request.headers.get("origin")
-    if origin is not None and not _is_own(visit, origin):
+    headers = visit.request.headers
+    said = headers.get("origin", headers.get("referer"))  # which a browser may keep to itself
+    if said is not None and not is_from(said, visit.server.settings.url, headers.get("host", "")):
         raise RefusedError(FORGED, 403)
     if visit.is_new or not hmac.compare_digest(visit.csrf.encode(), csrf.encode("utf-8", "replace")):
         raise RefusedError(FORGED, 403)
 
 
-def _is_own(visit: Visit, origin: str) -> bool:
-    """Whether it is the address of this server, as it was told or else as the browser calls it."""
-    told = visit.server.settings.url
-    if told:
-        own = urlsplit(told)
-        return origin == f"{own.scheme}://{own.netloc}"
-    return urlsplit(origin).netloc == visit.request.headers.get("host", "")
-
-
 def address(request: Request) -> str:
-    """Where a request comes from: the other end of the connection, whatever its headers say."""
-    return request.client.host if request.client else "unknown"
+    """By what its sender is counted: the other end of the connection, or who a proxy that is believed says."""
+    return visitor(request.client.host if request.client else "unknown")
 
 
 def page(visit: Visit, template: str, status: int = 200, **values: Any) -> Response:
@@ -231,6 +223,13 @@ def set_cookie(response: Response, server: Server, cookie: str) -> None:
         httponly=True,
         samesite="lax",
     )
+
+
+def set_published(server: Server, session: Session, user: User, code: str, wanted: bool) -> Submission:
+    """`submissions.set_published` within the rate of a user; what should be off the board is never kept on it."""
+    if wanted and not server.rates.count((("publish", user.id), PUBLISHINGS)):
+        raise RefusedError(f"you have published {PUBLISHINGS.most} times within an hour; come back later", 429)
+    return submissions.set_published(session, user, code, wanted)
 
 
 def go(place: str) -> Response:

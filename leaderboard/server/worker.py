@@ -28,7 +28,7 @@ from leaderboard.server import jobs
 from leaderboard.server.database import Database
 from leaderboard.server.models import Score, Submission
 from leaderboard.server.scoring import HIDDEN, Outcome, score_upload
-from leaderboard.server.settings import SCRATCH, UPLOADS, ServerSettings
+from leaderboard.server.settings import MOVIES, SCRATCH, UPLOADS, ServerSettings
 
 LOG = logging.getLogger("icvos.server")
 TOLD_SECONDS = 1.0  # between two words to the database
@@ -83,7 +83,7 @@ class Progress:
 
     def tell(self) -> None:
         """Write it down, and keep the job; `AbandonedError` where it is another's."""
-        state = "scoring" if self.name.startswith("score") else "checking"
+        state = "scoring" if self.name.startswith(("score", "draw")) else "checking"
         self.told = time.monotonic()
         with self.database.write() as session:
             now = self.database.now(session)
@@ -161,6 +161,7 @@ class Worker:
     def _outcome(self, submission: Submission, progress: Progress) -> Outcome | None:
         """What came of it; None where the work was given up, and another is to do it."""
         upload = self.data / UPLOADS / submission.code
+        movies = self.data / MOVIES / submission.code if self.settings.overlays != "none" else None
         with _Keeper(progress):
             try:
                 if not upload.is_file():
@@ -173,6 +174,7 @@ class Worker:
                     self.protocols,
                     progress,
                     all_draws=self.settings.all_draws,
+                    movies=movies,
                 )
             except AbandonedError:
                 too_long = TOO_LONG.format(seconds=self.settings.scoring_seconds)

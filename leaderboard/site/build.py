@@ -53,7 +53,7 @@ from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row,
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from leaderboard.site.overlays import Painter
+    from leaderboard.site.overlays import Shows
 
 FORMAT = 2  # of results.json
 DATA = "results.json"
@@ -97,7 +97,7 @@ def build_site(
     *,
     pictures: Sequence[tuple[Path, str]] = (),
     title: str | None = None,
-    painter: "Painter | None" = None,
+    painter: "Shows | None" = None,
     home: str = "",
 ) -> Path:
     """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
@@ -227,7 +227,7 @@ def _write_runs(
     places: Places,
     title: str,
     out: Path,
-    painter: "Painter | None",
+    painter: "Shows | None",
 ) -> Collection[str]:
     """Write the page of each result and a file of its clips, and remove those of an earlier board.
 

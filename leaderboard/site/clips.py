@@ -8,7 +8,7 @@ from pathlib import Path
 from icvos.errors import printable
 from leaderboard.entry import Entry
 from leaderboard.site.curves import Curve, curves_of
-from leaderboard.site.overlays import Overlay, Painter
+from leaderboard.site.overlays import Overlay, Shows
 from leaderboard.site.run_pages import script_place
 from leaderboard.tables.formats import percent
 
@@ -50,12 +50,17 @@ class DrawnClips:
             for name, curve in self.curves.items()
         }
         for one in self.overlays:
-            pictures = {"frame": printable(one.about.frame), "still": f"../{one.still}", "movie": f"../{one.movie}"}
+            pictures = {
+                "frame": printable(one.about.frame),
+                "still": f"../{one.still}",
+                "movie": f"../{one.movie}",
+                "shows": one.shows,
+            }
             found.setdefault(one.clip, {}).update(pictures, shape=[one.about.width, one.about.height])
         return f"addClips({json.dumps(f'../{script_place(page)}')},{json.dumps(found, separators=(',', ':'))});\n"
 
 
-def drawn_clips(entry: Entry | None, painter: Painter | None, out: Path) -> DrawnClips:
+def drawn_clips(entry: Entry | None, painter: Shows | None, out: Path) -> DrawnClips:
     """What is drawn of a result; ``painter`` draws overlays into ``out``."""
     curves, uncurved = curves_of(entry)
     overlays = painter.paint(entry, out) if painter else []

@@ -224,8 +224,9 @@ async function showBoth() {
   const found = name === null ? [] : await Promise.all(runs.map(clipsOf));
   if (name !== chosen || runs.some((run, k) => run !== runsShown()[k])) return; // another was chosen meanwhile
   const figures = found.flatMap((clips, k) => (clips[name] ? [clipFigure(clips[name], name, runs[k], "AB"[k])] : []));
+  const curved = found.some((clips) => clips[name]?.size);
   const key = "Solid J, dashed F, from the first frame to the last; strokes mark the worst frames, named with their J&F.";
-  place("both-clips")?.replaceChildren(...(figures.length ? [element("p", { className: "quiet" }, key)] : []), ...figures);
+  place("both-clips")?.replaceChildren(...(curved ? [element("p", { className: "quiet" }, key)] : []), ...figures);
 }
 
 function clipFigure(clip, name, run, letter) {
@@ -241,8 +242,8 @@ function clipFigure(clip, name, run, letter) {
   }
   if (clip.still) {
     const [width, height] = clip.shape;
-    const still = { src: clip.still, alt: `Frame ${clip.frame} of ${name}, ${letter}: the truth, and the prediction`, width, height };
-    const movie = { src: clip.movie, alt: `${name}, ${letter}, as an animation: the truth, and the prediction`, width, height, loading: "lazy" };
+    const still = { src: clip.still, alt: `Frame ${clip.frame} of ${name}, ${letter}: ${clip.shows}`, width, height };
+    const movie = { src: clip.movie, alt: `${name}, ${letter}, as an animation: ${clip.shows}`, width, height, loading: "lazy" };
     const play = element("details", {}, element("summary", {}, `Play ${letter}`), element("img", movie));
     figure.append(element("img", still), play);
   }

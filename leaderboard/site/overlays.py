@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from PIL import Image as Pillow
@@ -42,10 +42,12 @@ class OverlayFile(Schema):
     """What a page says of one overlay, in a file beside its pictures that is written last."""
 
     format: FormatOne = Field(description="Version of this layout.")
-    frame: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="The name of the worst frame.")
-    shown: bool = Field(description="Whether the truth shows the category in it.")
-    j: Fraction = Field(description="J of it.")
-    f: Fraction = Field(description="F of it.")
+    frame: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        description="The name of the frame of the still."
+    )
+    shown: bool = Field(True, description="Whether the truth shows the category in it.")
+    j: Fraction | None = Field(None, description="J of it; null where nothing of the truth is shown.")
+    f: Fraction | None = Field(None, description="F of it; null where nothing of the truth is shown.")
     frames: Count = Field(description="How many the animation has.")
     every: Count = Field(description="2: every second frame is in it, and so on.")
     width: Pixels = Field(description="Of both pictures.")
@@ -58,7 +60,7 @@ class Overlay:
 
     Args:
         clip: Its name.
-        movie, still: Of the animation, and of the worst frame.
+        movie, still: Of the animation, and of one frame, the worst where the truth is shown.
         about: What its file says.
         size: Bytes of the animation.
     """
@@ -68,6 +70,24 @@ class Overlay:
     still: str
     about: OverlayFile
     size: int
+
+    @property
+    def shows(self) -> str:
+        """What is in the pictures, for who does not see them."""
+        return "the prediction" if self.about.j is None else "the truth, and the prediction"
+
+
+class Shows(Protocol):
+    """What puts the overlays of results into a page's folder."""
+
+    @property
+    def kept(self) -> Collection[Path]:
+        """The files that the pages show, or know their pictures by."""
+        ...
+
+    def paint(self, entry: Entry | None, out: Path) -> list[Overlay]:
+        """The overlays of one result, which lie in ``out`` now."""
+        ...
 
 
 @dataclass(slots=True)
@@ -127,7 +147,7 @@ class Painter:
             stem = out / OVERLAYS / run.key(clip)
             record, movie, still = (stem.with_suffix(suffix) for suffix in (".json", ".webp", ".still.webp"))
             require_inside(record, out)
-            about = _read(record) if movie.is_file() and still.is_file() else None
+            about = read_overlay(record) if movie.is_file() and still.is_file() else None
             if about is None:
                 began = time.perf_counter()
                 about = run.draw(clip, movie, still)
@@ -221,7 +241,7 @@ class _Run:
             raise IcvosError(f"{place}: not the masks that were scored; score the run again with icvos score")
 
 
-def _read(path: Path) -> OverlayFile | None:
+def read_overlay(path: Path) -> OverlayFile | None:
     """What was said of an overlay, if it was finished."""
     try:
         return read_schema(path, OverlayFile, "what is said of an overlay", "remove it", 1 << 16)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DASH = "–"
 MAX_CELL = 300  # characters of a text in a table
-FIGURE_WIDTH, MAX_LABEL_WIDTH, PADDING = 5, 16, 3  # characters of columns of a terminal
+FIGURE_WIDTH, MAX_LABEL_WIDTH, PADDING = 5, 24, 3  # characters of columns of a terminal
 
 
 def percent(value: float | None) -> str:

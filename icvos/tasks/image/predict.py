@@ -16,13 +16,13 @@ from icvos.files.locks import lock_folder
 from icvos.files.names import require_inside
 from icvos.files.rle import encode_rle
 from icvos.files.schema import write_schema
-from icvos.files.storage import sync
+from icvos.files.storage import end_last_line, sync
 from icvos.guard import Asked, mask_of
 from icvos.method import AnyMethod, Mask, load_method, method_class, sees_truth, settings_for
 from icvos.models.needs import checkpoints_of, require_usable
 from icvos.models.weights.header import read_training
 from icvos.tasks.image.benchmark import Episode, ImageBenchmark
-from icvos.tasks.image.predictions import EPISODES, Answer, end_last_line, right_answers
+from icvos.tasks.image.predictions import EPISODES, Answer, right_answers
 from icvos.tasks.record import RECORD, RunBenchmark, RunRecord
 from icvos.tasks.runs import (
     RunOptions,

@@ -13,7 +13,6 @@ A file may come from elsewhere: lines are bounded, and a mask's size is compared
 
 import codecs
 import json
-import os
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,16 +143,3 @@ def right_answers(path: Path, episodes: Sequence[Episode]) -> Iterator[Answer]:
         assert isinstance(answer, Answer)
         before.add(answer.episode)
         yield answer
-
-
-def end_last_line(path: Path) -> None:
-    """Make ``path`` ready to be appended to: drop a last line that is cut off, end one that only lacks its end."""
-    data = path.read_bytes() if path.is_file() else b""
-    end = data.rfind(b"\n") + 1
-    if end == len(data):
-        return
-    if is_object(data[end:]):
-        with path.open("ab") as file:
-            file.write(b"\n")
-    else:
-        os.truncate(path, end)

@@ -117,7 +117,9 @@ def test_building_again_changes_nothing_and_another_choice_removes_what_it_repla
     icvos("build", *world.build_arguments, "--out", out)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.png")} == times
     keep = [part for part in world.build_arguments if part not in ("--mose", str(world.root / "mose"))]
-    icvos("build", *keep, "--out", out)
+    assert "1 of them would be removed (mose_0d06c4fe)" in icvos("build", *keep, "--out", out, status=2).output
+    assert list((out / "videos").glob("mose_*"))
+    icvos("build", *keep, "--overwrite", "--out", out)
     assert not list((out / "videos").glob("mose_*"))
     assert "matches its digest" in icvos("build", "--check", "--out", out).output
 
@@ -180,7 +182,7 @@ def test_a_build_that_was_stopped_removing_leaves_no_half(
     usual = getattr(Path, stopped)
     with monkeypatch.context() as patch:
         patch.setattr(Path, stopped, stop)
-        icvos("build", *fewer, "--out", out, status=130)
+        icvos("build", *fewer, "--overwrite", "--out", out, status=130)
     assert not (out / "icvos.json").exists()
     icvos("build", *world.build_arguments, "--out", out)
     assert tree(out) == tree(built)

@@ -146,13 +146,14 @@ def test_candidates_are_the_videos_without_a_row(tmp_path: Path) -> None:
     root, watch = write_davis(tmp_path / "davis", ("bear", "hen", "wind")), Notes()
     for path in (root / "Annotations" / "480p" / "wind").iterdir():
         write_mask(path, 0 * ONE)
-    rows = write_candidates(tmp_path / "rows.csv", davis=root, watch=watch)
+    found = write_candidates(tmp_path / "rows.csv", davis=root, watch=watch)
+    rows = found.rows
     assert "bear" in {row.video for row in shipped_rows()}
     assert [(row.video, row.category, row.objects, row.decision) for row in rows] == [("hen", None, (1,), "undecided")]
     assert read_rows(tmp_path / "rows.csv") == rows
-    assert watch.notes == [
-        "1 videos have rows that ship with icvos, so no row here: bear",
-        "davis: wind has no object in any mask, so no row",
+    assert [(entry.video, entry.reason) for entry in found.left_out] == [
+        ("bear", "has a row that ships with icvos; --shipped writes it too"),
+        ("wind", "no object in any mask"),
     ]
     with pytest.raises(IcvosError, match=r"rows\.csv: exists; choose another --out"):
         write_candidates(tmp_path / "rows.csv", davis=root)
@@ -163,7 +164,7 @@ def test_candidates_are_the_videos_without_a_row(tmp_path: Path) -> None:
 def test_what_a_data_set_names_is_filled_in_and_left_to_be_decided(tmp_path: Path) -> None:
     objects = {1: "dog", 2: "sedan", 3: "dog", 10: "shark"}
     root = write_youtube_vos(tmp_path / "yt", {"0a1b2c3d4e": objects, "0a1b2c3d4f": {1: "bike"}})
-    rows = write_candidates(tmp_path / "rows.csv", youtube_vos=root)
+    rows = write_candidates(tmp_path / "rows.csv", youtube_vos=root).rows
     assert read_rows(tmp_path / "rows.csv") == rows
     assert {row.decision for row in rows} == {"undecided"}
     assert [(row.video, row.category.name if row.category else "", row.objects) for row in rows] == [

@@ -1,6 +1,7 @@
 """`icvos serve` and `icvos worker`: options, and what is said where the extra is not installed."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,54 @@ def test_what_cannot_be_served(built: Path, tmp_path: Path, arguments: tuple[str
     done = icvos("serve", *given, "--data", tmp_path / "data", status=2)
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("server.db", b"no database " * 100, "server.db: cannot be opened (file is not a database); check --data"),
+        ("server.db", None, "server.db: cannot be opened"),
+        ("uploads", b"", "cannot be written"),
+        ("server.json", None, "server.json: cannot be written"),
+        ("secret", b"short", "secret: is not what forms are signed by; remove it"),
+        ("secret", None, "secret: "),
+    ],
+)
+def test_a_data_folder_that_is_broken(
+    built: Path, tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    """Without content: a folder is where a file should be."""
+    pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
+    data = tmp_path / "data"
+    data.mkdir()
+    if content is None:
+        (data / name).mkdir()
+    else:
+        (data / name).write_bytes(content)
+    done = icvos("serve", "--benchmark", built, "--data", data, "--port", "0", status=2)
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_port_that_is_in_use(built: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = icvos("serve", "--benchmark", built, "--data", tmp_path / "data", "--port", port, status=2)
+    assert done.stderr.startswith(f"icvos: 127.0.0.1:{port}: cannot be listened on (Address already in use)")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="an administrator may write everywhere")
+def test_a_folder_that_cannot_be_written(built: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
+    for data, above in ((tmp_path / "a", tmp_path), (tmp_path / "b" / "data", tmp_path / "b")):
+        above.mkdir(exist_ok=True)
+        above.chmod(0o500)
+        done = icvos("serve", "--benchmark", built, "--data", data, "--port", "0", status=2)
+        above.chmod(0o700)
+        assert f"{data}: cannot be written (Permission denied); give --data another folder" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_a_folder_of_other_things_is_no_data_folder(built: Path, tmp_path: Path) -> None:

@@ -62,9 +62,9 @@ def overlapping(_: Path) -> bytes:
     return local + central + b"PK\x05\x06" + end
 
 
-def many(_: Path) -> bytes:
+def many(count: int) -> bytes:
     """A list of entries alone, of more than are taken; the number at its end says fewer."""
-    central = (b"PK\x01\x02" + bytes(42)) * MANY
+    central = (b"PK\x01\x02" + bytes(42)) * count
     return central + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), 0, 0)
 
 
@@ -114,7 +114,8 @@ FILES: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "encrypted": (lambda folder: with_entry(folder, "dog/17/00004.png", flags=1), "encrypted"),
     "duplicate": (duplicate, "duplicate"),
     "overlapping": (overlapping, "limit"),
-    "many entries": (many, "limit"),
+    "many entries": (lambda _: many(MANY), "limit"),
+    "a million entries": (lambda _: many(1_000_000), "limit"),
     "nested": (nested, "nested"),
     "dense": (dense, "limit"),
     "cut off": (lambda folder: zipped(members(folder))[:-40], "unreadable"),

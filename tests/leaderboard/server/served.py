@@ -15,6 +15,7 @@ import numpy as np
 import uvicorn
 from PIL import Image
 
+from leaderboard.server import accounts
 from leaderboard.server.app import open_server
 from leaderboard.server.models import Base
 from leaderboard.server.patience import PatientProtocol
@@ -170,6 +171,22 @@ class Running:
         while worker.run_one():
             count += 1
         return count
+
+
+def admin_of(running: Running, name: str = "root") -> Browser:
+    """An administrator who is logged in."""
+    browser = running.user(name)
+    with running.server.database.write() as session:
+        found = accounts.find_user(session, name)
+        assert found
+        found.is_admin = True
+    return browser
+
+
+def code_of(answer: httpx.Response) -> str:
+    """By which a submission that was sent by the form is named."""
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].removeprefix("/submissions/")
 
 
 @contextlib.contextmanager

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,12 +6,13 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from leaderboard.server import accounts, submissions
 from leaderboard.server.accounts import INVITATION_SECONDS, SESSION_SECONDS, AccountError, Wish
 from leaderboard.server.database import Database
 from leaderboard.server.models import Base, User
+from leaderboard.server.refusals import RefusedError
 from leaderboard.server.settings import Registration
 
 WISH = Wish("Anna", "The A team", "longer than ten")
@@ -84,6 +86,31 @@ def test_an_invitation_makes_one_account(database: Database, registration: Regis
         register(database, replace(WISH, name="ben", invitation=code), registration)
 
 
+def test_two_who_register_at_once(database: Database) -> None:
+    """By the same invitation, or under the same name: it is one account."""
+    with database.write() as session:
+        code = accounts.invite(session, "one", 0)
+    wishes = [replace(WISH, name=f"user{number}", invitation=code) for number in range(3)] + [WISH] * 3
+    start, refused = threading.Barrier(len(wishes)), []
+
+    def run(wish: Wish) -> None:
+        start.wait()
+        try:
+            register(database, wish)
+        except AccountError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=run, args=(wish,)) for wish in wishes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum("invitation" in text for text in refused) == 2
+    assert sum("the name anna is taken" in text for text in refused) == 2
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(User)) == 2
+
+
 def test_passwords(database: Database) -> None:
     user = register(database)
     assert accounts.verified(user, WISH.password)
@@ -103,7 +130,9 @@ def test_sessions_end(database: Database) -> None:
         assert [one and one.name for one in found] == [None, "anna", "anna", None, None]
         assert accounts.session_user(session, cookies[1], SESSION_SECONDS + 1) is None
     with database.write() as session:
-        accounts.close_sessions(session, user.id)
+        token = accounts.new_token(session, user, "", 0)
+        accounts.set_password(session, session.get_one(User, user.id), "new")
+        assert accounts.token_user(session, token) is None
         assert accounts.session_user(session, cookies[1], 1) is None
 
 
@@ -143,7 +172,7 @@ def test_no_text_of_a_visitor_is_too_much_for_the_database(database: Database) -
             assert accounts.session_user(session, text, 0) is None
             assert accounts.token_user(session, text) is None
             accounts.invite(session, text, 0)
-            with pytest.raises(submissions.RefusedError):
+            with pytest.raises(RefusedError):
                 submissions.find_own(session, User(id=1, is_admin=True), text)
     with database.read() as session:
         assert accounts.find_user(session, "anna") is not None

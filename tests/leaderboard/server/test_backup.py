@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,4 +56,13 @@ def test_a_backup_that_would_not_be_whole_is_refused(running_at: Running, tmp_pa
         path.unlink()
     with pytest.raises(IcvosError, match="is missing"):
         back_up(running_at.server.data, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_file_that_is_no_database_is_not_copied(running_at: Running, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copyfile(running_at.server.data / "server.json", tmp_path / "data" / "server.json")
+    (tmp_path / "data" / "server.db").write_bytes(b"no database " * 100)
+    with pytest.raises(IcvosError, match=r"server\.db: cannot be copied"):
+        back_up(tmp_path / "data", tmp_path / "backup")
     assert not (tmp_path / "backup").exists()

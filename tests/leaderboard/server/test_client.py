@@ -111,8 +111,8 @@ def test_refusals_are_a_line(working: Running, tmp_path: Path) -> None:
         (("--server", "http://a", "--token", "t", "--board", "b"), "--board: the server decides it"),
         (("--server", "http://a", "--token", "t", "--revision", "2"), "--revision: the server decides it"),
         (("--server", "http://a", "--token", "t", "--workers", "2"), "--workers: the server decides it"),
-        (("--server", "ftp://a", "--token", "t"), "--server ftp://a: give an address"),
-        (("--server", "http://a/b", "--token", "t"), "--server http://a/b: give an address"),
+        (("--server", "ftp://a", "--token", "t"), "--server ftp://a: give scheme and host alone"),
+        (("--server", "http://a/b", "--token", "t"), "--server http://a/b: give scheme and host alone"),
         (("--server", "http://a", "--token", "ä"), "--token: make one"),
     ],
 )

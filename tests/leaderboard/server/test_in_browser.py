@@ -3,6 +3,7 @@
 Where ``ICVOS_SCREENSHOTS`` names a folder, a picture of every page is left there.
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed: 
 from playwright import sync_api
 
 from leaderboard.server import accounts
-from tests.leaderboard.server.served import PASSWORD, Running, pack, prepare, running, settings_for
+from tests.leaderboard.server.served import PASSWORD, Running, pack, predictions_zip, prepare, running, settings_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -53,7 +54,9 @@ def page() -> "Iterator[Page]":
 def drawn(built: Path, tmp_path: Path) -> Iterator[Running]:
     """A server with a worker, on a benchmark of the small world."""
     stopped = threading.Event()
-    with running(prepare(tmp_path / "data", settings_for(built, protocols=("paper@1", "native@1")))) as found:
+    with running(
+        prepare(tmp_path / "data", settings_for(built, protocols=("paper@1", "native@1"), overlays="predictions"))
+    ) as found:
 
         def work() -> None:
             while not stopped.is_set():
@@ -78,17 +81,24 @@ def moved_truth(built: Path, out: Path, shift: int) -> Path:
 
 
 def camera(page: "Page") -> Callable[[str], None]:
-    """Takes pictures, wide and narrow, light and dark, where somebody wants them."""
+    """Looks at a page, wide and narrow, light and dark: asks axe-core, and takes pictures where somebody wants them."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-core is not installed: pip install 'icvos[dev]'"
+    ).Axe()
     folder = os.environ.get("ICVOS_SCREENSHOTS")
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
     def take(name: str) -> None:
-        if not folder:
-            return
-        for scheme in ("light", "dark"):
-            for width in (1280, 420):
-                page.emulate_media(color_scheme=scheme)
-                page.set_viewport_size({"width": width, "height": 900})
+        for scheme, width in itertools.product(schemes, (1280, 420)):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            if folder:
                 page.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png", full_page=True)
+            found = axe.run(page).response["violations"]
+            told = [
+                f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]
+            ]
+            assert told == [], name
         page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": 1280, "height": 900})
 
@@ -153,17 +163,37 @@ def test_a_stranger(drawn: Running, built: Path, tmp_path: Path, page: "Page") -
     page.get_by_role("link", name="the page of this run").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("One pixel off")
     expect(page.get_by_text("Team: The strangers")).to_be_visible()
+    page.get_by_role("link", name="Clips to watch").click()
+    worst = page.locator(".overlays figure").first
+    worst.get_by_text("Play", exact=False).click()
+    movie = worst.get_by_role("img", name="as an animation: the prediction")
+    expect(movie).to_be_visible()
+    expect(movie).to_have_js_property("complete", True)
+    assert movie.evaluate("image => image.naturalWidth") > 0
+    assert worst.locator("a").inner_text() == page.locator("table.clips tbody th").first.inner_text().split("\n")[0]
     take("run")
     page.get_by_role("link", name="Compare it with another result").click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.locator("table.sortable a").first.click()  # where they differ most
+    beside = page.locator("#both-clips figure")
+    expect(beside).to_have_count(2)
+    expect(page.locator("#both-clips")).not_to_contain_text("Solid J")  # there are no curves
+    beside.last.get_by_text("Play B").click()
+    movie = beside.last.get_by_role("img", name="as an animation: the prediction")
+    expect(movie).to_be_visible()
+    expect(movie).to_have_js_property("complete", True)
+    assert movie.evaluate("image => image.naturalWidth") > 0
     take("compare")
 
 
-def test_the_other_pages(drawn: Running, page: "Page") -> None:
-    take = camera(page)
+def test_the_other_pages(drawn: Running, tmp_path: Path, page: "Page") -> None:
+    expect, take = sync_api.expect, camera(page)
+    assert drawn.user("ben").send(predictions_zip(tmp_path)).status_code == 303
     with drawn.server.database.write() as session:
         code = accounts.invite(session, "the first administrator", drawn.server.database.now(session), is_admin=True)
-    page.goto(f"{drawn.address}/register?invitation={code}")
+    page.goto(f"{drawn.address}/register#invitation={code}")
+    assert page.get_by_label("Invitation").input_value() == code  # and it is shown
+    assert code not in page.url
     for label, text in (("User name", "root"), ("Team", "Keepers"), ("Password again", PASSWORD)):
         page.get_by_label(label).fill(text)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -171,9 +201,13 @@ def test_the_other_pages(drawn: Running, page: "Page") -> None:
     page.get_by_role("link", name="Administration").click()
     page.get_by_label("For whom").fill("Ben")
     page.get_by_role("button", name="Invite").click()
-    assert "/register?invitation=" in page.locator("#invitation").inner_text()
+    assert "/register#invitation=" in page.locator("#invitation").inner_text()
+    page.get_by_label("Delete ben").click()
+    expect(page.get_by_role("button", name="Delete ben for good")).to_be_visible()
     take("admin")
     assert fits(page)
+    page.get_by_role("button", name="Delete ben for good").click()
+    expect(page.get_by_role("region", name="All users").get_by_role("row", name="ben")).to_contain_text("deleted")
     page.get_by_role("link", name="root").click()
     page.get_by_label("Label of a new token").fill("laptop")
     page.get_by_role("button", name="Make a token").click()
@@ -190,4 +224,4 @@ def test_the_other_pages(drawn: Running, page: "Page") -> None:
     page.get_by_label("User name").fill("root")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    sync_api.expect(page.get_by_role("link", name="Administration")).to_be_visible()
+    expect(page.get_by_role("link", name="Administration")).to_be_visible()

@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
@@ -23,25 +22,19 @@ from leaderboard.server.run import Place
 from leaderboard.server.submissions import find_own
 from tests.icvos.tasks.image.test_score import write_run
 from tests.icvos.tasks.image.tiny_episodes import write_images
-from tests.leaderboard.server.served import PASSWORD, Browser, Running, predictions_zip, prepare, settings_for
+from tests.leaderboard.server.served import (
+    PASSWORD,
+    Running,
+    admin_of,
+    code_of,
+    predictions_zip,
+    prepare,
+    settings_for,
+)
 from tests.leaderboard.server.served import running as serving
 
 EVIL = "<script>alert(1)</script><b onclick='x'>\"&"
 PAGES = ("/", "/login", "/register", "/api", "/submissions", "/account", "/board/")
-
-
-def admin_of(running: Running, name: str = "root") -> Browser:
-    browser = running.user(name)
-    with running.server.database.write() as session:
-        found = accounts.find_user(session, name)
-        assert found
-        found.is_admin = True
-    return browser
-
-
-def code_of(answer: httpx.Response) -> str:
-    assert answer.status_code == 303, answer.text
-    return answer.headers["location"].removeprefix("/submissions/")
 
 
 def test_from_a_file_to_the_board(running: Running, tmp_path: Path) -> None:
@@ -147,8 +140,10 @@ FORMS = (
     ("/account/tokens/remove", {"token": "1"}),
     ("/account/password", {"old": PASSWORD, "password": PASSWORD * 2, "again": PASSWORD * 2}),
     ("/admin/invite", {"note": "a"}),
+    ("/admin/withdraw", {"invitation": "0" * 64}),
     ("/admin/delete-user", {"name": "ben"}),
     ("/admin/withhold", {"code": "0" * 16}),
+    ("/admin/allow", {"code": "0" * 16}),
     ("/admin/score-again", {"code": "0" * 16}),
     ("/submissions/0000000000000000/publish", {"wanted": "yes"}),
 )
@@ -204,7 +199,14 @@ def test_what_is_not_ones_own_is_not_there(running: Running, tmp_path: Path) -> 
     assert program.get("submissions").json() == []
     for path in ("/admin",):
         assert eve.client.get(path).status_code == 404
-    for path in ("/admin/invite", "/admin/delete-user", "/admin/withhold", "/admin/score-again"):
+    for path in (
+        "/admin/invite",
+        "/admin/withdraw",
+        "/admin/delete-user",
+        "/admin/withhold",
+        "/admin/allow",
+        "/admin/score-again",
+    ):
         assert eve.post(path, "/account", name="anna", code=code).status_code == 404
 
 
@@ -304,10 +306,9 @@ def test_the_administrator_invites_withholds_and_has_scored_again(
     assert root.register("root", invitation=first).status_code == 303
     page = root.post("/admin/invite", "/admin", note=EVIL).text
     assert EVIL not in page
-    link = re.search(r"/register\?invitation=([A-Za-z0-9_-]+)", page)
+    link = re.search(r"/register#invitation=([A-Za-z0-9_-]+)", page)
     assert link
     anna = running.browser()
-    assert link[1] in anna.client.get(link[0]).text
     assert anna.register("anna", invitation=link[1]).status_code == 303
     assert running.browser().register("ben", invitation=link[1]).status_code == 400
     code = code_of(anna.send(predictions_zip(tmp_path)))
@@ -348,7 +349,7 @@ def test_no_text_becomes_part_of_a_page(serve: Callable[..., Running], tmp_path:
     ]
     pages.append(anna.post("/account/tokens", "/account", label=EVIL).text)
     pages += [root.client.get("/admin").text, anna.client.get("/account").text]
-    pages.append(anna.client.get(f"/register?invitation={EVIL}").text)
+    pages.append(anna.post("/register", "/register", name=EVIL, team=EVIL, invitation=EVIL).text)
     pages += [
         running.browser().client.get(f"/board/{run}").text for run in re.findall(r'href="(runs/[^"]+)"', pages[3])
     ]

@@ -1,16 +1,20 @@
+import contextlib
 import threading
+from collections.abc import Callable
 
 import pytest
 
 pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from leaderboard.entry import MethodFacts
 from leaderboard.server import accounts, jobs, submissions
 from leaderboard.server.database import Database
 from leaderboard.server.models import Submission, User
-from leaderboard.server.submissions import DAY_SECONDS, Described, Received, RefusedError
+from leaderboard.server.refusals import RefusedError
+from leaderboard.server.submissions import DAY_SECONDS, Described, Received
 
 
 def add_user(database: Database, name: str = "anna") -> User:
@@ -46,11 +50,23 @@ def test_another_file_is_another_revision_and_the_same_one_is_not(database: Data
     assert sum(claim is not None for claim in found) == 3
 
 
-@pytest.mark.parametrize("name", ["mine", "MINE", "ｍｉｎｅ"])
-def test_a_name_is_one_users(database: Database, name: str) -> None:
-    add(database, add_user(database), "a")
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("mine", "mine"),
+        ("mine", "MINE"),
+        ("mine", "ｍｉｎｅ"),
+        ("Straße", "STRASSE"),
+        ("Ångström", "A\u030angstro\u0308m"),
+        ("\u0390", "\u03aa\u0301"),
+        ("\u1fb7", "\u0391\u0345\u0342"),
+        ("ﬃ", "FFI"),
+    ],
+)
+def test_a_name_is_one_users(database: Database, name: str, same: str) -> None:
+    add(database, add_user(database), "a", name=name)
     with pytest.raises(RefusedError, match="another team's") as caught:
-        add(database, add_user(database, "ben"), "b", name=name)
+        add(database, add_user(database, "ben"), "b", name=same)
     assert caught.value.status == 409
 
 
@@ -127,8 +143,7 @@ def test_what_is_published_counts_as_a_change_of_the_board(database: Database) -
 
     def publish(wanted: bool) -> int:
         with database.write() as session:
-            found = session.get_one(Submission, submission.id)
-            submissions.set_published(session, found, wanted)
+            submissions.set_published(session, anna, submission.code, wanted)
             return submissions.board_version(session)
 
     with pytest.raises(RefusedError, match="it is waiting, and only what was scored"):
@@ -142,25 +157,87 @@ def test_a_deleted_user_is_off_the_board(database: Database) -> None:
     submission, _ = add(database, anna, "a")
     set_state(database, submission, "scored")
     with database.write() as session:
-        submissions.set_published(session, session.get_one(Submission, submission.id), True)
+        submissions.set_published(session, anna, submission.code, True)
         assert accounts.delete_user(session, session.get_one(User, anna.id), 5)
     with database.read() as session:
         assert submissions.published(session) == []
         assert accounts.find_user(session, "anna") is None
 
 
-def test_what_changed_during_an_upload_stays_changed(database: Database) -> None:
-    """The user was read before the upload: neither a new password nor a deletion may be undone by it."""
+def publish(database: Database, user: User, submission: Submission) -> None:
+    with database.write() as session:
+        submissions.set_published(session, user, submission.code, True)
+
+
+@pytest.mark.parametrize("change", ["password", "deletion"])
+def test_whoever_was_shut_out_since_does_nothing(database: Database, change: str) -> None:
+    """The user was read when the request came; what it does is done when its file is there."""
     anna = add_user(database)
+    submission, _ = add(database, anna, "a")
+    set_state(database, submission, "scored")
     with database.write() as session:
-        session.get_one(User, anna.id).password = "new"
-    add(database, anna, "a")
-    with database.write() as session:
-        assert session.get_one(User, anna.id).password == "new"
-        accounts.delete_user(session, session.get_one(User, anna.id), 5)
-    with pytest.raises(RefusedError, match="deleted") as caught:
+        found = session.get_one(User, anna.id)
+        if change == "password":
+            accounts.set_password(session, found, "new")
+        else:
+            accounts.delete_user(session, found, 5)
+    with database.read() as session:
+        after = session.get_one(User, anna.id).password
+    for act in (
+        lambda session: submissions.set_published(session, anna, submission.code, True),
+        lambda session: accounts.open_session(session, anna, 5),
+        lambda session: accounts.new_token(session, anna, "laptop", 5),
+    ):
+        with pytest.raises(RefusedError, match="deleted or got another password") as caught:
+            database.change(act)
+        assert caught.value.status == 401
+    with pytest.raises(RefusedError, match="deleted or got another password"):
         add(database, anna, "b")
-    assert caught.value.status == 401
+    with database.read() as session:
+        assert session.get_one(User, anna.id).password == after
+        assert submissions.published(session) == []
+        assert session.scalar(select(func.count()).select_from(Submission)) == 1
+
+
+def test_publishing_and_deleting_at_once_leaves_nothing_on_the_board(database: Database) -> None:
+    users = [add_user(database, f"user{number}") for number in range(4)]
+    found = [add(database, user, "a", name=user.name)[0] for user in users]
+    start = threading.Barrier(2 * len(users))
+
+    def run(act: Callable[[Session], object]) -> None:
+        start.wait()
+        with contextlib.suppress(RefusedError):
+            database.change(act)
+
+    acts: list[Callable[[Session], object]] = []
+    for user, submission in zip(users, found, strict=True):
+        set_state(database, submission, "scored")
+        acts.append(lambda session, a=user, b=submission: submissions.set_published(session, a, b.code, True))
+        acts.append(lambda session, a=user: accounts.delete_user(session, session.get_one(User, a.id), 5))
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as session:
+        assert submissions.published(session) == []
+
+
+def test_only_who_submitted_publishes(database: Database) -> None:
+    anna, root = add_user(database), add_user(database, "root")
+    with database.write() as session:
+        session.get_one(User, root.id).is_admin = root.is_admin = True
+    submission, _ = add(database, anna, "a")
+    set_state(database, submission, "scored")
+    with pytest.raises(RefusedError, match="only who submitted it") as caught:
+        publish(database, root, submission)
+    assert caught.value.status == 403
+    publish(database, anna, submission)
+    with database.write() as session:
+        assert not submissions.set_published(session, root, submission.code, False).is_published
+        session.get_one(User, root.id).is_admin = False
+    with database.read() as session, pytest.raises(RefusedError, match="log in again"):
+        accounts.as_of_now(session, root)
 
 
 def test_only_what_has_no_figures_is_scored_again(database: Database) -> None:

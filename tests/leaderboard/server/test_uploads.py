@@ -1,5 +1,6 @@
 """Files on their way in: hostile ones, too large, too slow, broken off, several at once."""
 
+import contextlib
 import hashlib
 import os
 import resource
@@ -216,6 +217,27 @@ def test_a_request_that_never_comes_is_not_waited_for(tmp_path: Path, small_benc
             connection.sendall(said)
             assert connection.recv(4096) == b""
         assert found.browser().client.get("/healthz").status_code == 200
+
+
+def test_an_answer_that_is_not_read_is_not_kept(tmp_path: Path, small_benchmark: Path) -> None:
+    class Unread(PatientProtocol):
+        read_seconds = 0.3
+
+    with running(prepare(tmp_path / "data", settings_for(small_benchmark)), Unread) as found:
+        size = 32 << 20
+        (found.server.board.build() / "large.json").write_bytes(bytes(size))
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(20)
+            connection.connect((found.host, found.port))
+            connection.sendall(b"GET /board/large.json HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(1)
+            read = 0
+            with contextlib.suppress(ConnectionResetError):
+                while some := connection.recv(1 << 20):
+                    read += len(some)
+        assert read < size
+        assert len(found.browser().client.get("/board/large.json").content) == size
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(running: Running) -> None:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from icvos.errors import Fault, IcvosError, PredictionError
 from icvos.files.rle import encode_rle
+from icvos.files.storage import end_last_line
 from icvos.protocol import NATIVE
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.image.check import check_images
-from icvos.tasks.image.predictions import EPISODES, MAX_LINE_BYTES, Answer, end_last_line, read_answers, right_answers
+from icvos.tasks.image.predictions import EPISODES, MAX_LINE_BYTES, Answer, read_answers, right_answers
 from icvos.tasks.image.score import score_images
 from tests.icvos.tasks.image.tiny_episodes import write_images
 

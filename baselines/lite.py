@@ -5,6 +5,7 @@ the supports' object more than its surroundings. The scores spread over cells th
 outline, and `icvos.models.affinity` carries the mask through the video.
 """
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ from icvos.models.device import Device, pick_device
 from icvos.models.prior import walk
 from icvos.models.zoom import bounds, look_closer, surroundings, window_area
 from icvos.settings import Checked, Positive, Range, Share, Side, Whole
+from icvos.sharing import FrameCache
 
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16
 GRAPH_BLOCKS = (4, 10)
+Seen = dict[Support, tuple[Tensor, Tensor] | None]  # supports, and what `Lite` sees in them
 UNUSED_BOX = (0, 0, 0, 0)  # of a graph cut that starts from a mask
 GRAPH_LONGEST = 4  # long over short side up to which GRAPH_SIDE holds; the graph's matrix grows with the square of both
 
@@ -90,6 +93,9 @@ class Lite:
         self.settings = settings or LiteSettings()
         self.device = pick_device(self.settings.device)
         self.network = lite0(self.device)
+        self.frames = FrameCache(on=False)
+        self._of_siblings: Seen = {}
+        self._supports: Seen | None = None
 
     @staticmethod
     def needs(settings: LiteSettings) -> tuple[str, ...]:  # noqa: ARG004  # the protocol's signature
@@ -103,11 +109,11 @@ class Lite:
         """
         if not supports:
             raise IcvosError(f"{type(self).__name__.lower()} needs a support; give an image with its mask")
-        shown = [(support.image(), mask) for support in supports if (mask := support.mask()).any()]
-        if not shown:
-            return Prompt(mask=np.zeros(frame.shape[:2], dtype=bool))
         with torch.inference_mode():
-            direction = self._direction(shown)
+            shown = [seen for support in supports if (seen := self._support(support)) is not None]
+            if not shown:
+                return Prompt(mask=np.zeros(frame.shape[:2], dtype=bool))
+            direction = direction_of(shown)
             chosen = self.settings
             mask = look_closer(
                 lambda picture: self._segment(direction, picture),
@@ -122,7 +128,14 @@ class Lite:
     def propagator(self) -> AffinityPropagator:
         """What carries the mask through a video."""
         affinity = Affinity(short_side=self.settings.short_side, recent=self.settings.recent)
-        return AffinityPropagator(self.network, affinity)
+        return AffinityPropagator(self.network, affinity, self.frames)
+
+    def siblings(self, count: int) -> list["Lite"]:
+        """As many over the same network; see `icvos.method.SharesFrames`. All siblings see every support once."""
+        found, frames = [copy.copy(self) for _ in range(count)], FrameCache()
+        for one in found:
+            one.frames, one._supports = frames, self._of_siblings
+        return found
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run."""
@@ -137,24 +150,33 @@ class Lite:
         score = self._spread(self._score(direction, frame), frame)
         return cut_outline(frame, score.cpu().numpy(), self.settings)
 
-    def _direction(self, shown: Sequence[tuple[Image, Mask]]) -> Tensor:
-        """(C,) float32: the supports' mean foreground feature less their mean background feature, each of length 1.
+    def _support(self, support: Support) -> tuple[Tensor, Tensor] | None:
+        """A support's mean foreground and background features, (2, C) each; None where its mask is empty.
 
-        A support is seen whole and as a cut around its object, scaled to the size of objects in ImageNet.
+        It is seen whole and as a cut around its object, scaled to the size of objects in ImageNet.
         """
+        if self._supports is None:
+            return self._support_of(support)
+        if support not in self._supports:
+            self._supports[support] = self._support_of(support)
+        return self._supports[support]
+
+    def _support_of(self, support: Support) -> tuple[Tensor, Tensor] | None:
         settings = self.settings
+        mask = support.mask()
+        if not mask.any():
+            return None
+        image = support.image()
         foreground, background = [], []
-        for image, mask in shown:
-            cut, cut_mask, cut_side = cut_object(image, mask, settings.object_side, settings.margin)
-            for picture, inside, side in ((image, mask, settings.support_side), (cut, cut_mask, cut_side)):
-                features = self._features(picture, side)
-                share = cover(inside, (features.shape[1], features.shape[2])).to(self.device)
-                foreground.append(weighted_mean(features, torch.where(share > 0.5, share, 0)))
-                if not bool(foreground[-1].any()):  # nothing fills half a cell: the fullest
-                    foreground[-1] = weighted_mean(features, (share >= share.max()).float())
-                background.append(weighted_mean(features, (share <= 0.1).float()))
-        parts = [functional.normalize(torch.stack(part).sum(dim=0), dim=0) for part in (foreground, background)]
-        return parts[0] - parts[1]
+        cut, cut_mask, cut_side = cut_object(image, mask, settings.object_side, settings.margin)
+        for picture, inside, side in ((image, mask, settings.support_side), (cut, cut_mask, cut_side)):
+            features = self._features(picture, side)
+            share = cover(inside, (features.shape[1], features.shape[2])).to(self.device)
+            foreground.append(weighted_mean(features, torch.where(share > 0.5, share, 0)))
+            if not bool(foreground[-1].any()):  # nothing fills half a cell: the fullest
+                foreground[-1] = weighted_mean(features, (share >= share.max()).float())
+            background.append(weighted_mean(features, (share <= 0.1).float()))
+        return torch.stack(foreground), torch.stack(background)
 
     def _score(self, direction: Tensor, frame: Image) -> Tensor:
         """(h, w) float32 on the graph's cells: likeness to the category, averaged over the scales of the frame."""
@@ -171,18 +193,39 @@ class Lite:
 
     def _spread(self, score: Tensor, frame: Image) -> Tensor:
         """(h, w): scores after a random walk with restart over the graph of cells that look alike and lie near."""
+        shape = (score.shape[0], score.shape[1])
+        factors, pivots, root = self.frames.get(frame, ("graph", shape), lambda: self._graph(frame, shape))
+        spread = torch.linalg.lu_solve(factors, pivots, (score.flatten() * root)[:, None])[:, 0]
+        return (spread / root).view_as(score)
+
+    def _graph(self, frame: Image, shape: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+        """The LU factors of that walk, their pivots, and the roots of the cells' degrees."""
         settings = self.settings
         maps = self.network.features(lite0_input(frame, graph_side(frame), self.device), GRAPH_BLOCKS)
-        cells = fuse_blocks(maps, (score.shape[0], score.shape[1]))
-        step, root = walk(cells, alike=settings.contrast, reach=settings.reach, share=settings.spread)
-        system = torch.eye(len(root), device=self.device) - step
-        return (torch.linalg.solve(system, score.flatten() * root) / root).view_as(score)
+        step, root = walk(
+            fuse_blocks(maps, shape), alike=settings.contrast, reach=settings.reach, share=settings.spread
+        )
+        factors, pivots = torch.linalg.lu_factor(torch.eye(len(root), device=self.device) - step)
+        return factors, pivots, root
 
     def _features(self, image: Image, side: int) -> Tensor:
         """(C, h, w) float32 features of the telling block, centred, of length 1."""
+        return self.frames.get(image, ("features", side), lambda: self._features_of(image, side))
+
+    def _features_of(self, image: Image, side: int) -> Tensor:
         picture = lite0_input(image, side, self.device)
         maps = self.network.features(picture, [self.settings.block])
         return fuse_blocks(maps, (maps[0].shape[2], maps[0].shape[3]))
+
+
+def direction_of(shown: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """(C,) float32: the supports' mean foreground feature less their mean background feature, each of length 1.
+
+    Args:
+        shown: Each support's foreground and background features, (2, C) each.
+    """
+    parts = [functional.normalize(torch.cat(part).sum(dim=0), dim=0) for part in zip(*shown, strict=True)]
+    return parts[0] - parts[1]
 
 
 def graph_side(frame: Image) -> int:

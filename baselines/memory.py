@@ -3,6 +3,7 @@
 SAM 2 was trained to follow one object through one video, so this is an honest floor, not a competitor.
 """
 
+import copy
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.device import Device
 from icvos.models.sam.propagation import DType, Resize, load_propagator
 from icvos.settings import Checked, Whole, renamed
+from icvos.sharing import FrameCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,13 @@ class Memory:
             self.propagator.condition(support.image(), Prompt(mask=support.mask()))
         for frame in frames:
             yield self.propagator.step(frame)
+
+    def siblings(self, count: int) -> list["Memory"]:
+        """As many over the same network; see `icvos.method.SharesFrames`."""
+        found, frames = [copy.copy(self) for _ in range(count)], FrameCache()
+        for one in found:
+            one.propagator = self.propagator.sibling(frames)
+        return found
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: the image as the only frame of a video."""

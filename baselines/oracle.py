@@ -4,6 +4,7 @@ With ``sam2=sam2-hiera-l`` it is the upper bound of the paper's Table XIII, abov
 lift SAM 2. Results of ``oracle`` are flagged and never ranked.
 """
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from icvos.models.device import Device, pick_device
 from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
 from icvos.models.sam.sam2 import UNTRAINED
 from icvos.settings import Checked, Side, Whole, renamed
+from icvos.sharing import FrameCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Oracle:
         self.settings = settings or OracleSettings()
         chosen = self.settings
         self.sam2: Sam2Propagator | None = None
+        self.frames = FrameCache(on=False)
         self.device = pick_device(chosen.device)
         if chosen.sam2 == "affinity":
             self.network = lite0(self.device)
@@ -77,8 +80,16 @@ class Oracle:
         if self.sam2 is not None:
             return self.sam2
         return AffinityPropagator(
-            self.network, Affinity(short_side=self.settings.short_side, recent=self.settings.recent)
+            self.network, Affinity(short_side=self.settings.short_side, recent=self.settings.recent), self.frames
         )
+
+    def siblings(self, count: int) -> list["Oracle"]:
+        """As many over the same networks; see `icvos.method.SharesFrames`."""
+        found, frames = [copy.copy(self) for _ in range(count)], FrameCache()
+        for one in found:
+            one.frames = frames
+            one.sam2 = None if self.sam2 is None else self.sam2.sibling(frames)
+        return found
 
     def trainable(self, classes: Sequence[int]) -> PromptableTrainable:
         """Its SAM 2, as it is trained to obey prompts, on whatever classes; a new one is fitted to pictures of them.

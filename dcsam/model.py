@@ -13,8 +13,9 @@ from dcsam.attention import Fidelity
 from dcsam.checkpoint import load_generator
 from dcsam.explain import steps, watched
 from dcsam.export import programs
+from dcsam.fusion import Taps
 from dcsam.prompt_generator import PromptGenerator, Variant
-from dcsam.prompts import Prompts, find_prompts
+from dcsam.prompts import Prompts, prompts_from
 from dcsam.training import DCTrainable, Tuned
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Step, Support
@@ -137,7 +138,7 @@ class DCSAM(Prompter[DCSAMSettings]):
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(2 N, C) prompt embeddings, the positive ones first, and a rough mask where there is one."""
-        found = self.find(supports, squash(frame, self.settings.size), self.video_sam())
+        found = self.find(supports, self._query(frame), self.video_sam())
         rough = None
         if found.rough is not None:
             shown = functional.interpolate(found.rough, frame.shape[:2], mode="bilinear", align_corners=False)
@@ -152,7 +153,7 @@ class DCSAM(Prompter[DCSAMSettings]):
 
     def _segment(self, supports: Sequence[Support], image: Image) -> Mask:
         sam = self.sam()
-        found = self.find(supports, squash(image, self.settings.size), sam)
+        found = self.find(supports, self._query(image), sam)
         with torch.inference_mode():
             low = sam.logits(found.query, found.tokens, found.rough)
             full = aligned(low, (image.shape[0], image.shape[1]))[0, 0]
@@ -162,7 +163,7 @@ class DCSAM(Prompter[DCSAMSettings]):
         """The two stages as pictures; see `dcsam.explain`."""
         sam = self.video_sam() if moving else self.sam()
         with watched(self.network) as looks:
-            found = self.find(supports, squash(frame, self.settings.size), sam)
+            found = self.find(supports, self._query(frame), sam)
         return steps(self.network, found, looks)
 
     def programs(self, shots: int, *, moving: bool) -> list[Program]:
@@ -179,8 +180,21 @@ class DCSAM(Prompter[DCSAMSettings]):
         side = self.settings.size
         pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
         masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)
+        asked = query[None].to(self.device)
+
+        def early(shown: Tensor) -> Taps:
+            if shown is not asked:
+                return self.network.early(shown)
+            return self.frames.get(query, "backbone", lambda: self.network.early(asked))
+
         with torch.inference_mode():
-            return find_prompts(self.network, sam, query[None].to(self.device), pictures, masks)
+            seen = self.network.backdrop(asked, pictures, masks, early)
+            maps = self.frames.get(query, "sam", lambda: sam.maps(asked))
+            return prompts_from(self.network, sam, seen, maps, sam.maps(pictures.flatten(0, 1)), side)
+
+    def _query(self, image: Image) -> Tensor:
+        """(3, S, S) float32, one and the same for all siblings that are given the same frame."""
+        return self.frames.get(image, "query", lambda: squash(image, self.settings.size))
 
     def _require_shots(self, shots: int) -> None:
         if shots > 1 and self.settings.fidelity == "published":

@@ -2,8 +2,8 @@
 
 A `Method` turns support images with masks and a frame into a `Prompt`; a `Propagator` turns the prompt into the mask of
 that frame and then follows it, one frame at a time. A method that does not work like this is a `Segmenter` and segments
-the frames itself. What either may offer besides is optional: `ImageSegmenter`, `Explains`, `Described`, `Remarks`,
-`Needs`. Methods are found by the entry point group ``icvos.methods``.
+the frames itself. What either may offer besides is optional: `SharesFrames`, `ImageSegmenter`, `Explains`, `Described`,
+`Remarks`, `Needs`. Methods are found by the entry point group ``icvos.methods``.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import read_binary
 from icvos.settings import fill
+from icvos.sharing import SharedFrames
 from icvos.suggestions import METHOD_SYNONYMS, nearest
 
 Image = np.ndarray  # (H, W, 3) uint8 RGB in [0, 255]
@@ -108,6 +109,23 @@ class Segmenter(Protocol):
 
 
 AnyMethod = Method | Segmenter
+
+
+@runtime_checkable
+class SharesFrames(Protocol):
+    """A method that can follow several clips of a video in step: all categories, and all draws of supports for each.
+
+    `icvos eval` then reads every frame once, and the method computes what it sees of it once (`icvos.sharing`). Another
+    method's clips are run one after the other. The masks are the same in either way.
+    """
+
+    def siblings(self, count: int) -> "Sequence[AnyMethod]":
+        """As many methods like this one, over the same networks, each for one clip of the same video.
+
+        Each has its own memory and remarks. All are given the same arrays as frames, which nobody changes: every one
+        its turn at a frame before any is given the next. The memory of this one is left alone.
+        """
+        ...
 
 
 @runtime_checkable
@@ -235,6 +253,24 @@ def segment(method: AnyMethod, supports: Sequence[Support], frames: Iterable[Ima
     yield propagator.start(first, method.prompt(supports, first))
     for frame in stream:
         yield propagator.step(frame)
+
+
+def segment_in_step(
+    method: SharesFrames, supports: Sequence[Sequence[Support]], frames: Iterable[Image]
+) -> Iterator[tuple[Mask, ...]]:
+    """For every frame the (H, W) bool masks of several sets of supports, each as `segment` gives it for that set alone.
+
+    >>> dog = Support("dog", Path("dog.jpg"), Path("dog.png"))
+    >>> frames = (read_image(path) for path in sorted(Path("walk").iterdir()))
+    >>> masks = segment_in_step(load_method("lite", {"short_side": 96}), [[dog], [dog, dog]], frames)
+    >>> len(next(masks))
+    2
+    """
+    shared = SharedFrames(frames)
+    methods = method.siblings(len(supports))
+    streams = [segment(one, shown, shared.reader()) for one, shown in zip(methods, supports, strict=True)]
+    while shared.advance():
+        yield tuple(next(stream) for stream in streams)
 
 
 def segment_image(method: AnyMethod, supports: Sequence[Support], image: Image) -> Mask:

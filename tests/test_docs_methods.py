@@ -5,9 +5,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from icvos.inspection.trial import make_trial
+from icvos.method import segment, segment_in_step
 from tests import ROOT
 
 
@@ -24,6 +28,22 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(source)]
     subprocess.run(command, check=True)
     return target
+
+
+def test_the_example_of_one_pass_has_the_masks_that_each_clip_has_alone(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "example"}
+    for begins in ("from dataclasses import asdict", "import copy"):
+        found = re.search(rf"```python\n({begins}.*?)```", text, re.DOTALL)
+        assert found, begins
+        exec(compile(found[1], "docs/methods.md", "exec"), names)  # the page's own code
+    trial = make_trial(tmp_path, (48, 64), 4, 2)
+    method, shown = names["InLab"](names["Settings"]()), [[one] for one in trial.supports]
+    together = list(segment_in_step(method, shown, trial.frames()))
+    for number, supports in enumerate(shown):
+        alone = list(segment(method, supports, trial.frames()))
+        assert all(np.array_equal(found[number], mask) for found, mask in zip(together, alone, strict=True))
+    assert {len(found) for found in together} == {2}
 
 
 def icvos(installed: Path, *arguments: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -148,6 +148,13 @@ class Matcher(Prompter[MatcherSettings]):
         found["settings"]["values"] = dataclasses.asdict(self.preset)
         return found
 
+    def siblings(self, count: int) -> list[Self]:
+        """As of every prompter, each with its own remarks."""
+        found = super().siblings(count)
+        for one in found:
+            one._remarks = {}
+        return found
+
     def remarks(self) -> list[str]:
         """Where the usual way was not open since the last call; see `icvos.method.Remarks`."""
         said = list(self._remarks)
@@ -183,7 +190,8 @@ class Matcher(Prompter[MatcherSettings]):
             raise IcvosError("matcher needs a support; give an image with its mask")
         shown = [self._features_of(support) for support in supports]
         masks = torch.stack([mask for _, mask in shown])
-        found = match(torch.cat([part for part, _ in shown]), self.features(square(image)), target_patches(masks))
+        seen = self.frames.get(image, "patches", lambda: self.features(square(image)))
+        found = match(torch.cat([part for part, _ in shown]), seen, target_patches(masks))
         if not bool(masks.any()):
             self._remarks["all support masks were empty; the middle of the pictures stood in"] = None
         if not found.retained.any():
@@ -193,7 +201,7 @@ class Matcher(Prompter[MatcherSettings]):
     def propose(self, matched: Match, image: Image, random: Random, generator: torch.Generator) -> Proposals:
         """SAM's masks for the matched points; where none passes the filters, all of them without the filters."""
         preset = self.preset
-        embedded = self.sam.embed(square(image))
+        embedded = self.frames.get(image, "sam", lambda: self.sam.embed(square(image)))
         pool = centres(matched.points, preset.centres, generator) if preset.centres else matched.points
         groups = prompts(pool, preset.sizes, preset.iterations, random)
         box = matched.box if preset.box else None

@@ -75,7 +75,7 @@ class PerSAM(Personal[PerSAMSettings]):
         """The location prior's points, and by the cascade of three decodings a mask."""
         with torch.inference_mode():
             target = self.target(supports)
-            embedded = self.sam.embed(image)
+            embedded = self._seen(image)
             similar = similarity(self.sam, embedded, target)
             found = Found(*extreme_points(similar, 1, 1))
             if not refine:

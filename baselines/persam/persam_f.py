@@ -73,7 +73,7 @@ class PerSAMF(Personal[PerSAMFSettings]):
         """The most similar pixel and the weighted mask's box (in the first step), then two refinements."""
         chosen = self.fit(supports).weights
         with torch.inference_mode():
-            embedded = self.sam.embed(image)
+            embedded = self._seen(image)
             found = Found(*extreme_points(similarity(self.sam, embedded, self.target(supports)), 1))
             logits, ious = self.sam.decode(embedded, found.points[None], found.labels[None], multimask=True)
             weighted = combine(self.sam.upscale(embedded, logits[0]), chosen)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -93,6 +93,13 @@ class Personal(Prompter[S]):
         """The checkpoints that the method loads."""
         return tuple(dict.fromkeys((settings.sam, settings.sam2)))
 
+    def siblings(self, count: int) -> list[Self]:
+        """As of every prompter, each with its own remarks."""
+        found = super().siblings(count)
+        for one in found:
+            one._remarks = {}
+        return found
+
     def remarks(self) -> list[str]:
         """Where the usual way was not open since the last call; see `icvos.method.Remarks`."""
         said = list(self._remarks)
@@ -120,6 +127,10 @@ class Personal(Prompter[S]):
                 self._remarks[f"the mask of support {support.name} fills no cell; its fullest stood in"] = None
             cells.append(embedded.features[:, target_cells(values)].T)
         return target_vector(torch.cat(cells), with_maximum=self.with_maximum)
+
+    def _seen(self, image: Image) -> Embedded:
+        """A picture's embedding; that of a frame is shared by siblings."""
+        return self.frames.get(image, "sam", lambda: self.sam.embed(image))
 
     def _embedded(self, support: Support) -> tuple[Embedded, Tensor]:
         """A support's embedding and mask cells; the last few supports are remembered."""

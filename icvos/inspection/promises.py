@@ -29,7 +29,17 @@ from icvos.inspection.subject import (
     require_masks,
 )
 from icvos.inspection.trial import make_trial, write_support
-from icvos.method import Described, Image, ImageSegmenter, Prompt, Segmenter, sees_truth, segment
+from icvos.method import (
+    Described,
+    Image,
+    ImageSegmenter,
+    Prompt,
+    Segmenter,
+    SharesFrames,
+    sees_truth,
+    segment,
+    segment_in_step,
+)
 
 STEADY = 20  # frames after which a method holds all that it will ever hold
 HELD_MARGIN = 64 << 10  # bytes
@@ -180,6 +190,26 @@ def streams(subject: Subject) -> str:
     return "each mask before the next frame; equal to the whole"
 
 
+def follows_in_step(subject: Subject) -> str:
+    """Clips of one video that are followed in step, where the method can, have the masks that each has alone."""
+    method = subject.built()
+    if not isinstance(method, SharesFrames):
+        raise SkippedError("has no siblings(); the clips of a video are run one after the other")
+    shown = [(support,) for support in subject.first.supports[:2]]
+    if sees_truth(method):
+        upper = subject.first.truth.mask()
+        upper[len(upper) // 2 :] = False
+        other = write_support(subject.folder / "upper", subject.first.truth.image(), upper)
+        shown = [(subject.first.truth,), (other,)]
+    frames = list(subject.first.frames())
+    together = list(segment_in_step(method, shown, iter(frames)))
+    for number, supports in enumerate(shown):
+        masks = [found[number] for found in together]
+        require_masks(masks, frames)
+        require_equal(masks, list(segment(method, supports, frames)), "clips in step and a clip alone differ")
+    return "two clips in step; each as alone"
+
+
 def leaves_inputs(subject: Subject) -> str:
     """Frames, and masks that were given out, are not written to later."""
     frames = list(subject.first.frames())
@@ -309,6 +339,7 @@ PROMISES: dict[str, Callable[[Subject], str]] = {
     "no state": keeps_no_state,
     "shots": takes_shots,
     "streaming": streams,
+    "in step": follows_in_step,
     "inputs": leaves_inputs,
     "short videos": takes_short_videos,
     "poor supports": takes_poor_supports,

@@ -18,9 +18,9 @@ from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt
 from icvos.models.backbones.lite0 import EfficientNetLite0, lite0_input
 from icvos.settings import Checked, Side, Whole
+from icvos.sharing import FrameCache
 
 TILE = 8  # cells on a side of the squares of cells that are matched together
-TILES_AT_ONCE = 8
 VISIBLE = 0.1  # soft label from which a cell may hold some of the object
 LOST = 0.3  # highest soft label below which the object is taken as out of sight, and looked for everywhere
 
@@ -54,18 +54,25 @@ class Affinity(Checked):
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """One remembered frame: (C, h, w) unit features and (h, w) soft labels; h and w are multiples of `TILE`."""
+    """One remembered frame: (h, w, C) unit features and (h, w) soft labels; h and w are multiples of `TILE`."""
 
     features: Tensor
     labels: Tensor
 
 
 class AffinityPropagator:
-    """An `icvos.method.Propagator` by feature affinity; remembers ``1 + recent`` frames however long the video is."""
+    """An `icvos.method.Propagator` by feature affinity; remembers ``1 + recent`` frames however long the video is.
 
-    def __init__(self, network: EfficientNetLite0, affinity: Affinity) -> None:
+    Args:
+        network: The backbone.
+        affinity: How labels travel.
+        frames: Where features and votes are kept for others that follow something in the same video.
+    """
+
+    def __init__(self, network: EfficientNetLite0, affinity: Affinity, frames: FrameCache | None = None) -> None:
         self.network = network
         self.affinity = affinity
+        self.frames = frames or FrameCache(on=False)
         self.device = next(network.parameters()).device
         self.first: Remembered | None = None
         self.recent: deque[Remembered] = deque(maxlen=affinity.recent)
@@ -100,7 +107,7 @@ class AffinityPropagator:
             found = f"{frame.shape[1]}x{frame.shape[0]}"
             raise IcvosError(f"frame of {found} in a video of {width}x{height}; resize the frames to one size")
         features, _ = self._features(frame)
-        labels = self._propagate(features)
+        labels = self._propagate(frame, features)
         self.recent.append(Remembered(features, labels))
         soft = labels[: self.grid[0], : self.grid[1]].cpu().numpy()
         return cv2.resize(soft, self.frame_size[::-1], interpolation=cv2.INTER_CUBIC) > 0.5
@@ -110,7 +117,7 @@ class AffinityPropagator:
         held = [self.first, *self.recent] if self.first is not None else []
         found = {"sizes": np.array([self.frame_size, self.grid])}
         for number, frame in enumerate(held):
-            found[f"features{number}"] = frame.features.cpu().numpy()
+            found[f"features{number}"] = frame.features.permute(2, 0, 1).cpu().numpy()
             found[f"labels{number}"] = frame.labels.cpu().numpy()
         return found
 
@@ -119,7 +126,10 @@ class AffinityPropagator:
         (height, width), (rows, columns) = memory["sizes"].tolist()
         count = sum(name.startswith("features") for name in memory)
         tensors = {name: torch.tensor(array, device=self.device) for name, array in memory.items()}
-        held = [Remembered(tensors[f"features{number}"], tensors[f"labels{number}"]) for number in range(count)]
+        held = [
+            Remembered(tensors[f"features{number}"].permute(1, 2, 0).contiguous(), tensors[f"labels{number}"])
+            for number in range(count)
+        ]
         if not 1 <= count <= 1 + self.affinity.recent:
             raise ValueError(f"a memory of {count} frames, at most {1 + self.affinity.recent} are remembered")
         self.frame_size, self.grid = (height, width), (rows, columns)
@@ -133,11 +143,15 @@ class AffinityPropagator:
         return sum(part.nbytes for frame in held for part in (frame.features, frame.labels))
 
     def _features(self, frame: Image) -> tuple[Tensor, tuple[int, int]]:
+        """(h, w, C) features, padded to whole tiles, and the (rows, columns) that are not padding."""
+        return self.frames.get(frame, "affinity features", lambda: self._features_of(frame))
+
+    def _features_of(self, frame: Image) -> tuple[Tensor, tuple[int, int]]:
         with torch.inference_mode():
             picture = lite0_input(frame, self.affinity.short_side, self.device)
             maps = self.network.features(picture, self.affinity.blocks)
             grid = (picture.shape[2] // self.affinity.stride, picture.shape[3] // self.affinity.stride)
-            return pad_to_tiles(fuse_blocks(maps, grid)), grid
+            return pad_to_tiles(fuse_blocks(maps, grid)).permute(1, 2, 0).contiguous(), grid
 
     def _labels(self, mask: Mask) -> Tensor:
         """(h, w) share of every cell that the mask covers; if none reaches a half, the fullest count as whole."""
@@ -147,7 +161,7 @@ class AffinityPropagator:
             share = np.where(share >= most, 1.0, share).astype(np.float32)
         return pad_to_tiles(torch.from_numpy(share).to(self.device))
 
-    def _propagate(self, features: Tensor) -> Tensor:
+    def _propagate(self, frame: Image, features: Tensor) -> Tensor:
         """(h, w) soft labels of a frame's cells from all remembered frames; 0 far from where the object was last."""
         assert self.first is not None
         memory = [self.first, *reversed(self.recent)]
@@ -158,15 +172,23 @@ class AffinityPropagator:
         tiles = self._tiles_near(last.labels)
         labels = torch.zeros_like(last.labels)
         with torch.inference_mode():
-            queries = windows(features, 0)
-            keys = [windows(frame.features, radius) for frame, radius in zip(memory, radii, strict=True)]
-            values = [windows(frame.labels[None], radius) for frame, radius in zip(memory, radii, strict=True)]
-            votes = torch.cat([self._vote(queries, keys, values, some) for some in tiles.split(TILES_AT_ONCE)])
+            weights, places = self._votes(frame, features, memory, radii).of(tiles)
+            seen = [pick_windows(windows(one.labels, radius), tiles) for one, radius in zip(memory, radii, strict=True)]
+            voters = torch.cat(seen, dim=1)[:, None].expand(-1, TILE * TILE, -1)
+            votes = (weights * voters.gather(2, places)).sum(dim=2)
             squares = labels.reshape(labels.shape[0] // TILE, TILE, labels.shape[1] // TILE, TILE)
             squares[tiles[:, 0], :, tiles[:, 1], :] = votes.reshape(-1, TILE, TILE)
         labels[self.grid[0] :] = 0
         labels[:, self.grid[1] :] = 0
         return labels
+
+    def _votes(self, frame: Image, features: Tensor, memory: Sequence[Remembered], radii: Sequence[int]) -> "Votes":
+        """Who votes, shared by all who remember the same frames, whatever they saw in them."""
+        held = tuple(one.features for one in memory)
+        chosen = self.affinity
+        return self.frames.get(
+            frame, tuple(map(id, held)), lambda: Votes(features, held, radii, chosen.nearest, chosen.temperature)
+        )
 
     def _tiles_near(self, labels: Tensor) -> Tensor:
         """(T, 2) rows and columns of the tiles within ``reach`` of visible cells; all once the object is lost."""
@@ -175,25 +197,85 @@ class AffinityPropagator:
         near = functional.max_pool2d(visible[None, None].float(), 2 * reach + 1, stride=1, padding=reach)
         return functional.max_pool2d(near, TILE)[0, 0].nonzero()
 
-    def _vote(self, queries: Tensor, keys: list[Tensor], values: list[Tensor], tiles: Tensor) -> Tensor:
-        """(T, TILE * TILE) soft labels of the cells of some tiles, from the `windows` of all remembered frames."""
-        cells = pick_windows(queries, tiles).transpose(1, 2)
-        similarity = torch.cat([cells @ pick_windows(squares, tiles) for squares in keys], dim=2)
-        labels = torch.cat([pick_windows(squares, tiles) for squares in values], dim=2)
-        best, where = similarity.topk(min(self.affinity.nearest, similarity.shape[2]), dim=2)
-        weights = (best / self.affinity.temperature).softmax(dim=2)
-        return (weights * labels.expand_as(similarity).gather(2, where)).sum(dim=2)
+
+class Votes:
+    """Which cells of remembered frames vote for the cells of a new one, and how much: it does not depend on labels.
+
+    It is the same whoever asks first and for which tiles: on a processor it is found tile by tile, each on its own when
+    it is asked for; elsewhere, where many small steps take longer, for all tiles at once.
+
+    Args:
+        features: (h, w, C) of the new frame.
+        memory: The same of the remembered frames. They are held, since votes are known by which frames these are.
+        radii: How far a label of each may travel, in cells.
+        nearest: How many of the most similar cells vote.
+        temperature: Softmax temperature of their votes.
+    """
+
+    def __init__(
+        self, features: Tensor, memory: Sequence[Tensor], radii: Sequence[int], nearest: int, temperature: float
+    ) -> None:
+        self.features = features
+        self.memory = memory
+        self.radii = radii
+        self.nearest = nearest
+        self.temperature = temperature
+        self._around = [functional.pad(one, (0, 0, *(radius,) * 4)) for one, radius in zip(memory, radii, strict=True)]
+        self._found: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._whole: tuple[Tensor, Tensor] | None = None  # of all tiles, row by row
+
+    def of(self, tiles: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights, and places in the concatenated windows of all remembered frames, (T, TILE * TILE, nearest) each.
+
+        Args:
+            tiles: (T, 2) rows and columns of tiles.
+        """
+        if self.features.device.type != "cpu":
+            self._whole = self._whole or self.of_all()
+            chosen = tiles[:, 0] * (self.features.shape[1] // TILE) + tiles[:, 1]
+            return self._whole[0][chosen], self._whole[1][chosen]
+        found = [self._of(row, column) for row, column in tiles.tolist()]
+        return torch.stack([weights for weights, _ in found]), torch.stack([places for _, places in found])
+
+    def of_all(self) -> tuple[Tensor, Tensor]:
+        """The same of all tiles, row by row, in a few large steps."""
+        cells = self.features.unfold(0, TILE, TILE).unfold(1, TILE, TILE).flatten(3).flatten(0, 1).mT
+        keys = [
+            around.unfold(0, TILE + 2 * radius, TILE).unfold(1, TILE + 2 * radius, TILE).flatten(3).flatten(0, 1)
+            for around, radius in zip(self._around, self.radii, strict=True)
+        ]
+        return self._chosen(torch.cat([cells @ key for key in keys], dim=2))
+
+    def _of(self, row: int, column: int) -> tuple[Tensor, Tensor]:
+        place = row, column
+        if place not in self._found:
+            self._found[place] = self._chosen(self._similarity(row * TILE, column * TILE))
+        return self._found[place]
+
+    def _chosen(self, similarity: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights and places, (..., nearest), of the most similar of (..., places)."""
+        best, where = similarity.topk(min(self.nearest, similarity.shape[-1]), dim=-1)
+        return (best / self.temperature).softmax(dim=-1), where
+
+    def _similarity(self, top: int, left: int) -> Tensor:
+        """(TILE * TILE, places) similarity of a tile's cells to those of all windows around it."""
+        cells = self.features[top : top + TILE, left : left + TILE].flatten(0, 1)
+        windows = [
+            around[top : top + TILE + 2 * radius, left : left + TILE + 2 * radius].flatten(0, 1)
+            for around, radius in zip(self._around, self.radii, strict=True)
+        ]
+        return torch.cat([cells @ window.T for window in windows], dim=1)
 
 
 def windows(cells: Tensor, radius: int) -> Tensor:
-    """(C, rows, columns, side, side) view of a (C, h, w) map: its tiles with ``radius`` cells around; 0 outside it."""
+    """(rows, columns, side, side) view of a (h, w) map: its tiles with ``radius`` cells around; 0 outside it."""
     side = TILE + 2 * radius
-    return functional.pad(cells, (radius,) * 4).unfold(1, side, TILE).unfold(2, side, TILE)
+    return functional.pad(cells, (radius,) * 4).unfold(0, side, TILE).unfold(1, side, TILE)
 
 
 def pick_windows(squares: Tensor, tiles: Tensor) -> Tensor:
-    """(T, C, side * side) of some tiles' windows."""
-    return squares[:, tiles[:, 0], tiles[:, 1]].transpose(0, 1).flatten(2)
+    """(T, side * side) of some tiles' windows."""
+    return squares[tiles[:, 0], tiles[:, 1]].flatten(1)
 
 
 def pad_to_tiles(cells: Tensor) -> Tensor:

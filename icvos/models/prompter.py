@@ -1,21 +1,23 @@
 """What methods share that find the object on the first frame by themselves and leave the rest of the video to SAM 2."""
 
+import copy
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import torch
 
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Propagator, Support
 from icvos.models.affinity import Affinity, AffinityPropagator
-from icvos.models.backbones.lite0 import lite0, lite0_loaded
+from icvos.models.backbones.lite0 import EfficientNetLite0, lite0, lite0_loaded
 from icvos.models.needs import AFFINITY, is_untrained
 from icvos.models.sam.propagation import DType, Resize, Sam2Propagator, load_propagator
 from icvos.models.weights.header import trained_settings
 from icvos.models.weights.load import Loaded
+from icvos.sharing import FrameCache
 
 
 class PrompterSettings(Protocol):
@@ -58,6 +60,7 @@ class Prompter(ABC, Generic[S]):
         resize: How frames become SAM 2's square.
         packages: What is imported when it runs, see `icvos.method.Needs`.
         small: Settings with which it runs on the small networks that come with icvos; none where there are none for it.
+        frames: What siblings see of a frame.
     """
 
     settings: S
@@ -67,6 +70,7 @@ class Prompter(ABC, Generic[S]):
     resize: ClassVar[Resize] = "pillow-bicubic"
     packages: ClassVar[tuple[str, ...]] = ("sam2",)
     small: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    frames = FrameCache(on=False)
     _sam2: Sam2Propagator | None = None
     _affinity: AffinityPropagator | None = None
 
@@ -116,8 +120,23 @@ class Prompter(ABC, Generic[S]):
         if not self.by_affinity:
             return self.sam2()
         if self._affinity is None:
-            self._affinity = AffinityPropagator(lite0(self.device), Affinity(short_side=self.settings.short_side))
+            self._affinity = self._affinity_over(lite0(self.device), self.frames)
         return self._affinity
+
+    def _affinity_over(self, network: EfficientNetLite0, frames: FrameCache) -> AffinityPropagator:
+        return AffinityPropagator(network, Affinity(short_side=self.settings.short_side), frames)
+
+    def siblings(self, count: int) -> list[Self]:
+        """As many over the same networks; see `icvos.method.SharesFrames`."""
+        carries, frames = self.propagator(), FrameCache()
+        found = [copy.copy(self) for _ in range(count)]
+        for one in found:
+            one.frames = frames
+            if isinstance(carries, Sam2Propagator):
+                one._sam2 = carries.sibling(frames)
+            elif self._affinity is not None:
+                one._affinity = self._affinity_over(self._affinity.network, frames)
+        return found
 
     def describe(self) -> dict[str, Any]:
         """Settings and weights, for the record of a run; SAM 2's among them once it is loaded."""

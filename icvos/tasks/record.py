@@ -61,7 +61,10 @@ class ClipRun(_Open):
     """What one clip took."""
 
     frames: Count = Field(description="Frames that were predicted.")
-    seconds: Seconds = Field(description="Without reading supports ahead and writing files.")
+    seconds: Seconds = Field(
+        description="Of reading frames and making masks, without writing them; of clips that were followed in step, an "
+        "equal share of what their pass over the video took."
+    )
     remarks: tuple[str, ...] = Field((), description="Where the method left its usual way.")
 
 
@@ -87,7 +90,9 @@ class RunRecord(_Open):
     episodes: Annotated[int, Field(ge=0)] | None = Field(None, description="On images: how many there are so far.")
     seconds_per_image: Seconds | None = Field(None, description="On images: mean time of an episode.")
     frames: Annotated[int, Field(ge=0)] | None = Field(None, description="On videos: frames predicted so far.")
-    seconds_per_frame: Seconds | None = Field(None, description="On videos: mean time of a frame.")
+    seconds_per_frame: Seconds | None = Field(
+        None, description="On videos: mean time of a frame, by the seconds of its clips."
+    )
     clips: dict[PlainPath, ClipRun] = Field({}, description="On videos: what each clip took.")
 
     @property

@@ -38,6 +38,26 @@ def _relu6(x: Tensor) -> Tensor:
     return functional.relu6(x, inplace=not torch.is_grad_enabled())
 
 
+def _relu6_padded(x: Tensor, extra: tuple[int, int, int, int] | None) -> Tensor:
+    """ReLU6 with zeros left, right, above and below; where no gradient is recorded it is written right between them."""
+    if extra is None:
+        return _relu6(x)
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return functional.pad(_relu6(x), extra)
+    left, right, top, bottom = extra
+    batch, channels, height, width = x.shape
+    size = (batch, channels, top + height + bottom, left + width + right)
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if last else torch.contiguous_format
+    padded = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=layout)
+    for border in (padded[:, :, :top], padded[:, :, top + height :]):
+        border.zero_()
+    for border in (padded[..., :left], padded[..., left + width :]):
+        border.zero_()
+    torch.clamp(x, 0, 6, out=padded[:, :, top : top + height, left : left + width])
+    return padded
+
+
 class SamePaddedConv(nn.Conv2d):
     """A convolution padded as TensorFlow's "same" is: where that is odd, the extra pixel goes right and below."""
 
@@ -49,9 +69,14 @@ class SamePaddedConv(nn.Conv2d):
         )
         self.extra = None if symmetric else (even // 2, even - even // 2) * 2
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C', H / stride, W / stride); H and W are multiples of the stride."""
-        return super().forward(x if self.extra is None else functional.pad(x, self.extra))
+    def forward(self, x: Tensor, *, padded: bool = False) -> Tensor:
+        """(B, C, H, W) to (B, C', H / stride, W / stride); H and W are multiples of the stride.
+
+        Args:
+            x: What is convolved.
+            padded: Whether it has its extra pixels already.
+        """
+        return super().forward(x if padded or self.extra is None else functional.pad(x, self.extra))
 
 
 class InvertedResidual(nn.Module):
@@ -72,8 +97,8 @@ class InvertedResidual(nn.Module):
         """(B, C, H, W) to (B, C', H / stride, W / stride)."""
         y = x
         if self._expand_conv is not None and self._bn0 is not None:
-            y = _relu6(self._bn0(self._expand_conv(y)))
-        y = _relu6(self._bn1(self._depthwise_conv(y)))
+            y = _relu6_padded(self._bn0(self._expand_conv(y)), self._depthwise_conv.extra)
+        y = _relu6(self._bn1(self._depthwise_conv(y, padded=self._expand_conv is not None)))
         y = self._bn2(self._project_conv(y))
         return x + y if self.residual else y
 

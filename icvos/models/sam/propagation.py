@@ -38,6 +38,7 @@ from icvos.models.sam.prompted import mask_prompt
 from icvos.models.sam.sam2 import load_sam2
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import Loaded
+from icvos.sharing import FrameCache
 
 UNKNOWN_LENGTH = 1 << 30
 BANKS = ("prompted", "recent")  # of `Memory`
@@ -112,6 +113,7 @@ class Sam2Propagator:
         resize: How a frame becomes SAM 2's square; see `RESIZES`.
         hole_area: Background holes of at most this many low-resolution pixels are filled in every mask, on every device
             alike; 0 fills none, which is what SAM 2's own predictor does wherever its CUDA extension is missing.
+        frames: Where features are kept for others that follow something in the same video.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class Sam2Propagator:
         dtype: DType = "auto",
         resize: Resize = "pillow-bicubic",
         hole_area: int = 0,
+        frames: FrameCache | None = None,
     ) -> None:
         self.network = network
         self.loaded = loaded
@@ -129,6 +132,7 @@ class Sam2Propagator:
         self.dtype = ("bfloat16" if self.device.type == "cuda" else "float32") if dtype == "auto" else dtype
         self.resize = resize
         self.hole_area = hole_area
+        self.frames = frames or FrameCache(on=False)
         self.memory = Memory()
         self.tokens_only = False
         self.length = UNKNOWN_LENGTH
@@ -150,6 +154,12 @@ class Sam2Propagator:
         mask = self.condition(frame, prompt)
         self.frame_size = frame.shape[:2]
         return mask
+
+    def sibling(self, frames: FrameCache) -> "Sam2Propagator":
+        """One more over the same network, with a memory of its own; features are kept in ``frames``."""
+        return Sam2Propagator(
+            self.network, self.loaded, dtype=self.dtype, resize=self.resize, hole_area=self.hole_area, frames=frames
+        )
 
     def reset(self, frames: int | None = None) -> None:
         """Forget everything."""
@@ -286,6 +296,9 @@ class Sam2Propagator:
         return {"point_coords": points.to(self.device), "point_labels": labels.to(self.device)}, None
 
     def _features(self, frame: Image) -> Features:
+        return self.frames.get(frame, "sam2 features", lambda: self._features_of(frame))
+
+    def _features_of(self, frame: Image) -> Features:
         image = RESIZES[self.resize](frame, self.network.image_size).to(self.device)
         _, features, positions, sizes = self.network._prepare_backbone_features(self.network.forward_image(image))
         return features, positions, sizes

@@ -3,25 +3,20 @@
 A run folder holds one prediction folder for every support draw: ``draw0/<video>/<class>/<frame>.png`` and its
 ``draw0/run.json``. A clip appears whole or not at all, and counts once the record names it; running again makes the
 rest. One process works on a run folder at a time.
+
+All clips of a video, of all draws, are followed in step where the method can (`icvos.method.SharesFrames`): its frames
+are read once. Other methods' clips are run one after the other, draw by draw.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from icvos.errors import AGAIN, stoppable
-from icvos.files.frames import read_ahead
-from icvos.files.images import image_size
 from icvos.files.leftovers import remove_leftovers
 from icvos.files.locks import lock_folder
-from icvos.files.masks import encode_binary, read_binary
 from icvos.files.schema import write_schema
-from icvos.files.storage import atomic_folder
-from icvos.guard import Asked, guarded, masks_of, remarks_of
-from icvos.method import AnyMethod, Mask, Segmenter, Support, load_method, sees_truth
+from icvos.guard import guarded
+from icvos.method import AnyMethod, Segmenter, load_method, sees_truth
 from icvos.models.needs import require_usable
 from icvos.tasks.record import RECORD, ClipRun, RunBenchmark, RunRecord
 from icvos.tasks.runs import (
@@ -35,17 +30,7 @@ from icvos.tasks.runs import (
     require_supports_taken,
 )
 from icvos.tasks.video.benchmark import Benchmark, Clip
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One clip of one draw: its prediction folder, and how many of its first frames are needed."""
-
-    draw: int
-    clip: Clip
-    frames: int
-    folder: Path
-    done: bool
+from icvos.tasks.video.together import Work, groups, predict_group
 
 
 def plan(clips: Sequence[Clip], out: Path, options: RunOptions, records: Mapping[int, RunRecord]) -> list[Work]:
@@ -113,13 +98,16 @@ def run(
                 write_schema(out / f"draw{draw}" / RECORD, records[draw])
         done = sum(item.done for item in work)
         with stoppable(lambda: f"{done} of {len(work)} clips are done; {AGAIN} to go on"):
-            for item in work:
-                if item.done:
-                    continue
-                made = _predict_clip(benchmark, method, item, options, out, advance)
-                records[item.draw] = _with_clips(records[item.draw], {**records[item.draw].clips, item.clip.id: made})
-                write_schema(out / f"draw{item.draw}" / RECORD, records[item.draw])
-                done += 1
+            for group in groups([item for item in work if not item.done], method):
+                made = predict_group(benchmark, method, group, options, out, advance)
+                for item, one in made.clips:
+                    record = records[item.draw]
+                    records[item.draw] = _with_clips(record, {**record.clips, item.clip.id: one})
+                for draw in {item.draw for item, _ in made.clips}:
+                    write_schema(out / f"draw{draw}" / RECORD, records[draw])
+                done += len(made.clips)
+                if made.error is not None:
+                    raise made.error
     return draws
 
 
@@ -134,50 +122,6 @@ def _opened(
         draw: open_record(out / f"draw{draw}" / RECORD, record, new, options.overwrite)
         for draw, record in wanted.items()
     }
-
-
-def _predict_clip(
-    benchmark: Benchmark,
-    method: AnyMethod,
-    item: Work,
-    options: RunOptions,
-    out: Path,
-    advance: Callable[[Clip, int], None],
-) -> ClipRun:
-    """Predict one clip and put its folder in place; what the record says of it."""
-    paths = item.clip.video.frame_paths[: item.frames]
-    names = item.clip.video.frames[: item.frames]
-    asked = options.asked(item.clip.id)
-    if sees_truth(method):
-        masks = _with_truth(method, item.clip, names, paths, asked)
-    else:
-        supports = benchmark.supports(item.clip, item.draw, options.shots)
-        masks = masks_of(method, supports, read_ahead(paths), asked)
-    seconds = 0.0
-    with atomic_folder(item.folder, out / SCRATCH, out) as folder:
-        for name in names:
-            began = time.perf_counter()
-            mask = next(masks)
-            seconds += time.perf_counter() - began
-            (folder / f"{name}.png").write_bytes(encode_binary(mask))
-            advance(item.clip, 1)
-        next(masks, None)  # there is none: a method that gives more masks than there are frames is refused here
-    made = ClipRun(frames=item.frames, seconds=round(seconds, 3))
-    if said := remarks_of(method, asked):
-        made = made.model_copy(update={"remarks": said})
-    return made
-
-
-def _with_truth(
-    method: AnyMethod, clip: Clip, names: Sequence[str], paths: Sequence[Path], asked: Asked
-) -> Iterator[Mask]:
-    """The masks of a method that is given the first frame showing the category, with its true mask, as its support."""
-    first = next((i for i, name in enumerate(names) if read_binary(clip.mask_path(name)).any()), len(names))
-    for path in paths[:first]:
-        yield np.zeros(image_size(path), dtype=bool)
-    if first < len(names):
-        support = Support(names[first], paths[first], clip.mask_path(names[first]))
-        yield from masks_of(method, (support,), read_ahead(paths[first:]), asked)
 
 
 def _draws(benchmark: Benchmark, options: RunOptions) -> tuple[int, ...]:

@@ -148,7 +148,7 @@ ADVANCE = "icvos.commands.progress:Bars.advance"
 @pytest.mark.parametrize(
     ("name", "place", "line"),
     [
-        ("eval", "icvos.tasks.video.predict:_predict_clip", "2 of {clips} clips are done; {again} to go on"),
+        ("eval", "icvos.tasks.video.predict:predict_group", "{first_two} of {clips} clips are done; {again} to go on"),
         ("eval images", "icvos.tasks.image.predict:_predict", "2 of 32 episodes are done; {again} to go on"),
         ("build", "curation.video.build:make_class", "2 of {classes} supports are made; {again} to go on"),
         ("build videos", "curation.video.build:make_video", "2 of {videos} videos are made; {again} to go on"),
@@ -186,7 +186,9 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(
         pytest.importorskip("torch")
     stopping(monkeypatch, place, 1 if name == "score folders" else 2)
     found = icvos(*words[name], status=130).stderr.splitlines()[-1]
-    counts = {"clips": task.clips, "videos": len(task.benchmark.videos)}
+    first_two = [video.name for video in task.benchmark.videos[:2]]
+    of_first_two = sum(clip.video.name in first_two for clip in task.benchmark.clips)
+    counts = {"clips": task.clips, "videos": len(task.benchmark.videos), "first_two": of_first_two}
     known = {"again": "run the same command again", "classes": r"\d+", "sources": r"\d+", **counts}
     told = re.escape(line).replace(r"\{", "{").replace(r"\}", "}").format(**known)
     assert re.fullmatch(f"icvos: stopped: {told}", found)

@@ -62,6 +62,22 @@ class Scribbling(Bright):
             yield frame.mean(axis=2) > 100
 
 
+class MixedUp(Bright):
+    """Siblings that are one object share what each should remember of its own clip."""
+
+    def __init__(self) -> None:
+        self.last: bool | None = None
+
+    def segment(self, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
+        self.last = None
+        for frame in frames:
+            self.last = bool(supports[0].mask().any()) if self.last is None else not self.last
+            yield np.full(frame.shape[:2], self.last)
+
+    def siblings(self, count: int) -> Sequence["MixedUp"]:
+        return [self] * count
+
+
 class OneShot(Bright):
     def segment(self, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
         (support,) = supports
@@ -106,6 +122,7 @@ def test_a_good_method_passes() -> None:
         (WrongSize, "masks"),
         (Peeking, "streaming"),
         (Growing, "memory"),
+        (MixedUp, "in step"),
         (Scribbling, "inputs"),
         (OneShot, "shots"),
     ],

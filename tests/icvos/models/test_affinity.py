@@ -5,7 +5,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; pip install
 
 from icvos.errors import IcvosError  # noqa: E402
 from icvos.method import Prompt  # noqa: E402
-from icvos.models.affinity import Affinity, AffinityPropagator  # noqa: E402
+from icvos.models.affinity import TILE, Affinity, AffinityPropagator, Votes  # noqa: E402
 from icvos.models.backbones.lite0 import EfficientNetLite0, lite0  # noqa: E402
 
 SMALL = Affinity(short_side=160)
@@ -59,6 +59,19 @@ def test_memory_does_not_grow_and_results_repeat(network: EfficientNetLite0) -> 
     again, repeated = follow()
     assert again == held
     assert (repeated == found).all()
+
+
+def test_votes_of_all_tiles_at_once_are_those_of_each() -> None:
+    """The one way is for processors, the other for what is slow in small steps."""
+    generator = torch.Generator().manual_seed(0)
+    first, last, new = (torch.randn(3 * TILE, 5 * TILE, 12, generator=generator) for _ in range(3))
+    votes = Votes(new, (first, last), (6, 3), 10, 0.1)
+    tiles = torch.tensor([[0, 0], [2, 4], [1, 3], [0, 4]])
+    each, whole = votes.of(tiles), votes.of_all()
+    order = tiles[:, 0] * 5 + tiles[:, 1]
+    assert whole[0].shape == whole[1].shape == (15, TILE * TILE, 10)
+    assert torch.equal(each[1], whole[1][order])
+    assert torch.allclose(each[0], whole[0][order], atol=1e-6)
 
 
 def test_start_forgets_the_video_before(network: EfficientNetLite0) -> None:

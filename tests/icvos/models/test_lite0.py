@@ -36,6 +36,19 @@ def test_logits_equal_those_of_the_package_of_the_weights() -> None:
         assert torch.allclose(lite0.lite0()(pictures), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_a_block_that_pads_on_its_way_equals_one_that_pads_after_it(layout: torch.memory_format) -> None:
+    """Where a gradient is recorded, pictures are padded when they are convolved."""
+    pictures = torch.randn(2, 16, 20, 24, generator=torch.Generator().manual_seed(0)).to(memory_format=layout)
+    for kernel in (3, 5):
+        block = lite0.InvertedResidual(16, 24, kernel, 2, 6).eval().to(memory_format=layout)
+        expected = block(pictures.clone()).detach()
+        with torch.inference_mode():
+            found = block(pictures.clone())
+        assert torch.equal(found, expected)
+        assert found.stride() == expected.stride()
+
+
 def test_blocks_have_the_documented_strides_and_channels() -> None:
     picture = lite0.lite0_input(np.zeros((130, 190, 3), np.uint8), 128)
     assert tuple(picture.shape) == (1, 3, 128, 192)

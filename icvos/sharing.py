@@ -1,0 +1,86 @@
+"""One pass over a video for all that is followed in it: a frame is read once, and what is seen of it computed once."""
+
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from icvos.errors import IcvosError
+
+T = TypeVar("T")
+
+
+class FrameCache:
+    """What is computed of a frame alone, once for all who are given the very same array, and forgotten with it.
+
+    What is kept may in turn be asked of, as the tensor that a frame becomes.
+    Frames are told apart by identity, so they must not be changed in place. That is promised by who shares them: a
+    method on its own, whose caller may fill one array again and again, has a cache that is off.
+
+    Args:
+        on: Whether anything is kept.
+    """
+
+    def __init__(self, *, on: bool = True) -> None:
+        self.on = on
+        self._found: dict[int, tuple[weakref.ref[Any], dict[Hashable, Any]]] = {}
+
+    @property
+    def held(self) -> int:
+        """Of how many frames something is kept now."""
+        return len(self._found)
+
+    def get(self, frame: Any, key: Hashable, compute: Callable[[], T]) -> T:
+        """What ``compute`` gives; it is not called again for this frame and ``key`` while the frame is there.
+
+        >>> cache, frame = FrameCache(), np.zeros((2, 3, 3), np.uint8)
+        >>> cache.get(frame, "mean", frame.mean) is cache.get(frame, "mean", frame.mean)
+        True
+        """
+        if not self.on:
+            return compute()
+        number = id(frame)
+        if number not in self._found:
+            self._found[number] = (weakref.ref(frame, lambda _: self._found.pop(number, None)), {})
+        found = self._found[number][1]
+        if key not in found:
+            found[key] = compute()
+        value: T = found[key]
+        return value
+
+
+class SharedFrames:
+    """The frames of a video for several readers in step: one is held at a time, and every reader is given that array.
+
+    Args:
+        frames: The frames; one is taken at every `advance`.
+    """
+
+    def __init__(self, frames: Iterable[np.ndarray]) -> None:
+        self._frames = iter(frames)
+        self._frame: np.ndarray | None = None
+        self._taken = 0
+
+    def advance(self) -> bool:
+        """Go on to the next frame; whether there is one. An error of reading it is raised here, not in a reader."""
+        self._frame = next(self._frames, None)
+        self._taken += self._frame is not None
+        return self._frame is not None
+
+    def reader(self) -> Iterator[np.ndarray]:
+        """Every frame from the first on, each when `advance` has gone there; it ends when there is none.
+
+        Raises `IcvosError` in a reader that takes the next frame too early.
+        """
+        given = 0
+        while True:
+            if self._frame is not None and given == self._taken:
+                raise IcvosError(
+                    f"took frame {given} before it gave the mask of frame {given - 1}; a method whose clips are "
+                    "followed in step gives each mask before it takes the next frame"
+                )
+            if self._frame is None:
+                return
+            given += 1
+            yield self._frame

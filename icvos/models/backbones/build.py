@@ -8,6 +8,7 @@ import torch
 
 from icvos.errors import IcvosError
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, load_dinov2
+from icvos.models.backbones.dinov3 import DINOV3_MODELS, load_dinov3
 from icvos.models.backbones.lite0_stages import Lite0Stages
 from icvos.models.backbones.resnet import Dilations, ResNet
 from icvos.models.backbones.stages import Backbone, Staged
@@ -22,7 +23,7 @@ STAGED: Mapping[str, Callable[[Dilations], Staged]] = {
     "swin-b": lambda dilations: SwinB(),
     "efficientnet-lite0": lambda dilations: Lite0Stages(),
 }
-BACKBONES = (*STAGED, *DINOV2_MODELS)
+BACKBONES = (*STAGED, *DINOV2_MODELS, *DINOV3_MODELS)
 # whose maps the few-shot networks are made for, and a small one for a CPU
 FewShotBackbone = Literal["resnet50-v2", "resnet101-v2", "vgg16-bn", "efficientnet-lite0"]
 
@@ -44,7 +45,7 @@ def build_backbone(name: str, dilations: Dilations = "whole") -> Staged:
 def load_backbone(
     name: str, device: torch.device | str = "cpu", checkpoint: str | None = None, dilations: Dilations = "whole"
 ) -> tuple[Backbone, Loaded]:
-    """A backbone of `BACKBONES` with its ImageNet or DINOv2 weights, frozen, in evaluation mode; and what was loaded.
+    """A backbone of `BACKBONES` with its published weights, frozen, in evaluation mode; and what was loaded.
 
     Args:
         name: As in the registry of checkpoints.
@@ -56,6 +57,8 @@ def load_backbone(
     """
     if name in DINOV2_MODELS:
         return load_dinov2(name, device, checkpoint)
+    if name in DINOV3_MODELS:
+        return load_dinov3(name, device, checkpoint)
     if name not in BACKBONES:
         raise IcvosError(f"unknown backbone {name!r}; choose from {', '.join(BACKBONES)}")
     network = build_backbone(name, dilations)

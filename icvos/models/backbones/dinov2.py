@@ -35,12 +35,12 @@ DINOV2_MODELS = {
 class PatchEmbedding(nn.Module):
     """A convolution over patches."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, patch: int = PATCH) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(3, width, PATCH, PATCH)
+        self.proj = nn.Conv2d(3, width, patch, patch)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, H W / 196, C), row by row."""
+        """(B, 3, H, W) to (B, N, C), a token for each patch, row by row."""
         patches: Tensor = self.proj(x).flatten(2).transpose(1, 2)
         return patches
 

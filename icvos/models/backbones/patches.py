@@ -19,23 +19,28 @@ PatchEncoder = Callable[[Tensor], Tensor]  # (B, 3, 518, 518), standardised, to 
 
 
 class Lite0Patches(nn.Module):
-    """EfficientNet-Lite0 as a `PatchEncoder`: two of its levels, on the grid of DINOv2's patches.
+    """EfficientNet-Lite0 as a `PatchEncoder`: two of its levels, on the grid of another encoder's patches.
 
     What all cells of a picture share is taken from them first, or all resemble one another; both levels count alike.
+
+    Args:
+        device: Where it is.
+        grid: Patches on a side.
     """
 
     levels = (10, 14)  # blocks at strides 16 and 32
     side = 608  # pixels, a multiple of the largest stride, of which the finer grid has 38 cells
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
+    def __init__(self, device: torch.device | str = "cpu", grid: int = GRID) -> None:
         super().__init__()
         self.body = lite0(device)
+        self.grid = grid
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, 518, 518), standardised with ImageNet's mean and deviation, to (B, 1369, 304)."""
+        """(B, 3, H, W), standardised with ImageNet's mean and deviation, to (B, grid * grid, 304)."""
         scale, shift = (value.to(x) for value in STANDARDISED)
         maps = self.body.features(aligned(x, self.side) * scale + shift, self.levels)
-        centred = [aligned(found - found.mean((2, 3), keepdim=True), GRID) for found in maps]
+        centred = [aligned(found - found.mean((2, 3), keepdim=True), self.grid) for found in maps]
         return torch.cat([functional.normalize(found, dim=1) for found in centred], 1).flatten(2).mT
 
 

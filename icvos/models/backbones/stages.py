@@ -1,6 +1,6 @@
 """One way to the feature maps of every image backbone, and the five stages that few-shot networks are built on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ class Backbone(Protocol):
         ...
 
 
-def outputs_of(stages: Iterable[nn.Module], x: Tensor, levels: Sequence[int]) -> tuple[Tensor, ...]:
+def outputs_of(stages: Iterable[Callable[[Tensor], Tensor]], x: Tensor, levels: Sequence[int]) -> tuple[Tensor, ...]:
     """What the stages of ``levels`` give, in the order of ``levels``, when ``x`` goes through all of them in turn.
 
     Raises `IcvosError` for a level that does not exist.

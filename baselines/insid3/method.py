@@ -93,7 +93,9 @@ class INSID3(Prompter[INSID3Settings]):
 
     Settings = INSID3Settings
     packages = ("sam2", "scipy")
-    small = MappingProxyType({"backbone": LITE0, "directions": "20", "sam2": "affinity"})
+    small = MappingProxyType(
+        {"backbone": LITE0, "side": "320", "directions": "20", "tau": "0.3", "theta": "0.05", "sam2": "affinity"}
+    )
 
     def __init__(self, settings: INSID3Settings | None = None) -> None:
         self.settings = settings or INSID3Settings()

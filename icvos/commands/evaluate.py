@@ -80,8 +80,8 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
     """Run a method on a benchmark and score it.
 
     A run that was stopped resumes when it is run again. On videos several processes may run it at once: each makes what
-    the others have not begun, and takes over what they leave behind. On benchmarks of images, {fold} in a setting is replaced by the
-    number of the fold, so that every fold can have its own checkpoint.
+    the others have not begun, and takes over what they leave behind. On benchmarks of images, {fold} in a setting is
+    replaced by the number of the fold, so that every fold can have its own checkpoint.
     """
     from icvos.method import settings_for
     from icvos.tasks.calls import evaluate as run
@@ -101,9 +101,8 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
         results = run(method, task, out, settings=settings, parts=parts, selection=selection, watch=watch, **given)
     if not results:
         say(f"shard {shard} has nothing left to do, others are still at work; the last of them scores the run")
-        say(
-            f"if they are gone, {AGAIN}, or score what is there: icvos score {out} --benchmark {benchmark} --clips-there"
-        )
+        say(f"if they are gone, {AGAIN}, or score what is there with:")
+        say(f"icvos score {out} --benchmark {benchmark} --clips-there")
     for result in results:
         show_result(result, evaluated_path(out, result))
 

@@ -107,15 +107,14 @@ class Leases:
         """Claim ``name``: whether that was free, or its claim had expired."""
         with self._writing():
             there = self._generations(name)
-            holders = {path: self._live(path) for path in there.values()}
-            if any(holders.values()):
+            if any(map(self._live, there.values())):
                 return False
             path = self.folder / f"{name}.{max(there, default=-1) + 1}"
             if not self._create(path):
                 return False
-            for old in holders:
+            for old in there.values():
                 self._remove_if_expired(old)
-            if any(other != path and other not in holders for other in self._generations(name).values()):
+            if any(other != path and self._live(other) for other in self._generations(name).values()):
                 path.unlink(missing_ok=True)  # two began at once, from what each had seen
                 return False
             self._held[name] = path

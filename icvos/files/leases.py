@@ -1,9 +1,9 @@
 """Who works on what in a folder that processes of several machines share: claims that expire.
 
-A claim is a small file that only one process can create (``O_EXCL``, which NFS has too) and that a thread of it touches
-every few seconds. One that was not touched for `LEASE_S` may be taken over; so may at once that of a process of this
-machine that is gone. Ages are differences of times that the file server itself set, whatever the clocks of the machines
-say.
+A claim is a small file that only one process can create (by a hard link, else by ``O_EXCL``; NFS has both) and that a
+thread of it touches every few seconds. One that was not touched for `LEASE_S` may be taken over; so may at once that of
+a process of this machine that is gone. Ages are differences of times that the file server itself set, whatever the
+clocks of the machines say.
 
 A claim is called ``<name>.<generation>``. Who takes over an expired one creates the next generation, which succeeds for
 one alone, and removes the old one. A process that was stopped for longer than its lease finds its file gone and knows
@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from icvos.files.leftovers import MACHINE, born, is_running
+from icvos.files.leftovers import MACHINE, born, is_running, remove_leftovers, temporary_file
 from icvos.files.storage import unwritable
 
 LEASE_S = 60.0  # without a touch, after which a claim has expired
@@ -98,6 +98,7 @@ class Leases:
         for name in tuple(self._held):
             self.release(name)
         self._remove_expired()
+        remove_leftovers(self.folder)
         with contextlib.suppress(OSError):
             self._here.unlink()
         with contextlib.suppress(OSError):
@@ -168,20 +169,18 @@ class Leases:
             raise unwritable(self.folder, error) from error
 
     def _create(self, path: Path) -> bool:
-        """Create a claim; whether it was not there."""
+        """Create a claim, whole in one step; whether it was not there."""
+        own = self.own
+        text = {"token": own.token, "host": own.host, "machine": own.machine, "pid": own.pid, "born": own.born}
         while True:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+                with temporary_file(self.folder, path.name) as temporary:
+                    temporary.write_text(json.dumps(text))
+                    temporary.chmod(0o644)
+                    return _link(temporary, path)
             except FileNotFoundError:  # another process has removed the empty folder
                 continue
-            except FileExistsError:
-                return False
-            own = self.own
-            text = {"token": own.token, "host": own.host, "machine": own.machine, "pid": own.pid, "born": own.born}
-            with os.fdopen(handle, "w") as file:
-                json.dump(text, file)
-            return True
 
     def _generations(self, name: str) -> dict[int, Path]:
         """The files of a claim: one, or none, or in between two."""
@@ -234,6 +233,24 @@ class Leases:
                         os.utime(path)
                 self._now()
                 self._touched = began
+
+
+def _link(source: Path, target: Path) -> bool:
+    """Give a file a second name; whether that was free."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except FileExistsError:
+        return source.stat().st_nlink > 1  # an NFS server that was asked twice, as its first answer was lost
+    except OSError:  # a file system without hard links
+        try:
+            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            return False
+        with os.fdopen(handle, "wb") as file:
+            file.write(source.read_bytes())
+    return True
 
 
 def _holder(path: Path) -> Holder:

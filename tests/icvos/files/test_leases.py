@@ -1,5 +1,6 @@
 """Claims in a shared folder: one process has each, until it gives it back, dies, or is silent for too long."""
 
+import errno
 import json
 import os
 import re
@@ -246,3 +247,35 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_holder_of_nothing_is_not_gone() -> None:
     assert not Holder().is_gone
+
+
+@pytest.mark.parametrize("age_s", [None, LEASE_S + 1])
+def test_claims_on_a_file_system_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_s: float | None
+) -> None:
+    def link(*names: Path) -> None:
+        raise OSError(errno.ENOTSUP, f"no links here, as to {names[1]}")
+
+    monkeypatch.setattr(os, "link", link)
+    if age_s is not None:
+        claimed(tmp_path, age_s)
+    with Leases(tmp_path) as one, Leases(tmp_path) as other:
+        assert one.take("dog")
+        assert not other.take("dog")
+        assert other.holder("dog") == one.own
+
+
+def test_an_answer_of_the_file_server_that_was_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second request finds the link that the first has made."""
+    real = os.link
+
+    def link(source: Path, target: Path) -> None:
+        real(source, target)
+        real(source, target)
+
+    with Leases(tmp_path) as one, Leases(tmp_path) as other:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "link", link)
+            assert one.take("dog")
+            assert not other.take("dog")
+        assert one.holds("dog")

@@ -13,7 +13,7 @@ from icvos.tasks.shards import ARRAY, Shard, Worker, makespan, order, read_shard
 def lengths(seed: int, count: int = 437, longest: int = 2000) -> list[int]:
     """Frames of videos as they are: many short, few long."""
     generator = random.Random(seed)
-    return [min(longest, max(20, int(generator.lognormvariate(4.3, 1)))) for _ in range(count)]
+    return [min(longest, max(20, int(generator.lognormvariate(4.5, 1.2)))) for _ in range(count)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 500])

@@ -87,11 +87,8 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
     from icvos.tasks.calls import evaluate as run
     from icvos.tasks.calls import evaluated_path
     from icvos.tasks.runs import in_fold
-    from icvos.tasks.shards import read_shard
     from icvos.tasks.task import open_task
 
-    shard = read_shard(given["shard"]) if given["shard"] is not None else None
-    given["shard"] = shard
     settings = read_settings(pairs)
     settings_for(method, in_fold(settings, 0))
     task = open_task(benchmark)
@@ -100,7 +97,7 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
     with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
         results = run(method, task, out, settings=settings, parts=parts, selection=selection, watch=watch, **given)
     if not results:
-        say(f"shard {shard} has nothing left to do, others are still at work; the last of them scores the run")
+        say(f"shard {given['shard']} has nothing left to do, others are still at work; the last of them scores the run")
         say(f"if they are gone, {AGAIN}, or score what is there with:")
         say(f"icvos score {out} --benchmark {benchmark} --clips-there")
     for result in results:

@@ -19,7 +19,6 @@ from icvos.tasks.task import SHEET_FRAMES, SILENT, Drawing, Sheet, Task, Watch, 
 
 if TYPE_CHECKING:
     from icvos.tasks.runs import Overwrite
-    from icvos.tasks.shards import Shard
 
 
 def as_task(benchmark: Task | Path | str) -> Task:
@@ -42,7 +41,7 @@ def evaluate(
     random_weights: bool = False,
     timeout: float | None = None,
     frames: bool = False,
-    shard: "Shard | None" = None,
+    shard: str | None = None,
     watch: Watch = SILENT,
 ) -> tuple[Result, ...]:
     """Run a method over a benchmark into the run folder ``out``, then score it; called again, it resumes.
@@ -63,8 +62,8 @@ def evaluate(
         random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
         timeout: Seconds that the method may take for a clip or an episode; None: as long as it wants.
         frames: On videos: also keep J and F of every frame, in ``frames.json`` beside ``scores.json``.
-        shard: On videos: which of several processes this one is; the last of them scores. None: it waits for others
-            that work on the same run, and scores.
+        shard: On videos: which of several processes this one is, as ``2/8``, or ``slurm`` in a job array; the last of
+            them scores. None: it waits for others that work on the same run, and scores.
         watch: Is told how it goes on.
 
     Returns:
@@ -82,15 +81,17 @@ def evaluate(
     from icvos.method import settings_for
     from icvos.models.weights.registry import random_weights_allowed
     from icvos.tasks.runs import RunOptions, in_fold
+    from icvos.tasks.shards import read_shard
 
     if shots < 1:
         raise IcvosError("--shots must be 1 or more")
+    own = None if shard is None else read_shard(shard)
     require_writable(Path(out), folder=True)
     settings_for(method, in_fold(settings or {}, 0))
     task, out = as_task(benchmark), Path(out)
     chosen = tuple(protocol(name) for name in protocols)
     options = RunOptions(
-        method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout, shard
+        method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout, own
     )
     part = task.select(selection) if selection else task
     watch.stage(method)

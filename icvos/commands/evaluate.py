@@ -22,7 +22,7 @@ from icvos.commands.options import (
     read_settings,
     selection_options,
 )
-from icvos.commands.printing import show_result
+from icvos.commands.printing import say, show_result
 from icvos.commands.progress import scored_in, watched
 from icvos.errors import AGAIN
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "icvos eval --method lite --benchmark IC-VOS --out runs/lite",
         "icvos eval --method lite --shots 5 --draws 0 --limit 10 --benchmark IC-VOS --out runs/lite-5",
+        "icvos eval --method lite --shard 2/8 --benchmark IC-VOS --out /shared/lite",
         "icvos eval --method vrp-sam --set checkpoint=fold{fold}.safetensors \\",
         "    --benchmark coco-20i --out runs/vrp",
     ),
@@ -66,13 +67,21 @@ if TYPE_CHECKING:
 )
 @FRAMES
 @WORKERS
+@click.option(
+    "--shard",
+    metavar="I/N",
+    default=None,
+    help="On videos: make the run together with N - 1 other processes that are given the same --out; slurm: as a task "
+    "of a job array. The last one scores.",
+)
 @TIMEOUT
 @RANDOM_WEIGHTS
 def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **given: Any) -> None:
     """Run a method on a benchmark and score it.
 
-    A run that was stopped resumes when it is run again. On benchmarks of images, {fold} in a setting is replaced by the
-    number of the fold, so that every fold can have its own checkpoint.
+    A run that was stopped resumes when it is run again. On videos several processes may run it at once: each makes what
+    the others have not begun, and takes over what they leave behind. On benchmarks of images, {fold} in a setting is
+    replaced by the number of the fold, so that every fold can have its own checkpoint.
     """
     from icvos.method import settings_for
     from icvos.tasks.calls import evaluate as run
@@ -87,6 +96,10 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
     selection = read_selection(given, given.pop("limit"))
     with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
         results = run(method, task, out, settings=settings, parts=parts, selection=selection, watch=watch, **given)
+    if not results:
+        say(f"shard {given['shard']} has nothing left to do, others are still at work; the last of them scores the run")
+        say(f"if they are gone, {AGAIN}, or score what is there with:")
+        say(f"icvos score {out} --benchmark {benchmark} --clips-there")
     for result in results:
         show_result(result, evaluated_path(out, result))
 

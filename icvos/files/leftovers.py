@@ -17,9 +17,22 @@ from pathlib import Path
 
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<machine>[0-9a-f]{6})-(?P<pid>[0-9]+)-[a-z0-9_]{8}(\..*)?", re.DOTALL)
 LOCK = ".icvos.lock"  # see `icvos.files.locks`
-MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+NODE = (Path("/etc/machine-id"), Path("/proc/self/ns/pid"))  # of Linux: the installation, and the numbers of processes
 NAME_LENGTH = 40  # characters of the name that a temporary's name repeats, which must stay below 255 bytes
 FOREIGN_SECONDS = 86400.0  # without a change, after which another machine's temporary counts as left
+
+
+def _machine() -> str:
+    """What a process's number is unique in: a machine, or a container."""
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):
+        parts.append(NODE[0].read_text())
+    with contextlib.suppress(OSError):
+        parts.append(str(NODE[1].readlink()))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:6]
+
+
+MACHINE = _machine()
 _own: set[str] = set()  # this process's temporaries: in a container, a killed process may have had the same id
 
 
@@ -97,6 +110,18 @@ def is_running(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def born(pid: int) -> int | None:
+    """When a process of this machine began, in ticks since the machine did; None where nobody says, or it has ended.
+
+    It tells a process from a later one that was given the same number.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def remove(path: Path) -> None:

@@ -41,9 +41,12 @@ def evaluate(
     random_weights: bool = False,
     timeout: float | None = None,
     frames: bool = False,
+    shard: str | None = None,
     watch: Watch = SILENT,
 ) -> tuple[Result, ...]:
     """Run a method over a benchmark into the run folder ``out``, then score it; called again, it resumes.
+
+    On videos several processes, on one machine or several that share the folder, may make a run together.
 
     Args:
         method: Its name; `icvos.method.method_names` lists them.
@@ -59,10 +62,13 @@ def evaluate(
         random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
         timeout: Seconds that the method may take for a clip or an episode; None: as long as it wants.
         frames: On videos: also keep J and F of every frame, in ``frames.json`` beside ``scores.json``.
+        shard: On videos: which of several processes this one is, as ``2/8``, or ``slurm`` in a job array; the last of
+            them scores. None: it waits for others that work on the same run, and scores.
         watch: Is told how it goes on.
 
     Returns:
-        The result under each protocol, in order; `evaluated_path` says where each is written.
+        The result under each protocol, in order; `evaluated_path` says where each is written. None where other shards
+        are still at work.
 
     Raises:
         IcvosError: Bad input, a method that cannot be built, or an ``out`` that holds something else.
@@ -75,20 +81,24 @@ def evaluate(
     from icvos.method import settings_for
     from icvos.models.weights.registry import random_weights_allowed
     from icvos.tasks.runs import RunOptions, in_fold
+    from icvos.tasks.shards import read_shard
 
     if shots < 1:
         raise IcvosError("--shots must be 1 or more")
+    own = None if shard is None else read_shard(shard)
     require_writable(Path(out), folder=True)
     settings_for(method, in_fold(settings or {}, 0))
     task, out = as_task(benchmark), Path(out)
     chosen = tuple(protocol(name) for name in protocols)
     options = RunOptions(
-        method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout
+        method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout, own
     )
     part = task.select(selection) if selection else task
     watch.stage(method)
     with random_weights_allowed(random_weights):
         ran = part.predict(out, options, watch)
+    if not ran:
+        return ()
     found = []
     for one in chosen:
         watch.stage(f"score {one.id}")

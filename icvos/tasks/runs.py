@@ -23,9 +23,11 @@ from icvos.method import AnyMethod, method_class, sees_truth
 from icvos.protocol import PAPER, Protocol
 from icvos.tasks.mixture import difference
 from icvos.tasks.record import RECORD, Part, RunRecord, record_of
+from icvos.tasks.shards import Shard
 
 RUN_FORMAT = 1
 SCRATCH = ".partial"  # where what is being made lies in a run folder
+CLAIMS = ".claims"  # where the processes that work on it say so
 Overwrite = Literal["never", "only-missing", "always"]
 
 
@@ -42,6 +44,8 @@ class RunOptions:
         parts: Which draws or folds; None: all.
         protocols: On videos: the run predicts every frame that one of them scores.
         timeout: Seconds that the method may take for a clip or an episode; None: as long as it wants.
+        shard: On videos: which of several processes that make the run together this one is; None: it waits for others
+            that work on the same run.
     """
 
     method: str
@@ -51,10 +55,16 @@ class RunOptions:
     parts: tuple[int, ...] | None = None
     protocols: tuple[Protocol, ...] = (PAPER,)
     timeout: float | None = None
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if not self.protocols:
             raise IcvosError("no protocol: give at least one, as paper or native")
+        if self.shard and self.overwrite != "only-missing":
+            raise IcvosError(
+                f"--shard {self.shard}: shards add to what others made, so not with --overwrite {self.overwrite}; "
+                "leave that out, and choose a new --out to begin again"
+            )
         require_timeout(self.timeout)
 
     def asked(self, what: str = "") -> Asked:
@@ -95,7 +105,7 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
         raise IcvosError(f"{out}: is a file; choose another --out")
     if not out.is_dir():
         return
-    for entry in (*out.glob(f"{part}*"), out / SCRATCH):
+    for entry in (*out.glob(f"{part}*"), out / SCRATCH, out / CLAIMS):
         require_inside(entry, out)
     is_strange = _is_strange(out, part)
     if is_strange and (out / LOCK).is_file():
@@ -120,7 +130,8 @@ def claim(out: Path, part: Part, overwrite: Overwrite, numbers: Collection[int] 
 def _is_strange(out: Path, part: Part) -> bool:
     """Whether a folder holds something and no run."""
     begun = [entry for entry in out.glob(f"{part}*") if is_empty(entry)]  # all that an early kill leaves
-    return not is_empty(out, begun) and not any(out.glob(f"{part}*/{RECORD}")) and not (out / SCRATCH).is_dir()
+    is_run = any(out.glob(f"{part}*/{RECORD}")) or any((out / own).is_dir() for own in (SCRATCH, CLAIMS))
+    return not is_run and not is_empty(out, begun)
 
 
 def identity(method: AnyMethod, options: RunOptions, about: RunRecord) -> RunRecord:
@@ -143,17 +154,20 @@ def identity(method: AnyMethod, options: RunOptions, about: RunRecord) -> RunRec
     return record.model_copy(update={"random_weights": True}) if record.made_with_random_weights else record
 
 
-def open_record(path: Path, wanted: RunRecord, new: RunRecord, overwrite: Overwrite) -> RunRecord:
+def open_record(
+    path: Path, wanted: RunRecord, new: RunRecord, overwrite: Overwrite, *, alone: bool = True
+) -> RunRecord:
     """The record so far of the run that is ``wanted``, an `identity`; or one with ``new`` beside it, written.
 
     Another run's record is refused unless everything is made again, or nothing was made under it: a method that refused
     its settings at its first frame keeps no folder from a better try. What another run made goes before its record
-    does, so that no mask is ever taken for one that ``wanted`` made.
+    does, so that no mask is ever taken for one that ``wanted`` made. Where this process is not ``alone`` in the folder,
+    nothing is made under a record so far only because another process has just begun.
     """
     is_other = overwrite == "always" and path.is_file() and not _is_of(path, wanted)
     if is_other:
         _empty(path.parent)
-    if is_other or not path.is_file() or _holds_nothing_else(path):
+    if is_other or not path.is_file() or (alone and _holds_nothing_else(path)):
         begun = {"versions": versions(), "started": now(), "finished": None}
         record = RunRecord.model_validate(wanted.to_json() | begun | new.to_json())
         write_schema(path, record)
@@ -215,7 +229,9 @@ def other_build(path: Path, run: RunRecord, digest: str | None) -> Iterator[Faul
         yield Fault("digest", str(path), what, "warning")
 
 
-def refuse_other_parts(out: Path, part: Part, wanted: Mapping[int, RunRecord], replaced: Collection[int] = ()) -> None:
+def refuse_other_parts(
+    out: Path, part: Part, wanted: Mapping[int, RunRecord], replaced: Collection[int] = (), *, alone: bool = True
+) -> None:
     """Refuse a folder whose other draws or folds are another method's, or the same's with other settings or weights.
 
     Args:
@@ -223,10 +239,11 @@ def refuse_other_parts(out: Path, part: Part, wanted: Mapping[int, RunRecord], r
         part: What it consists of.
         wanted: By number the `identity` of those that are to be made.
         replaced: The numbers of those whose predictions are made again, whatever is there.
+        alone: As for `open_record`.
     """
     for path in sorted(out.glob(f"{part}*/{RECORD}")):
         text = path.parent.name.removeprefix(part)
-        if not text.isdecimal() or int(text) in replaced or _holds_nothing_else(path):
+        if not text.isdecimal() or int(text) in replaced or (alone and _holds_nothing_else(path)):
             continue
         number, found = int(text), read_schema(path, RunRecord, "the record of a run", "choose another --out")
         for own, record in wanted.items():

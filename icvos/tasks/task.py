@@ -178,7 +178,10 @@ class Task(Protocol):
         ...
 
     def predict(self, out: Path, options: "RunOptions", watch: Watch) -> tuple[int, ...]:
-        """Run a method into the run folder ``out``, keeping what is there; the draws or folds that can be scored."""
+        """Run a method into the run folder ``out``, keeping what is there; the draws or folds that can be scored.
+
+        None where other processes still make some of them.
+        """
         ...
 
     def check(self, folder: Path, protocol: "ScoringProtocol", watch: Watch) -> list[Fault]:

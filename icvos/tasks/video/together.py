@@ -62,6 +62,7 @@ def predict_group(
     options: RunOptions,
     scratch: Path,
     advance: Callable[[Clip, int], None],
+    ready: Callable[[], None] = lambda: None,
 ) -> Made:
     """Predict one of `groups`, and put the folders in place; a clip that fails does not keep the others from it.
 
@@ -72,6 +73,7 @@ def predict_group(
         options: How it is run.
         scratch: The run folder, below which clips are made.
         advance: Is told of every mask.
+        ready: Is called before a folder is put in place; what it raises keeps that from it, and ends the group.
 
     Raises `IcvosError` for a frame that cannot be read.
     """
@@ -86,7 +88,7 @@ def predict_group(
         for number, item in enumerate(group):
             frames = stream if shared is None else shared.reader()
             masks = _masks(benchmark, methods[number], item, options, frames, asked[number])
-            running[number] = stack.enter_context(contextlib.closing(_write(item, masks, scratch)))
+            running[number] = stack.enter_context(contextlib.closing(_write(item, masks, scratch, ready)))
         for position in range(count + 1):  # the last round finds that no frame is left, and puts folders in place
             began = time.perf_counter()
             if shared is not None:
@@ -123,7 +125,7 @@ def _siblings(method: AnyMethod, count: int, asked: Asked) -> Sequence[AnyMethod
     return found
 
 
-def _write(item: Work, masks: Iterator[Mask], scratch: Path) -> Generator[float]:
+def _write(item: Work, masks: Iterator[Mask], scratch: Path, ready: Callable[[], None]) -> Generator[float]:
     """Write the masks of one clip, and put its folder in place at the end; the seconds that each mask took to make."""
     with atomic_folder(item.folder, scratch / SCRATCH, scratch) as folder:
         for name in item.clip.video.frames[: item.frames]:
@@ -133,6 +135,7 @@ def _write(item: Work, masks: Iterator[Mask], scratch: Path) -> Generator[float]
             (folder / f"{name}.png").write_bytes(encode_binary(mask))
             yield seconds
         next(masks, None)  # there is none: a method that gives more masks than there are frames is refused here
+        ready()
 
 
 def _masks(

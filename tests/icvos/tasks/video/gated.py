@@ -1,0 +1,50 @@
+"""A method without networks that waits at a gate, and icvos with it in a process of its own.
+
+python -m tests.icvos.tasks.video.gated ARGUMENTS
+
+``GATE`` names a file: no mask is made while it is not there. ``LEASE_S`` shortens leases. ``FAILS`` is the name of a
+support's class that goes wrong.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+from icvos import method as registry
+from icvos.files import leases
+from icvos.method import Image, Mask, Support
+
+
+class Gated:
+    """Whatever is brighter than the support's object; sees a frame once for all of its siblings."""
+
+    def segment(self, supports: Sequence[Support], frames: Iterable[Image]) -> Iterator[Mask]:
+        threshold = float(supports[0].image()[supports[0].mask()].mean())
+        if supports[0].mask_path.parent.name == os.environ.get("FAILS"):
+            raise RuntimeError("this one never works")
+        for frame in frames:
+            while "GATE" in os.environ and not Path(os.environ["GATE"]).exists():
+                time.sleep(0.01)
+            yield frame.mean(axis=2) > threshold
+
+    def siblings(self, count: int) -> Sequence["Gated"]:
+        return [self] * count
+
+
+class Dark(Gated):
+    """Another method."""
+
+
+HERE = "tests.icvos.tasks.video.gated"
+POINTS = [EntryPoint(kind.lower(), f"{HERE}:{kind}", "icvos.methods") for kind in ("Gated", "Dark")]
+
+
+if __name__ == "__main__":
+    from icvos.cli import main
+
+    registry.entry_points = lambda group: POINTS  # type: ignore[assignment, misc]
+    leases.LEASE_S = float(os.environ.get("LEASE_S", leases.LEASE_S))
+    main(sys.argv[1:])

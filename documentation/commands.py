@@ -44,7 +44,7 @@ def _sections(command: click.Command, context: click.Context, level: int) -> Ite
     shown = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     if shown:
         rows = [_row(one, context) for one in shown]
-        yield "\n".join(["| option | | default |", "| --- | --- | --- |", *rows]) + "\n{ .options }"
+        yield "\n".join(["| option | | default |", "| --- | --- | --- |", *rows])
     if command.epilog:
         yield "\n".join(["```", *inspect.cleandoc(command.epilog.partition("Examples:\n")[2]).splitlines(), "```"])
     if isinstance(command, click.Group):

@@ -13,17 +13,14 @@ LITERAL = re.compile(r"::\n\n((?:^ {4}.*\n?|^\s*\n)+)", re.MULTILINE)
 def as_markdown(text: str) -> str:
     """A docstring whose code mkdocstrings shows as code.
 
-    >>> print(as_markdown("Adds::\\n\\n    1 + 1\\n\\n>>> 1 + 1\\n2"))
+    >>> print(as_markdown("Adds::\\n\\n    1 + 1\\n\\nDone."))
     Adds:
     <BLANKLINE>
     ```python
     1 + 1
     ```
     <BLANKLINE>
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
+    Done.
     """
     text = LITERAL.sub(lambda found: f":\n\n```python\n{textwrap.dedent(found[1]).strip()}\n```\n\n", text)
     return EXAMPLE.sub(r"\1```pycon\n\1\2\n\1```\n", text).strip()

@@ -1,4 +1,4 @@
-"""``python -m documentation.links SITE``: whether every link of a built site leads somewhere, and nothing is fetched."""
+"""``python -m documentation.links SITE``: every link of a built site must lead somewhere, and nothing be fetched."""
 
 import sys
 from collections.abc import Iterator

@@ -66,7 +66,7 @@ def _row(option: click.Option, context: click.Context) -> str:
     notes += ["repeatable"] if option.multiple and "repeatable" not in help_text else []
     notes += [str(facts["range"])] if "range" in facts else []
     ending = f" ({', '.join(notes)})" if notes else ""
-    name = f"`{names}{f' {kind}' if kind else ''}`".replace("|", "\\|")
+    name = f"`{names}{f' {kind}' if kind else ''}`"
     return f"| {name} | {_text(help_text)}{_text(ending)} | {_text(str(default))} |"
 
 

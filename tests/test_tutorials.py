@@ -39,7 +39,7 @@ class Reader:
                 exec(compile(body, page.name, "exec"), self.names)
                 self.printed += capsys.readouterr().out
             else:
-                for line in body.splitlines():
+                for line in body.replace("\\\n", " ").splitlines():
                     self.paste(line)
 
     def paste(self, line: str) -> None:

@@ -10,6 +10,7 @@ from icvos.models.needs import TRAINED, small
 from icvos.models.weights import registry
 from icvos.settings import Setting
 from icvos.training.recipe import list_recipes
+from leaderboard.paper.tables import paper_table
 
 PACKAGES = ("baselines", "dcsam")  # whose methods have a page; others may be installed beside
 MEGABYTE = 10**6
@@ -26,7 +27,13 @@ def pages() -> dict[str, str]:
 def _index(cards: dict[str, Card]) -> str:
     rows = [f"| [`{name}`]({name}.md) | {_summary(card)} | {_learned(name)} |" for name, card in cards.items()]
     return "\n".join(
-        ["# Cards of the methods", "", "| method | | learned for this task |", "| --- | --- | --- |", *rows]
+        [
+            "# Cards of the methods",
+            "",
+            "| method | what it does | learned for this task |",
+            "| --- | --- | --- |",
+            *rows,
+        ]
     )
 
 
@@ -51,11 +58,15 @@ def _page(name: str, card: Card) -> str:
         ("masks of tested classes seen", _seen(name, card)),
         ("uses text", "no: it is given pictures, masks and frames, and no words"),
         ("licence of the code", "Apache-2.0, as icvos"),
-        ("parameters, operations, time", f"`icvos profile --method {name}` counts them"),
+        ("parameters, operations, time", _cost(name)),
     ]
     if small(factory):
         facts.append(("small, without a download", f"`{small(factory)}` ([small networks](../nano.md))"))
-    parts = [f"# {name}", card.about, "\n".join(["| | |", "| --- | --- |", *(f"| {a} | {b} |" for a, b in facts)])]
+    parts = [
+        f"# {name}",
+        card.about,
+        "\n".join([f"| fact | `{name}` |", "| --- | --- |", *(f"| {a} | {b} |" for a, b in facts)]),
+    ]
     parts += ["## Weights", _weights(card)]
     if card.settings:
         rows = [_setting(one) for one in card.settings]
@@ -73,6 +84,20 @@ def _training(name: str) -> str:
         return "no"
     own = [f"`{one.name}`" for one in list_recipes() if one.recipe.method == name]
     return f"yes, by `icvos train` ([training](../training.md)): {', '.join(own)}"
+
+
+def _cost(name: str) -> str:
+    """What is known of its size, and the command that measures the rest."""
+    counts = f"`icvos profile --method {name}` measures them"
+    table = paper_table("table-14")
+    for row in table.rows:
+        if row.counted and row.counted.method == name:
+            millions = dict(zip(table.columns, row.printed, strict=True))["parameters"]
+            ours = "`icvos reproduce table-14 --run` counts it"
+            return (
+                f"{millions:g} million parameters without SAM, as {table.number} of the paper says ({ours}); {counts}"
+            )
+    return counts
 
 
 def _seen(name: str, card: Card) -> str:

@@ -32,7 +32,7 @@ def _index() -> str:
             f"| [`icvos {one.name}`]({area.lower()}.md#icvos-{one.name}) | {_text(_paragraphs(one)[0])} |"
             for one in commands
         ]
-        parts += [f"## {area}", "\n".join(["| command | |", "| --- | --- |", *rows])]
+        parts += [f"## {area}", "\n".join(["| command | what it does |", "| --- | --- |", *rows])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -44,7 +44,7 @@ def _sections(command: click.Command, context: click.Context, level: int) -> Ite
     shown = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     if shown:
         rows = [_row(one, context) for one in shown]
-        yield "\n".join(["| option | | default |", "| --- | --- | --- |", *rows])
+        yield "\n".join(["| option | what it does | default |", "| --- | --- | --- |", *rows])
     if command.epilog:
         yield "\n".join(["```", *inspect.cleandoc(command.epilog.partition("Examples:\n")[2]).splitlines(), "```"])
     if isinstance(command, click.Group):

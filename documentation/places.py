@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = "docs"
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
+NAMED = re.compile(r"\[([\w./-]+\.md)\](?=\(\1[)#])")  # a page that is called by its file
 OUTSIDE = re.compile(r"[a-z]+:")
 START, TOUR = "index.md", "tour.md"  # README.md, in two
 SECOND = "## On the real datasets"  # where the second begins
@@ -66,7 +67,10 @@ def targets(text: str, origin: str) -> Iterator[str]:
 
 
 def relinked(text: str, origin: str, page: str) -> str:
-    """``text`` of the repository's file ``origin``, its links as they must be on the site's page ``page``."""
+    """``text`` of the repository's file ``origin``, its links as they must be on the site's page ``page``.
+
+    Pages that are called by their files, as ``[docs/weights.md](docs/weights.md)``, are called by their titles.
+    """
 
     def changed(found: re.Match[str]) -> str:
         link, _, anchor = found[2].partition("#")
@@ -76,7 +80,11 @@ def relinked(text: str, origin: str, page: str) -> str:
         there = posixpath.relpath(place(target, anchor), posixpath.dirname(page) or ".")
         return f"{found[1]}{there}{'#' if anchor else ''}{anchor}{found[3]}"
 
-    return outside_code(text, lambda prose: LINK.sub(changed, prose))
+    def called(found: re.Match[str]) -> str:
+        path = ROOT / posixpath.join(posixpath.dirname(origin), found[1])
+        return f"[{headings(path.read_text(encoding='utf-8'))[0]}]" if path.is_file() else found[0]
+
+    return outside_code(text, lambda prose: LINK.sub(changed, NAMED.sub(called, prose)))
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:

@@ -76,6 +76,11 @@ def test_code_is_not_relinked() -> None:
     assert relinked(text, "docs/a.md", "a.md") == "[a](index.md)\n\n```\n[a](../README.md)\n```\n"
 
 
+def test_pages_are_called_by_their_titles_and_not_by_their_files() -> None:
+    text = "[docs/weights.md](docs/weights.md#licences), [weights](docs/weights.md)"
+    assert relinked(text, "README.md", "index.md") == "[Weights](weights.md#licences), [weights](weights.md)"
+
+
 def test_what_was_written_before_is_gone(tmp_path: Path) -> None:
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "old.md").write_text("", encoding="utf-8")

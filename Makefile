@@ -37,7 +37,7 @@ check: setup
 
 docs: setup
 	$(BIN)/python -m documentation build/pages
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python -m documentation.links build/site
 
 clean:

@@ -5,4 +5,5 @@ from pathlib import Path
 
 from documentation.pages import write
 
-print(f"{write(Path(sys.argv[1]))} pages in {sys.argv[1]}")
+if __name__ == "__main__":
+    print(f"{write(Path(sys.argv[1]))} pages in {sys.argv[1]}")

@@ -1,6 +1,7 @@
 """What is installed, and what each missing thing would enable: packages, devices, weights, disk. Nothing is changed."""
 
 import functools
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -226,11 +227,28 @@ def _ask(packages: Mapping[str, str]) -> tuple[list[str], str]:
 
 
 def _compiled() -> list[Path]:
-    """The indices of compiled functions, wherever numba may keep those of icvos."""
-    places = [*ROOT.glob("*/__pycache__")]
+    """The indices of compiled functions, wherever numba may keep those of icvos; numba itself may be broken."""
+    folders = [path for path in ROOT.iterdir() if path.is_dir()]
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
-        places = [one for one in Path(chosen).glob("*icvos*") if one.is_dir()]
+        places = [Path(chosen) / _kept_as(folder) for folder in folders]
+    else:
+        places = [folder / "__pycache__" for folder in folders]
+        places += [_user_cache() / _kept_as(folder) for folder in folders]
     return sorted(path for place in places for path in place.glob("*.nbi"))
+
+
+def _kept_as(folder: Path) -> str:
+    """What numba calls the folder for functions of the files in ``folder``, in a cache for all programs."""
+    return f"{folder.name}_{hashlib.sha1(str(folder).encode(), usedforsecurity=False).hexdigest()}"
+
+
+def _user_cache() -> Path:
+    """Where numba keeps functions whose own folder cannot be written."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "numba"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "numba" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "numba"
 
 
 def _free() -> dict[str, int]:

@@ -61,10 +61,21 @@ def test_a_package_that_hangs_is_named_and_the_rest_goes_on(tmp_path: Path, monk
     assert found == {"hanging": {"fault": "was not imported within 1 seconds"}, "after": {"version": "1"}}
 
 
-def test_compiled_functions_are_counted_where_numba_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = tmp_path / "metrics_icvos_1234"
-    kept.mkdir()
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+@pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
+def test_compiled_functions_are_counted_where_numba_keeps_them(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from numba.core import caching
+
+    monkeypatch.setattr(installation, "ROOT", tmp_path / "icvos")
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path / "cache"))
+    code = tmp_path / "icvos" / "metrics" / "kernel.py"
+    place = tmp_path / "cache" / ("" if variable == "NUMBA_CACHE_DIR" else "numba")
+    kept = place / caching._CacheLocator.get_suitable_cache_subpath(str(code))
+    code.parent.mkdir(parents=True)
+    kept.mkdir(parents=True)
     assert installation._compiled() == []
     (kept / "kernel.compare-194.py311.nbi").write_bytes(b"")
     assert installation._compiled() == [kept / "kernel.compare-194.py311.nbi"]

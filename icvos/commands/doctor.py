@@ -85,5 +85,7 @@ def _show_networks(found: "Installation") -> None:
     for name, state in found.weights.items():
         if state.startswith("damaged"):
             say(f"  {name} is {state}; run: icvos weights fetch {name}")
-    ready = [name for name, state in found.methods.items() if state == "ready"]
-    say(f"methods: {len(ready)} of {len(found.methods)} ready: {', '.join(ready)}; icvos methods says what others need")
+    if found.methods:
+        ready = [name for name, state in found.methods.items() if state == "ready"]
+        names = f": {', '.join(ready)}" if ready else ""
+        say(f"methods: {len(ready)} of {len(found.methods)} ready{names}; icvos methods says what others need")

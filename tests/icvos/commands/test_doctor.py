@@ -62,7 +62,7 @@ def test_before_the_first_run_it_says_that_code_will_be_compiled(monkeypatch: py
 
 def test_methods_that_cannot_be_listed_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(monkeypatch, methods={}, notes=("methods cannot be listed: lacks the package numpy",))
-    assert "methods:" not in text
+    assert " ready" not in text
     assert "note: methods cannot be listed: lacks the package numpy" in text
     assert "methods: 0 of 1 ready; icvos" in shown(monkeypatch, methods={"persam": "missing: sam-vit-h"})
 

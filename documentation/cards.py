@@ -1,27 +1,32 @@
 """A page for each method, from what the registries of methods and checkpoints know; torch is needed to read them."""
 
 import inspect
+import tomllib
 from pathlib import Path
 
 from documentation.places import ROOT
 from icvos.inspection.card import Card, default_text, method_card
-from icvos.method import method_class, method_names
+from icvos.method import method_class
 from icvos.models.needs import TRAINED, small
 from icvos.models.weights import registry
 from icvos.settings import Setting
 from icvos.training.recipe import list_recipes
 from leaderboard.paper.tables import paper_table
 
-PACKAGES = ("baselines", "dcsam")  # whose methods have a page; others may be installed beside
 MEGABYTE = 10**6
 
 
 def pages() -> dict[str, str]:
     """The text of each page by its place on the site, a list of all first."""
-    cards = {name: method_card(name) for name in method_names()}
-    cards = {name: one for name, one in cards.items() if one.requirements.where.partition(".")[0] in PACKAGES}
+    cards = {name: method_card(name) for name in own_methods()}
     found = {"methods/index.md": _index(cards)}
     return found | {f"methods/{name}.md": _page(name, card) for name, card in cards.items()}
+
+
+def own_methods() -> list[str]:
+    """The methods of this repository; others may be installed beside them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return sorted(project["entry-points"]["icvos.methods"])
 
 
 def _index(cards: dict[str, Card]) -> str:

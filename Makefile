@@ -2,6 +2,7 @@
 #   make demo        sets up and runs the main job on the small world
 #   make test        sets up and passes the tests, without those of full-size networks
 #   make test-slow   the rest of the tests
+#   make docs        builds the documentation site, build/site/index.html
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,14 +10,14 @@ DEMO ?= demo
 # test processes share the cores, and training that is resumed repeats itself to the bit
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow check setup clean
+.PHONY: demo test test-slow check docs setup clean
 
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("icvos needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[models,train,video,onnx,plots,server,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[models,train,video,onnx,plots,server,docs,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps vos-benchmark==0.1.0 trackeval==1.3.0
 	touch $@
 
@@ -34,5 +35,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+docs: setup
+	$(BIN)/python -m documentation build/pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	$(BIN)/python -m documentation.links build/site
+
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) build

@@ -1,4 +1,8 @@
-"""The method ``dcsam``, on videos and on images."""
+"""DC-SAM, the reference model: prompt tokens for SAM 2, or SAM, by dual consistency (Qi et al., 2025).
+
+A frozen backbone and a small trained prompt generator turn one picture with its mask into 25 positive and 25 negative
+prompt tokens. SAM decodes them on a picture, SAM 2 on the first frame of a video before it propagates the mask.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

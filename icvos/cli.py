@@ -11,6 +11,7 @@ from icvos.commands import (
     curate,
     demo,
     diff,
+    doctor,
     endings,
     episodes,
     evaluate,
@@ -38,7 +39,7 @@ from icvos.notices import show_notices
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Data": (build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
     "Methods": (methods.methods, weights.weights, profile.profile, train.train, export.export),
-    "Run": (demo.demo, evaluate.evaluate, predict.predict),
+    "Run": (doctor.doctor, demo.demo, evaluate.evaluate, predict.predict),
     "Results": (score.score, validate.validate, report.report, diff.diff, render.render, convert.convert),
     "Leaderboard": (
         submit.submit,

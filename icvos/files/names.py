@@ -2,15 +2,12 @@
 
 Benchmarks, runs and boards come from strangers, and a name in them that leads elsewhere, as ``../photos``, would have
 icvos read, replace or remove what it must not touch. So every name that becomes part of a path is a `PlainName` or a
-`PlainPath` in its schema, or goes through `plain_name`; and `require_inside` looks once more, through links, where
-something is written or removed.
+`PlainPath` of `icvos.files.schema`, or goes through `plain_name`; and `require_inside` looks once more, through links,
+where something is written or removed.
 """
 
 import re
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
 
 from icvos.errors import IcvosError, printable
 
@@ -70,22 +67,3 @@ def require_inside(path: Path, folder: Path) -> None:
                 f"{path}: leads out of {folder}, where nothing is written or removed; remove the link, if it is one"
             )
         )
-
-
-def _name(text: str) -> str:
-    fault = name_fault(text)
-    if fault:
-        raise ValueError(f"cannot name a file or folder: it {fault}")
-    return text
-
-
-def _path(text: str) -> str:
-    fault = path_fault(text)
-    if fault:
-        raise ValueError(f"is not a relative path of plain names: a part {fault}")
-    return text
-
-
-PlainName = Annotated[str, AfterValidator(_name)]
-PlainPath = Annotated[str, AfterValidator(_path)]
-BenchmarkName = Annotated[PlainName, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]  # of images: results repeat it

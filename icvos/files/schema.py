@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 
 from icvos.errors import IcvosError, printable
+from icvos.files.names import name_fault, path_fault
 from icvos.files.storage import refuse_repeated_keys, write_json
 from icvos.files.text import without_mark
 
@@ -57,6 +58,25 @@ Pixels = Annotated[int, Field(gt=0, le=MAX_PIXELS)]
 Fraction = Annotated[float, Field(ge=-ROUND_OFF, le=1 + ROUND_OFF)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(ge=0, le=MOST)]
+
+
+def _name(text: str) -> str:
+    fault = name_fault(text)
+    if fault:
+        raise ValueError(f"cannot name a file or folder: it {fault}")
+    return text
+
+
+def _path(text: str) -> str:
+    fault = path_fault(text)
+    if fault:
+        raise ValueError(f"is not a relative path of plain names: a part {fault}")
+    return text
+
+
+PlainName = Annotated[str, AfterValidator(_name)]
+PlainPath = Annotated[str, AfterValidator(_path)]
+BenchmarkName = Annotated[PlainName, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]  # of images: results repeat it
 
 
 def read_schema(path: Path, model: type[M], what: str, remedy: str, max_bytes: int | None = None) -> M:

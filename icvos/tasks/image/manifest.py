@@ -7,8 +7,7 @@ from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from icvos.files.names import BenchmarkName, PlainPath
-from icvos.files.schema import FormatOne, Name, Pixels, Schema, Text, read_schema
+from icvos.files.schema import BenchmarkName, FormatOne, Name, Pixels, PlainPath, Schema, Text, read_schema
 from icvos.files.storage import refuse_repeated_keys
 
 FORMAT: Final = 1

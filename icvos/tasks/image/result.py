@@ -5,8 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from icvos.files.names import BenchmarkName
-from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Schema, Seconds
+from icvos.files.schema import ROUND_OFF, BenchmarkName, Count, FormatOne, Fraction, Name, Schema, Seconds
 from icvos.tasks.record import MAX_SHOTS, RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection, drawn_name
 

@@ -9,8 +9,8 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from icvos.categories import category
-from icvos.files.names import PlainName, name_fault
-from icvos.files.schema import Count, FormatOne, Name, Percent, Pixels, Schema, Text, Whole
+from icvos.files.names import name_fault
+from icvos.files.schema import Count, FormatOne, Name, Percent, Pixels, PlainName, Schema, Text, Whole
 from icvos.tasks.record import MAX_SHOTS
 
 FORMAT: Final = 1

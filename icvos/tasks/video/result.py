@@ -5,8 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from icvos.files.names import PlainName
-from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, Schema
+from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, PlainName, Schema
 from icvos.tasks.record import PartNumber, RunRecord
 from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection, drawn_name
 from icvos.tasks.video.manifest import IC_VOS

@@ -1,4 +1,4 @@
-"""INSID3 as a method: features of a frozen backbone find the target, SAM 2 or affinity carries it through a video."""
+"""INSID3: the clusters of patches that resemble the supports' object, by the features of a frozen backbone alone."""
 
 from collections import OrderedDict
 from collections.abc import Sequence

@@ -11,6 +11,7 @@ from torch import nn
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import BACKBONES, STAGED, build_backbone, load_backbone
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, DINOv2, Variant
+from icvos.models.backbones.dinov3 import DINOV3_MODELS
 from icvos.models.backbones.lite0 import STANDARDISED, EfficientNetLite0, lite0
 from icvos.models.backbones.resnet import ResNet
 from icvos.models.backbones.stages import Backbone, outputs_of
@@ -189,8 +190,11 @@ def test_every_backbone_loads_by_name() -> None:
         network, loaded = load_backbone("dinov2-vits14")
         assert loaded.random
         assert network.features(picture(56, 56), [11])[0].isfinite().all()
+        network, loaded = load_backbone("dinov3-vits16")
+        assert loaded.random
+        assert network.features(picture(48, 64), [11])[0].shape == (1, 384, 3, 4)
     with pytest.raises(IcvosError, match="unknown backbone 'resnet50'; choose from resnet50-v2,"):
         load_backbone("resnet50")
     with pytest.raises(IcvosError, match="unknown backbone 'dinov2-vits14'; choose from resnet50-v2,"):
         build_backbone("dinov2-vits14")
-    assert set(BACKBONES) == {*STAGED, *DINOV2_MODELS}
+    assert set(BACKBONES) == {*STAGED, *DINOV2_MODELS, *DINOV3_MODELS}

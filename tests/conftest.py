@@ -1,14 +1,26 @@
-"""Shared by all tests: the tiny small world, a benchmark built from it, and the folder of real samples."""
+"""Shared by all tests: the tiny small world, a benchmark built from it, the folder of real samples, and a browser."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
 from icvos.cli import main
 from icvos.tasks.video.benchmark import Benchmark
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM_ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic"),
+    *("--no-first-run", "--disable-background-networking"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,3 +74,15 @@ def samples() -> Path:
     if not found:
         pytest.skip("ICVOS_SAMPLES does not name a folder of real samples")
     return Path(found)
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """Chromium, steered by Playwright, which can be started once in a process; skips where either is missing."""
+    player = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'icvos[dev]'")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium; on Debian: apt-get install chromium")
+    with player.sync_playwright() as started:
+        found = started.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield found
+        found.close()

@@ -10,12 +10,10 @@ import pytest
 from documentation.links import faults
 from documentation.pages import write
 from tests import ROOT
-from tests.leaderboard.site.conftest import browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["browser"]
 pytestmark = pytest.mark.slow
 PAGES = (
     "index.html",

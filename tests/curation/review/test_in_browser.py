@@ -1,7 +1,6 @@
 """A reviewer with a browser and a keyboard. Where ``ICVOS_SCREENSHOTS`` names a folder, pictures are left there."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,34 +16,31 @@ from curation.review.desk import REASONS
 from curation.review.events import of_video, read_events
 from curation.review.spelling import codes
 from curation.video.rows import CurationRow, read_rows, write_rows
-from tests.conftest import World, icvos
+from tests.conftest import CHROMIUM, World, icvos
 from tests.curation.review.desks import desk_of, served
 from tests.killing import tree
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; on Debian: apt-get install chromium"),
     pytest.mark.slow,
 ]
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 VIDEOS = 10
 
 
 @pytest.fixture
-def page() -> "Iterator[Page]":
-    """A page of a new browser, which fails the test where its console has an error."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        made = browser.new_page(viewport={"width": 1366, "height": 768})
-        errors: list[str] = []
-        made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        made.on("pageerror", lambda error: errors.append(str(error)))
-        yield made
-        browser.close()
-        assert [error for error in errors if "net::" not in error] == []  # a server that is gone
+def page(browser: "Browser") -> "Iterator[Page]":
+    """A page of a new profile, which fails the test where its console has an error."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    made = context.new_page()
+    errors: list[str] = []
+    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    context.close()
+    assert [error for error in errors if "net::" not in error] == []  # a server that is gone
 
 
 @pytest.fixture(scope="module")

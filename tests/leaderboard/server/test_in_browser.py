@@ -23,31 +23,29 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed: 
 from playwright import sync_api
 
 from leaderboard.server import accounts
+from tests.conftest import CHROMIUM
 from tests.leaderboard.server.served import PASSWORD, Running, pack, predictions_zip, prepare, running, settings_for
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; on Debian: apt-get install chromium"),
     pytest.mark.slow,
 ]
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
 
 @pytest.fixture
-def page() -> "Iterator[Page]":
-    """A page of a new browser, which fails the test where its console has an error."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        made = browser.new_page(viewport={"width": 1280, "height": 900})
-        errors: list[str] = []
-        made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        made.on("pageerror", lambda error: errors.append(str(error)))
-        yield made
-        browser.close()
-        assert errors == []
+def page(browser: "Browser") -> "Iterator[Page]":
+    """A page of a new profile, which fails the test where its console has an error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    made = context.new_page()
+    errors: list[str] = []
+    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    context.close()
+    assert errors == []
 
 
 @pytest.fixture

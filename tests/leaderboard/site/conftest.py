@@ -1,9 +1,6 @@
-"""A site with everything that pages can show, and a real browser to look at it."""
+"""A site with everything that pages can show."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,23 +16,6 @@ from leaderboard.site.overlays import Painter
 from tests.icvos.handmade import write_benchmark, write_predictions
 from tests.leaderboard.conftest import make_scores
 from tests.leaderboard.image_results import make_image_result
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@pytest.fixture(scope="session")
-def browser() -> "Iterator[Browser]":
-    """Chromium, steered by Playwright; skips the test where either is missing."""
-    player = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'icvos[dev]'")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium; on Debian: apt-get install chromium")
-    with player.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="session")

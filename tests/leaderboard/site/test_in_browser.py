@@ -16,8 +16,8 @@ from icvos.tasks.video.means import summarise
 from icvos.tasks.video.result import Pair, VideoResult
 from leaderboard.entry import Entry, MethodFacts
 from leaderboard.site.build import build_site
+from tests.conftest import CHROMIUM
 from tests.leaderboard.conftest import DIGEST, Make
-from tests.leaderboard.site.conftest import CHROMIUM
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; on Debian: apt-get install chromium"),

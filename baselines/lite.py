@@ -25,12 +25,12 @@ from icvos.models.device import Device, pick_device
 from icvos.models.prior import walk
 from icvos.models.zoom import bounds, look_closer, surroundings, window_area
 from icvos.settings import Checked, Positive, Range, Share, Side, Whole
-from icvos.sharing import FrameCache
+from icvos.sharing import FrameCache, Remembered
 
 GRAPH_SIDE = 480  # short side, in pixels, of the picture whose cells of 16 pixels are joined in a graph
 GRAPH_STRIDE = 16
 GRAPH_BLOCKS = (4, 10)
-Seen = dict[Support, tuple[Tensor, Tensor] | None]  # supports, and what `Lite` sees in them
+REMEMBERED_SUPPORTS = 4096  # a few kB each
 UNUSED_BOX = (0, 0, 0, 0)  # of a graph cut that starts from a mask
 GRAPH_LONGEST = 4  # long over short side up to which GRAPH_SIDE holds; the graph's matrix grows with the square of both
 
@@ -94,8 +94,7 @@ class Lite:
         self.device = pick_device(self.settings.device)
         self.network = lite0(self.device)
         self.frames = FrameCache(on=False)
-        self._of_siblings: Seen = {}
-        self._supports: Seen | None = None
+        self.supports: Remembered[tuple[Tensor, Tensor] | None] = Remembered(REMEMBERED_SUPPORTS)
 
     @staticmethod
     def needs(settings: LiteSettings) -> tuple[str, ...]:  # noqa: ARG004  # the protocol's signature
@@ -131,10 +130,10 @@ class Lite:
         return AffinityPropagator(self.network, affinity, self.frames)
 
     def siblings(self, count: int) -> list["Lite"]:
-        """As many over the same network; see `icvos.method.SharesFrames`. All siblings see every support once."""
+        """As many over the same network; see `icvos.method.SharesFrames`."""
         found, frames = [copy.copy(self) for _ in range(count)], FrameCache()
         for one in found:
-            one.frames, one._supports = frames, self._of_siblings
+            one.frames = frames
         return found
 
     def describe(self) -> dict[str, Any]:
@@ -155,11 +154,7 @@ class Lite:
 
         It is seen whole and as a cut around its object, scaled to the size of objects in ImageNet.
         """
-        if self._supports is None:
-            return self._support_of(support)
-        if support not in self._supports:
-            self._supports[support] = self._support_of(support)
-        return self._supports[support]
+        return self.supports.get(support, lambda: self._support_of(support))
 
     def _support_of(self, support: Support) -> tuple[Tensor, Tensor] | None:
         settings = self.settings

@@ -1,8 +1,9 @@
 """One pass over a video for all that is followed in it: a frame is read once, and what is seen of it computed once."""
 
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -48,6 +49,32 @@ class FrameCache:
             found[key] = compute()
         value: T = found[key]
         return value
+
+
+class Remembered(Generic[T]):
+    """What was computed lately of supports, or of whatever else has a key.
+
+    Args:
+        most: Of how many keys; those that were not asked for the longest are forgotten.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._found: OrderedDict[Hashable, T] = OrderedDict()
+
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What ``compute`` gives, or gave for this key.
+
+        >>> supports = Remembered(2)
+        >>> supports.get("dog", lambda: 1), supports.get("dog", lambda: 2)
+        (1, 1)
+        """
+        if key not in self._found:
+            self._found[key] = compute()
+            if len(self._found) > self.most:
+                self._found.popitem(last=False)
+        self._found.move_to_end(key)
+        return self._found[key]
 
 
 class SharedFrames:

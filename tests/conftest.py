@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from icvos.cli import main
 from icvos.tasks.video.benchmark import Benchmark
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMIUM_ARGUMENTS = (
@@ -86,3 +87,16 @@ def browser() -> "Iterator[Browser]":
         found = started.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield found
         found.close()
+
+
+@contextmanager
+def watched_page(browser: "Browser", width: int, height: int, harmless: str | None = None) -> "Iterator[Page]":
+    """A page of a new profile; the test fails where its console has an error without ``harmless`` in it."""
+    context = browser.new_context(viewport={"width": width, "height": height})
+    made = context.new_page()
+    errors: list[str] = []
+    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    context.close()
+    assert [error for error in errors if harmless is None or harmless not in error] == []

@@ -1,11 +1,11 @@
 """INSID3: the clusters of patches that resemble the supports' object, by the features of a frozen backbone alone."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -23,16 +23,15 @@ from baselines.insid3.grouping import (
 )
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
-from icvos.models.backbones.dinov3 import DINOV3_MODELS, PATCH, load_dinov3
-from icvos.models.backbones.lite0 import lite0_loaded
+from icvos.models.backbones.dinov3 import DINOV3_MODELS, PATCH
 from icvos.models.backbones.lite0_stages import NAME as LITE0
-from icvos.models.backbones.patches import Lite0Patches
+from icvos.models.backbones.patches import PatchEncoder, load_patch_encoder
 from icvos.models.device import Device, pick_device
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
-from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD, squash, squash_mask
-from icvos.models.weights.load import Loaded
+from icvos.models.squares import squash, squash_mask
 from icvos.settings import Checked, Range, Side, renamed
+from icvos.sharing import Remembered
 
 REMEMBERED_SUPPORTS = 64
 
@@ -103,11 +102,11 @@ class INSID3(Prompter[INSID3Settings]):
         self.device = pick_device(chosen.device)
         if chosen.side % PATCH:
             raise IcvosError(f"setting side={chosen.side}: give a multiple of {PATCH}, as 1024 or 768")
-        self.encoder, self.loaded = _load(chosen, self.device)
-        black = (torch.zeros(3, chosen.side, chosen.side) - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(
-            IMAGENET_STD
-        )[:, None, None]
-        features = self._encoded(black)
+        self.encoder: PatchEncoder
+        self.encoder, self.loaded = load_patch_encoder(
+            chosen.backbone, self.device, chosen.backbone_checkpoint, models=DINOV3_MODELS, grid=chosen.side // PATCH
+        )
+        features = self._encoded(squash(np.zeros((chosen.side, chosen.side, 3), np.uint8), chosen.side))
         if chosen.directions >= len(features):
             raise IcvosError(
                 f"setting directions={chosen.directions}: {chosen.backbone} has {len(features)} channels, of which "
@@ -115,7 +114,7 @@ class INSID3(Prompter[INSID3Settings]):
             )
         with torch.inference_mode():
             self.basis = positional_basis(features, chosen.directions)
-        self.supports: OrderedDict[Support, tuple[Tensor, Tensor]] = OrderedDict()
+        self.supports: Remembered[tuple[Tensor, Tensor]] = Remembered(REMEMBERED_SUPPORTS)
 
     @staticmethod
     def needs(settings: INSID3Settings) -> tuple[str, ...]:
@@ -154,33 +153,17 @@ class INSID3(Prompter[INSID3Settings]):
         """(C, h, w) of a (3, side, side) standardised picture, as the backbone gives it."""
         side = self.settings.side // PATCH
         with torch.inference_mode():
-            encoded: Tensor = self.encoder(picture[None].to(self.device))[0]
+            encoded = self.encoder(picture[None].to(self.device))[0]
         return encoded.T.unflatten(1, (side, side))
 
     def _of_support(self, support: Support) -> tuple[Tensor, Tensor]:
         """A support's debiased features (C, h, w) and its object's patches (h, w); the last few are remembered."""
-        if support not in self.supports:
+
+        def seen() -> tuple[Tensor, Tensor]:
             mask = squash_mask(support.mask(), self.settings.side)
             if not bool(mask.any()):
                 raise IcvosError(f"{support.name}: its mask is empty; give a support that shows the object")
             features = debiased(self.features(support.image()), self.basis)
-            grid = (features.shape[1], features.shape[2])
-            self.supports[support] = (features, patch_mask(mask, grid).to(self.device))
-            if len(self.supports) > REMEMBERED_SUPPORTS:
-                self.supports.popitem(last=False)
-        self.supports.move_to_end(support)
-        return self.supports[support]
+            return features, patch_mask(mask, (features.shape[1], features.shape[2])).to(self.device)
 
-
-def _load(settings: INSID3Settings, device: torch.device) -> tuple[torch.nn.Module, Loaded]:
-    if settings.backbone in DINOV3_MODELS:
-        return load_dinov3(settings.backbone, device, settings.backbone_checkpoint)
-    if settings.backbone != LITE0:
-        raise IcvosError(
-            f"setting backbone={settings.backbone}: no such backbone; choose from {', '.join((*DINOV3_MODELS, LITE0))}"
-        )
-    if settings.backbone_checkpoint:
-        raise IcvosError(
-            f"{settings.backbone_checkpoint}: is for a DINOv3, and {LITE0} comes with its own weights; leave it out"
-        )
-    return Lite0Patches(device, settings.side // PATCH), lite0_loaded()
+        return self.supports.get(support, seen)

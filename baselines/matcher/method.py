@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -29,6 +28,7 @@ from icvos.models.sam.sam2_images import load_sam_on_images
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import Loaded
 from icvos.settings import Checked, Count, Side, Whole, renamed
+from icvos.sharing import Remembered
 
 REMEMBERED_SUPPORTS = 64
 
@@ -124,7 +124,7 @@ class Matcher(Prompter[MatcherSettings]):
         self.sam = load_sam_on_images(chosen.sam, self.device)
         self.encoder: PatchEncoder
         self.encoder, self.loaded = load_patch_encoder(chosen.dinov2, self.device, chosen.dinov2_checkpoint)
-        self.supports: OrderedDict[Support, tuple[Tensor, Tensor]] = OrderedDict()
+        self.supports: Remembered[tuple[Tensor, Tensor]] = Remembered(REMEMBERED_SUPPORTS)
         self._remarks: dict[str, None] = {}
         self.preset = PRESETS[chosen.preset]
         if chosen.grid is not None:
@@ -226,12 +226,7 @@ class Matcher(Prompter[MatcherSettings]):
 
     def _features_of(self, support: Support) -> tuple[Tensor, Tensor]:
         """A support's features and (518, 518) mask; the last few supports are remembered."""
-        if support not in self.supports:
-            self.supports[support] = (self.features(square(support.image())), square_mask(support.mask()))
-            if len(self.supports) > REMEMBERED_SUPPORTS:
-                self.supports.popitem(last=False)
-        self.supports.move_to_end(support)
-        return self.supports[support]
+        return self.supports.get(support, lambda: (self.features(square(support.image())), square_mask(support.mask())))
 
     def _generators(self, supports: Sequence[Support], image: Image) -> tuple[Random, torch.Generator]:
         """Generators that follow from the setting and the pictures alone, whatever ran before."""

@@ -1,7 +1,6 @@
 """PerSAM-F: SAM's three masks, weighted by two numbers that are fitted to the supports (Zhang et al., 2023)."""
 
 import dataclasses
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +16,7 @@ from icvos.method import Image, Prompt, Support
 from icvos.models.device import Device
 from icvos.models.sam.propagation import DType
 from icvos.settings import Checked, Count, Positive, Side, renamed
+from icvos.sharing import Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class PerSAMF(Personal[PerSAMFSettings]):
 
     def __init__(self, settings: PerSAMFSettings | None = None) -> None:
         super().__init__(settings or PerSAMFSettings())
-        self.fits: OrderedDict[tuple[Support, ...], Fit] = OrderedDict()
+        self.fits: Remembered[Fit] = Remembered(REMEMBERED_SUPPORTS)
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """The point, with the box of the weighted mask or without, or the refined mask: the setting ``handover``."""
@@ -90,15 +90,14 @@ class PerSAMF(Personal[PerSAMFSettings]):
 
     def fit(self, supports: Sequence[Support]) -> Fit:
         """The two weights, fitted to the supports; the last few fits are remembered."""
-        key = tuple(supports)
-        if key not in self.fits:
+
+        def fitted() -> Fit:
             target = self.target(supports)
             shown = [self.own_masks(target, support) for support in supports]
             with torch.inference_mode(False), torch.enable_grad():
-                self.fits[key] = fit_weights(shown, self.settings.epochs, self.settings.learning_rate)
-            if len(self.fits) > REMEMBERED_SUPPORTS:
-                self.fits.popitem(last=False)
-        return self.fits[key]
+                return fit_weights(shown, self.settings.epochs, self.settings.learning_rate)
+
+        return self.fits.get(tuple(supports), fitted)
 
     def own_masks(self, target: Tensor, support: Support) -> tuple[Tensor, Tensor]:
         """(3, H, W) logits of a support at its own most similar pixel, and its (H, W) mask of 0 and 1."""

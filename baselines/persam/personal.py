@@ -1,7 +1,6 @@
 """What PerSAM and PerSAM-F share: the target of the supports, and the hand-over to SAM 2."""
 
 from abc import abstractmethod
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -19,6 +18,7 @@ from icvos.models.prompter import Prompter, PrompterSettings
 from icvos.models.sam.sam1 import Embedded
 from icvos.models.sam.sam2_images import load_sam_on_images
 from icvos.settings import Range
+from icvos.sharing import Remembered
 
 REMEMBERED_SUPPORTS = 16
 Grey = Annotated[int, Range(1, 255)]
@@ -85,7 +85,7 @@ class Personal(Prompter[S]):
         self.device = pick_device(settings.device)
         self.sam = load_sam_on_images(settings.sam, self.device)
         self.loaded = self.sam.loaded
-        self.supports: OrderedDict[Support, tuple[Embedded, Tensor]] = OrderedDict()
+        self.supports: Remembered[tuple[Embedded, Tensor]] = Remembered(REMEMBERED_SUPPORTS)
         self._remarks: dict[str, None] = {}
 
     @staticmethod
@@ -134,13 +134,12 @@ class Personal(Prompter[S]):
 
     def _embedded(self, support: Support) -> tuple[Embedded, Tensor]:
         """A support's embedding and mask cells; the last few supports are remembered."""
-        if support not in self.supports:
+
+        def embedded() -> tuple[Embedded, Tensor]:
             cells = self.sam.mask_cells(support.mask(), self.settings.mask_value)
-            self.supports[support] = (self.sam.embed(support.image()), cells)
-            if len(self.supports) > REMEMBERED_SUPPORTS:
-                self.supports.popitem(last=False)
-        self.supports.move_to_end(support)
-        return self.supports[support]
+            return self.sam.embed(support.image()), cells
+
+        return self.supports.get(support, embedded)
 
     def _box(self, logits: Tensor) -> np.ndarray | None:
         """The box of (H, W) logits above 0; None, with a remark, where none is."""

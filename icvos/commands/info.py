@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from icvos.commands.options import FOLDER, SOURCES, WORKERS, examples, source_options
+from icvos.commands.options import FOLDER, WORKERS, examples, given_sources, source_options
 from icvos.commands.printing import say
 from icvos.commands.progress import watched
 from icvos.errors import AGAIN
@@ -34,9 +34,9 @@ def info(benchmark: Path | None, plots: Path | None, workers: int, **given: Any)
     from icvos.commands.printing import show_listings
     from icvos.errors import IcvosError
 
-    sources = any(given[name.replace("-", "_")] for name in SOURCES)
+    sources = given_sources(given)
     if benchmark is None and not sources:
-        raise IcvosError("information on what? give a benchmark, or source data sets by --davis, --mose, --lvos")
+        raise IcvosError("information on what? give a benchmark, or source data sets by --davis, --mose, ...")
     if plots and benchmark is None:
         raise IcvosError("--plots needs a benchmark; make one with icvos build")
     if sources:
@@ -55,9 +55,13 @@ def info(benchmark: Path | None, plots: Path | None, workers: int, **given: Any)
 
 
 def _plot(root: Path, out: Path, workers: int) -> None:
+    from icvos.errors import IcvosError
+    from icvos.tasks.image.benchmark import is_image_benchmark
     from icvos.tasks.video.benchmark import Benchmark
     from icvos.tasks.video.statistics import write_statistics
 
+    if is_image_benchmark(root):
+        raise IcvosError(f"--plots: {root} is a benchmark of images, and charts are of videos; leave it out")
     benchmark = Benchmark.open(root)
     with watched(STOPPED) as watch:
         written = write_statistics(benchmark, out, workers=workers, watch=watch)

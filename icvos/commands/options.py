@@ -1,6 +1,6 @@
 """Options that several commands have, named alike everywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -175,7 +175,11 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-SOURCES = ("davis", "mose", "lvos", "youtube-vos")  # each an option
+def given_sources(given: Mapping[str, Any]) -> list[str]:
+    """The source datasets that `source_options` were given folders of, as their options are called."""
+    from icvos.files.names import SOURCES
+
+    return [name for name in SOURCES if given[name.replace("-", "_")]]
 
 
 def source_options(command: Any) -> Any:

@@ -8,8 +8,8 @@ import click
 from icvos.commands.options import (
     FOLDER,
     SETTINGS,
-    SOURCES,
     examples,
+    given_sources,
     read_selection,
     read_settings,
     selection_options,
@@ -94,7 +94,7 @@ def render(
     from icvos.tasks.result import Selection
     from icvos.tasks.task import Drawing
 
-    sources = " and ".join(f"--{name}" for name in SOURCES if given[name.replace("-", "_")])
+    sources = " and ".join(f"--{name}" for name in given_sources(given))
     named = sources, f"the benchmark {benchmark}" if benchmark else "", "--video" if video else ""
     found = [*filter(None, named)]
     if benchmark and is_made(benchmark):

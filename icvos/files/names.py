@@ -13,6 +13,7 @@ from icvos.errors import IcvosError, printable
 
 MAX_BYTES = 200  # of a name; file systems take 255, and temporary names are longer than the name they stand for
 MAX_PARTS = 16  # of a path
+SOURCES = ("davis", "mose", "lvos", "youtube-vos")  # of videos; a built video is called <source>_<original name>
 DRAWN = "drawn.txt"  # in a data set that is drawn: what is built of it, and scored on that, says so
 DEVICE = re.compile(r"(con|prn|aux|nul|com[1-9¹²³]|lpt[1-9¹²³])(\..*)?", re.IGNORECASE)  # of Windows
 DRIVE = re.compile(r"[A-Za-z]:")

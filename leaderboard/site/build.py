@@ -135,7 +135,7 @@ def build_site(
 def _title(tables: Sequence[Table]) -> str:
     if tables and all(table.drawn for table in tables):
         return DRAWN_TITLE
-    names = {table.benchmark for table in tables if table.task == "video"}
+    names = {table.benchmark for table in tables if table.task == "video" and not table.drawn}
     return f"{names.pop()} leaderboard" if len(names) == 1 else TITLE
 
 

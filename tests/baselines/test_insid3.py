@@ -203,10 +203,10 @@ def test_clusters_are_numbered_by_their_first_patches() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"backbone": "dinov2-vitl14"}, "no such backbone; choose from dinov3-vits16, .*, efficientnet-lite0"),
+        ({"backbone": "dinov2-vitl14"}, "no such encoder; choose from dinov3-vits16, .*, efficientnet-lite0"),
         ({"side": 1000}, "give a multiple of 16"),
         ({"backbone": "efficientnet-lite0"}, "has 304 channels, of which nothing would be left"),
-        ({"backbone": "efficientnet-lite0", "backbone_checkpoint": "x"}, "x: is for a DINOv3"),
+        ({"backbone": "efficientnet-lite0", "backbone_checkpoint": "x"}, "x: is for another encoder"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(given: dict[str, Any], message: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from icvos.models.backbones.stages import outputs_of
 from icvos.models.weights.load import Loaded, load_weights
 
 PATCH = 14
+EPS = 1e-6
 TRAINED_GRID = 37  # patches on a side of the learned position embedding
 
 
@@ -90,20 +92,26 @@ class LayerScale(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and MLP, each behind a norm and scaled, beside a shortcut."""
+    """Attention and MLP, each behind a norm and scaled, beside a shortcut.
 
-    def __init__(self, width: int, heads: int) -> None:
+    Args:
+        width: Channels.
+        attention: The attention.
+        eps: Of the norms.
+    """
+
+    def __init__(self, width: int, attention: nn.Module, eps: float = EPS) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attn = Attention(width, heads)
+        self.norm1 = nn.LayerNorm(width, eps=eps)
+        self.attn = attention
         self.ls1 = LayerScale(width)
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
         self.mlp = Mlp(width)
         self.ls2 = LayerScale(width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) to the same."""
-        x = x + self.ls1(self.attn(self.norm1(x)))
+    def forward(self, x: Tensor, **given: Any) -> Tensor:
+        """(B, N, C) to the same; the attention is ``given`` more."""
+        x = x + self.ls1(self.attn(self.norm1(x), **given))
         return x + self.ls2(self.mlp(self.norm2(x)))
 
 
@@ -120,8 +128,8 @@ class DINOv2(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, width))  # of its training; not used here
         self.register_tokens = nn.Parameter(torch.zeros(1, variant.registers, width)) if variant.registers else None
         self.patch_embed = PatchEmbedding(width)
-        self.blocks = nn.ModuleList(Block(width, variant.heads) for _ in range(variant.depth))
-        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.blocks = nn.ModuleList(Block(width, Attention(width, variant.heads)) for _ in range(variant.depth))
+        self.norm = nn.LayerNorm(width, eps=EPS)
 
     def forward(self, x: Tensor) -> Tensor:
         """Patch tokens *before* the final norm, (B, h w, C), row by row, of (B, 3, 14 h, 14 w) standardised pictures.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from icvos.models.backbones.dinov2 import LayerScale, Mlp, PatchEmbedding, Variant
+from icvos.models.backbones.dinov2 import Block, PatchEmbedding, Variant
 from icvos.models.backbones.stages import outputs_of
 from icvos.models.weights.load import Loaded, load_weights
 
@@ -83,24 +83,6 @@ class Attention(nn.Module):
         return joined
 
 
-class Block(nn.Module):
-    """Attention and MLP, each behind a norm and scaled, beside a shortcut."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=EPS)
-        self.attn = Attention(width, heads)
-        self.ls1 = LayerScale(width)
-        self.norm2 = nn.LayerNorm(width, eps=EPS)
-        self.mlp = Mlp(width)
-        self.ls2 = LayerScale(width)
-
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-        """(B, N, C) to the same."""
-        x = x + self.ls1(self.attn(self.norm1(x), turn))
-        return x + self.ls2(self.mlp(self.norm2(x)))
-
-
 class DINOv3(nn.Module):
     """A DINOv3 backbone; as a `stages.Backbone` its levels are its blocks, all on the grid of patches.
 
@@ -117,7 +99,7 @@ class DINOv3(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, width))  # of its training; not used here
         self.patch_embed = PatchEmbedding(width, PATCH)
         self.rope_embed = RotaryPositions(width // variant.heads)
-        self.blocks = nn.ModuleList(Block(width, variant.heads) for _ in range(variant.depth))
+        self.blocks = nn.ModuleList(Block(width, Attention(width, variant.heads), EPS) for _ in range(variant.depth))
         self.norm = nn.LayerNorm(width, eps=EPS)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Encoders that give a feature for every patch of a square picture: DINOv2, or EfficientNet-Lite0 in its place."""
+"""Encoders that give a feature for every patch of a square picture: a DINO, or EfficientNet-Lite0 in its place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from icvos.errors import IcvosError
 from icvos.models.backbones.dinov2 import DINOV2_MODELS, PATCH, TRAINED_GRID, load_dinov2
+from icvos.models.backbones.dinov3 import DINOV3_MODELS, load_dinov3
 from icvos.models.backbones.lite0 import STANDARDISED, lite0, lite0_loaded
 from icvos.models.backbones.lite0_stages import NAME
 from icvos.models.maps import aligned
@@ -15,7 +16,12 @@ from icvos.models.weights.load import Loaded
 
 GRID = TRAINED_GRID
 SIDE = PATCH * GRID  # 518 pixels
-PatchEncoder = Callable[[Tensor], Tensor]  # (B, 3, 518, 518), standardised, to (B, 1369, D), row by row
+PatchEncoder = Callable[[Tensor], Tensor]  # (B, 3, side, side), standardised, to (B, N, D), row by row
+
+LOADERS: Mapping[str, Callable[[str, torch.device | str, str | None], tuple[nn.Module, Loaded]]] = {
+    **dict.fromkeys(DINOV2_MODELS, load_dinov2),
+    **dict.fromkeys(DINOV3_MODELS, load_dinov3),
+}
 
 
 class Lite0Patches(nn.Module):
@@ -45,21 +51,28 @@ class Lite0Patches(nn.Module):
 
 
 def load_patch_encoder(
-    name: str, device: torch.device | str = "cpu", checkpoint: str | None = None
+    name: str,
+    device: torch.device | str = "cpu",
+    checkpoint: str | None = None,
+    *,
+    models: Collection[str] = tuple(DINOV2_MODELS),
+    grid: int = GRID,
 ) -> tuple[PatchEncoder, Loaded]:
     """An encoder with its weights, frozen.
 
     Args:
-        name: A model of `icvos.models.backbones.dinov2.DINOV2_MODELS`, or ``efficientnet-lite0``.
+        name: One of ``models``, or ``efficientnet-lite0``.
         device: Where it goes.
-        checkpoint: The path of DINOv2's file, in place of the registry's.
+        checkpoint: The path of the model's file, in place of the registry's.
+        models: Which of `LOADERS` it may be.
+        grid: Patches on a side of what stands in for them.
 
-    Raises `IcvosError` for another name, and for a checkpoint of DINOv2 that another encoder is to take.
+    Raises `IcvosError` for another name, and for a checkpoint where EfficientNet-Lite0 is asked for.
     """
-    if name in DINOV2_MODELS:
-        return load_dinov2(name, device, checkpoint)
+    if name in models:
+        return LOADERS[name](name, device, checkpoint)
     if name != NAME:
-        raise IcvosError(f"{name}: no such encoder; choose from {', '.join((*DINOV2_MODELS, NAME))}")
+        raise IcvosError(f"{name}: no such encoder; choose from {', '.join((*models, NAME))}")
     if checkpoint:
-        raise IcvosError(f"{checkpoint}: is for a DINOv2, and {NAME} comes with its own weights; leave it out")
-    return Lite0Patches(device), lite0_loaded()
+        raise IcvosError(f"{checkpoint}: is for another encoder, and {NAME} comes with its own weights; leave it out")
+    return Lite0Patches(device, grid), lite0_loaded()

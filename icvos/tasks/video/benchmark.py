@@ -21,6 +21,7 @@ from icvos.categories import Category, category
 from icvos.errors import IcvosError, printable
 from icvos.files.images import image_size
 from icvos.files.listing import sorted_frames, visible_entries, visible_folders
+from icvos.files.names import SOURCES
 from icvos.files.schema import read_schema
 from icvos.method import Support
 from icvos.tasks.video.manifest import IC_VOS, MANIFEST, REMEDY, SUPPORTS, Manifest, Supports, VideoEntry, disagreement
@@ -28,7 +29,6 @@ from icvos.tasks.video.published import classes_of, is_video, require_masks
 
 RESTORE = "build the benchmark again to restore it"
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG")
-SOURCES = ("davis", "mose", "lvos", "youtube-vos")  # as in the names of built videos, <source>_<original name>
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from icvos.categories import category
 from icvos.errors import Fault, IcvosError, PredictionError, Severity
+from icvos.files.names import SOURCES
 from icvos.files.submitted import is_plain, opened, visible
 
 MAX_LISTED = 1000  # extra names of one place; the rest is counted
@@ -234,9 +235,9 @@ def _starts_with(path: Path, start: bytes) -> bool:
 
 def video_key(name: str) -> str:
     """Equal for ``davis_dog``, ``dog`` and ``Dog``."""
-    for source in ("davis_", "mose_", "lvos_", "youtube-vos_"):
-        name = name.lower().removeprefix(source)
-    return name
+    name = name.lower()
+    source, _, own = name.partition("_")
+    return own if own and source in SOURCES else name
 
 
 def class_key(name: str) -> str | None:

@@ -16,7 +16,7 @@ from curation.review.desk import REASONS
 from curation.review.events import of_video, read_events
 from curation.review.spelling import codes
 from curation.video.rows import CurationRow, read_rows, write_rows
-from tests.conftest import CHROMIUM, World, icvos
+from tests.conftest import CHROMIUM, World, icvos, watched_page
 from tests.curation.review.desks import desk_of, served
 from tests.killing import tree
 
@@ -32,15 +32,8 @@ VIDEOS = 10
 
 @pytest.fixture
 def page(browser: "Browser") -> "Iterator[Page]":
-    """A page of a new profile, which fails the test where its console has an error."""
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    made = context.new_page()
-    errors: list[str] = []
-    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    yield made
-    context.close()
-    assert [error for error in errors if "net::" not in error] == []  # a server that is gone
+    with watched_page(browser, 1366, 768, harmless="net::") as found:  # a server that is gone
+        yield found
 
 
 @pytest.fixture(scope="module")

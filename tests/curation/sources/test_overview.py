@@ -1,9 +1,12 @@
 """The paper's Table I beside what was read."""
 
 from pathlib import Path
+from typing import get_args
 
 from curation.sources.datasets import read_datasets
 from curation.sources.overview import overview
+from curation.sources.video import SourceName
+from icvos.files.names import SOURCES
 from tests.conftest import World, icvos
 from tests.curation.sources.source_folders import write_lvos, write_mose, write_youtube_vos
 
@@ -28,3 +31,7 @@ def test_nothing_printed_stands_beside_drawn_videos(world: World) -> None:
     shown = icvos("info", "--davis", world.root / "davis").stdout
     assert "DAVIS 2017, drawn" in shown
     assert "6,298" not in shown
+
+
+def test_readers_are_of_the_sources_that_built_videos_are_named_after() -> None:
+    assert get_args(SourceName) == SOURCES

@@ -29,7 +29,7 @@ def test_lite0_gives_patches_where_dinov2_would() -> None:
     ("name", "checkpoint", "message"),
     [
         ("dinov2", None, "dinov2: no such encoder; choose from dinov2-vits14, .*, efficientnet-lite0"),
-        ("efficientnet-lite0", "own.pth", "own.pth: is for a DINOv2, .* leave it out"),
+        ("efficientnet-lite0", "own.pth", "own.pth: is for another encoder, .* leave it out"),
     ],
 )
 def test_what_cannot_be_loaded_is_refused(name: str, checkpoint: str | None, message: str) -> None:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import numpy as np
@@ -171,6 +171,23 @@ class Running:
         while worker.run_one():
             count += 1
         return count
+
+    @contextlib.contextmanager
+    def worked(self) -> Iterator[Self]:
+        """With a worker beside it, which looks for jobs again and again."""
+        stopped = threading.Event()
+
+        def work() -> None:
+            while not stopped.wait(0.05):
+                self.work()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield self
+        finally:
+            stopped.set()
+            thread.join()
 
 
 def admin_of(running: Running, name: str = "root") -> Browser:

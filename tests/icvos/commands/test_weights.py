@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from icvos.errors import IcvosError
+from icvos.files import downloads
 from icvos.files.locks import lock_file
 from icvos.files.storage import sha256
 from icvos.models.weights import download, registry
@@ -224,7 +225,7 @@ def test_no_file_where_none_can_be_had(
     assert "\n" not in str(refusal.value)
     assert [one.name for one in folder.iterdir()] == (["net.pth.part"] if part else [])
     assert not part or (folder / "net.pth.part").read_bytes() == CONTENT[:part]
-    assert len(server.requests) <= 2 + download.ATTEMPTS
+    assert len(server.requests) <= 2 + downloads.ATTEMPTS
 
 
 def test_nobody_there(server: Server, folder: Path) -> None:
@@ -259,7 +260,7 @@ def test_what_another_process_has_just_fetched_is_used(
             (folder / "net.pth").write_bytes(CONTENT)  # by the other, between our look and our lock
             yield
 
-    monkeypatch.setattr(download, "lock_file", late)
+    monkeypatch.setattr(downloads, "lock_file", late)
     assert fetch(net(server, "good", size=len(CONTENT), sha256=digest)) == folder / "net.pth"
     assert [path.name for path in folder.iterdir()] == ["net.pth"]
     assert not server.requests

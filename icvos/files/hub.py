@@ -30,6 +30,7 @@ class HubFile:
         size: Bytes, where the Hub says so.
         sha256: Of large files; "" where the Hub has none.
         headers: What the Hub is told of who asks.
+        cached: The file in the Hub's own cache on this machine, where another program has fetched it.
     """
 
     path: str
@@ -37,6 +38,7 @@ class HubFile:
     size: int | None = None
     sha256: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cached: Path | None = None
 
     def fault(self, path: Path, digest: str) -> str:
         """What is wrong with a fetched file of SHA-256 ``digest``; "" where it is this one, as far as the Hub says."""
@@ -56,18 +58,28 @@ def require_repository(text: str) -> str:
 
 
 def list_files(repository: str, kind: Kind) -> list[HubFile]:
-    """The files of a repository by path; `IcvosError` where it cannot be looked at, with what to do."""
+    """The files of a repository by path; `IcvosError` where it cannot be looked at, with what to do.
+
+    Where ``HF_HUB_OFFLINE`` is set they are those that the cache has of it.
+    """
     with asking(repository, kind):
-        from huggingface_hub import HfApi, hf_hub_url
+        from huggingface_hub import HfApi, constants, hf_hub_url, snapshot_download, try_to_load_from_cache
         from huggingface_hub.utils import build_hf_headers
 
+        if constants.HF_HUB_OFFLINE:
+            snapshot = Path(snapshot_download(repository, repo_type=kind, local_files_only=True))
+            there = sorted(path for path in snapshot.rglob("*") if path.is_file())
+            return [HubFile(path.relative_to(snapshot).as_posix(), "", cached=path) for path in there]
         info = HfApi().repo_info(repository, repo_type=kind, files_metadata=True)
         told = build_hf_headers()
         headers = {name: str(value) for name, value in told.items() if name.lower() == "authorization"}
         found = []
         for one in sorted(info.siblings or [], key=lambda one: one.rfilename):
-            url = hf_hub_url(repository, one.rfilename, repo_type=kind, revision=info.sha)
-            found.append(HubFile(one.rfilename, url, one.size, one.lfs.sha256 if one.lfs else "", headers))
+            path = one.rfilename
+            url = hf_hub_url(repository, path, repo_type=kind, revision=info.sha)
+            cached = try_to_load_from_cache(repository, path, repo_type=kind, revision=info.sha)
+            kept = Path(cached) if isinstance(cached, str) else None
+            found.append(HubFile(path, url, one.size, one.lfs.sha256 if one.lfs else "", headers, kept))
         return found
 
 
@@ -78,15 +90,6 @@ def look_up(repository: str, kind: Kind, path: str) -> HubFile:
         there = ", ".join(list(files)[:5]) + (", ..." if len(files) > 5 else "")
         raise IcvosError(f"{PREFIX}{repository}/{path}: no such file in the repository; there is {there or 'none'}")
     return files[path]
-
-
-def find_in_cache(repository: str, kind: Kind, path: str) -> Path | None:
-    """The file in the Hub's own cache on this machine, where another program has fetched it."""
-    with asking(repository, kind):
-        from huggingface_hub import try_to_load_from_cache
-
-        found = try_to_load_from_cache(repository, path, repo_type=kind)
-        return Path(found) if isinstance(found, str) else None
 
 
 def push(repository: str, files: Mapping[str, Path | bytes], *, private: bool, message: str) -> str:
@@ -128,7 +131,7 @@ def asking(repository: str, kind: Kind) -> Iterator[None]:
         raise IcvosError(f"{where}: there is none of this name, or it is private; check {page}, or {LOG_IN}") from error
     except errors.LocalTokenNotFoundError as error:
         raise IcvosError(f"{where}: nobody is logged in; {LOG_IN}") from error
-    except errors.OfflineModeIsEnabled as error:
+    except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError) as error:
         raise IcvosError(f"{where}: HF_HUB_OFFLINE is set, and its cache does not have it; unset it") from error
     except errors.HFValidationError as error:
         raise IcvosError(f"{where}: no such name ({_line(error)}); write it as OWNER/REPO") from error

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from icvos.errors import IcvosError
 from icvos.files.downloads import PAUSE_SECONDS, Offer, Progress, download
-from icvos.files.hub import HubFile, find_in_cache, look_up
-from icvos.files.storage import take_in
+from icvos.files.hub import HubFile, look_up
+from icvos.files.storage import sha256, take_in
 from icvos.models.weights.integrity import damage, published_fault, require_checkpoint, what_else, write_note
 from icvos.models.weights.registry import Checkpoint, how_to_get, locate, places
 
@@ -44,12 +44,12 @@ def _fetch_from_hub(known: Checkpoint, pause: float, progress: Progress) -> Path
         _refuse_damaged(target, known)
         return target
     owner, repository, path = known.hub.split("/", 2)
-    cached = find_in_cache(f"{owner}/{repository}", "model", path)
-    if cached:
-        require_checkpoint(cached)
-        take_in(cached, target)
-        return target
     file = look_up(f"{owner}/{repository}", "model", path)
+    if file.cached:
+        require_checkpoint(file.cached)
+        take_in(file.cached, target)
+        write_note(target, sha256(target))
+        return target
     offer = Offer(known.name, (file.url,), partial(_hub_fault, file), how_to_get(known), file.size, file.headers)
     if not download(offer, target, noted=partial(write_note, target), pause=pause, progress=progress):
         _refuse_damaged(target, known)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.acquisition.catalogue import Archive, Inside, Source, choose, read_catalogue
-from curation.acquisition.holdings import STORE, is_complete, stem, write_note
+from curation.acquisition.holdings import STORE, is_complete, read_note, stem, write_note
 from curation.acquisition.unpacking import MEGABYTE, place, require_space, unpack
 from icvos.errors import IcvosError
+from icvos.files import downloads
 from icvos.files.archives.unpacking import SUFFIXES
 from icvos.files.downloads import Offer, download, part_of
 from icvos.files.hub import list_files, look_up
+from icvos.files.leftovers import remove
 from icvos.files.locks import lock_file
 from icvos.files.storage import link_or_copy, require_writable, sha256
 from icvos.tasks.task import SILENT, Watch
@@ -77,10 +79,9 @@ def fetch(
         require_writable(to, folder=True)
         missing = {archive.name: archive for one in open_ for archive in one.archives if not is_complete(archive, to)}
         _require_space(missing.values(), to, keep_archives)
-    for source in open_:
+    for source in sources:
         for archive in source.archives:
-            if not is_complete(archive, to):
-                _fetch_archive(archive, to, keep_archives, watch)
+            _fetch_archive(archive, to, keep_archives, watch)
     return sources
 
 
@@ -118,30 +119,65 @@ def _path(archive: Archive, to: Path) -> Path:
 
 
 def _fetch_archive(archive: Archive, to: Path, keep: bool, watch: Watch) -> None:
-    store = to / STORE
-    with lock_file(store / f"{stem(archive)}.fetching", f"{to}: {archive.name}"):
-        if is_complete(archive, to):  # another process has just finished it
-            return
-        came: dict[str, int] = {}
-        pieces = _pieces(archive)
-        if archive.hub:  # whose sizes are known only now
-            sizes = [piece.size or 0 for piece in pieces]
-            here = sum(_size(store / _stored(archive, piece)) for piece in pieces)
-            require_space(to, sum(sizes) + (sum(sizes) if keep else max(sizes)) - here, NEEDED)
-        for piece in pieces:
-            target = to / archive.into / ("" if _is_archive(piece.file) else piece.file)
-            if _is_archive(piece.file):
-                came |= _unpacked(archive, piece, target, store, keep, watch)
-            else:
-                _put(_obtained(archive, piece, store, watch), target, piece)
-                came[piece.file.partition("/")[0]] = 1
-        if not archive.holds:
-            write_note(archive, to, {_below(archive.into, name): count for name, count in came.items()})
-    if archive.holds and not is_complete(archive, to):
+    store, name = to / STORE, stem(archive)
+    if is_complete(archive, to) and not _remains(store, name, keep):
+        return
+    with lock_file(store / f"{name}.fetching", f"{to}: {archive.name}"):
+        if not is_complete(archive, to):  # which another process may just have made it
+            pieces = _pieces(archive)
+            if archive.hub:  # whose sizes are known only now
+                _require_space_for(pieces, archive, to, keep)
+            came: dict[str, int] = {}
+            for piece in pieces:
+                for folder, count in _fetch_piece(archive, piece, to, keep, watch).items():
+                    came[folder] = max(came.get(folder, 0), count)
+            write_note(to, name, came)
+        for path in _remains(store, name, keep):
+            remove(path)
+    if not is_complete(archive, to):
         raise IcvosError(
             f"{to}: {archive.name} is unpacked, and has not all that it should have: icvos data check {to} says what; "
             "please report it"
         )
+
+
+def _remains(store: Path, name: str, keep: bool) -> list[Path]:
+    """What is in the store of an archive, of no use once it is unpacked."""
+    ends = ("unpacking", "inside") if keep else ("", "part", "unpacking", "inside")
+    paths = [store / (f"{name}.{end}" if end else name) for end in ends]
+    return [path for path in paths if path.exists()]
+
+
+def _fetch_piece(archive: Archive, piece: Piece, to: Path, keep: bool, watch: Watch) -> dict[str, int]:
+    """Fetch a file and put it, or what is in it, into its place; the number of files by folder."""
+    store, name = to / STORE, _stored(archive, piece)
+    if there := read_note(to, name):
+        return there
+    target = to / archive.into
+    if archive.inside:
+        came: dict[str, int] = {}
+        for inner in archive.inside:
+            came |= _unpack_inside(archive, piece, inner, target, store, keep, watch)
+    elif piece.file.lower().endswith(SUFFIXES):
+        path = _obtained(archive, piece, store, watch)
+        came = unpack(path, target, store / f"{name}.unpacking", archive.only, watch=watch)
+    else:
+        _put(_obtained(archive, piece, store, watch), target / piece.file, piece)
+        came = {piece.file: 1}
+    holds = {_below(archive.into, folder): count for folder, count in came.items()}
+    write_note(to, name, holds)
+    if not archive.file:
+        for path in _remains(store, name, keep):
+            remove(path)
+    return holds
+
+
+def _require_space_for(pieces: Sequence[Piece], archive: Archive, to: Path, keep: bool) -> None:
+    missing = [piece for piece in pieces if not read_note(to, _stored(archive, piece))]
+    sizes = [piece.size or 0 for piece in missing]
+    paths = [to / STORE / _stored(archive, piece) for piece in missing]
+    here = sum(_size(path) + _size(part_of(path)) for path in paths)
+    require_space(to, sum(sizes) + (sum(sizes) if keep else max(sizes, default=0)) - here, NEEDED)
 
 
 def _below(into: str, name: str) -> str:
@@ -170,10 +206,6 @@ def _pieces(archive: Archive) -> list[Piece]:
     return pieces
 
 
-def _is_archive(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
-
-
 def _obtained(archive: Archive, piece: Piece, store: Path, watch: Watch) -> Path:
     """A file on this machine: in the Hub's cache, or fetched to the store."""
     if piece.cached is not None:
@@ -187,7 +219,9 @@ def _obtained(archive: Archive, piece: Piece, store: Path, watch: Watch) -> Path
     offer = Offer(
         piece.file, piece.urls, lambda path, digest: _fault(piece, path, digest), REMEDY, piece.size, piece.headers
     )
-    if not download(offer, target, progress=told) and (fault := _fault(piece, target, "")):
+    if not download(offer, target, pause=downloads.PAUSE_SECONDS, progress=told) and (
+        fault := _fault(piece, target, "")
+    ):
         raise IcvosError(f"{target}: {fault}; remove it and fetch it again")
     return target
 
@@ -209,50 +243,26 @@ def _fault(piece: Piece, path: Path, digest: str) -> str:
     return "is a web page" if start.startswith((b"<!doctype", b"<html")) else ""
 
 
-def _unpacked(archive: Archive, piece: Piece, target: Path, store: Path, keep: bool, watch: Watch) -> dict[str, int]:
-    """Fetch and unpack one file; what came of it, by the first part of its path."""
-    staging = store / f"{_stored(archive, piece)}.unpacking"
-    if archive.inside:
-        came: dict[str, int] = {}
-        for inner in archive.inside:
-            came |= _unpacked_inside(archive, piece, inner, target, store, keep, watch)
-    else:
-        path = _obtained(archive, piece, store, watch)
-        came = unpack(path, target, staging, archive.only, watch=watch)
-    if not keep:
-        (store / _stored(archive, piece)).unlink(missing_ok=True)
-    return came
-
-
-def _unpacked_inside(
+def _unpack_inside(
     archive: Archive, piece: Piece, inner: Inside, root: Path, store: Path, keep: bool, watch: Watch
 ) -> dict[str, int]:
-    """Take an archive out of the one that it is packed in, and unpack it."""
-    taken = store / f"{_stored(archive, piece)}.inside"
+    """Take an archive out of the one that it is packed in, and unpack it; the number of files by folder."""
+    name = _stored(archive, piece)
+    taken = store / f"{name}.inside"
     path = taken / inner.file
     if not path.is_file():
         whole = _obtained(archive, piece, store, watch)
-        unpack(whole, taken, store / f"{_stored(archive, piece)}.unpacking", [inner.file], watch=watch)
+        unpack(whole, taken, store / f"{name}.unpacking", [inner.file], watch=watch)
     if inner.sha256 and (digest := sha256(path)) != inner.sha256:
         path.unlink()
         raise IcvosError(
             f"{piece.file}: its {inner.file} has SHA-256 {digest[:12]}..., published is {inner.sha256[:12]}...; "
-            f"another version was handed out: look at {archive.hub or piece.urls[0]}"
+            f"another version is handed out now, look at {archive.hub or piece.urls[0]}"
         )
-    if not keep:  # before the content takes as much again
-        (store / _stored(archive, piece)).unlink(missing_ok=True)
-    staging = store / f"{_stored(archive, piece)}--{inner.file.replace('/', '--')}.unpacking"
-    came = unpack(path, root / inner.into, staging, watch=watch)
-    if not keep:
-        path.unlink()
-        _remove_empty(path.parent, store)
-    return {_below(inner.into, name): count for name, count in came.items()}
-
-
-def _remove_empty(folder: Path, store: Path) -> None:
-    while folder != store and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
+    if not keep and len(archive.inside) == 1:  # before the content takes as much again
+        (store / name).unlink(missing_ok=True)
+    came = unpack(path, root / inner.into, taken / f"{inner.file}.unpacking", watch=watch)
+    return {_below(inner.into, folder): count for folder, count in came.items()}
 
 
 def _put(path: Path, target: Path, piece: Piece) -> None:

@@ -14,9 +14,8 @@ REMEDY = "remove it and fetch the data set again"
 
 
 class Note(Schema):
-    """What an archive held, whose content nobody states: files by folder."""
+    """What came of a file whose content nobody states: the number of files by folder."""
 
-    archive: str
     holds: dict[PlainPath, int]
 
 
@@ -41,28 +40,29 @@ def lacking(holds: Mapping[str, int], root: Path) -> list[str]:
     ]
 
 
-def note_path(archive: Archive, root: Path) -> Path:
-    """Where it is noted what ``archive`` held."""
-    return root / STORE / f"{stem(archive)}.json"
-
-
 def stem(archive: Archive) -> str:
     """A name for the files of ``archive`` in the store."""
-    parts = [part.replace("/", "--") for part in (archive.hub, archive.file) if part]
-    return "--".join(parts)
+    return "--".join(part.replace("/", "--") for part in (archive.hub, archive.file) if part)
 
 
-def write_note(archive: Archive, root: Path, holds: Mapping[str, int]) -> None:
-    """Note what ``archive`` held."""
-    write_json(note_path(archive, root), Note(archive=archive.name, holds=dict(holds)).to_json())
+def write_note(root: Path, name: str, holds: Mapping[str, int]) -> None:
+    """Note what came of the file that is called ``name`` in the store."""
+    write_json(_note_path(root, name), Note(holds=dict(holds)).to_json())
+
+
+def read_note(root: Path, name: str) -> dict[str, int]:
+    """What was noted and still is there; {} where nothing was noted, or some of it is gone."""
+    path = _note_path(root, name)
+    holds = read_schema(path, Note, "a note of what was unpacked", REMEDY).holds if path.is_file() else {}
+    return {} if lacking(holds, root) else holds
+
+
+def _note_path(root: Path, name: str) -> Path:
+    return root / STORE / f"{name}.json"
 
 
 def is_complete(archive: Archive, root: Path) -> bool:
     """Whether all that ``archive`` holds is in ``root``, however it came there."""
-    holds: Mapping[str, int] = archive.holds
-    if not holds:
-        path = note_path(archive, root)
-        if not path.is_file():
-            return False
-        holds = read_schema(path, Note, "a note of what was unpacked", REMEDY).holds
-    return bool(holds) and not lacking(holds, root)
+    if archive.holds:
+        return not lacking(archive.holds, root)
+    return bool(read_note(root, stem(archive)))

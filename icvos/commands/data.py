@@ -7,7 +7,7 @@ import click
 
 from icvos.commands.options import FOLDER, examples, json_option
 from icvos.commands.printing import say
-from icvos.errors import AGAIN
+from icvos.errors import AGAIN, stoppable
 
 if TYPE_CHECKING:
     from curation.acquisition.catalogue import Source
@@ -124,7 +124,7 @@ def fetch(names: tuple[str, ...], to: Path, accept_terms: bool, keep_archives: b
     from curation.acquisition.fetching import fetch as run_fetch
     from icvos.commands.progress import watched
 
-    with watched(STOPPED) as watch:
+    with watched() as watch, stoppable(STOPPED.__str__):
         sources = run_fetch(
             names, to, accept_terms=accept_terms, keep_archives=keep_archives, catalogue=catalogue, watch=watch
         )

@@ -78,9 +78,10 @@ class Server(http.server.ThreadingHTTPServer):
     """Serves ``files`` by name; ``requests`` has the manner and range of each request, ``told`` its headers."""
 
     daemon_threads = True
+    handler: type[Handler] = Handler
 
     def __init__(self, files: Mapping[str, bytes], piece: int) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(("127.0.0.1", 0), self.handler)
         self.files, self.piece = dict(files), piece
         self.requests: list[tuple[str, str | None]] = []
         self.told: list[dict[str, str]] = []
@@ -97,9 +98,9 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(files: Mapping[str, bytes], piece: int) -> Iterator[Server]:
-    """A server of ``files`` that stops, where it does, after ``piece`` bytes."""
-    found = Server(files, piece)
+def serving(files: Mapping[str, bytes], piece: int, server: Server | None = None) -> Iterator[Server]:
+    """A server of ``files`` that stops, where it does, after ``piece`` bytes; or another ``server``."""
+    found = server or Server(files, piece)
     thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

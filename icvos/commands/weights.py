@@ -189,14 +189,14 @@ def push(path: Path, repository: str, licence: str, name: str | None, private: b
     from icvos.errors import IcvosError
     from icvos.files.hub import push as run_push
     from icvos.files.names import name_fault
-    from icvos.models.weights.card import model_card
+    from icvos.training.model_card import published_card
 
     if not path.is_file():
         raise IcvosError(f"{path}: no such file; give a checkpoint of icvos train")
     name = path.name if name is None else name
     if fault := name_fault(name):
         raise IcvosError(f"--name {name}: cannot name a file: it {fault}")
-    card = model_card(path, repository, name, licence)
+    card = published_card(path, repository, name, licence)
     if dry_run:
         say(card)
         return

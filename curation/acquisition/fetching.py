@@ -120,9 +120,11 @@ def _path(archive: Archive, to: Path) -> Path:
 
 def _fetch_archive(archive: Archive, to: Path, keep: bool, watch: Watch) -> None:
     store, name = to / STORE, stem(archive)
-    if is_complete(archive, to) and not _remains(store, name, keep):
+    lock = store / f"{name}.fetching"
+    whole = is_complete(archive, to)
+    if whole and not lock.exists() and not _remains(store, name, keep):
         return
-    with lock_file(store / f"{name}.fetching", f"{to}: {archive.name}"):
+    with lock_file(lock, f"{to}: {archive.name}", wait=whole):  # of what is whole, the other only tidies up
         if not is_complete(archive, to):  # which another process may just have made it
             pieces = _pieces(archive)
             if archive.hub:  # whose sizes are known only now
@@ -131,7 +133,8 @@ def _fetch_archive(archive: Archive, to: Path, keep: bool, watch: Watch) -> None
             for piece in pieces:
                 for folder, count in _fetch_piece(archive, piece, to, keep, watch).items():
                     came[folder] = max(came.get(folder, 0), count)
-            write_note(to, name, came)
+            if not archive.file:
+                write_note(to, name, came)
         for path in _remains(store, name, keep):
             remove(path)
     if not is_complete(archive, to):

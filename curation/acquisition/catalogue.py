@@ -57,6 +57,13 @@ class Archive(Schema):
         """What messages call it."""
         return self.file or f"{self.hub} on the Hugging Face Hub"
 
+    def line(self) -> str:
+        """Where it is, its size and its hash, as far as they are known."""
+        if self.hub:
+            return f"on the Hugging Face Hub: {self.hub} {self.file}".rstrip()
+        digest = f"SHA-256 {self.sha256}" if self.sha256 else "no SHA-256 known"
+        return f"download: {self.urls[0]} ({in_words(self.size) or 'size not known'}, {digest})"
+
 
 class Source(Schema):
     """A data set, as ``catalogue.toml`` explains."""
@@ -100,6 +107,20 @@ class Source(Schema):
         if self.by_hand:
             return "by hand"
         return "hub" if any(archive.hub for archive in self.archives) else "fetch"
+
+    def lines(self) -> list[str]:
+        """All that a user should know of it, line by line."""
+        lines = [f"{self.title}: {self.what}", f"  licence: {self.licence}", f"  terms: {self.terms}"]
+        lines.append(f"  handed out at: {self.page}")
+        lines += [f"  {archive.line()}" for archive in self.archives]
+        if self.by_hand:
+            lines.append(f"  by hand, as no stable address could be confirmed: {self.by_hand}")
+        else:
+            lines.append(f"  icvos data fetch {self.name} --to DIR --accept-terms")
+        if self.layout:
+            lines.append(f"  layout of DIR/{self.folder}: {self.layout}")
+        lines.append(f"  then: {self.used_by} DIR/{self.folder}")
+        return lines + ([f"  note: {self.note}"] if self.note else [])
 
 
 class _Sources(RootModel[dict[str, Source]]):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.acquisition.catalogue import Source, read_catalogue
-from curation.acquisition.holdings import lacking
+from curation.acquisition.holdings import STORE, lacking
 from curation.sources import davis, lvos, mose, youtube_vos
 from curation.sources.coco import Coco
 from curation.sources.layout import TITLES, recognise
@@ -56,6 +56,13 @@ class Holding:
         """All of it as JSON values."""
         return {**asdict(self), "place": str(self.place)}
 
+    def lines(self) -> list[str]:
+        """All of it, line by line."""
+        lines = [f"{self.title}: {self.place}"]
+        for what, texts in (("has", self.has), ("MISSING", self.missing), ("note", self.notes)):
+            lines += [f"  {what}: {text}" for text in texts]
+        return lines + ([f"  whole: {self.used_by} {self.place}"] if self.used_by and not self.missing else [])
+
 
 def check(folder: Path | str, *, catalogue: Path | None = None) -> list[Holding]:
     """The data sets in ``folder`` or below it, and what each lacks of its release and for a build.
@@ -70,6 +77,8 @@ def check(folder: Path | str, *, catalogue: Path | None = None) -> list[Holding]
         raise IcvosError(f"{folder}: no such folder; give that of a data set, or the one it was fetched to")
     sources = list(read_catalogue(catalogue).values())
     found = [_look(reader, place, sources) for place, reader in _recognised(folder, DEPTH)]
+    if not found and (folder / STORE).is_dir():
+        raise IcvosError(f"{folder}: no data set yet, as what was fetched is not all there; run icvos data fetch again")
     if not found:
         raise IcvosError(
             f"{folder}: no data set that icvos knows, in it or {DEPTH} folders below; icvos data list has them and "

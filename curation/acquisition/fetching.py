@@ -214,7 +214,7 @@ def _obtained(archive: Archive, piece: Piece, store: Path, watch: Watch) -> Path
     if piece.cached is not None:
         return piece.cached
     target = store / _stored(archive, piece)
-    watch.stage(f"fetch {piece.file}")
+    watch.stage(f"fetch {piece.file} (MB)")
 
     def told(done: int, total: int | None) -> None:
         watch.total((total or 0) // MEGABYTE, done // MEGABYTE)

@@ -49,7 +49,7 @@ def unpack(
     Raises:
         IcvosError: It is no archive, holds what could do harm, does not fit on the disk, or cannot be written.
     """
-    watch.stage(f"unpack {archive.name}")
+    watch.stage(f"unpack {archive.name} (MB)")
     chosen = _judged(archive, only)
     missing = [entry for entry in chosen if not (_stands(entry, staging) or _stands(entry, target))]
     total, rest = sum(entry.size for entry in chosen), sum(entry.size for entry in missing)

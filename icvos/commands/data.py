@@ -1,17 +1,12 @@
 """`icvos data`: which source datasets there are, fetching them, and whether a copy is whole."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from icvos.commands.options import FOLDER, examples, json_option
 from icvos.commands.printing import say
 from icvos.errors import AGAIN, stoppable
-
-if TYPE_CHECKING:
-    from curation.acquisition.catalogue import Source
-    from curation.acquisition.check import Holding
 
 STOPPED = f"what has arrived is kept; {AGAIN} to go on"
 CATALOGUE = click.option(
@@ -73,32 +68,8 @@ def show(name: str, catalogue: Path | None) -> None:
     if asked.parts:
         say(f"{asked.title}: {asked.what}; {' and '.join(asked.parts)}, for {asked.used_by}")
     for source in choose(sources, [name]):
-        for line in _told(source):
+        for line in source.lines():
             say(line)
-
-
-def _told(source: "Source") -> list[str]:
-    from curation.acquisition.catalogue import in_words
-
-    def of(archive: object, size: int | None, digest: str | None) -> str:
-        facts = [in_words(size) or "size not published", f"SHA-256 {digest}" if digest else "no SHA-256 published"]
-        return f"{archive} ({', '.join(facts)})"
-
-    lines = [f"{source.title}: {source.what}", f"  licence: {source.licence}", f"  terms: {source.terms}"]
-    lines.append(f"  handed out at: {source.page}")
-    for archive in source.archives:
-        if archive.hub:
-            lines.append(f"  on the Hugging Face Hub: {archive.hub} {archive.file}".rstrip())
-        else:
-            lines.append(f"  download: {of(archive.urls[0], archive.size, archive.sha256)}")
-    if source.by_hand:
-        lines.append(f"  by hand, as no stable address could be confirmed: {source.by_hand}")
-    else:
-        lines.append(f"  icvos data fetch {source.name} --to DIR --accept-terms")
-    if source.layout:
-        lines.append(f"  layout of DIR/{source.folder}: {source.layout}")
-    lines.append(f"  then: {source.used_by} DIR/{source.folder}")
-    return lines + ([f"  note: {source.note}"] if source.note else [])
 
 
 @data.command(
@@ -149,18 +120,9 @@ def check(folder: Path, catalogue: Path | None, json_path: Path | None) -> None:
     found = run_check(folder, catalogue=catalogue)
     if not is_stdout(json_path):
         for one in found:
-            for line in _found(one):
+            for line in one.lines():
                 say(line)
     if json_path is not None:
         put_json(json_path, [one.to_json() for one in found])
     if any(one.missing for one in found):
         raise SystemExit(1)
-
-
-def _found(one: "Holding") -> list[str]:
-    lines = [f"{one.title}: {one.place}"]
-    for what, texts in (("has", one.has), ("MISSING", one.missing), ("note", one.notes)):
-        lines += [f"  {what}: {text}" for text in texts]
-    if one.used_by and not one.missing:
-        lines.append(f"  whole: {one.used_by} {one.place}")
-    return lines

@@ -281,6 +281,7 @@ def test_a_killed_download_is_resumed_where_it_ended(server: Server, tmp_path: P
     if end == signal.SIGINT:
         assert "what has arrived is kept; run the same command again to go on" in told
     assert part.read_bytes() == CONTENT[: server.piece]
+    assert "no data set yet" in icvos("data", "check", to, status=2).stderr
     fetch(write_catalogue(tmp_path / "own.toml", small={"archives": [archive(server, "good")]}), to)
     assert server.requests[-1] == ("good", f"bytes={server.piece}-")
     assert contents(to) == expected()

@@ -28,7 +28,7 @@ def list_() -> None:
     from icvos.models.weights.integrity import standing
 
     table = listing("checkpoint", "file", "MB", "licence", "trained on", "state")
-    for known in registry.checkpoints().values():
+    for known in (*registry.checkpoints().values(), *registry.kept_from_hub()):
         size = f"{known.size / MEGABYTE:.0f}" if known.size else ""
         table.add_row(known.name, known.file, size, known.licence, known.trained_on, standing(known))
     show(table)
@@ -80,7 +80,7 @@ def verify(names: tuple[str, ...]) -> None:
 
     chosen = [registry.checkpoint(name) for name in names]
     failed = False
-    for known in chosen or registry.checkpoints().values():
+    for known in chosen or (*registry.checkpoints().values(), *registry.kept_from_hub()):
         path = registry.locate(known)
         if path is None:
             if chosen:
@@ -200,6 +200,6 @@ def push(path: Path, repository: str, licence: str, name: str | None, private: b
     if dry_run:
         say(card)
         return
-    files = {name: path, "README.md": card.encode("utf-8")}
+    files: dict[str, Path | bytes] = {name: path, "README.md": card.encode("utf-8")}
     address = run_push(repository, files, private=private, message=f"{name}, by icvos weights push")
     say(f"{address}\nicvos weights fetch hf:{repository}/{name}")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from icvos.errors import IcvosError
 
@@ -63,16 +63,16 @@ def list_files(repository: str, kind: Kind) -> list[HubFile]:
     Where ``HF_HUB_OFFLINE`` is set they are those that the cache has of it.
     """
     with asking(repository, kind):
-        from huggingface_hub import HfApi, constants, hf_hub_url, snapshot_download, try_to_load_from_cache
-        from huggingface_hub.utils import build_hf_headers
+        from huggingface_hub import HfApi, constants, get_token, hf_hub_url, snapshot_download, try_to_load_from_cache
 
         if constants.HF_HUB_OFFLINE:
             snapshot = Path(snapshot_download(repository, repo_type=kind, local_files_only=True))
             there = sorted(path for path in snapshot.rglob("*") if path.is_file())
             return [HubFile(path.relative_to(snapshot).as_posix(), "", cached=path) for path in there]
-        info = HfApi().repo_info(repository, repo_type=kind, files_metadata=True)
-        told = build_hf_headers()
-        headers = {name: str(value) for name, value in told.items() if name.lower() == "authorization"}
+        ask = HfApi().dataset_info if kind == "dataset" else HfApi().model_info
+        info = ask(repository, files_metadata=True)
+        token = get_token()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         found = []
         for one in sorted(info.siblings or [], key=lambda one: one.rfilename):
             path = one.rfilename
@@ -122,6 +122,7 @@ def asking(repository: str, kind: Kind) -> Iterator[None]:
         from huggingface_hub import errors
     except ImportError as error:
         raise IcvosError(f"{where}: needs the package huggingface_hub; {INSTALL}") from error
+    transport = cast("tuple[type[Exception], ...]", errors.HfHubHTTPError.__bases__)  # of httpx or its successor
     page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{repository}"
     try:
         yield
@@ -137,7 +138,7 @@ def asking(repository: str, kind: Kind) -> Iterator[None]:
         raise IcvosError(f"{where}: no such name ({_line(error)}); write it as OWNER/REPO") from error
     except errors.HfHubHTTPError as error:
         raise IcvosError(f"{where}: refused ({_line(error)}); check your rights at {page}, or {LOG_IN}") from error
-    except (errors.HTTPError, OSError) as error:
+    except transport as error:
         raise IcvosError(f"{where}: no connection ({_line(error)}); try again later") from error
 
 

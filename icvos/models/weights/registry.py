@@ -23,6 +23,8 @@ from icvos.files.names import name_fault
 from icvos.suggestions import nearest
 
 FOLDER_VARIABLE = "ICVOS_WEIGHTS"
+HUB = "hub"  # in the folder of weights, what was fetched from the Hugging Face Hub
+NOT_WEIGHTS = (".sha256", ".part", ".lock")  # suffixes of what is written beside a checkpoint
 OWN = Path(__file__).parent / "nano"  # the small checkpoints that come with icvos
 _RANDOM: ContextVar[bool] = ContextVar("random weights", default=False)
 
@@ -101,7 +103,7 @@ def checkpoint(name: str) -> Checkpoint:
 
 
 def from_hub(name: str) -> Checkpoint:
-    """The checkpoint that ``hf:OWNER/REPO/PATH`` names, which lies below ``hub`` in the folder of weights.
+    """The checkpoint that ``hf:OWNER/REPO/PATH`` names, which lies below `HUB` in the folder of weights.
 
     >>> from_hub("hf:anna/nets/best.safetensors").file
     'hub/anna/nets/best.safetensors'
@@ -110,7 +112,15 @@ def from_hub(name: str) -> Checkpoint:
     parts = place.split("/")
     if len(parts) < 3 or any(map(name_fault, parts)):
         raise IcvosError(f"{name}: no file of the Hub; write it as {PREFIX}OWNER/REPO/FILE")
-    return Checkpoint(name, file=f"hub/{place}", hub=place)
+    return Checkpoint(name, file=f"{HUB}/{place}", hub=place)
+
+
+def kept_from_hub() -> list[Checkpoint]:
+    """The checkpoints in the folder of weights that were fetched from the Hub, by name."""
+    root = folder() / HUB
+    files = (path for path in root.rglob("*") if path.suffix not in NOT_WEIGHTS and path.is_file())
+    places = sorted(path.relative_to(root).as_posix() for path in files)
+    return [from_hub(f"{PREFIX}{place}") for place in places if place.count("/") >= 2]
 
 
 def hint(name: str) -> str:

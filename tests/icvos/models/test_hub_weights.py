@@ -44,7 +44,10 @@ def test_a_file_of_the_hub_is_fetched_kept_and_found(server: HubServer, folder: 
     known = registry.find(NAME)
     assert known is not None
     assert registry.locate(known) == path
-    assert f"{NAME}: as it was fetched" in icvos("weights", "verify", NAME).output
+    [line] = [line for line in icvos("weights", "list").output.splitlines() if NAME in line]
+    assert "present, verified" in line
+    for names in ((), (NAME,)):
+        assert f"{NAME}: as it was fetched" in icvos("weights", "verify", *names).output
     path.write_bytes(CONTENT[:-1] + b"x")
     assert "CHANGED" in icvos("weights", "verify", NAME, status=1).output
     assert "remove it and fetch it again" in icvos("weights", "fetch", NAME, status=2).stderr

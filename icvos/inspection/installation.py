@@ -85,6 +85,10 @@ EXTRAS = {
             "psycopg": "psycopg",
         },
     ),
+    "hub": Extra(
+        "icvos data fetch and icvos weights, for what is on the Hugging Face Hub",
+        {"huggingface_hub": "huggingface_hub"},
+    ),
     "onnx": Extra(
         "icvos export --format onnx",
         {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},

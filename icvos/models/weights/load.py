@@ -95,7 +95,7 @@ def load_weights(
         fill_randomly(network)
         return Loaded(checkpoint, None)
     digest = sha256(path)
-    known = registry.checkpoints().get(checkpoint)
+    known = registry.find(checkpoint)
     fault = damage(path, known, digest) if known else ""
     if known and fault:
         raise IcvosError(f"{path}: is not {known.name}: {fault}; remove it and run: icvos weights fetch {known.name}")
@@ -205,7 +205,7 @@ def find_weights(checkpoint: str) -> Path | None:
     path = Path(checkpoint).expanduser()
     if path.is_file():
         return path
-    known = registry.checkpoints().get(checkpoint)
+    known = registry.find(checkpoint)
     found = registry.locate(known) if known else None
     if found or registry.random_weights():
         return found

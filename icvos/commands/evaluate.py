@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         "icvos eval --method lite --benchmark IC-VOS --out runs/lite",
         "icvos eval --method lite --shots 5 --draws 0 --limit 10 --benchmark IC-VOS --out runs/lite-5",
         "icvos eval --method lite --shard 2/8 --benchmark IC-VOS --out /shared/lite",
+        "icvos eval --method lite --ray local --benchmark IC-VOS --out runs/lite",
         "icvos eval --method vrp-sam --set checkpoint=fold{fold}.safetensors \\",
         "    --benchmark coco-20i --out runs/vrp",
     ),
@@ -73,6 +74,19 @@ if TYPE_CHECKING:
     default=None,
     help="On videos: make the run together with N - 1 other processes that are given the same --out; slurm: as a task "
     "of a job array. The last one scores.",
+)
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    default=None,
+    help="On videos: have the workers of a Ray cluster make the run, one on each GPU; local: those of this machine.",
+)
+@click.option(
+    "--cpus-per-worker",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="With --ray: workers on the CPU, each with N processors.  [default: one for each GPU, else each processor]",
 )
 @TIMEOUT
 @RANDOM_WEIGHTS

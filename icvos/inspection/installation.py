@@ -83,6 +83,7 @@ EXTRAS = {
             "psycopg": "psycopg",
         },
     ),
+    "cluster": Extra("icvos eval --ray and --slurm (with models)", {"ray": "ray", "submitit": "submitit"}),
     "onnx": Extra(
         "icvos export --format onnx",
         {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},

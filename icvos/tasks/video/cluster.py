@@ -75,6 +75,7 @@ class Crew:
         self.made_by: MadeBy | None = None
         self._count = self._false_starts = self._unfit = 0
         self._looked = float("-inf")
+        self._by_gpu = False
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -82,6 +83,7 @@ class Crew:
             stack.callback(remove_leftovers, self.orders.out / SCRATCH)  # of workers that were on this machine
             stack.enter_context(_connected(self.ray, self.pool))
             stack.callback(self._dismiss_all)
+            self._by_gpu = self.pool.cpus_per_worker is None and any(room.get("GPU", 0) >= 1 for room in self._nodes())
             self._wait_for_one()
             self._stack = stack.pop_all()
         return self
@@ -157,9 +159,8 @@ class Crew:
             begun: Begun = self.ray.get(asked)
             self._require_like_the_first(begun)
         except self.ray.exceptions.RayTaskError as error:
-            if not isinstance(error.cause, IcvosError):
-                raise
-            self._refuse(member, error.cause)
+            what = f"it failed to begin: {type(error.cause).__name__}: {first_line(error.cause)}"
+            self._refuse(member, error.cause if isinstance(error.cause, IcvosError) else IcvosError(what))
         except IcvosError as error:
             self._refuse(member, error)
         except self.ray.exceptions.RayError as error:
@@ -178,7 +179,8 @@ class Crew:
     def dismiss(self, member: Member) -> None:
         """End a worker, whatever it is doing; another is started soon."""
         self.members.pop(member.number, None)
-        self.ray.kill(member.actor)
+        with contextlib.suppress(self.ray.exceptions.RayError):  # the cluster itself has ended
+            self.ray.kill(member.actor)
         self._looked = float("-inf")
 
     def _dismiss_all(self) -> None:
@@ -215,10 +217,6 @@ class Crew:
                         "all must make the same masks"
                     )
 
-    @property
-    def _by_gpu(self) -> bool:
-        return self.pool.cpus_per_worker is None and any(room.get("GPU", 0) >= 1 for room in self._nodes())
-
     def _nodes(self) -> list[dict[str, float]]:
         return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
 
@@ -250,6 +248,10 @@ def _connected(ray: Any, pool: Pool) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    if "://" in pool.address:
+        raise IcvosError(
+            f"{pool}: Ray's client is too little; give the command on a machine of the cluster, --ray auto"
+        )
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.ERROR)

@@ -183,6 +183,14 @@ def test_ray_is_refused_where_it_means_nothing(built: Path, tmp_path: Path) -> N
     assert "--shard 1/2: --ray local has workers of its own" in said
 
 
+def test_a_cluster_is_joined_from_one_of_its_machines(built: Path, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'icvos[cluster]'")
+    if ray.is_initialized():  # which the address would not matter to
+        pytest.skip("a Ray is connected already")
+    said = icvos(*GATED, "--ray", "ray://head:1", "--benchmark", built, "--out", tmp_path / "run", status=2).stderr
+    assert said.startswith("icvos: --ray ray://head:1: Ray's client is too little")
+
+
 def test_ray_is_imported_where_it_is_asked_for_alone() -> None:
     code = "import sys, icvos.cli, icvos.tasks.video.driver; print('ray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

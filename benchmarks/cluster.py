@@ -20,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,6 @@ from icvos.commands.options import read_settings
 from icvos.protocol import NATIVE
 from icvos.tasks.dispatch import makespan
 from icvos.tasks.pool import Pool
-from icvos.tasks.record import read_record
 from icvos.tasks.runs import RunOptions
 from icvos.tasks.shards import Worker
 from icvos.tasks.video.benchmark import Benchmark
@@ -89,12 +89,10 @@ class Times:
     Args:
         start_up: From the call to the first video.
         taken: From there to the end.
-        clips: Of each clip of draw 0, as its record says: of reading frames and making masks, without writing them.
     """
 
     start_up: float
     taken: float
-    clips: list[float]
 
 
 def timed(benchmark: Benchmark, name: str, settings: dict[str, Any], pool: Pool | None) -> Times:
@@ -111,8 +109,7 @@ def timed(benchmark: Benchmark, name: str, settings: dict[str, Any], pool: Pool 
             start=lambda done, total: started.append(time.perf_counter()),
         )
         ended = time.perf_counter()
-        clips = [clip.seconds for clip in read_record(Path(out) / "run" / "draw0" / "run.json").clips.values()]
-        return Times(started[0] - began, ended - started[0], clips)
+        return Times(started[0] - began, ended - started[0])
 
 
 def workers(count: int, rounds: int) -> None:
@@ -123,30 +120,31 @@ def workers(count: int, rounds: int) -> None:
         frames = write_videos(root)
         benchmark = Benchmark.open(root)
         start_up = timed(benchmark, "sleeper", {}, Pool("local", os.cpu_count())).start_up
-        ray = importlib.import_module("ray")
-        ray.init("local", num_cpus=count, include_dashboard=False, object_store_memory=80 << 20, log_to_driver=False)
-        found = timed(benchmark, "sleeper", {}, Pool("local", 1))
-        bound = max(max(found.clips), sum(found.clips) / count)
-        print(
-            f"{count} workers, {len(frames)} videos, {sum(frames)} frames: {found.taken:.1f} s, "
-            f"{found.taken / bound:.3f} of the least time by the seconds of all clips, {bound:.1f} s "
-            f"(asleep {sum(frames) / count * SLEEP_S:.1f} s); start-up with Ray {start_up:.1f} s"
-        )
-        compare(benchmark, "sleeper", {}, Pool("local", count), rounds)
+        ray = start_ray(count)
+        print(f"{len(frames)} videos, {sum(frames)} frames; start-up with Ray {start_up:.1f} s")
+        compare(benchmark, "sleeper", {}, {count: Pool("local", 1), 1: Pool("local", count)}, rounds)
         ray.shutdown()
 
 
-def compare(benchmark: Benchmark, name: str, settings: dict[str, Any], pool: Pool, rounds: int) -> None:
-    """One worker, which has all processors that Ray knows, against this process."""
-    alone, one = list[float](), list[float]()
+def start_ray(processors: int) -> Any:
+    """A Ray for several runs, so that its start and end are in none of their times."""
+    ray = importlib.import_module("ray")
+    ray.init("local", num_cpus=processors, include_dashboard=False, object_store_memory=80 << 20, log_to_driver=False)
+    return ray
+
+
+def compare(benchmark: Benchmark, name: str, settings: dict[str, Any], pools: Mapping[int, Pool], rounds: int) -> None:
+    """By their numbers, workers against this process, in turn; ratios to its time divided by their number."""
+    ratios: dict[int, list[float]] = {count: [] for count in pools}
+    alone = list[float]()
     for _ in range(rounds):
         alone.append(timed(benchmark, name, settings, None).taken)
-        one.append(timed(benchmark, name, settings, pool).taken)
-    ratios = sorted(b / a for a, b in zip(alone, one, strict=True))
-    print(
-        f"{name}: {statistics.median(alone):.1f} s in this process, with one worker {statistics.median(ratios):.3f} of "
-        f"it ({ratios[0]:.3f} to {ratios[-1]:.3f}, {rounds} rounds)"
-    )
+        for count, pool in pools.items():
+            ratios[count].append(timed(benchmark, name, settings, pool).taken * count / alone[-1])
+    print(f"{name}: {statistics.median(alone):.1f} s in this process")
+    for count, found in ratios.items():
+        low, high = min(found), max(found)
+        print(f"{count} workers: {statistics.median(found):.3f} of that by {count} ({low:.3f} to {high:.3f})")
 
 
 def main() -> None:
@@ -162,8 +160,9 @@ def main() -> None:
         workers(given.workers, given.rounds)
     if given.benchmark:
         settings = read_settings(tuple(given.pairs))
-        pool = Pool("local", os.cpu_count())
-        compare(Benchmark.open(given.benchmark), given.method, settings, pool, given.rounds)
+        ray = start_ray(1)
+        compare(Benchmark.open(given.benchmark), given.method, settings, {1: Pool("local", 1)}, given.rounds)
+        ray.shutdown()
 
 
 if __name__ == "__main__":

@@ -59,6 +59,14 @@ HERE = "tests.icvos.tasks.video.gated"
 POINTS = [EntryPoint(kind.lower(), f"{HERE}:{kind}", "icvos.methods") for kind in ("Gated", "Dark")]
 
 
+def write_package(folder: Path) -> None:
+    """A folder that makes the method known to every process that has it on its path."""
+    about = folder / "gated-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: gated\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[icvos.methods]\ngated = {HERE}:Gated\n")
+
+
 if __name__ == "__main__":
     from icvos.cli import main
 

@@ -21,11 +21,6 @@ def map_of(x: Tensor, size: tuple[int, int]) -> Tensor:
     return x.transpose(1, 2).unflatten(2, size)
 
 
-def nearest(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, 1, H, W) resized by nearest neighbour."""
-    return functional.interpolate(mask, size=size, mode="nearest")
-
-
 class Projections(nn.Module):
     """The four linear maps of an attention, without bias."""
 

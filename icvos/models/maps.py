@@ -18,6 +18,11 @@ def aligned(x: Tensor, size: tuple[int, int] | int) -> Tensor:
     return functional.interpolate(x, size=wanted, mode="bilinear", align_corners=True)
 
 
+def nearest(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, C, h, w) resized by nearest neighbour to ``size``: cell i is from floor(i h / size), along each axis."""
+    return functional.interpolate(x, size=size, mode="nearest")
+
+
 def resized(x: Tensor, side: int) -> Tensor:
     """(B, C, side, side), bilinear without aligned corners, as SAM 2 resizes."""
     return functional.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
@@ -36,9 +41,9 @@ def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
-def masked_average(features: Tensor, mask: Tensor) -> Tensor:
-    """(B, C, 1, 1) mean of (B, C, h, w) features under a (B, 1, h, w) mask."""
-    return (features * mask).sum((2, 3), keepdim=True) / (mask.sum((2, 3), keepdim=True) + AREA_EPSILON)
+def masked_average(features: Tensor, mask: Tensor, epsilon: float = AREA_EPSILON) -> Tensor:
+    """(B, C, 1, 1) mean of (B, C, h, w) features under a (B, 1, h, w) mask, to whose area ``epsilon`` is added."""
+    return (features * mask).sum((2, 3), keepdim=True) / (mask.sum((2, 3), keepdim=True) + epsilon)
 
 
 def sine_positions(height: int, width: int, channels: int = 256) -> Tensor:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from baselines.amnet import AMNet
 from baselines.base_learner import BaseLearner, BaseLearnerSettings
 from baselines.hdmnet import HDMNet
-from baselines.parts.matching_method import MatchingSettings
+from baselines.parts.ensemble_method import EnsembleSettings
 from icvos.errors import IcvosError
 from icvos.models.backbones.stages import STAGES
 from icvos.training.trainable import EpisodeBatch
@@ -29,7 +29,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def method(kind: type[HDMNet | AMNet], base: Path, **changes: object) -> HDMNet | AMNet:
     given = SMALL | {"width": 8, "base_checkpoint": str(base), "base_learner": "fold"} | changes
-    return kind(MatchingSettings(**given))  # type: ignore[arg-type]
+    return kind(EnsembleSettings(**given))  # type: ignore[arg-type]
 
 
 def episodes(classes: list[int]) -> EpisodeBatch:

@@ -1,4 +1,4 @@
-"""The base learner of BAM, HDMNet and AMNet as a method of its own: a closed-set reference for methods that take any class.
+"""The base learner of BAM, HDMNet and AMNet as a method: a closed-set reference for methods that take any class.
 
 It segments the class, of those that it was trained on, that it sees most inside the support masks.
 """

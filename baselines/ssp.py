@@ -1,6 +1,6 @@
 """SSP: self-support few-shot segmentation (Fan et al., ECCV 2022), and its join with SAM 2.
 
-Nothing but the backbone is learned. Cells of the query are compared with the supports' mean features; the cells that are
+Nothing but the backbone is learned. Cells of the query are compared with the supports' mean features; those that are
 certain then give mean features of the query itself, which resemble the rest of it more than the supports do.
 """
 

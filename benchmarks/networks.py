@@ -27,12 +27,12 @@ from torch.nn import functional
 from baselines.amnet.network import AMNetwork, first_guess
 from baselines.hdmnet.network import HDMNetwork
 from baselines.parts.ensemble import something_else
-from baselines.parts.mix_transformer import Encoder, EncoderBlock, MatchBlock, map_of, tokens_of
+from baselines.parts.mix_transformer import Encoder, EncoderBlock, MatchBlock
 from baselines.pfenet import PFENetwork
 from baselines.vrp_sam import PromptEncoder
 from icvos.inspection.operations import watched
 from icvos.models.backbones.build import build_backbone
-from icvos.models.maps import aligned, masked_average, nearest
+from icvos.models.maps import aligned, map_of, masked_average, nearest, tokens_of
 from icvos.models.weights.load import fill_randomly
 
 FROZEN = ("layer0", "layer1", "layer2", "layer3", "layer4", "ppm", "cls", "base_learnear")

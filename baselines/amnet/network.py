@@ -9,9 +9,9 @@ from torch.nn import functional
 from baselines.amnet.adversary import Discriminator, PartMining
 from baselines.parts.ensemble import something_else
 from baselines.parts.matching_network import Compared, MatchingNetwork
-from baselines.parts.mix_transformer import Encoder, Level, joined, parse_layers, tokens_of, widened
+from baselines.parts.mix_transformer import Encoder, Level, joined, parse_layers, widened
 from icvos.models.backbones.stages import Staged
-from icvos.models.maps import aligned
+from icvos.models.maps import aligned, tokens_of
 
 
 class MiningTransformer(Encoder):

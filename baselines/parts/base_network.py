@@ -1,4 +1,4 @@
-"""The network of the base learner that BAM, HDMNet and AMNet stand on: a PSPNet on the training classes, as BAM trains it.
+"""The base learner that BAM, HDMNet and AMNet stand on: a PSPNet on the training classes, as BAM trains it.
 
 After Lang et al. (CVPR 2022). It knows its classes and nothing else, and so can say what the target is not.
 """

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from baselines.parts.episodes import support_masks
 from baselines.parts.ensemble import Answer, EnsembleNetwork
+from baselines.parts.episodes import support_masks
 from icvos.models.maps import aligned
 from icvos.models.weights.load import Loaded
 from icvos.training.remembered import Remembered

@@ -62,5 +62,5 @@ def fit_mask(mask: Mask, side: int) -> Tensor:
 
 
 def fitted_back(maps: Tensor, height: int, width: int) -> Tensor:
-    """(B, C, height, width) of (B, C, h, h) maps of a square that a picture was fitted into: enlarged, and cut to it."""
+    """(B, C, height, width) of (B, C, h, h) maps of a fitted picture: enlarged to its longer side, and cut to it."""
     return aligned(maps, max(height, width))[:, :, :height, :width]

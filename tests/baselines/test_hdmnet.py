@@ -10,8 +10,8 @@ from torch.nn import functional
 from baselines.hdmnet import HDMNet
 from baselines.hdmnet.network import HDMNetwork
 from baselines.hdmnet.training import HDMNetTrainable, hdmnet_losses
-from baselines.parts.ensemble_method import EnsembleSettings
 from baselines.parts.ensemble import gram, something_else
+from baselines.parts.ensemble_method import EnsembleSettings
 from baselines.parts.mix_transformer import MatchBlock
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone

@@ -8,24 +8,19 @@ import torch
 from torch import Tensor
 
 from baselines.ssp import (
-    SSP,
     Matched,
     SSPNetwork,
-    SSPSettings,
     SSPTrainable,
-    certain,
     match,
     own_names,
     prototypes,
     ssp_losses,
 )
-from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
 from icvos.models.maps import aligned
 from icvos.models.weights.load import load_weights
 from tests import Json, parity
 from tests.baselines import recorded
-from tests.baselines.drawn import random_batch, small_sam2, supports
 
 CLOSE = 2e-5  # of an array's largest value; the cases state no tolerance
 

@@ -59,8 +59,10 @@ class ResNet(Staged):
 
     Args:
         depth: 50, 101 or 152.
-        dilations: ``whole``: every 3x3 of ``layer3`` is dilated by 2 and of ``layer4`` by 4 (PFENet, HDMNet, AMNet).
-            ``torchvision``: the first block of a stage keeps the dilation of the stage before (VRP-SAM, DC-SAM, CyCTR, SSP).
+        dilations: ``whole``: every 3x3 of ``layer3`` is dilated by 2 and of ``layer4`` by 4 (PFENet, BAM, HDMNet,
+            AMNet).
+            ``torchvision``: the first block of a stage keeps the dilation of the stage before (VRP-SAM, DC-SAM, CyCTR,
+            SSP).
     """
 
     channels = (128, 256, 512, 1024, 2048)

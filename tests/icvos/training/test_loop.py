@@ -423,7 +423,7 @@ def test_recipe_file(tmp_path: Path) -> None:
         ("epochs = 3", "names no method"),
         ('method = "x"\nepoch = 3', "unknown setting 'epoch'; did you mean epochs"),
         ('method = "x"\nepochs = 0', "must be 1 or more"),
-        ('method = "x"\nschedule = "step"', "schedule=step: it must be one of cosine, poly, constant"),
+        ('method = "x"\nschedule = "step"', "schedule=step: it must be one of cosine, poly, thirds, constant"),
         (
             'method = "x"\nweight_decay = nan',
             "setting weight_decay=nan: it must be a finite number, 0 or more; change it with --set",

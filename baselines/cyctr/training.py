@@ -89,12 +89,13 @@ class CyCTRTrainable:
                 (biases if "bias" in name else weights).append(parameter)
             elif not name.startswith(STAGES):
                 others.append(parameter)
-        transformer = {"lr": TRANSFORMER_RATE, "optimiser": "adamw", "constant": True}
-        return [
-            {"params": others, "lr": learning_rate},
-            {"params": weights, **transformer, "weight_decay": TRANSFORMER_DECAY},
-            {"params": biases, **transformer, "weight_decay": 0.0},
-        ]
+
+        def of_transformer(params: list[nn.Parameter], decay: float) -> ParameterGroup:
+            rate = TRANSFORMER_RATE
+            return {"params": params, "lr": rate, "optimiser": "adamw", "weight_decay": decay, "constant": True}
+
+        own: ParameterGroup = {"params": others, "lr": learning_rate}
+        return [own, of_transformer(weights, TRANSFORMER_DECAY), of_transformer(biases, 0.0)]
 
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """``total``, ``main`` and ``auxiliary``."""

@@ -73,8 +73,9 @@ class Transformer(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        for layer in self.qry_self_layers:
-            layer.begin()
+        for module in self.modules():
+            if isinstance(module, DeformableAttention):
+                module.begin()
 
     def forward(self, query: Tensor, padded: Tensor, shown: Shown, permute: Permute) -> tuple[Tensor, list[Layer]]:
         """The query's (B, C, h, w) map after all layers, and what each of them computed.

@@ -196,8 +196,8 @@ def ssp_losses(found: Matched, label: Tensor, support_labels: Sequence[Tensor]) 
     losses["own"] = cross_entropy(match(found.query, *prototypes(found.query, label)), label)
     # one mean over the pixels of all shots, which are of one size in training
     own = [match(x, *prototypes(x, shown)) for x, shown in zip(found.supports, support_labels, strict=True)]
-    losses["support"] = cross_entropy(torch.cat(own), torch.cat(list(support_labels)))
-    return {"total": sum(losses.values()) - 0.8 * losses["support"], **losses}
+    support = cross_entropy(torch.cat(own), torch.cat(list(support_labels)))
+    return {"total": torch.stack(list(losses.values())).sum() + 0.2 * support, **losses, "support": support}
 
 
 class SSPTrainable:

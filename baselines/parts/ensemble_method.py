@@ -72,13 +72,13 @@ class EnsembleSettings(Checked):
 class EnsembleMethod(Prompter[EnsembleSettings], Generic[N]):
     """A method around such a network."""
 
-    Settings = EnsembleSettings
+    Settings: ClassVar[type[EnsembleSettings]] = EnsembleSettings
     name: ClassVar[str]
     base_bias: ClassVar[str] = "base_learnear.2.bias"  # of the base learner's last layer, in published checkpoints
     network: N
 
     def __init__(self, settings: EnsembleSettings | None = None) -> None:
-        self.settings = settings or EnsembleSettings()
+        self.settings = settings or self.Settings()
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")

@@ -24,8 +24,17 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     case, expected = parity.load(name)
     config, given = case["config"], recorded.episode(case)
     classes = config["base_classes"] - 1
-    network = BAMNetwork(build_backbone(recorded.BACKBONES[config["backbone"]], "whole"), classes, config["shot"])
-    recorded.load_published(network, parity.state_dict(case), tmp_path)
+    state = {f"module.{key}": torch.from_numpy(value) for key, value in parity.state_dict(case).items()}
+    torch.save({"epoch": 1, "state_dict": state, "optimizer": {}}, tmp_path / "bam.pth")
+    network = BAM(
+        BAMSettings(
+            checkpoint=str(tmp_path / "bam.pth"),
+            backbone=recorded.BACKBONES[config["backbone"]],  # type: ignore[arg-type]
+            base_classes=classes,
+            shots=config["shot"],
+            device="cpu",
+        )
+    ).network
     with torch.inference_mode():
         found = network(given.query, given.supports, given.masks)
         training = network(given.query, given.supports, given.masks, recorded.class_index(case))

@@ -51,19 +51,19 @@ def label(spec: Json, side: int) -> Tensor:
     return torch.from_numpy(square)
 
 
-def load(network: nn.Module, state: dict[str, np.ndarray], folder: Path) -> None:
+def save(state: dict[str, np.ndarray], folder: Path) -> str:
+    """The path of a file such as the published program writes."""
     named = {f"module.{name}": torch.from_numpy(value) for name, value in state.items()}
     torch.save({"epoch": 1, "state_dict": named, "optimizer": {}}, folder / "published.pth")
-    load_weights(network, str(folder / "published.pth"), own_names)
-    network.eval()
+    return str(folder / "published.pth")
 
 
 @pytest.mark.parametrize("name", parity.cases("cyctr-resnet*", slow="*-5shot*"))
 def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     case, expected = parity.load(name)
     given, side, shots = case["inputs"], case["config"]["input_size"], range(case["config"]["shot"])
-    network = CyCTRNetwork(build_backbone("resnet50-v2", "torchvision"))
-    load(network, parity.state_dict(case), tmp_path)
+    published = save(parity.state_dict(case), tmp_path)
+    network = CyCTR(CyCTRSettings(checkpoint=published, device="cpu")).network
     query = picture(given["query_image"], side)[None]
     padding = torch.ones(1, side, side, dtype=torch.bool)
     height, width = given["query_image"]["content"]
@@ -152,7 +152,8 @@ class Alone(nn.Module):
 def test_recorded_outputs_of_the_transformer(tmp_path: Path) -> None:
     case, expected = parity.load("cyctr-transformer")
     network = Alone()
-    load(network, parity.state_dict(case), tmp_path)
+    load_weights(network, save(parity.state_dict(case), tmp_path), own_names)
+    network.eval()
     values: dict[str, Tensor] = {}
     for part, given in case["inputs"].items():
         every = {42: 4, 30: 2}.get(given["f"], 1)

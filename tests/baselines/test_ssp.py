@@ -17,14 +17,12 @@ from baselines.ssp import (
     adaptive,
     certain,
     match,
-    own_names,
     prototypes,
     ssp_losses,
 )
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
 from icvos.models.maps import aligned
-from icvos.models.weights.load import load_weights
 from tests import Json, parity
 from tests.baselines import recorded
 from tests.baselines.drawn import random_batch, small_sam2, supports
@@ -43,10 +41,8 @@ def label(spec: Json) -> Tensor:
 def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     case, expected = parity.load(name)
     given, shots = case["inputs"], range(case["config"]["shot"])
-    network = SSPNetwork(build_backbone("resnet50-v2", "torchvision"))
     torch.save({key: torch.from_numpy(value) for key, value in parity.state_dict(case).items()}, tmp_path / "ssp.pth")
-    load_weights(network, str(tmp_path / "ssp.pth"), own_names)
-    network.eval()
+    network = SSP(SSPSettings(checkpoint=str(tmp_path / "ssp.pth"), device="cpu")).network
     query = recorded.picture(given["query_image"])[None]
     shown = [recorded.picture(given[f"support_image_{shot}"])[None] for shot in shots]
     labels = [label(given[f"support_mask_{shot}"]) for shot in shots]

@@ -152,12 +152,12 @@ def self_support(feature: Tensor, logits: Tensor) -> SelfSupport:
     background, foreground = logits.softmax(1).flatten(2).unbind(1)
     cells = feature.flatten(2)  # B C N
     of_object, of_background = certain(foreground, SURE_OF_OBJECT), certain(background, SURE_OF_BACKGROUND)
-    means = [
+    own, around = (
         ((cells * chosen[:, None]).sum(2) / chosen.sum(1, keepdim=True))[..., None, None]
         for chosen in (of_object, of_background)
-    ]
+    )
     sure = torch.stack([(foreground > SURE_OF_OBJECT).sum(1), (background > SURE_OF_BACKGROUND).sum(1)], 1)
-    return SelfSupport(*means, adaptive(cells, of_background).unflatten(2, feature.shape[2:]), sure)
+    return SelfSupport(own, around, adaptive(cells, of_background).unflatten(2, feature.shape[2:]), sure)
 
 
 def certain(probability: Tensor, threshold: float) -> Tensor:

@@ -26,13 +26,13 @@ from torch.nn import functional
 
 from baselines.amnet.network import AMNetwork, first_guess
 from baselines.hdmnet.network import HDMNetwork
-from baselines.parts.matching_network import something_else
-from baselines.parts.mix_transformer import Encoder, EncoderBlock, MatchBlock, map_of, nearest, tokens_of
+from baselines.parts.ensemble import something_else
+from baselines.parts.mix_transformer import Encoder, EncoderBlock, MatchBlock
 from baselines.pfenet import PFENetwork
 from baselines.vrp_sam import PromptEncoder
 from icvos.inspection.operations import watched
 from icvos.models.backbones.build import build_backbone
-from icvos.models.maps import aligned, masked_average
+from icvos.models.maps import aligned, map_of, masked_average, nearest, tokens_of
 from icvos.models.weights.load import fill_randomly
 
 FROZEN = ("layer0", "layer1", "layer2", "layer3", "layer4", "ppm", "cls", "base_learnear")
@@ -218,7 +218,7 @@ def compare(network: Any, query: Tensor, supports: Tensor, masks: Tensor) -> dic
         "reduced": reduced,
         "prototype": prototype,
         "base": something_else(network.base_learnear(q5), None),
-        "distance": (network._trust(d) * d).sum(1)[:, None, None, None].expand(-1, 1, f, f),
+        "distance": (network.ranked(d)[0].softmax(1) * d).sum(1)[:, None, None, None].expand(-1, 1, f, f),
     }
 
 

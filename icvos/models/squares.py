@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from icvos.files.masks import resize_nearest
 from icvos.method import Image, Mask
+from icvos.models.maps import aligned
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -58,3 +59,8 @@ def fit_label(label: np.ndarray, side: int, outside: int) -> np.ndarray:
 def fit_mask(mask: Mask, side: int) -> Tensor:
     """(side, side) float32 of 0 and 1, placed as `fit_picture` places the picture."""
     return torch.from_numpy(fit_label(mask.astype(np.uint8), side, outside=0)).float()
+
+
+def fitted_back(maps: Tensor, height: int, width: int) -> Tensor:
+    """(B, C, height, width) of (B, C, h, h) maps of a fitted picture: enlarged to its longer side, and cut to it."""
+    return aligned(maps, max(height, width))[:, :, :height, :width]

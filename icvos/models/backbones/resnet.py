@@ -25,11 +25,16 @@ BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions with batch norms beside a shortcut; the stride sits on the 3x3."""
+    """1x1, 3x3 and 1x1 convolutions with batch norms beside a shortcut; the stride sits on the 3x3.
+
+    Attributes:
+        signed: Whether the last ReLU is left out.
+    """
 
     def __init__(self, inputs: int, width: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
         outputs = 4 * width
+        self.signed = False
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, padding=dilation, dilation=dilation, bias=False)
@@ -45,7 +50,8 @@ class Bottleneck(nn.Module):
         y = functional.relu(self.bn1(self.conv1(x)), inplace=True)
         y = functional.relu(self.bn2(self.conv2(y)), inplace=True)
         y = self.bn3(self.conv3(y))
-        return functional.relu(y + (x if self.downsample is None else self.downsample(x)), inplace=True)
+        y = y + (x if self.downsample is None else self.downsample(x))
+        return y if self.signed else functional.relu(y, inplace=True)
 
 
 class ResNet(Staged):
@@ -53,8 +59,10 @@ class ResNet(Staged):
 
     Args:
         depth: 50, 101 or 152.
-        dilations: ``whole``: every 3x3 of ``layer3`` is dilated by 2 and of ``layer4`` by 4 (PFENet, HDMNet, AMNet).
-            ``torchvision``: the first block of a stage keeps the dilation of the stage before (VRP-SAM, DC-SAM).
+        dilations: ``whole``: every 3x3 of ``layer3`` is dilated by 2 and of ``layer4`` by 4 (PFENet, BAM, HDMNet,
+            AMNet).
+            ``torchvision``: the first block of a stage keeps the dilation of the stage before (VRP-SAM, DC-SAM, CyCTR,
+            SSP).
     """
 
     channels = (128, 256, 512, 1024, 2048)

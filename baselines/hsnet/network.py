@@ -116,8 +116,7 @@ class HSNetwork(CorrelationNetwork):
     hpn_learner: Learner
 
     def __init__(self, body: Tapped, *, hybrid: bool = False) -> None:
-        super().__init__(body, hybrid=hybrid)
-        self.hpn_learner = Learner(body.taps)
+        super().__init__(body, Learner(body.taps), hybrid=hybrid)
 
     def learned(self, asked: Sequence[Tensor], correlations: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         """(B, 2, S / 4, S / 4) low logits."""

@@ -20,14 +20,14 @@ class CorrelationNetwork(nn.Module, ABC):
 
     Args:
         body: The backbone, frozen.
+        learner: What learns.
         hybrid: Whether supports are masked by HM.
     """
 
-    hpn_learner: nn.Module
-
-    def __init__(self, body: Tapped, *, hybrid: bool) -> None:
+    def __init__(self, body: Tapped, learner: nn.Module, *, hybrid: bool) -> None:
         super().__init__()
         self.backbone = body
+        self.hpn_learner = learner.to(memory_format=torch.channels_last)  # as its maps are; see `four_axes`
         self.hybrid = hybrid
 
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ and tokens for attention need no copy.
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from icvos.models.maps import in_float32
@@ -22,16 +23,25 @@ def over_query(layer: Layer, x: Tensor) -> Tensor:
 
 def over_support(layer: Layer, x: Tensor) -> Tensor:
     """A layer from (N, C, Ph, Pw) to (N, C', Ph', Pw'), at every query position of a map."""
-    planes = x.permute(0, 2, 3, 4, 5, 1).flatten(0, 2).permute(0, 3, 1, 2)
+    planes = x.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
     return layer(planes).unflatten(0, (len(x), *x.shape[2:4])).permute(0, 3, 1, 2, 4, 5)
 
 
 class Norm(nn.GroupNorm):
-    """A group norm whose statistics are over all four axes."""
+    """A group norm whose statistics are over all four axes; torch's own would put channels first in memory."""
 
     def forward(self, x: Tensor) -> Tensor:
         """A map to the same."""
-        return super().forward(x.flatten(4).flatten(2, 3)).reshape(x.shape)
+        return in_float32(self._normalised)(x, self.weight, self.bias)
+
+    def _normalised(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        cells = x.permute(0, 2, 3, 4, 5, 1).flatten(1, 4)  # B N C
+        each = self.num_channels // self.num_groups
+        variance, mean = torch.var_mean(cells.unflatten(2, (self.num_groups, each)), (1, 3), correction=0)
+        scale = (variance + self.eps).rsqrt().repeat_interleave(each, 1) * weight
+        shift = bias - mean.repeat_interleave(each, 1) * scale
+        found = torch.addcmul(shift[:, None], cells, scale[:, None])
+        return found.unflatten(1, x.shape[2:]).permute(0, 5, 1, 2, 3, 4)
 
 
 @in_float32

@@ -5,6 +5,7 @@ correlations of an episode with one support are 74 million float32 (298 MB), 67 
 masks that keep rolled windows apart, 67 MB in every published checkpoint, are computed.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,13 +49,9 @@ class Conv4D(nn.Module):
 
 def pooled(x: Tensor, stride: int, axis: int) -> Tensor:
     """The largest of ``stride`` x ``stride`` cells along an axis and the next one; all sides are multiples of it."""
-    if stride == 1:
-        return x
     for along in (axis, axis + 1):
-        parts = x.unflatten(along, (-1, stride)).unbind(along + 1)
-        x = parts[0]
-        for part in parts[1:]:
-            x = x.maximum(part)
+        first, *others = x.unflatten(along, (-1, stride)).unbind(along + 1)
+        x = functools.reduce(torch.maximum, others, first)
     return x
 
 
@@ -62,7 +59,9 @@ def encoder(inputs: int, layers: Sequence[Layer4D]) -> nn.ModuleDict:
     """4D layers, each with a norm of groups of 16 channels and a ReLU."""
     parts = []
     for width, (query, support) in layers:
-        parts.append(nn.Sequential(Conv4D(inputs, width, query, support), Norm(width // 16, width), nn.ReLU()))
+        parts.append(
+            nn.Sequential(Conv4D(inputs, width, query, support), Norm(width // 16, width), nn.ReLU(inplace=True))
+        )
         inputs = width
     return nn.ModuleDict({"conv4d": nn.Sequential(*parts)})
 
@@ -196,8 +195,8 @@ class VATNetwork(CorrelationNetwork):
     hpn_learner: nn.ModuleDict
 
     def __init__(self, body: Tapped, guided: int = 1, *, hybrid: bool = False) -> None:
-        super().__init__(body, hybrid=hybrid)
-        self.hpn_learner = nn.ModuleDict({"ours": Learner(body.taps, body.tap_channels[:3], guided)})
+        learner = nn.ModuleDict({"ours": Learner(body.taps, body.tap_channels[:3], guided)})
+        super().__init__(body, learner, hybrid=hybrid)
 
     def on_grids(self, groups: Sequence[Tensor]) -> list[Tensor]:
         """Taps on the grids of their groups."""

@@ -103,7 +103,10 @@ def check_thinned(values: dict[str, Tensor], case: Json, expected: dict[str, np.
         if value.dtype == torch.bool:
             assert np.count_nonzero(value.numpy() != expected[key]) <= 16, key
         else:
-            assert np.abs(value.numpy() - expected[key]).max() <= 1e-5 * np.abs(expected[key]).max(), (key, np.abs(value.numpy() - expected[key]).max()/np.abs(expected[key]).max())
+            assert np.abs(value.numpy() - expected[key]).max() <= 1e-5 * np.abs(expected[key]).max(), (
+                key,
+                np.abs(value.numpy() - expected[key]).max() / np.abs(expected[key]).max(),
+            )
 
 
 def of_correlations(asked: Sequence[Tensor], correlations: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -15,12 +15,13 @@ from torch.nn import functional
 
 from baselines.parts.correlation_network import CorrelationNetwork
 from baselines.parts.four_axes import Norm, over_query, over_support
-from baselines.vat.windows import blocks, initialise
+from baselines.vat.windows import Blocks, initialise
 from icvos.models.backbones.taps import Tapped
 from icvos.models.maps import aligned
 
 GRIDS = (128, 64, 32, 16)  # sides, of the groups at strides 4, 8, 16 and 32
 WIDTH = 128  # of the tokens that are aggregated
+WIDTHS = (WIDTH, 96, 48)  # that come into the decoder's stages
 PROJECTED = (64, 32, 16)  # channels of what the decoder sees of the query, from coarse to fine
 Layer4D = tuple[int, tuple[int, int]]  # channels, and strides along the query's and the support's axes
 
@@ -55,44 +56,71 @@ def pooled(x: Tensor, stride: int, axis: int) -> Tensor:
     return x
 
 
-def encoder(inputs: int, layers: Sequence[Layer4D]) -> nn.ModuleDict:
+class Encoder(nn.Module):
     """4D layers, each with a norm of groups of 16 channels and a ReLU."""
-    parts = []
-    for width, (query, support) in layers:
-        parts.append(
-            nn.Sequential(Conv4D(inputs, width, query, support), Norm(width // 16, width), nn.ReLU(inplace=True))
-        )
-        inputs = width
-    return nn.ModuleDict({"conv4d": nn.Sequential(*parts)})
+
+    def __init__(self, inputs: int, layers: Sequence[Layer4D]) -> None:
+        super().__init__()
+        parts = []
+        for width, (query, support) in layers:
+            convolution = Conv4D(inputs, width, query, support)
+            parts.append(nn.Sequential(convolution, Norm(width // 16, width), nn.ReLU(inplace=True)))
+            inputs = width
+        self.conv4d = nn.Sequential(*parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A map to a smaller one of 128 channels."""
+        return self.conv4d(x)
 
 
-class Aggregation(nn.Module):
-    """A 4D Swin transformer. The norm that closes it in every published checkpoint is not applied."""
+class Swin4D(nn.Module):
+    """A transformer on (B, Qh, Qw, Ph, Pw, 128). The norm that every published checkpoint has for it is not applied."""
 
     def __init__(self, depth: int) -> None:
         super().__init__()
-        self.transformer = nn.ModuleDict(
-            {"layer": nn.ModuleDict({"blocks": blocks(depth, WIDTH, 4, 4)}), "norm": nn.LayerNorm(WIDTH)}
-        )
+        self.layer = Blocks(depth, WIDTH, axes=4, window=4)
+        self.norm = nn.LayerNorm(WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 128, Qh, Qw, Ph, Pw) to the same. The blocks keep their input, and it is added once more."""
-        tokens = x.permute(0, 2, 3, 4, 5, 1)
-        return x + self.transformer["layer"]["blocks"](tokens).permute(0, 5, 1, 2, 3, 4)
+        """(B, Qh, Qw, Ph, Pw, 128) to the same."""
+        return self.layer(x)
 
 
-class Refinement(nn.Module):
-    """A 2D Swin transformer with a closing norm, beside a shortcut."""
+class Swin2D(nn.Module):
+    """A transformer on (B, h, w, C) with a closing norm."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        layers = nn.ModuleList([nn.ModuleDict({"blocks": blocks(2, width, 2, 8)})])
-        self.transformer = nn.ModuleDict({"layers": layers, "norm": nn.LayerNorm(width)})
+        self.layers = nn.Sequential(Blocks(2, width, axes=2, window=8))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, h, w, C) to the same."""
+        return self.norm(self.layers(x))
+
+
+class Aggregation(nn.Module):
+    """A 4D Swin transformer beside a shortcut: its blocks keep their input, and it is added once more."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.transformer = Swin4D(depth)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 128, Qh, Qw, Ph, Pw) to the same."""
+        return x + self.transformer(x.permute(0, 2, 3, 4, 5, 1)).permute(0, 5, 1, 2, 3, 4)
+
+
+class Refinement(nn.Module):
+    """A 2D Swin transformer beside a shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.transformer = Swin2D(width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to the same."""
-        refined = self.transformer["layers"][0]["blocks"](x.permute(0, 2, 3, 1))
-        return x + self.transformer["norm"](refined).permute(0, 3, 1, 2)
+        return x + self.transformer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +157,9 @@ class Learner(nn.Module):
         second, third, fourth = taps
         self.encoders = nn.ModuleList(
             [
-                encoder(fourth, [(64, (2, 1)), (128, (1, 2))]),
-                encoder(third, [(64, (2, 2)), (128, (1, 2))]),
-                encoder(second, [(32, (2, 2)), (64, (1, 2)), (128, (1, 2))]),
+                Encoder(fourth, [(64, (2, 1)), (128, (1, 2))]),
+                Encoder(third, [(64, (2, 2)), (128, (1, 2))]),
+                Encoder(second, [(32, (2, 2)), (64, (1, 2)), (128, (1, 2))]),
             ]
         )
         self.transformer = nn.ModuleList(Aggregation(depth) for depth in (4, 2, 2))
@@ -141,7 +169,7 @@ class Learner(nn.Module):
         )
         first, second, third = (
             width + (seen if self.sees(place) else 0)
-            for place, (width, seen) in enumerate(zip((WIDTH, 96, 48), PROJECTED, strict=True))
+            for place, (width, seen) in enumerate(zip(WIDTHS, PROJECTED, strict=True))
         )
         self.swin_decoder = nn.ModuleList(
             [
@@ -165,8 +193,8 @@ class Learner(nn.Module):
             correlations: On grids of 64, 32 and 16.
         """
         encoded, aggregated = [], list[Tensor]()
-        for part, aggregate, correlation in zip(self.encoders, self.transformer, correlations[::-1], strict=True):
-            x = part["conv4d"](correlation)
+        for encode, aggregate, correlation in zip(self.encoders, self.transformer, correlations[::-1], strict=True):
+            x = encode(correlation)
             encoded.append(x)
             if aggregated:
                 x = x + enlarged(aggregated[-1], x.shape[2])
@@ -189,14 +217,21 @@ def enlarged(x: Tensor, side: int) -> Tensor:
     return over_query(lambda planes: aligned(planes, side), x)
 
 
+class Learners(nn.Module):
+    """Holds what learns under its published name."""
+
+    def __init__(self, ours: Learner) -> None:
+        super().__init__()
+        self.ours = ours
+
+
 class VATNetwork(CorrelationNetwork):
     """The network; published parameter names. Arguments as of `CorrelationNetwork` and of `Learner`."""
 
-    hpn_learner: nn.ModuleDict
+    hpn_learner: Learners
 
     def __init__(self, body: Tapped, guided: int = 1, *, hybrid: bool = False) -> None:
-        learner = nn.ModuleDict({"ours": Learner(body.taps, body.tap_channels[:3], guided)})
-        super().__init__(body, learner, hybrid=hybrid)
+        super().__init__(body, Learners(Learner(body.taps, body.tap_channels[:3], guided)), hybrid=hybrid)
 
     def on_grids(self, groups: Sequence[Tensor]) -> list[Tensor]:
         """Taps on the grids of their groups."""
@@ -207,5 +242,5 @@ class VATNetwork(CorrelationNetwork):
 
     def learned(self, asked: Sequence[Tensor], correlations: Sequence[Tensor]) -> Tensor:
         """(B, 2, 128, 128) low logits."""
-        found: Aggregated = self.hpn_learner["ours"](asked, correlations)
+        found: Aggregated = self.hpn_learner.ours(asked, correlations)
         return found.low

@@ -77,8 +77,8 @@ class WindowAttention(nn.Module):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         """Attention of (B, m_1, ..., N, C) with a (4, N, N) bias."""
-        split = (x.flatten(0, -3).unflatten(-1, (4, -1)).transpose(1, 2) for x in (q, k, v))
-        found = functional.scaled_dot_product_attention(*split, attn_mask=bias[None])
+        query, key, value = (x.flatten(0, -3).unflatten(-1, (4, -1)).transpose(1, 2) for x in (q, k, v))
+        found = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias[None])
         return found.transpose(1, 2).flatten(2).reshape(q.shape)
 
 
@@ -111,9 +111,17 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-def blocks(depth: int, width: int, axes: int, window: int) -> nn.Sequential:
-    """As many blocks, every second one shifted."""
-    return nn.Sequential(*(Block(width, axes, window, shifted=place % 2 == 1) for place in range(depth)))
+class Blocks(nn.Module):
+    """As many blocks, every second one shifted; arguments as of `WindowAttention`."""
+
+    def __init__(self, depth: int, width: int, axes: int, window: int) -> None:
+        super().__init__()
+        made = (Block(width, axes, window, shifted=place % 2 == 1) for place in range(depth))
+        self.blocks = nn.Sequential(*made)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, n_1, ..., C) to the same."""
+        return self.blocks(x)
 
 
 def initialise(module: nn.Module) -> None:

@@ -36,7 +36,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     with torch.inference_mode():
         asked = network.on_grids(network.backbone.groups(given.query))
         correlations = network.correlate(asked, given.supports[:, 0], given.masks[:, 0])
-        found: Aggregated = network.hpn_learner["ours"](asked, correlations)
+        found: Aggregated = network.hpn_learner.ours(asked, correlations)
         others = network(given.query, given.supports[:, 1:], given.masks[:, 1:]) if config["shot"] > 1 else None
     low = found.low[:, None] if others is None else torch.cat([found.low[:, None], others], 1)
     logits = aligned(low[0], given.query.shape[-1])

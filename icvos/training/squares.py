@@ -7,8 +7,9 @@ from torch import Tensor
 
 from icvos.files.masks import resize_nearest
 from icvos.method import Image
-from icvos.models.squares import fit_label, fit_picture, squash, standardise
+from icvos.models.squares import fit_label, fit_picture, squash, standardise, stretch
 from icvos.tasks.image.benchmark import IGNORED
+from icvos.training.colours import vary_colours
 from icvos.training.recipe import Recipe
 
 MEAN_COLOUR = (124, 116, 104)  # ImageNet's, RGB
@@ -31,6 +32,8 @@ def training_square(
     side = recipe.size
     if recipe.preparation == "squash":
         return _tensors(squash(image, side), resize_nearest(label, (side, side)))
+    if recipe.preparation == "colour":
+        return _stretched(vary_colours(image, random), label, side)
     image, label = vary(image, label, recipe.scale[0], recipe.scale[1], random)
     if recipe.preparation == "resize":
         return _tensors(squash(image, side), resize_nearest(label, (side, side)))
@@ -46,6 +49,8 @@ def validation_square(image: Image, label: np.ndarray, recipe: Recipe) -> tuple[
     side = recipe.size
     if recipe.preparation == "crop":
         return _tensors(fit_picture(image, side), fit_label(label, side, outside=IGNORED))
+    if recipe.preparation == "colour":
+        return _stretched(image, label, side)
     return _tensors(squash(image, side), resize_nearest(label, (side, side)))
 
 
@@ -126,6 +131,10 @@ def crop(
         if np.count_nonzero(foreground[window]) >= wanted:
             break
     return image[window], label[window]
+
+
+def _stretched(image: Image, label: np.ndarray, side: int) -> tuple[Tensor, Tensor]:
+    return _tensors(stretch(image, side), cv2.resize(label, (side, side), interpolation=cv2.INTER_NEAREST))
 
 
 def _tensors(picture: Tensor, label: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -50,6 +50,8 @@ class Conv4D(nn.Module):
 
 def pooled(x: Tensor, stride: int, axis: int) -> Tensor:
     """The largest of ``stride`` x ``stride`` cells along an axis and the next one; all sides are multiples of it."""
+    if stride == 1:
+        return x
     for along in (axis, axis + 1):
         first, *others = x.unflatten(along, (-1, stride)).unbind(along + 1)
         x = functools.reduce(torch.maximum, others, first)

@@ -1,19 +1,24 @@
 """HSNet and HSNet-HM against the recorded outputs of the published programs."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from baselines.hsnet.network import HSNetwork, Squeezed
+from baselines.hsnet import HSNet, HSNetHM
+from baselines.hsnet.method import HSNetSettings
+from baselines.hsnet.network import CentrePivotConv, HSNetwork, Squeezed
 from baselines.parts.correlation_network import CorrelationNetwork
 from baselines.parts.four_axes import vote
+from icvos.errors import IcvosError
 from icvos.models.backbones.taps import build_tapped
 from icvos.models.maps import aligned
 from tests import parity
 from tests.baselines import recorded
+from tests.baselines.drawn import random_batch, supports
 
 CLASSIFIERS = {"resnet50": "backbone.fc.weight", "vgg16": "backbone.classifier.6.weight"}
 COUNTS = {"resnet50": (2_573_794, 23_508_032), "vgg16": (2_570_018, 14_714_688)}
@@ -51,3 +56,78 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     assert (recorded.parameters(network.hpn_learner), recorded.parameters(network.backbone)) == COUNTS[
         config["backbone"]
     ]
+
+
+def test_a_centre_pivot_convolution_is_two_planes_of_a_4d_one() -> None:
+    layer = CentrePivotConv(2, 3, 3, 2)
+    x = torch.randn(1, 2, 4, 5, 5, 6, generator=torch.Generator().manual_seed(0))
+    found = layer(x)
+    assert found.shape == (1, 3, 4, 5, 3, 3)
+    y, x0, row, column = 2, 3, 1, 2
+    over_query = functional.conv2d(x[..., 2 * row, 2 * column], layer.conv1.weight, layer.conv1.bias, padding=1)
+    over_support = functional.conv2d(x[:, :, y, x0], layer.conv2.weight, layer.conv2.bias, stride=2, padding=1)
+    wanted = over_query[0, :, y, x0] + over_support[0, :, row, column]
+    torch.testing.assert_close(found[0, :, y, x0, row, column], wanted, rtol=1e-5, atol=1e-5)
+
+
+def method(kind: type[HSNet] = HSNet) -> HSNet:
+    return kind(HSNetSettings(backbone="efficientnet-lite0", size=64, sam2="affinity", device="cpu"))
+
+
+@pytest.mark.parametrize("kind", [HSNet, HSNetHM])
+@pytest.mark.parametrize("shots", [1, 3])
+def test_frames_of_any_size(tmp_path: Path, kind: type[HSNet], shots: int) -> None:
+    made, shown = method(kind), supports(tmp_path, shots)
+    mask = made.prompt(shown, parity.image(9, 47, 61)).mask
+    assert mask is not None
+    assert mask.shape == (47, 61)
+    assert made.describe()["settings"]["backbone"] == "efficientnet-lite0"
+    with pytest.raises(IcvosError, match=f"{kind.name} needs a support"):
+        made.prompt([], parity.image(9, 47, 61))
+
+
+def test_several_shots_vote_each_by_itself(tmp_path: Path) -> None:
+    made, shown, picture = method(), supports(tmp_path, 3), parity.image(9, 64, 64)
+    each = torch.stack([torch.from_numpy(made.segment_image([one], picture)) for one in shown]).sum(0)
+    together = torch.from_numpy(made.segment_image(shown, picture))
+    assert torch.equal(together, 2 * each >= each.max().clamp(min=1))
+
+
+def test_training_moves_what_learns_alone() -> None:
+    trainable = method().trainable([])
+    batch = random_batch([0, 1], side=64)
+    batch.query_label[:, :4] = 255
+    before = {name: tensor.clone() for name, tensor in trainable.network.state_dict().items()}
+    optimiser = torch.optim.Adam(trainable.parameter_groups(1e-3))
+    trainable.train()
+    losses = trainable.losses(batch)
+    low = trainable.network(batch.query, batch.supports, (batch.support_labels == 1).float())[:, 0]
+    wanted = functional.cross_entropy(aligned(low, 64), (batch.query_label == 1).long())
+    torch.testing.assert_close(losses["total"], wanted)  # ignored pixels count as background
+    losses["total"].backward()
+    optimiser.step()
+    for name, tensor in trainable.network.state_dict().items():
+        assert torch.equal(tensor, before[name]) == name.startswith("backbone."), name
+    found = trainable.logits(batch)
+    assert found.shape == (2, 64, 64)
+    assert set(found.unique().tolist()) <= {-0.5, 0.5}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "fits"),
+    [
+        ("vgg16", 400, True),
+        ("vgg16", 288, True),
+        ("vgg16", 417, True),
+        ("vgg16", 520, False),
+        ("resnet50", 273, True),
+        ("efficientnet-lite0", 256, True),
+        ("efficientnet-lite0", 400, False),
+    ],
+)
+def test_sizes_whose_scales_fit_together(backbone: Any, size: int, fits: bool) -> None:
+    if fits:
+        assert HSNetSettings(backbone=backbone, size=size).size == size
+    else:
+        with pytest.raises(IcvosError, match=f"setting size={size}"):
+            HSNetSettings(backbone=backbone, size=size)

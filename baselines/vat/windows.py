@@ -54,7 +54,7 @@ class WindowAttention(nn.Module):
             for last in product((False, True), repeat=self.axes):
                 which = (slice(None), *(slice(-1, None) if one else slice(None, -1) for one in last))
                 if q[which].numel():
-                    apart = self.halves[..., list(last)].any(2)
+                    apart = self.halves[..., [axis for axis, one in enumerate(last) if one]].any(2)
                     found[which] = self._attend(q[which], k[which], v[which], bias + APART * apart)
         x = self._joined(found, counts)
         if self.shifted:

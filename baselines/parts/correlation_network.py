@@ -41,7 +41,7 @@ class CorrelationNetwork(nn.Module, ABC):
             masks: (B, K, S, S) float32 of 0 and 1: where the supports show the category.
         """
         with torch.no_grad():
-            asked = self.on_grids(self.backbone.groups(query))
+            asked = self.on_grids(self.backbone(query))
         shots = zip(supports.unbind(1), masks.unbind(1), strict=True)
         return torch.stack([self.learned(asked, self.correlate(asked, *shot)) for shot in shots], 1)
 
@@ -63,8 +63,8 @@ class CorrelationNetwork(nn.Module, ABC):
         HM takes a tap under its mask where that is above 0, and elsewhere the tap of the masked picture.
         """
         if not self.hybrid:
-            return [under(taps, mask) for taps in self.on_grids(self.backbone.groups(support))]
-        both = self.backbone.groups(torch.cat([support, support * mask]))
+            return [under(taps, mask) for taps in self.on_grids(self.backbone(support))]
+        both = self.backbone(torch.cat([support, support * mask]))
         found = []
         for taps in both:
             whole, inside = taps.chunk(2)

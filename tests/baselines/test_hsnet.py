@@ -32,7 +32,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     state = parity.state_dict(case) | {CLASSIFIERS[config["backbone"]]: np.zeros((1000, 8), np.float32)}
     recorded.load_published(network, state, tmp_path, convert=CorrelationNetwork.own_state)
     with torch.inference_mode():
-        asked = network.on_grids(network.backbone.groups(given.query))
+        asked = network.on_grids(network.backbone(given.query))
         correlations = network.correlate(asked, given.supports[:, 0], given.masks[:, 0])
         found: Squeezed = network.hpn_learner(correlations)
         low = network(given.query, given.supports, given.masks)

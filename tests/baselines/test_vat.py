@@ -42,7 +42,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
     network = VATNetwork(build_tapped("resnet50"), GUIDED[kind], hybrid=config["network"].endswith("-hm"))
     recorded.load_published(network, parity.state_dict(case) | UNUSED, tmp_path, convert=CorrelationNetwork.own_state)
     with torch.inference_mode():
-        asked = network.on_grids(network.backbone.groups(given.query))
+        asked = network.on_grids(network.backbone(given.query))
         correlations = network.correlate(asked, given.supports[:, 0], given.masks[:, 0])
         found: Aggregated = network.hpn_learner.ours(asked, correlations)
         others = network(given.query, given.supports[:, 1:], given.masks[:, 1:]) if config["shot"] > 1 else None

@@ -32,7 +32,7 @@ class Tapped(nn.Module, ABC):
     tap_channels: tuple[int, ...]
 
     @abstractmethod
-    def groups(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor) -> list[Tensor]:
         """What blocks give, before their closing ReLU, so that it is signed.
 
         Args:
@@ -73,8 +73,8 @@ class ResNetTaps(Tapped):
         self.layer3 = stage(512, 256, others[1], 2)
         self.layer4 = stage(1024, 512, others[2], 2)
 
-    def groups(self, x: Tensor) -> list[Tensor]:
-        """See `Tapped.groups`."""
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """See `Tapped.forward`."""
         x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
         x = functional.max_pool2d(x, 3, stride=2, padding=1)
         found = []
@@ -107,8 +107,8 @@ class VGGTaps(Tapped):
             layers.append(nn.MaxPool2d(2, 2))
         self.features = nn.Sequential(*layers)
 
-    def groups(self, x: Tensor) -> list[Tensor]:
-        """See `Tapped.groups`."""
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """See `Tapped.forward`."""
         seen = {}
         for place, layer in enumerate(self.features):
             seen[place] = x = layer(x)
@@ -128,8 +128,8 @@ class Lite0Taps(Tapped):
         super().__init__()
         self.stages = Lite0Stages(standardised=())
 
-    def groups(self, x: Tensor) -> list[Tensor]:
-        """See `Tapped.groups`."""
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """See `Tapped.forward`."""
         body, found = self.stages, []
         x = body.layer0(x)
         for blocks, count in zip((body.layer1, body.layer2, body.layer3, body.layer4), (1, *self.taps), strict=True):

@@ -217,6 +217,10 @@ BAD = {
     "ssp": ("side=-1", "refine=2", "backbone=vgg16-bn"),
     "hdmnet": ("base_classes=-60", "shots=0", "size=63", "base_learner=all", "backbone=swin-b"),
     "amnet": ("shots=-1", "size=nan"),
+    "hsnet": ("size=31", "backbone=resnet50-v2", "sam2="),
+    "hsnet-hm": ("size=nan", "dtype=float16"),
+    "vat": ("guided=0", "guided=4", "backbone=vgg16"),
+    "vat-hm": ("size=0",),
     "vrp-sam": ("queries=0", "size=31", "condition=circle", "backbone="),
     "pfenet": (
         "size=512",

@@ -28,6 +28,15 @@ def prompt_of(mask: Mask, kind: Kind, generator: np.random.Generator | None = No
     return Prompt(points=places.astype(np.float32), labels=np.ones(len(places), np.int64))
 
 
+def clicks_of(prompt: Prompt) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 2) points and (N,) labels of a prompt of points or a box, whose corners are 2 and 3."""
+    if prompt.box is not None:
+        return prompt.box.reshape(2, 2), np.array([2, 3])
+    assert prompt.points is not None
+    assert prompt.labels is not None
+    return prompt.points, prompt.labels
+
+
 def largest_box(mask: Mask) -> Box:
     """x0, y0, x1, y1 of the largest of the boxes around an (H, W) mask's parts, the last pixels left in.
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from baselines.parts.episodes import support_masks
 from baselines.sansa.adapters import Adapters
-from baselines.sansa.prompts import Kind, prompt_of
+from baselines.sansa.prompts import Kind, clicks_of, prompt_of
 from baselines.sansa.stream import square_masks, square_pictures
 from icvos.errors import IcvosError
 from icvos.models.losses import dice
@@ -135,15 +135,11 @@ class SansaTrainable:
         side = self.sam.image_size
         if self.kind == "mask":
             return None, square_masks(masks[:, None], side)
-        prompts = [prompt_of(mask > 0, self.kind, generator) for mask in masks.cpu().numpy()]
-        corners = [
-            (one.box.reshape(2, 2), np.array([2, 3])) if one.box is not None else (one.points, one.labels)
-            for one in prompts
-        ]
-        longest = max(np.shape(marks)[0] for _, marks in corners)
+        clicks = [clicks_of(prompt_of(mask > 0, self.kind, generator)) for mask in masks.cpu().numpy()]
+        longest = max(len(marks) for _, marks in clicks)
         points, labels = np.zeros((len(masks), longest, 2)), np.full((len(masks), longest), -1)  # -1: no point
-        for row, (places, marks) in enumerate(corners):
-            points[row, : np.shape(marks)[0]], labels[row, : np.shape(marks)[0]] = places, marks
+        for row, (places, marks) in enumerate(clicks):
+            points[row, : len(marks)], labels[row, : len(marks)] = places, marks
         scaled = torch.from_numpy(points / masks.shape[-1] * side).to(masks)
         return {"point_coords": scaled, "point_labels": torch.from_numpy(labels).to(masks.device).int()}, None
 

@@ -85,7 +85,7 @@ class GFSAM(Prompter[GFSAMSettings]):
         chosen = self.settings
         self.device = pick_device(chosen.device)
         self.sam = load_sam_on_images(chosen.sam, self.device)
-        self.side: int = self.sam.side
+        self.side = self.sam.side
         self.encoder: PatchEncoder
         self.encoder, self.loaded = load_patch_encoder(chosen.dinov2, self.device, chosen.dinov2_checkpoint)
         self.supports: Remembered[tuple[Tensor, Tensor]] = Remembered(REMEMBERED_SUPPORTS)

@@ -7,6 +7,7 @@ good; a click gives one mask and not the best of three; nothing is said of wheth
 
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -92,11 +93,11 @@ class SansaStream(Sam2Propagator):
         if self.kind == "mask" or self.size is None:
             return prompt_of(mask, self.kind)
         found = prompt_of(squash_mask(mask, self.size).numpy() > 0, self.kind)
-        height, width = mask.shape
+        scale = np.array([mask.shape[1], mask.shape[0]], np.float32) / self.size
         if found.box is not None:
-            return Prompt(box=found.box * [width / self.size, height / self.size] * 2)
+            return Prompt(box=found.box * np.tile(scale, 2))
         assert found.points is not None
-        return Prompt(points=found.points * [width / self.size, height / self.size], labels=found.labels)
+        return Prompt(points=found.points * scale, labels=found.labels)
 
     def noted(self) -> Memory:
         """What is remembered now, to go back to by `back_to`."""

@@ -1,6 +1,8 @@
 """SANSA against the recorded outputs of the published program, from pictures and supports to masks, and its loss."""
 
 import argparse
+import dataclasses
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,14 +11,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from baselines.sansa import SANSA, SANSASettings
+from baselines.sansa.adapters import Adapters, load_adapters
 from baselines.sansa.prompts import component_boxes, largest_box
 from baselines.sansa.training import losses_of
-from icvos.method import Prompt
+from icvos.errors import IcvosError
+from icvos.method import Prompt, segment
+from icvos.models.sam.propagation import load_propagator
+from icvos.models.sam.sam2 import build_sam2
+from icvos.models.squares import standardise
+from icvos.models.weights.load import fresh_layers, read_state
+from icvos.training.recipe import read_recipe
+from icvos.training.trainable import EpisodeBatch
 from tests import Json, parity
-from tests.baselines.drawn import small_sam2
+from tests.baselines.drawn import drawn, random_batch, saved, small_sam2
 
 CHANGED = ("sam_mask_decoder.output_upscaling.0.weight", "sam_mask_decoder.output_upscaling.3.weight")
 STEPS = {"features16": 2, "memory": 2, "conditioned": 2, "low_res": 2, "support_low_res": 4}  # of mask-prompt
@@ -250,3 +261,249 @@ def test_loss(counted: int) -> None:
     found = losses_of(logits.unflatten(0, (2, 2))[:, -counted:], truth.unflatten(0, (2, 2))[:, -counted:])
     np.testing.assert_allclose([float(found["focal"]), float(found["dice"])], expected[f"loss_{counted}"], rtol=1e-4)
     assert float(found["total"]) == pytest.approx(expected[f"loss_{counted}"].sum(), rel=1e-4)
+
+
+def shape_of(model: str) -> Any:
+    """A SAM 2 without weights and without the memory for them."""
+    with pytest.MonkeyPatch.context() as patch, torch.device("meta"):
+        patch.setattr(torch, "linspace", functools.partial(torch.linspace, device="cpu"))  # whose numbers are read
+        return build_sam2(model, postprocess=False, scores=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "blocks", "counts", "frozen"),
+    [
+        ("sam2-hiera-t", range(3, 12), (1_117_380, 1_857_696, 2_962_404), 38_813_633),
+        ("sam2-hiera-b+", range(5, 24), (3_093_947, 5_152_112, 8_216_491), 80_701_313),
+        ("sam2-hiera-l", range(8, 48), (9_898_385, 16_511_184, 26_333_537), 224_297_777),
+    ],
+)
+def test_sizes_are_the_published_ones(model: str, blocks: range, counts: tuple[int, ...], frozen: int) -> None:
+    network = shape_of(model)
+    with torch.device("meta"):
+        made = [Adapters.fresh(network.image_encoder.trunk, (2, 3), share) for share in (0.3, 0.5, 0.8)]
+    assert made[0].places == tuple(f"blocks.{number}" for number in blocks)
+    assert len(made[0].state_dict()) == 6 * len(blocks)
+    assert tuple(sum(parameter.numel() for parameter in one.parameters()) for one in made) == counts
+    assert sum(parameter.numel() for parameter in network.parameters()) == frozen
+
+
+def test_bottlenecks_are_shares_of_what_enters_a_block_cut() -> None:
+    adapters = Adapters.fresh(shape_of("sam2-hiera-l").image_encoder.trunk, (2, 3), 0.3)
+    found = {number: adapters.at(f"blocks.{number}").down_proj.out_features for number in (8, 9, 43, 44, 45, 47)}
+    assert found == {8: 86, 9: 172, 43: 172, 44: 172, 45: 345, 47: 345}
+
+
+@pytest.fixture(scope="module")
+def trunk() -> Any:
+    """Hiera-T's, without its weights."""
+    return shape_of("sam2-hiera-t").image_encoder.trunk
+
+
+def adapter_file(trunk: Any, path: Path, drop: str = "never") -> str:
+    """Adapters of two stages without those whose names have ``drop``."""
+    state = Adapters.fresh(trunk, (2, 3), 0.3).state_dict()
+    save_file({name: tensor for name, tensor in state.items() if drop not in name}, path)
+    return str(path)
+
+
+def test_stages_and_bottlenecks_are_told_from_the_file(trunk: Any, tmp_path: Path) -> None:
+    written = Adapters.fresh(trunk, (3,), 0.7)
+    save_file(written.state_dict(), tmp_path / "adapters.safetensors")
+    read, loaded = load_adapters(str(tmp_path / "adapters.safetensors"), trunk, "sam2-hiera-t", SANSASettings())
+    assert read.places == ("blocks.10", "blocks.11")
+    assert read.at("blocks.10").down_proj.weight.shape == (int(0.7 * 384), 768)
+    assert loaded.sha256
+
+
+@pytest.mark.parametrize(
+    ("model", "drop", "message"),
+    [
+        ("sam2-hiera-t", "blocks.7.", "its adapters do not fit .*: it has none of blocks.7; give the SAM 2 that"),
+        (
+            "sam2-hiera-t",
+            "up_proj",
+            r"lacks .*adapter.up_proj.bias, .* and 15 more; this is not a checkpoint of Adapters",
+        ),
+        ("sam2-hiera-t", "adapter", "has no adapters .*; give a file of SANSA's adapters"),
+        ("sam2-hiera-s", "never", "do not fit sam2-hiera-s: it has none of blocks.12; give the SAM 2"),
+        ("sam2-hiera-l", "never", "do not fit sam2-hiera-l: it has none of blocks.2; give the SAM 2"),
+        ("sam2-hiera-b+", "blocks.3", "do not fit .*; give the SAM 2"),
+    ],
+)
+def test_files_of_something_else_are_refused(model: str, drop: str, message: str, trunk: Any, tmp_path: Path) -> None:
+    path = adapter_file(trunk, tmp_path / "adapters.safetensors", drop)
+    other = shape_of(model).image_encoder.trunk
+    with pytest.raises(IcvosError, match=message) as refusal:
+        load_adapters(path, other, model, SANSASettings())
+    assert "\n" not in str(refusal.value)
+
+
+def test_files_that_hold_more_than_options_are_refused(tmp_path: Path) -> None:
+    torch.save({"model": {}, "args": argparse.Namespace(out=tmp_path.joinpath)}, tmp_path / "adapters.pth")
+    with pytest.raises(IcvosError, match="holds Python objects beside tensors, which could run code"):
+        read_state(tmp_path / "adapters.pth")
+
+
+def test_sam_2_1_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(IcvosError, match=r"sam2.1-hiera-l: is a SAM 2.1, .*; use --set sam2=sam2-hiera-l"):
+        SANSA(SANSASettings(sam2="sam2.1-hiera-l", device="cpu"))
+    with small_sam2():
+        network = build_sam2("sam2.1-hiera-t")
+        save_file(network.state_dict(), tmp_path / "sam2.safetensors")
+        with pytest.raises(IcvosError, match=r"sam2.safetensors: is a SAM 2.1"):
+            SANSA(SANSASettings(sam2=str(tmp_path / "sam2.safetensors"), device="cpu"))
+
+
+def nano(**given: Any) -> SANSA:
+    """On the small SAM 2 with new adapters, which are made to do something."""
+    method = SANSA(SANSASettings(**{"sam2": "sam2-nano", "size": 256, "device": "cpu", **given}))
+    for place in method.adapters.places:
+        with fresh_layers():
+            torch.nn.init.normal_(method.adapters.at(place).up_proj.weight, std=0.5)
+    return method
+
+
+def test_adapters_change_what_sam_2_sees(tmp_path: Path) -> None:
+    support, image = drawn(tmp_path, 3, parity.mask(3, 60, 80)), parity.image(9, 60, 80)
+    plain, adapted = SANSA(SANSASettings(sam2="sam2-nano", size=256, device="cpu")), nano()
+    plain.segment_image([support], image)
+    adapted.segment_image([support], image)
+    assert plain.stream.logits is not None
+    assert adapted.stream.logits is not None
+    assert np.abs(plain.stream.logits - adapted.stream.logits).max() > 0.1
+
+
+def test_each_frame_alone_has_the_masks_of_single_pictures(tmp_path: Path) -> None:
+    supports = [drawn(tmp_path, seed, parity.mask(seed, 50, 60)) for seed in (3, 4)]
+    frames = [parity.image(seed, 60, 80) for seed in (5, 6, 7)]
+    method = nano(handover="each-frame")
+    masks = list(segment(method, supports, frames))
+    for mask, frame in zip(masks, frames, strict=True):
+        assert np.array_equal(mask, method.segment_image(supports, frame))
+
+
+def test_the_first_frame_and_then_sam_2(tmp_path: Path) -> None:
+    support, frames = drawn(tmp_path, 3, parity.mask(3, 50, 60)), [parity.image(seed, 60, 80) for seed in (5, 6)]
+    method = nano(handover="mask")
+    masks = list(segment(method, [support], frames))
+    first = method.segment_image([support], frames[0])
+    plain = load_propagator("sam2-nano", "cpu")
+    wanted = [plain.start(frames[0], Prompt(mask=first)), plain.step(frames[1])]
+    assert all(np.array_equal(mask, other) for mask, other in zip(masks, wanted, strict=True))
+
+
+def test_all_supports_are_kept_on_videos_and_the_first_alone_as_published(tmp_path: Path) -> None:
+    supports = [drawn(tmp_path, seed, parity.mask(seed, 50, 60)) for seed in (3, 4, 5)]
+    frames = [parity.image(6, 60, 80)] * 18
+    held = {}
+    for keep, kept in (("auto", [0, 1, 2]), ("first", [0])):
+        method = nano(keep=keep)
+        assert len(list(segment(method, supports, frames))) == len(frames)
+        memory = method.stream.memory
+        assert sorted(memory.prompted) == kept
+        assert len(memory.recent) == 15  # of which six have a spatial memory
+        assert sum(one["maskmem_features"] is not None for one in memory.recent.values()) == 6
+        held[keep] = memory.held_bytes()
+    assert held["first"] < held["auto"] < 2 * held["first"]
+
+
+def test_the_order_of_supports_is_of_no_matter_where_all_are_kept(tmp_path: Path) -> None:
+    """With SAM 2.0: the small one's pointers know how old they are."""
+    supports = [drawn(tmp_path, seed, parity.mask(seed, 50, 60)) for seed in (3, 4, 5)]
+    with small_sam2():
+        method = SANSA(SANSASettings(sam2="sam2-hiera-t", size=160, device="cpu"))
+    image, apart = parity.image(9, 60, 80), {}
+    for keep in ("all", "first"):
+        method.settings = dataclasses.replace(method.settings, keep=keep)
+        found = []
+        for given in (supports, supports[::-1]):
+            method.segment_image(given, image)
+            assert method.stream.logits is not None
+            found.append(method.stream.logits)
+        apart[keep] = float(np.abs(found[0] - found[1]).max())
+    assert apart["all"] < 1e-4
+    assert apart["first"] > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["point", "scribble", "box"])
+def test_supports_with_less_than_a_mask(kind: Any, tmp_path: Path) -> None:
+    mask = parity.mask(3, 50, 60)
+    support, empty = drawn(tmp_path, 3, mask), drawn(tmp_path, 4, np.zeros((50, 60)))
+    method = nano(prompt=kind)
+    prompt = method.stream.prompt_of(mask > 0)
+    rows, columns = np.nonzero(mask)
+    if kind == "box":
+        assert prompt.box is not None
+        assert np.abs(prompt.box - [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]).max() < 1
+    else:
+        assert prompt.points is not None
+        x, y = prompt.points.astype(int).T
+        assert mask[y, x].mean() > 0.9
+        assert (len(prompt.points) == 20) is (kind == "point")
+    image = parity.image(9, 60, 80)
+    masks = [method.segment_image([one], image) for one in (support, support, empty)]
+    assert np.array_equal(masks[0], masks[1])
+    assert masks[2].shape == (60, 80)
+
+
+@pytest.mark.parametrize(("kind", "targets"), [("mask", 3), ("box", 1)])
+def test_adapters_learn_and_nothing_else(kind: Any, targets: int) -> None:
+    method = nano(prompt=kind, targets=targets)
+    trainable = method.trainable(())
+    one = random_batch([0, 1], side=64)
+    batch = dataclasses.replace(
+        one, supports=one.supports.expand(-1, 3, -1, -1, -1), support_labels=one.support_labels.expand(-1, 3, -1, -1)
+    )
+    trainable.network.requires_grad_(True)
+    before = {name: tensor.clone() for name, tensor in method.network.state_dict().items()}
+    optimiser = torch.optim.AdamW(trainable.parameter_groups(1e-2)[0]["params"])
+    totals = []
+    for _ in range(2):
+        trainable.train()
+        torch.manual_seed(1)
+        found = trainable.losses(batch)
+        totals.append(found["total"].item())
+        found["total"].backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    assert totals[1] < totals[0]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in method.network.state_dict().items())
+    assert trainable.logits(batch).shape == (2, 64, 64)
+    assert not method.network.training
+
+
+def test_training_finds_what_the_method_finds(tmp_path: Path) -> None:
+    """The batched sequence of training and the stream are one computation."""
+    picture, mask, image = parity.image(3, 256, 256), parity.mask(3, 256, 256), parity.image(9, 256, 256)
+    method = nano()
+    method.segment_image([saved(tmp_path, picture, mask)], image)
+    label = torch.from_numpy(mask).long()[None]
+    batch = EpisodeBatch(
+        standardise(image)[None], label, standardise(picture)[None, None], label[None], torch.tensor([0])
+    )
+    with torch.inference_mode():
+        found = method.trainable(()).logits(batch)[0].numpy()
+    np.testing.assert_allclose(found, method.stream.logits, atol=1e-3)
+
+
+def test_more_targets_than_supports_are_refused() -> None:
+    with pytest.raises(IcvosError, match=r"settings\.targets = 3, but shots = 1; .* set shots to 3 or more"):
+        nano(targets=3).trainable(()).losses(random_batch([0], side=64))
+
+
+def test_the_published_recipe() -> None:
+    recipe = read_recipe("sansa-coco-20i")
+    assert recipe.batch * recipe.accumulate == 32
+    assert (recipe.gradient_clip, recipe.weight_decay, recipe.learning_rate) == (0.1, 0, 1e-4)
+    assert read_recipe("sansa-ic-vos").settings == {"bottleneck": 0.8}
+
+
+def test_a_record_says_what_it_is_made_of() -> None:
+    method = nano()
+    described = method.describe()
+    assert [one["name"] for one in described["weights"]] == ["never trained", "sam2-nano.safetensors"]
+    assert described["settings"]["stages"] == (2, 3)
+    assert described["settings"]["resize"] == "256-bilinear"
+    with pytest.raises(IcvosError, match="sansa needs a support"):
+        method.segment_image([], parity.image(1, 40, 40))

@@ -23,7 +23,7 @@ from icvos.models.sam.propagation import DType
 from icvos.models.sam.sam2_images import load_sam_on_images
 from icvos.models.squares import squash_mask, standardise
 from icvos.models.weights.load import Loaded
-from icvos.settings import Checked, Side
+from icvos.settings import Checked, Side, renamed
 from icvos.sharing import Remembered
 
 REMEMBERED_SUPPORTS = 64
@@ -49,7 +49,7 @@ class GFSAMSettings(Checked):
     sam: str = "sam-vit-h"
     dinov2: str = "dinov2-vitl14"
     dinov2_checkpoint: str | None = None
-    sam2: str = "sam2.1-hiera-l"
+    sam2: str = renamed("sam2.1-hiera-l", "propagation")
     short_side: Side = 480
     handover: Literal["mask", "points"] = "mask"
     device: Device = "auto"

@@ -18,7 +18,7 @@ from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
 from icvos.models.sam.sam2 import SAM2_MODELS, load_sam2
 from icvos.models.weights.header import trained_settings
 from icvos.models.weights.load import Loaded
-from icvos.settings import Checked, Count, Range, Side
+from icvos.settings import Checked, Count, Range, Side, renamed
 from icvos.sharing import FrameCache
 
 
@@ -45,7 +45,7 @@ class SANSASettings(Checked):
     """
 
     checkpoint: str = ""
-    sam2: str = "sam2-hiera-l"
+    sam2: str = renamed("sam2-hiera-l", "propagation")
     handover: Literal["memory", "mask", "each-frame"] = "memory"
     prompt: Kind = "mask"
     keep: Literal["auto", "first", "all"] = "auto"

@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.gf_sam.graph import Chosen, Masks, choose
-from baselines.gf_sam.similarity import Likeness, by_channel, likeness, points_of, prompt_map
+from baselines.gf_sam.similarity import Likeness, all_alike, by_channel, likeness, points_of, prompt_map
 from baselines.parts.decoding import decoded
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
+from icvos.models.backbones.lite0_stages import NAME as LITE0
 from icvos.models.backbones.patches import GRID, SIDE, PatchEncoder, load_patch_encoder
 from icvos.models.device import Device, pick_device
 from icvos.models.prompter import Prompter
@@ -143,11 +144,12 @@ class GFSAM(Prompter[GFSAMSettings]):
         return Masks.joined(parts)
 
     def features(self, picture: Image) -> Tensor:
-        """(1369, C) float32 of a (L, L, 3) uint8 square; each channel has length 1."""
+        """(1369, C) float32 of a (L, L, 3) uint8 square; each of DINOv2's channels has length 1."""
         image = standardise(picture)[None]
         small = functional.interpolate(image, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
         with torch.inference_mode():
-            return by_channel(self.encoder(small.to(self.device))[0])
+            found = by_channel(self.encoder(small.to(self.device))[0])
+        return all_alike(found) if self.settings.dinov2 == LITE0 else found
 
     def _of_support(self, support: Support) -> tuple[Tensor, Tensor]:
         """A support's features and (L, L) mask; the last few supports are remembered."""

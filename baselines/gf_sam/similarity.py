@@ -42,6 +42,14 @@ def by_channel(tokens: Tensor) -> Tensor:
     return functional.normalize(tokens, dim=0)
 
 
+def all_alike(features: Tensor) -> Tensor:
+    """(N, C + 1): with one more channel, by which a cosine c becomes (1 + c) / 2.
+
+    The comparisons are made for features all of which resemble each other a little, as DINOv2's do.
+    """
+    return torch.cat([features, features.norm(dim=1, keepdim=True)], 1)
+
+
 def cosine(first: Tensor, second: Tensor) -> Tensor:
     """(N, M) of (N, C) and (M, C)."""
     return first @ second.T / (first.norm(dim=1)[:, None] * second.norm(dim=1) + 1e-7)

@@ -6,15 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
 from baselines.gf_sam import GFSAM, GFSAMSettings
-from baselines.gf_sam.graph import Masks, choose
+from baselines.gf_sam.graph import Masks, choose, components
 from baselines.gf_sam.method import pixels_of
-from baselines.gf_sam.similarity import by_channel, likeness, points_of, prompt_map
+from baselines.gf_sam.similarity import all_alike, by_channel, cosine, likeness, points_of, prompt_map
+from icvos.errors import IcvosError
 from tests import Json, parity
-from tests.baselines.drawn import saved
+from tests.baselines.drawn import drawn, saved
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}  # as the specification says; integers and booleans are exact
 
@@ -173,3 +175,64 @@ def test_from_pictures_to_masks(recorded: GFSAM, tmp_path: Path, monkeypatch: py
         "mask": recorded.segment_image(supports, image),
     }
     check(values, expected)
+
+
+@pytest.fixture(scope="module")
+def nano() -> GFSAM:
+    return GFSAM(GFSAMSettings("sam2-nano", "efficientnet-lite0", sam2="affinity", device="cpu"))
+
+
+@pytest.mark.parametrize("handover", ["mask", "points"])
+def test_prompts_of_any_frame(handover: Any, nano: GFSAM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nano, "settings", GFSAMSettings(handover=handover))
+    support, frame = drawn(tmp_path, 3, parity.mask(3, 60, 90)), parity.image(9, 41, 70)
+    prompt, found = nano.sam2_prompt([support], frame), nano.find([support], frame)
+    assert found.chosen
+    if handover == "mask":
+        assert prompt.mask is not None
+        assert np.array_equal(prompt.mask, nano.segment_image([support], frame))
+        return
+    assert prompt.points is not None
+    assert len(prompt.points) == len(found.chosen.clusters[found.chosen.labels == 1].unique())
+    places = (prompt.points * [nano.side / 70, nano.side / 41]).round().astype(int).tolist()
+    left = pixels_of(found.points[found.chosen.labels == 1], nano.side).tolist()
+    assert all(place in left for place in places)
+
+
+def test_nothing_alike_gives_no_point_and_no_mask(nano: GFSAM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert points_of(torch.zeros(37, 37)).shape == (0, 2)
+    few = torch.zeros(37, 37)
+    few[5, 7] = 0.3
+    assert points_of(few).tolist() == [[7, 5]]
+    monkeypatch.setattr("baselines.gf_sam.method.prompt_map", lambda maps: torch.zeros_like(maps.mean))
+    support = drawn(tmp_path, 3, parity.mask(3, 60, 90))
+    mask = nano.segment_image([support], parity.image(9, 41, 70))
+    assert mask.shape == (41, 70)
+    assert not mask.any()
+    prompt = nano.sam2_prompt([support], parity.image(9, 41, 70))
+    assert prompt.mask is not None
+    assert not prompt.mask.any()
+
+
+def test_the_middle_stands_in_where_no_support_has_a_mask(nano: GFSAM, tmp_path: Path) -> None:
+    image, empty, middle = parity.image(4, 80, 80), np.zeros((80, 80)), np.zeros((256, 256))
+    middle[121:135, 121:135] = 1
+    found = nano.find([saved(tmp_path, image, empty)], parity.image(9, 60, 60))
+    big = np.array(Image.fromarray(image).resize((256, 256), Image.Resampling.BILINEAR))
+    wanted = nano.find([saved(tmp_path, big, middle, "big")], parity.image(9, 60, 60))
+    assert torch.equal(found.points, wanted.points)
+    with pytest.raises(IcvosError, match="gf-sam needs a support"):
+        nano.segment_image([], image)
+
+
+def test_clusters_are_numbered_by_their_first_points() -> None:
+    covers = torch.zeros(6, 6, dtype=torch.bool)
+    for first, second in ((5, 3), (3, 1), (4, 0)):
+        covers[first, second] = True
+    assert components(covers).tolist() == [0, 1, 2, 1, 0, 1]
+
+
+def test_features_that_are_all_alike() -> None:
+    first, second = torch.randn(2, 9, 5, generator=torch.Generator().manual_seed(0))
+    wanted = (1 + cosine(first, second)) / 2
+    torch.testing.assert_close(cosine(all_alike(first), all_alike(second)), wanted)

@@ -210,6 +210,11 @@ BAD = {
     "persam": ("mask_value=0", "mask_value=256", "guided=2", "handover=box", "sam="),
     "persam-f": ("mask_value=-1", "epochs=0", "learning_rate=0", "learning_rate=nan"),
     "insid3": ("side=0", "directions=-1", "tau=2", "theta=-0.1", "theta=nan", "backbone="),
+    "gf-sam": ("handover=centers", "dinov2=", "sam=", "short_side=0"),
+    "sansa": (
+        *("handover=embeddings", "prompt=text", "keep=last", "size=31", "stages=4", "stages=", "bottleneck=0"),
+        *("bottleneck=nan", "targets=0", "sam2=", "dtype=float16"),
+    ),
     "matcher": ("grid=-1", "iterations=0", "preset=x", "dinov2="),
     "base-learner": ("base_classes=0", "size=0", "backbone_rate=-1", "backbone=resnet50"),
     "bam": ("base_classes=0", "size=31", "shots=0", "base_learner=some", "width=0", "backbone=swin-b"),

@@ -1,6 +1,8 @@
-"""Painter and SegGPT against the recorded outputs of the published programs."""
+"""Painter and SegGPT against the recorded outputs of the published programs, and on videos."""
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,6 @@ from baselines.painter import Painter, PainterSettings, SegGPT, SegGPTSettings
 from baselines.painter.losses import painter_loss, seggpt_loss
 from baselines.painter.network import PainterNetwork, SegGPTNetwork, Sizes, load_painter
 from baselines.painter.pictures import (
-    BICUBIC,
-    NEAREST,
     Example,
     bright,
     enlarged,
@@ -25,15 +25,15 @@ from baselines.painter.pictures import (
     to_colours,
 )
 from icvos.errors import IcvosError
-from icvos.method import Method, Segmenter, Support, segment, segment_in_step
+from icvos.method import Segmenter, Support, segment, segment_in_step
 from icvos.models.weights.load import fill_randomly
-from icvos.models.weights.registry import random_weights_allowed
 from tests import Json, parity
 from tests.baselines.drawn import saved
 
 Arrays = dict[str, np.ndarray]
 WHOLE = {"seggpt": 370_723_203, "painter": 370_721_155}
 FORWARD = ("seggpt-forward-1prompt", "painter-forward")
+Small = Callable[..., Any]  # makes a method of its settings
 SMALL = Sizes(width=32, heads=2, decoder_width=8, grid=(8, 4))
 
 
@@ -204,12 +204,32 @@ def inputs(network: PainterNetwork) -> tuple[list[np.ndarray], Any]:
     return seen, hook
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a SegGPT painted: the colours of every picture, and with how many prompts."""
+
+    colours: list[np.ndarray] = field(default_factory=list)
+    prompts: list[int] = field(default_factory=list)
+
+
+def watched(method: SegGPT, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    kept, usual = Kept(), method.colours
+
+    def colours(prompts: list[Example], query: np.ndarray) -> np.ndarray:
+        kept.prompts.append(len(prompts))
+        kept.colours.append(usual(prompts, query))
+        return kept.colours[-1]
+
+    monkeypatch.setattr(method, "colours", colours)
+    return kept
+
+
 def differ_by(found: np.ndarray, wanted: np.ndarray) -> int:
     return int(np.abs(found.astype(int) - wanted.astype(int)).max())
 
 
 @pytest.mark.parametrize(("case_name", "run"), parity.runs("seggpt-image"))
-def test_pictures(case_name: str, run: str, tmp_path: Path) -> None:
+def test_pictures(case_name: str, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case, expected = parity.load(case_name)
     said = case["config"]["runs"][run]
     settings = SegGPTSettings(checkpoint=checkpoint_of(case, tmp_path / "w.pth"), kind=said["type"], device="cpu")
@@ -218,26 +238,27 @@ def test_pictures(case_name: str, run: str, tmp_path: Path) -> None:
     shown = [(parity.image(132, 120, 160), parity.mask(132, 120, 160) > 0)]
     shown.append((parity.image(133, 520, 600), parity.mask(133, 520, 600) > 0))
     shown = shown[: said["prompts"]]
-    prompts = [example(image, mask, 448, tuple(said["colour"])) for image, mask in shown]
     seen, hook = inputs(method.network)
-    colours = method.colours(prompts, method.seen(query))
+    kept = watched(method, monkeypatch)
+    if run == "coloured":  # the method itself paints in white
+        prompts = [example(image, mask, 448, tuple(said["colour"])) for image, mask in shown]
+        found = enlarged(method.square_mask(prompts, method.seen(query)), (150, 200))
+    else:
+        supports = [saved(tmp_path, image, mask, f"s{number}") for number, (image, mask) in enumerate(shown)]
+        found = method.segment_image(supports, query)
     hook.remove()
-    mask = bright(colours, settings.threshold)
+    (colours,), mask = kept.colours, bright(kept.colours[0], settings.threshold)
     exact = dict(zip(("images", "targets"), (one[:, :, ::16, ::16] for one in seen), strict=True))
     for name, value in exact.items():
         np.testing.assert_allclose(value, expected[f"{run}_{name}"], rtol=0, atol=1e-6)
     np.testing.assert_allclose(colours[::5, ::5], expected[f"{run}_pixels"], rtol=0, atol=0.008)
     assert (mask.ravel() != packed(expected[f"{run}_mask448"])).sum() <= 40
-    assert (enlarged(mask, (150, 200)).ravel() != packed(expected[f"{run}_mask"])).sum() <= 40 * 30000 / 200704
+    assert (found.ravel() != packed(expected[f"{run}_mask"])).sum() <= 40 * 30000 / 200704
     assert differ_by(overlay(query, colours)[::3, ::3], expected[f"{run}_overlay"]) <= 1
-    compared = {*exact, "pixels", "mask448", "mask", "overlay"}
-    assert compared == names(case, expected, run)
-    if run != "coloured":  # the method paints in white
-        supports = [saved(tmp_path, image, mask, f"s{number}") for number, (image, mask) in enumerate(shown)]
-        found = method.segment_image(supports, query)
-        assert (found.ravel() != packed(expected[f"{run}_mask"])).sum() <= 40 * 30000 / 200704
+    assert {*exact, "pixels", "mask448", "mask", "overlay"} == names(case, expected, run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case_name", "run"), parity.runs("seggpt-video"))
 def test_videos(case_name: str, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case, expected = parity.load(case_name)
@@ -248,26 +269,17 @@ def test_videos(case_name: str, run: str, tmp_path: Path, monkeypatch: pytest.Mo
             device="cpu",
         )
     )
-    kept: list[np.ndarray] = []
-    prompts: list[int] = []
-    usual = method.colours
-
-    def colours(shown: list[Example], query: np.ndarray) -> np.ndarray:
-        prompts.append(len(shown))
-        kept.append(usual(shown, query))
-        return kept[-1]
-
-    monkeypatch.setattr(method, "colours", colours)
+    kept = watched(method, monkeypatch)
     frames = [np.roll(parity.image(141, 120, 160), (5 * t, 9 * t), axis=(0, 1)) for t in range(4)]
     support = saved(tmp_path, parity.image(142, 100, 140), parity.mask(142, 100, 140))
     if run == "first":  # the first frame is the prompt, and is not segmented
         support, frames = saved(tmp_path, frames[0], parity.mask(141, 120, 160)), frames[1:]
     seen, _ = inputs(method.network)
     masks = list(segment(method, [support], iter(frames)))
-    found = np.stack(kept)
+    found = np.stack(kept.colours)
     squares = bright(found, 128).reshape(len(frames), -1)
-    overlays = np.stack([overlay(*each) for each in zip(frames, kept, strict=True)])
-    assert prompts == expected[f"{run}_prompts"].tolist()
+    overlays = np.stack([overlay(*each) for each in zip(frames, kept.colours, strict=True)])
+    assert kept.prompts == expected[f"{run}_prompts"].tolist()
     wanted = expected[f"{run}_pixels"]
     np.testing.assert_allclose(found[0, ::8, ::8], wanted[0], rtol=0, atol=0.008)
     np.testing.assert_allclose(found[1:, ::8, ::8], wanted[1:], rtol=0, atol=0.2)
@@ -279,28 +291,149 @@ def test_videos(case_name: str, run: str, tmp_path: Path, monkeypatch: pytest.Mo
     assert (np.abs(targets - expected[f"{run}_last_targets"]) > 1e-6).sum() <= 3 * flipped.sum()
     for mask, square in zip(masks, squares, strict=True):
         np.testing.assert_array_equal(mask, enlarged(square.reshape(448, 448), (120, 160)))
-    compared = {"prompts", "pixels", "mask448", "overlay", "last_images", "last_targets"}
-    assert compared == names(case, expected, run)
+    assert {"prompts", "pixels", "mask448", "overlay", "last_images", "last_targets"} == names(case, expected, run)
 
 
 @pytest.mark.parametrize(("case_name", "run"), parity.runs("painter-image"))
-def test_painters_pictures(case_name: str, run: str, tmp_path: Path) -> None:
+def test_painters_pictures(case_name: str, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case, expected = parity.load(case_name)
     settings = PainterSettings(checkpoint=checkpoint_of(case, tmp_path / "w.pth"), program=run, device="cpu")
     method = Painter(settings)
     query, support = parity.image(151, 150, 200), (parity.image(152, 520, 300), parity.mask(152, 520, 300))
     seen, hook = inputs(method.network)
-    prompt = method.example(saved(tmp_path, *support))
-    found = method.repaint([prompt], method.seen(query), together=False)
+    kept: list[Tensor] = []
+    usual = method.repaint
+    monkeypatch.setattr(method, "repaint", lambda *given, **more: kept.append(usual(*given, **more)) or kept[-1])
+    found = method.segment_image([saved(tmp_path, *support)], query)
     hook.remove()
     exact = dict(zip(("images", "targets"), (one[:, :, ::16, ::16] for one in seen), strict=True))
     for name, value in exact.items():
         np.testing.assert_allclose(value, expected[f"{run}_{name}"], rtol=0, atol=1e-6)
-    wanted = expected[f"{run}_prediction"]
-    np.testing.assert_allclose(found[:, :, ::6, ::6].numpy(), wanted, rtol=0, atol=3e-5 * np.abs(wanted).max())
+    wanted, (colours,) = expected[f"{run}_prediction"], kept
+    np.testing.assert_allclose(colours[:, :, ::6, ::6].numpy(), wanted, rtol=0, atol=3e-5 * np.abs(wanted).max())
     enlarge = {"demo": enlarged, "semantic": enlarged_smoothly}[run]
-    picture = enlarge(to_colours(found)[0], (150, 200))
+    picture = enlarge(to_colours(colours)[0], (150, 200))
     assert differ_by(picture[::2, ::2].astype(np.uint8), expected[f"{run}_picture"]) <= 1
-    compared = {*exact, "prediction", "picture"}
-    assert compared == names(case, expected, run)
-    np.testing.assert_array_equal(method.segment_image([saved(tmp_path, *support)], query), bright(picture, 128))
+    assert {*exact, "prediction", "picture"} == names(case, expected, run)
+    np.testing.assert_array_equal(found, bright(picture, 128))
+
+
+@pytest.fixture(scope="module", params=["seggpt", "painter"])
+def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """Either method on a small network of random weights, whose masks are about half of a picture."""
+    name = request.param
+    network = {"seggpt": SegGPTNetwork, "painter": PainterNetwork}[name](SMALL)
+    fill_randomly(network)
+    network.state_dict()["decoder_pred.3.bias"] += 0.3
+    path = tmp_path_factory.mktemp(name) / "small.safetensors"
+    save_file(network.state_dict(), path)
+    kind, settings = {"seggpt": (SegGPT, SegGPTSettings), "painter": (Painter, PainterSettings)}[name]
+    return lambda **given: kind(settings(checkpoint=str(path), side=64, device="cpu", **given))
+
+
+def shown(folder: Path, count: int = 2) -> list[Support]:
+    return [
+        saved(folder, parity.image(seed, 50, 70), parity.mask(seed, 50, 70), f"s{seed}") for seed in range(1, count + 1)
+    ]
+
+
+def video(count: int = 4) -> list[np.ndarray]:
+    return [parity.image(20 + number, 48, 80) for number in range(count)]
+
+
+def test_a_method_follows_a_video_itself_unless_it_hands_it_over(small: Small) -> None:
+    handed = small(handover="mask", sam2="affinity")
+    alone = small(handover="each-frame")
+    for method, whole in ((handed, False), (copy.copy(handed), False), (alone, True), (copy.copy(alone), True)):
+        assert isinstance(method, Segmenter) is whole
+    assert handed.describe()["settings"]["handover"] == "mask"
+    assert alone.describe()["settings"]["handover"] == "each-frame"
+    assert [one["name"] for one in alone.describe()["weights"]] == ["small.safetensors"]
+    assert handed.needs(handed.settings)[1:] == ("affinity",)
+    assert alone.needs(alone.settings)[1:] == ()
+
+
+def test_what_is_handed_over_is_the_first_frames_mask(small: Small, tmp_path: Path) -> None:
+    method, supports, frames = small(handover="mask", sam2="affinity"), shown(tmp_path), video()
+    masks = list(segment(method, supports, frames))
+    first = method.segment_image(supports, frames[0])
+    assert 0.05 < first.mean() < 0.95
+    np.testing.assert_array_equal(masks[0], first)
+    assert len(masks) == 4
+
+
+def test_each_frame_is_a_picture_of_its_own(small: Small, tmp_path: Path) -> None:
+    method, supports, frames = small(handover="each-frame"), shown(tmp_path), video()
+    for mask, frame in zip(segment(method, supports, frames), frames, strict=True):
+        np.testing.assert_array_equal(mask, method.segment_image(supports, frame))
+
+
+def test_clips_in_step_have_the_masks_of_each_alone(small: Small, tmp_path: Path) -> None:
+    method, supports, frames = small(handover="each-frame"), shown(tmp_path), video()
+    together = list(segment_in_step(method, [supports[:1], supports[1:]], frames))
+    for number in range(2):
+        for masks, alone in zip(together, segment(method, [supports[number]], frames), strict=True):
+            np.testing.assert_array_equal(masks[number], alone)
+
+
+def test_every_support_counts(small: Small, tmp_path: Path) -> None:
+    method, supports, frame = small(), shown(tmp_path), video()[0]
+    both = method.segment_image(supports, frame)
+    assert (both != method.segment_image(supports[:1], frame)).any()
+    assert (both != method.segment_image(supports[1:], frame)).any()
+    with pytest.raises(IcvosError, match="needs a support; give an image with its mask"):
+        method.segment_image([], frame)
+
+
+@pytest.fixture
+def seggpt(small: Small) -> Small:
+    """SegGPT alone."""
+    if not isinstance(small(), SegGPT):
+        pytest.skip("Painter has no memory")
+    return small
+
+
+def test_the_memory_is_bounded_and_never_drops_a_support(
+    seggpt: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = seggpt(recent=2)
+    kept = watched(method, monkeypatch)
+    masks = list(segment(method, shown(tmp_path), video(5)))
+    assert kept.prompts == [2, 3, 4, 4, 4]
+    pictures = list(segment(seggpt(handover="each-frame"), shown(tmp_path), video(5)))
+    np.testing.assert_array_equal(masks[0], pictures[0])
+    assert any((one != other).any() for one, other in zip(masks[1:], pictures[1:], strict=True))
+
+
+def test_without_a_memory_every_frame_stands_alone(seggpt: Small, tmp_path: Path) -> None:
+    given = shown(tmp_path), video()
+    for one, other in zip(
+        segment(seggpt(recent=0), *given), segment(seggpt(handover="each-frame"), *given), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_type_is_told_to_seggpt(seggpt: Small, tmp_path: Path) -> None:
+    given = shown(tmp_path), video()[0]
+    assert (seggpt(kind="semantic").segment_image(*given) != seggpt().segment_image(*given)).any()
+
+
+@pytest.mark.parametrize(("kind", "fault"), [(SegGPTNetwork, "lacks type_token_cls"), (PainterNetwork, "has unknown")])
+def test_the_other_methods_checkpoint_is_refused(kind: type[PainterNetwork], fault: str, tmp_path: Path) -> None:
+    other = PainterNetwork if kind is SegGPTNetwork else SegGPTNetwork
+    save_file(other(SMALL).state_dict(), tmp_path / "other.safetensors")
+    with pytest.raises(IcvosError, match=f"other.safetensors: {fault}"):
+        load_painter(kind, str(tmp_path / "other.safetensors"))
+
+
+def test_a_side_is_whole_patches() -> None:
+    with pytest.raises(IcvosError, match="setting side=450: it must be a multiple of 16, like 448"):
+        SegGPTSettings(side=450)
+
+
+@pytest.mark.parametrize("size", [160, 427, 448, 854, 1080, 1920])
+def test_masks_are_enlarged_as_torch_does_in_double_precision(size: int) -> None:
+    square = torch.arange(448.0).double()
+    wanted = torch.nn.functional.interpolate(square[None, None], size=size, mode="nearest")[0, 0]
+    found = enlarged(np.arange(448)[:, None].repeat(448, 1), (size, 2))
+    np.testing.assert_array_equal(found[:, 0], wanted.numpy())

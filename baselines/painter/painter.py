@@ -1,4 +1,9 @@
-"""The method ``painter``: every picture is segmented as the published programs repaint one."""
+"""Painter: a plain vision transformer that repaints a hole in a picture, as the prompt's mask is painted beside it.
+
+A generalist: among what it learned from are masks of all classes of COCO, so its figures do not compare with those of
+methods that hold the tested classes out. 370,721,155 parameters; 795 * 10^9 multiply-accumulates for each support and
+picture of the published size. The published programs take one support; here the colours of several are averaged.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +25,7 @@ from icvos.method import Image, Mask, Support
 from icvos.models.device import Device
 from icvos.models.sam.propagation import DType
 from icvos.models.weights.load import Loaded
-from icvos.settings import Range, Side
+from icvos.settings import Range, Side, renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +51,14 @@ class PainterSettings(WholePatches):
     threshold: Annotated[float, Range(0, 255)] = 128
     side: Side = 448
     handover: Literal["mask", "each-frame"] = "mask"
-    sam2: str = "sam2.1-hiera-l"
+    sam2: str = renamed("sam2.1-hiera-l", "propagation")
     short_side: Side = 480
     device: Device = "auto"
     dtype: DType = "auto"
 
 
 class Painter(Painting[PainterSettings]):
-    """Painter, a plain vision transformer that repaints a hole in a picture, as the prompt's mask is painted beside it.
-
-    A generalist: it learned from masks of the classes that are tested. It has 370,721,155 parameters, and takes
-    795 G multiply-accumulates for each support and picture. The published programs take one support; here the colours
-    of several are averaged.
-    """
+    """The method ``painter``; see `PainterSettings`."""
 
     Settings = PainterSettings
     name = "painter"

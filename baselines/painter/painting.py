@@ -68,7 +68,6 @@ class Painting(Prompter[S], Generic[S]):
 
     Settings: ClassVar[Any]
     name: ClassVar[str]
-    packages = ()  # sam2 only with handover=mask, and is asked for there
     network: PainterNetwork
 
     def __new__(cls, settings: S | None = None) -> Self:

@@ -1,4 +1,9 @@
-"""The method ``seggpt``: pictures, and whole videos with a memory of its own last frames and masks."""
+"""SegGPT: a plain vision transformer repaints the mask of a picture, or of a video beside its last frames and masks.
+
+A generalist: it learned from masks of all classes of COCO and PASCAL VOC, so its figures do not compare with those of
+methods that hold the tested classes out. 370,723,203 parameters; 795 * 10^9 multiply-accumulates for each prompt and
+picture of the published size, and on a video the supports and the remembered frames are prompts.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +20,7 @@ from icvos.method import Image, Mask, Support
 from icvos.models.device import Device
 from icvos.models.sam.propagation import DType
 from icvos.models.weights.load import Loaded
-from icvos.settings import Range, Side
+from icvos.settings import Range, Side, renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +48,18 @@ class SegGPTSettings(WholePatches):
     side: Side = 448
     handover: Literal["memory", "mask", "each-frame"] = "memory"
     recent: Annotated[int, Range(0, 64)] = 4
-    sam2: str = "sam2.1-hiera-l"
+    sam2: str = renamed("sam2.1-hiera-l", "propagation")
     short_side: Side = 480
     device: Device = "auto"
     dtype: DType = "auto"
 
 
 class SegGPT(Painting[SegGPTSettings]):
-    """SegGPT, Painter trained to segment whatever a prompt shows; its attention is averaged over several prompts.
-
-    A generalist: it learned from masks of the classes that are tested, COCO's and PASCAL's among them. It has
-    370,723,203 parameters, and takes 795 G multiply-accumulates for each prompt and picture. On videos the frames that
-    it remembers are prompts, too.
-    """
+    """The method ``seggpt``; see `SegGPTSettings`."""
 
     Settings = SegGPTSettings
     name = "seggpt"
+    packages = ()  # sam2 with handover=mask alone, and is asked for there
 
     @classmethod
     def alone(cls) -> "type[SegGPTAlone]":  # type: ignore[override]

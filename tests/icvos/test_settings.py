@@ -210,6 +210,8 @@ BAD = {
     "persam": ("mask_value=0", "mask_value=256", "guided=2", "handover=box", "sam="),
     "persam-f": ("mask_value=-1", "epochs=0", "learning_rate=0", "learning_rate=nan"),
     "insid3": ("side=0", "directions=-1", "tau=2", "theta=-0.1", "theta=nan", "backbone="),
+    "seggpt": ("side=0", "side=450", "recent=-1", "recent=99", "threshold=256", "kind=panoptic", "handover=points"),
+    "painter": ("side=30", "threshold=nan", "program=depth", "handover=memory", "checkpoint=", "sam2="),
     "matcher": ("grid=-1", "iterations=0", "preset=x", "dinov2="),
     "base-learner": ("base_classes=0", "size=0", "backbone_rate=-1", "backbone=resnet50"),
     "hdmnet": ("base_classes=-60", "shots=0", "size=63", "base_learner=all", "backbone=swin-b"),

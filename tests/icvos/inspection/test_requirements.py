@@ -67,7 +67,7 @@ def test_without_torch_nothing_is_ready() -> None:
 @pytest.mark.parametrize(
     ("package", "methods"),
     [
-        ("sam2", {"insid3", "memory", "persam", "persam-f", "matcher", *LEARNERS}),
+        ("sam2", {"insid3", "memory", "painter", "persam", "persam-f", "matcher", *LEARNERS}),
         ("segment_anything", {"persam", "persam-f", "matcher", "vrp-sam"}),
         ("ot", {"matcher"}),
         ("torchvision", {"matcher"}),

@@ -64,7 +64,7 @@ class Painter(Painting[PainterSettings]):
     name = "painter"
 
     @classmethod
-    def alone(cls) -> "type[PainterAlone]":  # type: ignore[override]
+    def alone(cls) -> "type[PainterAlone]":
         """The class of those that segment videos frame by frame."""
         return PainterAlone
 

@@ -3,6 +3,7 @@
 import copy
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import torch
@@ -107,7 +108,7 @@ class Painting(Prompter[S], Generic[S]):
         """The supports as prompts, in their order; raises `IcvosError` without any."""
         if not supports:
             raise IcvosError(f"{self.name} needs a support; give an image with its mask")
-        return [self.supports.get(one, lambda one=one: self.example(one)) for one in supports]
+        return [self.supports.get(one, partial(self.example, one)) for one in supports]
 
     def seen(self, image: Image) -> Image:
         """(S, S, 3) uint8: a picture as the network is shown it."""

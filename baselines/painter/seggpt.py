@@ -62,7 +62,7 @@ class SegGPT(Painting[SegGPTSettings]):
     packages = ()  # sam2 with handover=mask alone, and is asked for there
 
     @classmethod
-    def alone(cls) -> "type[SegGPTAlone]":  # type: ignore[override]
+    def alone(cls) -> "type[SegGPTAlone]":
         """The class of those that segment videos themselves."""
         return SegGPTAlone
 

@@ -1,7 +1,7 @@
 """Painter: a plain vision transformer that repaints a hole in a picture, as the prompt's mask is painted beside it.
 
 A generalist: among what it learned from are masks of all classes of COCO, so its figures do not compare with those of
-methods that hold the tested classes out. 370,721,155 parameters; 795 * 10^9 multiply-accumulates for each support and
+methods that hold the tested classes out. 370,721,155 parameters; 737 * 10^9 multiply-accumulates for each support and
 picture of the published size. The published programs take one support; here the colours of several are averaged.
 """
 

@@ -1,8 +1,8 @@
 """SegGPT: a plain vision transformer repaints the mask of a picture, or of a video beside its last frames and masks.
 
 A generalist: it learned from masks of all classes of COCO and PASCAL VOC, so its figures do not compare with those of
-methods that hold the tested classes out. 370,723,203 parameters; 795 * 10^9 multiply-accumulates for each prompt and
-picture of the published size, and on a video the supports and the remembered frames are prompts.
+methods that hold the tested classes out. 370,723,203 parameters; 675 * 10^9 multiply-accumulates for each prompt of
+a picture of the published size, and 62 for the picture. On a video the supports and the remembered frames are prompts.
 """
 
 from collections import deque

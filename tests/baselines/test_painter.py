@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.painter import Painter, PainterSettings, SegGPT, SegGPTSettings
 from baselines.painter.losses import painter_loss, seggpt_loss
@@ -175,7 +176,13 @@ def test_published_size(case_name: str, first: int, tmp_path: Path) -> None:
 )
 def test_sizes_are_the_published_ones(name: str, kind: type[PainterNetwork], tensors: int) -> None:
     with torch.device("meta"):
-        network = kind()
+        network, pictures = kind(), torch.empty(1, 3, 896, 448)
+    with FlopCounterMode(display=False) as whole, torch.no_grad():
+        network(pictures, pictures)
+    with FlopCounterMode(display=False) as query, torch.no_grad():
+        network.repaint(pictures, pictures, together=True)
+    assert whole.get_total_flops() == 2 * 794_871_332_864
+    assert query.get_total_flops() == 2 * 736_965_361_664  # the decoder sees 29 of 56 rows of patches
     assert sum(one.numel() for one in network.parameters()) == WHOLE[name]
     assert len(network.state_dict()) == tensors
     assert Sizes.of(network.state_dict()) == Sizes()

@@ -62,6 +62,7 @@ class ReportedOnImages:
         miou: Mean over the folds.
         source: The paper, and where the figure was read.
         folds: mIoU of single folds, where they are printed.
+        classes_seen: Whether training showed masks of the tested classes; None where nobody says.
     """
 
     method: str
@@ -71,6 +72,7 @@ class ReportedOnImages:
     miou: float
     source: str
     folds: dict[int, float] = field(default_factory=dict)
+    classes_seen: bool | None = None
 
 
 def _folds(*miou: float) -> dict[int, float]:
@@ -126,6 +128,7 @@ def _as_printed(table: PaperTable, row: PaperRow) -> ReportedOnImages:
         printed["miou"],
         f"{PAPER}, {table.number}{quoted}{remark}",
         folds,
+        row.classes_seen,
     )
 
 

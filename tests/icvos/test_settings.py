@@ -215,6 +215,8 @@ BAD = {
         *("handover=embeddings", "prompt=text", "keep=last", "size=31", "stages=4", "stages=", "bottleneck=0"),
         *("bottleneck=nan", "targets=0", "sam2=", "dtype=float16"),
     ),
+    "seggpt": ("side=0", "side=450", "recent=-1", "recent=99", "threshold=256", "kind=panoptic", "handover=points"),
+    "painter": ("side=30", "threshold=nan", "program=depth", "handover=memory", "checkpoint=", "sam2="),
     "matcher": ("grid=-1", "iterations=0", "preset=x", "dinov2="),
     "base-learner": ("base_classes=0", "size=0", "backbone_rate=-1", "backbone=resnet50"),
     "bam": ("base_classes=0", "size=31", "shots=0", "base_learner=some", "width=0", "backbone=swin-b"),

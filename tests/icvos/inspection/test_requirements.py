@@ -68,7 +68,7 @@ def test_without_torch_nothing_is_ready() -> None:
 @pytest.mark.parametrize(
     ("package", "methods"),
     [
-        ("sam2", {"gf-sam", "insid3", "memory", "persam", "persam-f", "matcher", *LEARNERS}),
+        ("sam2", {"gf-sam", "insid3", "memory", "painter", "persam", "persam-f", "matcher", *LEARNERS}),
         ("segment_anything", {"gf-sam", "persam", "persam-f", "matcher", "vrp-sam"}),
         ("ot", {"matcher"}),
         ("torchvision", {"matcher"}),

@@ -53,6 +53,7 @@ def test_every_entry_says_how_to_get_it() -> None:
         *(f"dinov3-vit{size}16" for size in ("s", "b", "l")),
         *("resnet50", "resnet101", "vgg16"),
         *("resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b"),
+        *("seggpt-vit-large", "painter-vit-large"),
     ):
         assert known[name].file
     for one in known.values():

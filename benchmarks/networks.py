@@ -32,7 +32,7 @@ from baselines.parts.mix_transformer import Encoder, EncoderBlock, MatchBlock
 from baselines.pfenet import PFENetwork
 from baselines.vat.network import VATNetwork
 from baselines.vrp_sam import PromptEncoder
-from benchmarks.correlation_networks import plain_hsnet, plain_vat
+from benchmarks.plain.correlation_networks import plain_hsnet, plain_vat
 from icvos.inspection.operations import watched
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.taps import build_tapped

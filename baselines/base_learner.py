@@ -1,4 +1,4 @@
-"""The base learner of HDMNet and AMNet as a method of its own: a closed-set reference for methods that take any class.
+"""The base learner of BAM, HDMNet and AMNet as a method: a closed-set reference for methods that take any class.
 
 It segments the class, of those that it was trained on, that it sees most inside the support masks.
 """
@@ -21,7 +21,7 @@ from icvos.models.losses import cross_entropy
 from icvos.models.maps import aligned
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
-from icvos.models.squares import fit_mask, fit_picture
+from icvos.models.squares import fit_mask, fit_picture, fitted_back
 from icvos.models.weights.load import Loaded, fresh_layers, without_body
 from icvos.settings import Checked, Count, Range, Side, renamed
 from icvos.training.remembered import Remembered
@@ -156,8 +156,7 @@ class BaseLearner(Prompter[BaseLearnerSettings]):
         with torch.inference_mode():
             own = vote(self.network(pictures), masks)
             found = self.network(fit_picture(image, side)[None].to(self.device))
-            square = aligned(found, max(height, width))[:, :, :height, :width]
-            return (margin(square, own)[0] > 0).cpu().numpy()
+            return (margin(fitted_back(found, height, width), own)[0] > 0).cpu().numpy()
 
     def trainable(self, classes: Sequence[int]) -> BaseTrainable:
         """The network, as it is trained; raises `IcvosError` for another number of classes than it has."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.parts.convolutions import classifier, merge, pair, reduction
 from baselines.parts.episodes import support_masks
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
@@ -24,7 +25,7 @@ from icvos.models.maps import aligned, masked_average
 from icvos.models.prior import contrast, prior, stretched
 from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
-from icvos.models.squares import fit_mask, fit_picture
+from icvos.models.squares import fit_mask, fit_picture, fitted_back
 from icvos.models.weights.load import Loaded, fresh_layers, load_trained, without_body
 from icvos.settings import Checked, Count, Positive, Side, check, refusal, renamed
 from icvos.training.trainable import EpisodeBatch
@@ -62,25 +63,6 @@ class Enriched:
     support_last: Tensor
 
 
-def _reduction(inputs: int, width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, width, 1, bias=False), nn.ReLU(), nn.Dropout2d(0.5))
-
-
-def _merge(inputs: int, width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, width, 1, bias=False), nn.ReLU())
-
-
-def _pair(width: int) -> nn.Sequential:
-    first, second = (nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(2))
-    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
-
-
-def _classifier(width: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(width, width, 3, padding=1, bias=False), nn.ReLU(), nn.Dropout2d(0.1), nn.Conv2d(width, 2, 1)
-    )
-
-
 class PFENetwork(Staged):
     """The network; published parameter names.
 
@@ -96,15 +78,15 @@ class PFENetwork(Staged):
         self.bins = tuple(bins)
         levels = len(self.bins)
         taps = body.channels[2] + body.channels[3]
-        self.down_query = _reduction(taps, width)
-        self.down_supp = _reduction(taps, width)
-        self.init_merge = nn.ModuleList(_merge(2 * width + 1, width) for _ in range(levels))
-        self.alpha_conv = nn.ModuleList(_merge(2 * width, width) for _ in range(levels - 1))
-        self.beta_conv = nn.ModuleList(_pair(width) for _ in range(levels))
-        self.inner_cls = nn.ModuleList(_classifier(width) for _ in range(levels))
-        self.res1 = _merge(width * levels, width)
-        self.res2 = _pair(width)
-        self.cls = _classifier(width)
+        self.down_query = reduction(taps, width)
+        self.down_supp = reduction(taps, width)
+        self.init_merge = nn.ModuleList(merge(2 * width + 1, width) for _ in range(levels))
+        self.alpha_conv = nn.ModuleList(merge(2 * width, width) for _ in range(levels - 1))
+        self.beta_conv = nn.ModuleList(pair(width) for _ in range(levels))
+        self.inner_cls = nn.ModuleList(classifier(width) for _ in range(levels))
+        self.res1 = merge(width * levels, width)
+        self.res2 = pair(width)
+        self.cls = classifier(width)
 
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor) -> Enriched:
         """Segment (B, 3, S, S) queries by (B, K, 3, S, S) supports and their (B, K, S, S) float masks of 0 and 1."""
@@ -267,8 +249,8 @@ class PFENet(Prompter[PFENetSettings]):
                 torch.stack(masks)[None].to(self.device),
             )
             height, width = image.shape[:2]
-            square = aligned(found.logits, max(height, width))[0, :, :height, :width]
-        return (square[1] > square[0]).cpu().numpy()
+            full = fitted_back(found.logits, height, width)[0]
+        return (full[1] > full[0]).cpu().numpy()
 
     def trainable(self, classes: Sequence[int]) -> PFENetTrainable:  # noqa: ARG002
         """The network, as it is trained on whatever classes."""

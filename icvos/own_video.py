@@ -18,6 +18,15 @@ from icvos.method import AnyMethod, Image, Mask, Support, load_method, method_cl
 from icvos.models.needs import require_usable
 from icvos.models.weights.registry import random_weights_allowed
 from icvos.notices import notice
+from icvos.own_exports import (
+    folders_of,
+    labelled,
+    require_classes,
+    require_cutouts,
+    write_coco,
+    write_cutouts,
+    write_labels,
+)
 from icvos.own_masks import MADE, Made, continued, finished, is_made, made_of, partial_folder
 from icvos.tasks.record import record_of
 from icvos.tasks.task import SILENT, Drawing, Sheet, Watch
@@ -26,8 +35,11 @@ FPS = 12  # frames a second of what does not say how fast it is
 QUARTER_TURNS = 5  # EXIF's orientations from here on exchange height and width
 
 
+Pairs = Sequence[tuple[Path | str, Path | str]]
+
+
 def predict(
-    supports: Sequence[tuple[Path | str, Path | str]],
+    supports: Pairs | Mapping[str, Pairs],
     video: Path | str,
     out: Path | str,
     *,
@@ -35,6 +47,8 @@ def predict(
     settings: Mapping[str, Any] | None = None,
     overlay: Path | str | None = None,
     fps: float | None = None,
+    coco: Path | str | None = None,
+    cutouts: Path | str | None = None,
     random_weights: bool = False,
     timeout: float | None = None,
     watch: Watch = SILENT,
@@ -44,13 +58,16 @@ def predict(
     Called again with the same arguments, it goes on where it was stopped, and makes no mask again that is there.
 
     Args:
-        supports: (picture, mask) files; any non-zero value of a mask is the object.
+        supports: (picture, mask) files; any non-zero value of a mask is the object. A mapping has those of several
+            classes by name, which are segmented one after the other: see `icvos.own_exports` for what ``out`` holds.
         video: A folder of frames, a picture, an animated picture, or a video file (extra ``[video]``).
         out: A new folder for one one-bit mask PNG per frame; it is there whole or not at all.
         method: The method's name.
         settings: Its settings, over its defaults.
         overlay: Also write the video with the masks, as .gif, .webp or .mp4.
         fps: Frames a second of the overlay; None: as many as the video has, and 12 of a folder of frames.
+        coco: Also write all masks as a COCO JSON file, a category for each class.
+        cutouts: Also write every frame as an RGBA PNG, transparent outside the masks, into this folder.
         random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
         timeout: Seconds that the method may take for the video; None: as long as it wants.
         watch: Is told of every frame.
@@ -67,7 +84,13 @@ def predict(
     True
     """
     out = Path(out)
-    _require_places(out, overlay, fps)
+    several = isinstance(supports, Mapping)
+    classes = dict(supports) if isinstance(supports, Mapping) else {"": supports}
+    folders = {name: out / name if name else out for name in classes}
+    if several:
+        require_classes(classes, out)
+    for folder in folders.values():
+        _require_places(folder, overlay, fps)
     require_timeout(timeout)
     with random_weights_allowed(random_weights):
         require_usable(method, settings or {})
@@ -75,33 +98,81 @@ def predict(
         raise IcvosError(
             f"method {method} is given the truth, which a video of your own lacks; choose another --method"
         )
-    if not supports:
+    if not classes or not all(classes.values()):
         raise IcvosError("no support is given; show the object with --support PICTURE --mask MASK")
-    files = [(Path(image), Path(mask)) for image, mask in supports]
-    pairs = [support_of_files(image, mask) for image, mask in files]
+    files = {name: [(Path(image), Path(mask)) for image, mask in pairs] for name, pairs in classes.items()}
+    shown = {name: [support_of_files(image, mask) for image, mask in pairs] for name, pairs in files.items()}
     frames = open_frames(video)
-    if overlay is not None:
-        _require_other(Path(overlay), [frames.path, *(file for pair in files for file in pair)])
+    exports = _Exports.of(overlay, fps, coco, cutouts)
+    exports.require([frames.path, *(file for pairs in files.values() for pair in pairs for file in pair)])
     watch.stage(method)
     with random_weights_allowed(random_weights):
         built = load_method(method, settings or {})
         record = record_of(description_of(built, method), method)  # refused before the work, not after
-        made = made_of(method, record, files, frames)
-        count = finished(out, made)
-        if count is None:
-            count = predict_video(built, pairs, frames, out, made, Asked(method, str(video), timeout), watch)
-        else:
-            watch.note(f"{out}: holds these {count} masks already")
+        for name, folder in folders.items():
+            if name:
+                watch.stage(f"{method}, {name}")
+            made = made_of(method, record, files[name], frames)
+            count = finished(folder, made) or 0
+            if not count:
+                count = predict_video(
+                    built, shown[name], frames, folder, made, Asked(method, str(video), timeout), watch
+                )
+            else:
+                watch.note(f"{folder}: holds these {count} masks already")
     if record_of(description_of(built, method), method).made_with_random_weights:
         watch.note("RANDOM WEIGHTS: these masks mean nothing")
-    if overlay is not None:
-        watch.stage("overlay")
-        watch.total(count)
-        try:
-            write_overlay(Path(overlay), frames, out, fps, watch.advance)
-        except KeyboardInterrupt as error:
-            raise Stopped(f"all {count} masks are done, the overlay is not; {AGAIN} for it") from error
+    try:
+        if several:
+            watch.stage("labels")
+            watch.total(count)
+            write_labels(frames, out, classes, watch.advance)
+        exports.write(frames, folders_of(out), count, watch)
+    except KeyboardInterrupt as error:
+        raise Stopped(
+            f"the masks of all {count} frames are done, but not all that is made of them; {AGAIN} for it"
+        ) from error
     return count
+
+
+@dataclass(frozen=True, slots=True)
+class _Exports:
+    """What is written beside the masks."""
+
+    overlay: Path | None
+    fps: float | None
+    coco: Path | None
+    cutouts: Path | None
+
+    @classmethod
+    def of(
+        cls, overlay: Path | str | None, fps: float | None, coco: Path | str | None, cutouts: Path | str | None
+    ) -> "_Exports":
+        places = [None if place is None else Path(place) for place in (overlay, coco, cutouts)]
+        return cls(places[0], fps, places[1], places[2])
+
+    def require(self, given: Sequence[Path]) -> None:
+        """Refuse, before any work, what could not be written after it, or would be in the place of what was given."""
+        if self.coco is not None:
+            require_writable(self.coco)
+        if self.cutouts is not None:
+            require_cutouts(self.cutouts)
+        for place in filter(None, (self.overlay, self.coco, self.cutouts)):
+            _require_other(place, given)
+
+    def write(self, frames: Frames, folders: Mapping[str, Path], count: int, watch: Watch) -> None:
+        if self.overlay is not None:
+            watch.stage("overlay")
+            watch.total(count)
+            write_overlay(self.overlay, frames, folders, self.fps, watch.advance)
+        if self.coco is not None:
+            watch.stage("COCO JSON")
+            watch.total(count)
+            write_coco(self.coco, frames, folders, watch.advance)
+        if self.cutouts is not None:
+            watch.stage("cut-outs")
+            watch.total(count)
+            write_cutouts(self.cutouts, frames, folders, watch.advance)
 
 
 def predict_video(
@@ -158,16 +229,16 @@ def predict_video(
 def write_overlay(
     path: Path,
     frames: Frames,
-    masks: Path,
+    folders: Mapping[str, Path],
     fps: float | None = None,
     advance: Callable[[int], None] = lambda frames: None,
 ) -> None:
-    """Write a video with the masks ``<frame>.png`` of the folder ``masks`` on it.
+    """Write a video with the masks ``<frame>.png`` of each class on it.
 
     Args:
         path: ``.gif``, ``.webp`` or ``.mp4``.
         frames: The video.
-        masks: The folder.
+        folders: The folder of each class.
         fps: Frames a second; None: as many as the video has, or `FPS`. A GIF of more than it can show leaves some out.
         advance: Is told of every frame.
     """
@@ -177,7 +248,7 @@ def write_overlay(
     every = math.ceil(rate / most_fps(path))
 
     def images() -> Iterator[Image]:
-        for number, image in enumerate(drawn_frames(frames, masks)):
+        for number, image in enumerate(drawn_frames(frames, folders)):
             advance(1)
             if number % every == 0:
                 yield image
@@ -185,21 +256,11 @@ def write_overlay(
     write_animation(path, images(), rate / every)
 
 
-def drawn_frames(frames: Frames, masks: Path) -> Iterator[Image]:
-    """Every frame with its mask in the folder ``masks`` drawn on it; `IcvosError` where that is absent or too small."""
+def drawn_frames(frames: Frames, folders: Mapping[str, Path]) -> Iterator[Image]:
+    """Every frame with its labels drawn on it; `IcvosError` where a mask is absent or of another size."""
     from icvos.drawing.overlays import overlay
 
-    for name, image in frames:
-        file = masks / f"{name}.png"
-        if not file.is_file():
-            raise IcvosError(f"{file}: no mask of frame {name} of {frames.path}; give the masks of this video")
-        mask = read_binary(file)
-        if mask.shape != image.shape[:2]:
-            raise IcvosError(
-                f"{file}: mask is {mask.shape}, frame {name} of {frames.path} is {image.shape[:2]} (height, width); "
-                "give the masks of this video"
-            )
-        yield overlay(image, mask)
+    return (overlay(image, labels) for _, image, labels, _ in labelled(frames, folders))
 
 
 def own_sheets(video: Path | str, predictions: Path | str, drawing: Drawing | None = None) -> Iterator[Sheet]:
@@ -207,18 +268,16 @@ def own_sheets(video: Path | str, predictions: Path | str, drawing: Drawing | No
 
     Args:
         video: As for `predict`.
-        predictions: The folder of masks, one ``<frame>.png`` for every frame.
+        predictions: The folder that `predict` filled.
         drawing: How it is drawn; the video keeps its speed whichever frames are. There are no errors to be shown.
     """
     from icvos.drawing.animation import most_fps
     from icvos.drawing.panels import to_height
 
-    frames, masks, drawing = open_frames(video), Path(predictions), drawing or Drawing()
-    if not masks.is_dir():
-        raise IcvosError(f"{masks}: no such folder; give the one that icvos predict made of {video}")
+    frames, folders, drawing = open_frames(video), folders_of(Path(predictions)), drawing or Drawing()
     kind, rate = drawing.kind or "gif", frames.fps or FPS
     every = drawing.every * math.ceil(rate / drawing.every / most_fps(Path(f"x.{kind}")))
-    shown = (image for number, image in enumerate(drawn_frames(frames, masks)) if number % every == 0)
+    shown = (image for number, image in enumerate(drawn_frames(frames, folders)) if number % every == 0)
     name = frames.path.resolve().stem if frames.path.is_file() else frames.path.resolve().name
     yield Sheet(name, kind, (to_height(image, drawing.height_px) for image in shown), fps=rate / every)
 

@@ -15,6 +15,7 @@ from leaderboard.tables.build import BUILDERS, build_tables, render
 from leaderboard.tables.shape import Table
 
 if TYPE_CHECKING:
+    from leaderboard.site.charts import Charting
     from leaderboard.site.overlays import Shows
 
 
@@ -60,11 +61,12 @@ def write_site(
     painter: "Shows | None" = None,
     *,
     home: str = "",
+    charting: "Charting | None" = None,
 ) -> Path:
     """Write the page, and the tables as Markdown, LaTeX and CSV, into the folder ``out``; the page's path.
 
-    ``painter`` draws overlays of the runs whose predictions and benchmark are at hand, none without it. ``home`` is as
-    for `leaderboard.site.build.build_site`.
+    ``painter`` draws overlays of the runs whose predictions and benchmark are at hand, none without it. ``home`` and
+    ``charting`` are as for `leaderboard.site.build.build_site`.
 
     Raises `IcvosError` where ``out`` holds something other than an earlier page.
 
@@ -74,7 +76,7 @@ def write_site(
     'index.html'
     """
     captioned = [(picture, picture.stem) for picture in pictures]
-    page = build_site(tables, out, pictures=captioned, painter=painter, home=home)
+    page = build_site(tables, out, pictures=captioned, painter=painter, home=home, charting=charting)
     for suffix, format in (("md", "markdown"), ("tex", "latex")):
         write_text(out / f"leaderboard.{suffix}", render(tables, format))
     kinds = {table.task for table in tables} or set(list(BUILDERS)[:1])  # where nothing is, an empty file says so

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.parts.mix_transformer import tokens_of
+from icvos.models.maps import tokens_of
 
 PARTS = 14
 

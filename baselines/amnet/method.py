@@ -5,11 +5,11 @@ from types import MappingProxyType
 
 from baselines.amnet.network import AMNetwork
 from baselines.amnet.training import AMNetTrainable
-from baselines.parts.matching_method import MatchingMethod
+from baselines.parts.ensemble_method import EnsembleMethod
 from icvos.models.backbones.stages import Staged
 
 
-class AMNet(MatchingMethod[AMNetwork]):
+class AMNet(EnsembleMethod[AMNetwork]):
     """The method ``amnet``: the network's mask of the first frame, which SAM 2 carries on; set like ``hdmnet``."""
 
     name = "amnet"
@@ -21,7 +21,7 @@ class AMNet(MatchingMethod[AMNetwork]):
         return AMNetwork(body, chosen.base_classes, chosen.shots, chosen.width, chosen.base_width)
 
     def trainable(self, classes: Sequence[int]) -> AMNetTrainable:
-        """The network, as it is trained on these classes; see `MatchingMethod.base_class_of`."""
+        """The network, as it is trained on these classes; see `EnsembleMethod.base_class_of`."""
         return AMNetTrainable(
             self.network, self.base_class_of(classes), self.settings.base_learner, self.starts_from(classes)
         )

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.amnet.adversary import Discriminator, PartMining
-from baselines.parts.matching_network import Compared, MatchingNetwork, something_else
-from baselines.parts.mix_transformer import Encoder, Level, joined, parse_layers, tokens_of, widened
+from baselines.parts.ensemble import something_else
+from baselines.parts.matching_network import Compared, MatchingNetwork
+from baselines.parts.mix_transformer import Encoder, Level, joined, parse_layers, widened
 from icvos.models.backbones.stages import Staged
-from icvos.models.maps import aligned
+from icvos.models.maps import aligned, tokens_of
 
 
 class MiningTransformer(Encoder):
@@ -114,7 +115,7 @@ class AMNetwork(MatchingNetwork):
         self.binary_cls = nn.ModuleList(Discriminator(width) for _ in range(3))
 
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Mined:
-        """Segment queries by supports; arguments as of `MatchingNetwork.forward`."""
+        """Segment queries by supports; arguments as of `EnsembleNetwork.forward`."""
         compared = self.compare(query, supports, masks)
         base_map = something_else(compared.base, left_out)
         guess = first_guess(compared.reduced, compared.prototype)
@@ -122,14 +123,14 @@ class AMNetwork(MatchingNetwork):
         feature, maps, tokens = transformer.first(compared.query, guess, compared.similar)
         features, logits, hard, refined_maps = [feature], [transformer.cls(feature)], [], []
         for number in (1, 2):
-            combined = self.ensemble(logits[-1], compared, base_map)
+            combined = self.ensemble(logits[-1], compared.distance, base_map)
             mask = ((combined[:, 1:] > 0.5) & (combined[:, :1] <= combined[:, 1:])).float()
             feature, found, weighted = transformer.refine(number, features[-1], mask, compared.similar)
             features.append(feature)
             logits.append(found)
             hard.append(mask)
             refined_maps.append(weighted)
-        final = self.ensemble(logits[-1], compared, base_map)
+        final = self.ensemble(logits[-1], compared.distance, base_map)
         return Mined(final, logits, features, guess, maps, tokens, hard, refined_maps, base_map, compared)
 
 

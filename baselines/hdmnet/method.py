@@ -5,11 +5,11 @@ from types import MappingProxyType
 
 from baselines.hdmnet.network import HDMNetwork
 from baselines.hdmnet.training import HDMNetTrainable
-from baselines.parts.matching_method import MatchingMethod
+from baselines.parts.ensemble_method import EnsembleMethod
 from icvos.models.backbones.stages import Staged
 
 
-class HDMNet(MatchingMethod[HDMNetwork]):
+class HDMNet(EnsembleMethod[HDMNetwork]):
     """The method ``hdmnet``: the network's mask of the first frame, which SAM 2 carries on."""
 
     name = "hdmnet"
@@ -21,7 +21,7 @@ class HDMNet(MatchingMethod[HDMNetwork]):
         return HDMNetwork(body, chosen.base_classes, chosen.shots, chosen.width, chosen.base_width)
 
     def trainable(self, classes: Sequence[int]) -> HDMNetTrainable:
-        """The network, as it is trained on these classes; see `MatchingMethod.base_class_of`."""
+        """The network, as it is trained on these classes; see `EnsembleMethod.base_class_of`."""
         return HDMNetTrainable(
             self.network, self.base_class_of(classes), self.settings.base_learner, self.starts_from(classes)
         )

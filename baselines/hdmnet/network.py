@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from baselines.parts.matching_network import Compared, MatchingNetwork, something_else
-from baselines.parts.mix_transformer import Encoder, Level, joined, nearest, parse_layers, widened
+from baselines.parts.ensemble import something_else
+from baselines.parts.matching_network import Compared, MatchingNetwork
+from baselines.parts.mix_transformer import Encoder, Level, joined, parse_layers, widened
 from icvos.models.backbones.stages import Staged
+from icvos.models.maps import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,11 @@ class HDMNetwork(MatchingNetwork):
         super().__init__(body, Transformer, base_classes, shots, width, base_width)
 
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Ensembled:
-        """Segment queries by supports; arguments as of `MatchingNetwork.forward`."""
+        """Segment queries by supports; arguments as of `EnsembleNetwork.forward`."""
         compared = self.compare(query, supports, masks)
         mask = masks.flatten(0, 1)[:, None].float()
         matched: Matched = self.transformer.mix_transformer(compared.query, compared.support, mask, compared.similar)
         base_map = something_else(compared.base, left_out)
-        return Ensembled(self.ensemble(matched.logits, compared, base_map), matched.logits, base_map, matched, compared)
+        return Ensembled(
+            self.ensemble(matched.logits, compared.distance, base_map), matched.logits, base_map, matched, compared
+        )

@@ -1,4 +1,4 @@
-"""The network of the base learner that HDMNet and AMNet stand on: a PSPNet on the training classes, as BAM trains it.
+"""The base learner that BAM, HDMNet and AMNet stand on: a PSPNet on the training classes, as BAM trains it.
 
 After Lang et al. (CVPR 2022). It knows its classes and nothing else, and so can say what the target is not.
 """
@@ -36,6 +36,17 @@ class PyramidPooling(nn.Module):
         return torch.cat([x, *(aligned(part(x), size) for part in self.features)], 1)
 
 
+def base_classifier(last: int, base_classes: int, width: int) -> nn.Sequential:
+    """What follows the pyramid pooling: (B, 2 last, h, w) to (B, base_classes + 1, h, w) logits."""
+    return nn.Sequential(
+        nn.Conv2d(2 * last, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Dropout2d(0.1),
+        nn.Conv2d(width, base_classes + 1, 1),
+    )
+
+
 class BaseNetwork(Staged):
     """The network; published parameter names.
 
@@ -51,13 +62,7 @@ class BaseNetwork(Staged):
         self.base_classes = base_classes
         last = body.channels[4]
         self.ppm = PyramidPooling(last)
-        self.cls = nn.Sequential(
-            nn.Conv2d(2 * last, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Dropout2d(0.1),
-            nn.Conv2d(width, base_classes + 1, 1),
-        )
+        self.cls = base_classifier(last, base_classes, width)
 
     def forward(self, x: Tensor, last: Tensor | None = None) -> Tensor:
         """(B, 3, S, S) pictures to (B, N + 1, f, f) logits; channel 0 is background.

@@ -7,23 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from icvos.models.maps import aligned
+from icvos.models.maps import aligned, map_of, tokens_of
 from icvos.models.prior import shown_cells
-
-
-def tokens_of(x: Tensor) -> Tensor:
-    """(B, C, h, w) to (B, h w, C), row by row."""
-    return x.flatten(2).transpose(1, 2)
-
-
-def map_of(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, h w, C) to (B, C, h, w)."""
-    return x.transpose(1, 2).unflatten(2, size)
-
-
-def nearest(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, 1, H, W) resized by nearest neighbour."""
-    return functional.interpolate(mask, size=size, mode="nearest")
 
 
 class Projections(nn.Module):

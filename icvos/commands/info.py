@@ -64,5 +64,5 @@ def _plot(root: Path, out: Path, workers: int) -> None:
         raise IcvosError(f"--plots: {root} is a benchmark of images, and charts are of videos; leave it out")
     benchmark = Benchmark.open(root)
     with watched(STOPPED) as watch:
-        written = write_statistics(benchmark, out, workers=workers, watch=watch)
-    say(f"{out}: {len(written)} files")
+        charts = write_statistics(benchmark, out, workers=workers, watch=watch)
+    say(f"{out}: {len(charts)} charts, each as SVG and PNG, with its table as CSV")

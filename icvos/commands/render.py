@@ -88,6 +88,7 @@ def render(
     from dataclasses import replace
 
     from icvos.errors import IcvosError
+    from icvos.own_exports import CLASSES
     from icvos.own_masks import is_made
     from icvos.tasks.calls import render as run
     from icvos.tasks.calls import write_sheets
@@ -97,7 +98,7 @@ def render(
     sources = " and ".join(f"--{name}" for name in given_sources(given))
     named = sources, f"the benchmark {benchmark}" if benchmark else "", "--video" if video else ""
     found = [*filter(None, named)]
-    if benchmark and is_made(benchmark):
+    if benchmark and (is_made(benchmark) or (benchmark / CLASSES).is_file()):
         like = f"icvos render --video VIDEO --predictions {benchmark} --out {out}"
         raise IcvosError(f"{benchmark}: masks that icvos predict made, not a benchmark; draw them with: {like}")
     if len(found) > 1:

@@ -5,6 +5,7 @@ They need the extra ``plots`` (matplotlib and wordcloud). The same figures give 
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,14 @@ SETTINGS: dict[Any, Any] = {
 }
 
 
-def write_chart(stem: Path, title: str, draw: "Callable[[Axes], None]", size: tuple[float, float]) -> list[Path]:
+def require_plots() -> None:
+    """Raise `IcvosError` where a package of the extra ``plots`` is not installed."""
+    for package in ("matplotlib", "wordcloud"):
+        if find_spec(package) is None:
+            raise IcvosError(f"plots need the package {package}; run: pip install 'icvos[plots]'")
+
+
+def write_chart(stem: Path, title: str, draw: "Callable[[Axes], None]", size: tuple[float, float]) -> None:
     """Write ``<stem>.svg`` and ``<stem>.png``.
 
     Args:
@@ -35,15 +43,10 @@ def write_chart(stem: Path, title: str, draw: "Callable[[Axes], None]", size: tu
         title: Stands above it.
         draw: Draws into the axes that it is given.
         size: Width and height in inches.
-
-    Raises `IcvosError` where matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise _missing(error) from error
-    written = []
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
@@ -52,9 +55,7 @@ def write_chart(stem: Path, title: str, draw: "Callable[[Axes], None]", size: tu
         for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=metadata)
-            written.append(stem.with_suffix(suffix))
-            write_bytes(written[-1], buffer.getvalue())
-    return written
+            write_bytes(stem.with_suffix(suffix), buffer.getvalue())
 
 
 def bars(
@@ -112,10 +113,8 @@ def heat_map(axes: "Axes", grid: np.ndarray, unit: str) -> None:
 
 def cloud(axes: "Axes", weights: Mapping[str, float]) -> None:
     """Words as large as their weights are; always laid out alike."""
-    try:
-        from wordcloud import WordCloud
-    except ModuleNotFoundError as error:
-        raise _missing(error) from error
+    from wordcloud import WordCloud
+
     words = WordCloud(
         width=CLOUD_SIZE[0], height=CLOUD_SIZE[1], background_color="white", colormap="viridis", random_state=0,
         prefer_horizontal=1.0,
@@ -128,7 +127,3 @@ def _plain(axes: "Axes", grid: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x" if grid == "x" else "y", color="#e6e8ec", linewidth=0.7)
     axes.set_axisbelow(True)
-
-
-def _missing(error: ModuleNotFoundError) -> IcvosError:
-    return IcvosError(f"plots need the package {error.name}; run: pip install 'icvos[plots]'")

@@ -148,6 +148,15 @@ def encode_binary(mask: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def encode_ids(ids: np.ndarray) -> bytes:
+    """A palette PNG in DAVIS colours of a (H, W) uint8 id map: the index of a pixel is its object's id."""
+    image = Image.fromarray(ids)
+    image.putpalette(DAVIS_PALETTE.tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
 def write_binary(path: Path, mask: np.ndarray) -> None:
     """Write `encode_binary` of ``mask`` to ``path``, whole or not at all."""
     write_bytes(path, encode_binary(mask), lasting=False)

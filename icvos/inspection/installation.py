@@ -68,7 +68,9 @@ EXTRAS = {
         "icvos train (with models)", {"accelerate": "accelerate", "tensorboard": "tensorboard", "peft": "peft"}
     ),
     "video": Extra("video files, read and written", {"av": "av"}),
-    "plots": Extra("icvos info --plots", {"matplotlib": "matplotlib", "wordcloud": "wordcloud"}),
+    "plots": Extra(
+        "icvos info --plots, icvos leaderboard --charts", {"matplotlib": "matplotlib", "wordcloud": "wordcloud"}
+    ),
     "review": Extra("icvos curate review", {"fastapi": "fastapi", "uvicorn": "uvicorn"}),
     "server": Extra(
         "icvos serve, worker, and submit --server",
@@ -87,6 +89,7 @@ EXTRAS = {
         "icvos data fetch and icvos weights, for what is on the Hugging Face Hub",
         {"huggingface_hub": "huggingface_hub"},
     ),
+    "cluster": Extra("icvos eval --ray and --slurm (with models)", {"ray": "ray", "submitit": "submitit"}),
     "onnx": Extra(
         "icvos export --format onnx",
         {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},

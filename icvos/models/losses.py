@@ -9,8 +9,8 @@ IGNORED = 255  # label of pixels that no loss counts
 
 
 def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """The mean over the pixels of (B, S, S) int64 labels, 255 left out, of (B, C, h, w) logits enlarged to them."""
-    return functional.cross_entropy(aligned(logits, label.shape[-1]), label, ignore_index=IGNORED)
+    """The mean over the pixels of (B, H, W) int64 labels, 255 left out, of (B, C, h, w) logits enlarged to them."""
+    return functional.cross_entropy(aligned(logits, (label.shape[1], label.shape[2])), label, ignore_index=IGNORED)
 
 
 def dice(logits: Tensor, truth: Tensor) -> Tensor:

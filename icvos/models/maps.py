@@ -18,6 +18,11 @@ def aligned(x: Tensor, size: tuple[int, int] | int) -> Tensor:
     return functional.interpolate(x, size=wanted, mode="bilinear", align_corners=True)
 
 
+def nearest(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, C, h, w) resized by nearest neighbour to ``size``: cell i is from floor(i h / size), along each axis."""
+    return functional.interpolate(x, size=size, mode="nearest")
+
+
 def resized(x: Tensor, side: int) -> Tensor:
     """(B, C, side, side), bilinear without aligned corners, as SAM 2 resizes."""
     return functional.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
@@ -36,20 +41,36 @@ def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
-def masked_average(features: Tensor, mask: Tensor) -> Tensor:
-    """(B, C, 1, 1) mean of (B, C, h, w) features under a (B, 1, h, w) mask."""
-    return (features * mask).sum((2, 3), keepdim=True) / (mask.sum((2, 3), keepdim=True) + AREA_EPSILON)
+def masked_average(features: Tensor, mask: Tensor, epsilon: float = AREA_EPSILON) -> Tensor:
+    """(B, C, 1, 1) mean of (B, C, h, w) features under a (B, 1, h, w) mask, to whose area ``epsilon`` is added."""
+    return (features * mask).sum((2, 3), keepdim=True) / (mask.sum((2, 3), keepdim=True) + epsilon)
+
+
+def tokens_of(x: Tensor) -> Tensor:
+    """(B, C, h, w) to (B, h w, C), row by row."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def map_of(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, h w, C) to (B, C, h, w)."""
+    return x.transpose(1, 2).unflatten(2, size)
 
 
 def sine_positions(height: int, width: int, channels: int = 256) -> Tensor:
     """(1, channels, h, w): DETR's sine encoding, half of the channels for the row, half for the column."""
+    return shown_positions(torch.ones(1, height, width, dtype=torch.bool), channels)
+
+
+def shown_positions(shown: Tensor, channels: int) -> Tensor:
+    """(B, channels, h, w): the same of places among the cells that a (B, h, w) bool mask shows, along each axis."""
     half = channels // 2
-    frequency = 10000 ** (2 * torch.arange(half).div(2, rounding_mode="floor") / half)
+    channel = torch.arange(half, device=shown.device)
+    frequency = (10000 ** (2 * channel.div(2, rounding_mode="floor") / half))[:, None, None]
 
-    def along(length: int) -> Tensor:
-        place = torch.arange(1, length + 1, dtype=torch.float32) / (length + 1e-6) * 2 * torch.pi
-        angle = place / frequency[:, None]
-        return torch.stack([angle[0::2].sin(), angle[1::2].cos()], dim=1).flatten(0, 1)
+    def along(axis: int) -> Tensor:
+        place = shown.cumsum(axis, dtype=torch.float32)
+        place = place / (place.narrow(axis, -1, 1) + 1e-6) * 2 * torch.pi
+        angle = place[:, None] / frequency
+        return torch.stack([angle[:, 0::2].sin(), angle[:, 1::2].cos()], dim=2).flatten(1, 2)
 
-    rows, columns = along(height)[:, :, None], along(width)[:, None]
-    return torch.cat([rows.expand(half, height, width), columns.expand(half, height, width)])[None]
+    return torch.cat([along(1), along(2)], 1)

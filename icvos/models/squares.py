@@ -1,5 +1,6 @@
 """Pictures and masks as the square tensors that networks take."""
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image as PillowImage
@@ -8,6 +9,7 @@ from torch.nn import functional
 
 from icvos.files.masks import resize_nearest
 from icvos.method import Image, Mask
+from icvos.models.maps import aligned
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -28,6 +30,16 @@ def squash_mask(mask: Mask, side: int) -> Tensor:
     """(side, side) float32 of 0 and 1, by nearest neighbour."""
     given = torch.from_numpy(mask.astype(np.float32))[None, None]
     return functional.interpolate(given, size=(side, side), mode="nearest")[0, 0]
+
+
+def stretch(image: Image, side: int) -> Tensor:
+    """(3, side, side) float32: stretched to a square by OpenCV's bilinear rule, not antialiased, then standardised."""
+    return standardise(cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def stretch_mask(mask: Mask, side: int) -> Tensor:
+    """(side, side) float32 of 0 and 1, by OpenCV's nearest neighbour."""
+    return torch.from_numpy(cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_NEAREST))
 
 
 def fit_size(height: int, width: int, side: int) -> tuple[int, int]:
@@ -58,3 +70,8 @@ def fit_label(label: np.ndarray, side: int, outside: int) -> np.ndarray:
 def fit_mask(mask: Mask, side: int) -> Tensor:
     """(side, side) float32 of 0 and 1, placed as `fit_picture` places the picture."""
     return torch.from_numpy(fit_label(mask.astype(np.uint8), side, outside=0)).float()
+
+
+def fitted_back(maps: Tensor, height: int, width: int) -> Tensor:
+    """(B, C, height, width) of (B, C, h, h) maps of a fitted picture: enlarged to its longer side, and cut to it."""
+    return aligned(maps, max(height, width))[:, :, :height, :width]

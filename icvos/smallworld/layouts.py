@@ -13,7 +13,7 @@ from PIL import Image
 
 from icvos.categories import COCO, Category
 from icvos.errors import IcvosError
-from icvos.files.masks import DAVIS_PALETTE
+from icvos.files.masks import encode_ids
 from icvos.files.names import DRAWN
 from icvos.files.rle import decode_rle, encode_rle
 from icvos.files.storage import write_bytes, write_json, write_text
@@ -344,15 +344,6 @@ def _write_frames(clip: Clip, folders: tuple[Path, Path], names: Sequence[str]) 
         write_bytes(folders[1] / f"{name}.png", encode_ids(ids))
         seen.append(set(np.unique(ids).tolist()) - {0})
     return seen
-
-
-def encode_ids(ids: np.ndarray) -> bytes:
-    """A palette PNG in DAVIS colours of a (H, W) uint8 id map: the index of a pixel is its object's id."""
-    image = Image.fromarray(ids)
-    image.putpalette(DAVIS_PALETTE.tobytes())
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -61,13 +61,13 @@ class Learner:
         )
         trainable.network.to(self.accelerator.device)
         self.optimisers = {
-            turn: self.accelerator.prepare(made) for turn, made in make_optimisers(recipe, trainable).items()
+            name: self.accelerator.prepare(made) for name, made in make_optimisers(recipe, trainable).items()
         }
         self.losses = self.accelerator.prepare(_Losses(trainable))
-        self.rates = {turn: [group["lr"] for group in made.param_groups] for turn, made in self.optimisers.items()}
+        self.rates = {name: [group["lr"] for group in made.param_groups] for name, made in self.optimisers.items()}
 
     def step(self, number: int, iteration: int, factor: float, batches: Iterator[EpisodeBatch]) -> dict[str, float]:
-        """Move the turn's optimiser by the next batches; the losses, averaged over them and over all processes.
+        """Move the turn's optimisers by the next batches; the losses, averaged over them and over all processes.
 
         Args:
             number: Number of the step in the run, from 0; the dropout follows from it.
@@ -79,8 +79,10 @@ class Learner:
         """
         recipe, trainable = self.recipe, self.trainable
         turn = trainable.turn(iteration) if isinstance(trainable, TakesTurns) else "total"
-        for group, rate in zip(self.optimisers[turn].param_groups, self.rates[turn], strict=True):
-            group["lr"] = rate * factor
+        moving = [name for name in self.optimisers if name.partition("/")[0] == turn]
+        groups = [group for name in moving for group in self.optimisers[name].param_groups]
+        for group, rate in zip(groups, [rate for name in moving for rate in self.rates[name]], strict=True):
+            group["lr"] = rate if group["constant"] else rate * factor
         sums: dict[str, Tensor] = {}
         for part in range(recipe.accumulate):
             batch = next(batches).to(self.accelerator.device)
@@ -89,9 +91,10 @@ class Learner:
                 found = self.losses(batch)
                 self.accelerator.backward(found[turn])
                 if recipe.gradient_clip and self.accelerator.sync_gradients:
-                    moved = [parameter for group in self.optimisers[turn].param_groups for parameter in group["params"]]
+                    moved = [parameter for group in groups for parameter in group["params"]]
                     self.accelerator.clip_grad_norm_(moved, recipe.gradient_clip)
-                self.optimisers[turn].step()
+                for name in moving:
+                    self.optimisers[name].step()
                 for optimiser in self.optimisers.values():
                     optimiser.zero_grad()
             for name, value in found.items():
@@ -137,26 +140,30 @@ class _Losses(nn.Module):
 
 
 def make_optimisers(recipe: Recipe, trainable: Trainable) -> dict[str, torch.optim.Optimizer]:
-    """The recipe's optimiser for each turn, over the parameters learned in it; all other parameters are frozen.
+    """The optimisers over the parameters learned in each turn; all other parameters are frozen.
 
-    A group's ``optimiser`` takes the place of the recipe's for its whole turn.
+    They are named by their turn; where one has several kinds, as ``total/adamw``.
     """
     trainable.network.requires_grad_(False)
-    turns: dict[str, list[dict[str, Any]]] = {}  # groups as torch takes them
-    kinds: dict[str, str] = {}
+    turns: dict[str, dict[str, list[dict[str, Any]]]] = {}  # groups as torch takes them, by turn and kind
     for group in trainable.parameter_groups(recipe.learning_rate):
         for parameter in group["params"]:
             parameter.requires_grad_(True)
-        turn = group.get("turn", "total")
-        turns.setdefault(turn, []).append({"params": group["params"], "lr": group["lr"]})
-        kinds[turn] = group.get("optimiser", recipe.optimiser)
-    rate, decay = recipe.learning_rate, recipe.weight_decay
+        kinds = turns.setdefault(group.get("turn", "total"), {})
+        decay = group.get("weight_decay", recipe.weight_decay)
+        made = {"params": group["params"], "lr": group["lr"], "weight_decay": decay}
+        made["constant"] = group.get("constant", False)
+        kinds.setdefault(group.get("optimiser", recipe.optimiser), []).append(made)
     make: dict[str, Callable[[list[dict[str, Any]]], torch.optim.Optimizer]] = {
-        "sgd": lambda groups: torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, weight_decay=decay),
-        "adam": lambda groups: torch.optim.Adam(groups, lr=rate, weight_decay=decay),
-        "adamw": lambda groups: torch.optim.AdamW(groups, lr=rate, weight_decay=decay),
+        "sgd": lambda groups: torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum),
+        "adam": lambda groups: torch.optim.Adam(groups, lr=recipe.learning_rate),
+        "adamw": lambda groups: torch.optim.AdamW(groups, lr=recipe.learning_rate),
     }
-    return {turn: make[kinds[turn]](groups) for turn, groups in turns.items()}
+    return {
+        turn if len(kinds) == 1 else f"{turn}/{kind}": make[kind](groups)
+        for turn, kinds in turns.items()
+        for kind, groups in kinds.items()
+    }
 
 
 def schedule(kind: str, step: int, total: int, warmup: int = 0) -> float:
@@ -167,6 +174,8 @@ def schedule(kind: str, step: int, total: int, warmup: int = 0) -> float:
         return 0.5 * (1 + math.cos(math.pi * step / total))
     if kind == "poly":
         return (1 - (step + 1) / total) ** 0.9
+    if kind == "thirds":
+        return float(0.1 ** (3 * step // total))
     return 1.0
 
 

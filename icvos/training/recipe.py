@@ -20,7 +20,7 @@ from icvos.suggestions import nearest
 # of the command line: a field, and with which values of another one it would be ignored
 WITHOUT_EFFECT: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "momentum": ("optimiser", ("adamw",), "only sgd has one"),
-    "scale": ("preparation", ("squash",), "pictures are not varied"),
+    "scale": ("preparation", ("squash", "colour", "cut"), "pictures are not scaled"),
     "validate_every": ("validation_episodes", (0,), "nothing is validated"),
 }
 PREFIX = "settings."  # begins the name of a change to a setting of the method
@@ -39,12 +39,15 @@ class Recipe(Checked):
         shots: Supports of an episode.
         size: Side of the square pictures, in pixels.
         sampling: How a training episode is drawn: ``class`` (a class, then pictures of it; VRP-SAM, DC-SAM) or
-            ``image`` (every training picture once an epoch, then one of its classes; PFENet, HDMNet, AMNet).
+            ``image`` (every training picture once an epoch, then one of its classes; PFENet, BAM, CyCTR, SSP,
+            HDMNet, AMNet).
         labels: What a training label holds: ``episode`` (1 = the episode's class), ``classes`` (the number of every
             training class in ascending order, from 1, no supports; the base learner) or ``objects`` (the number of
             every object, no supports; SAM 2; on the small world alone).
-        preparation: How pictures become squares and are varied: ``squash`` (no variation), ``resize`` (varied, then
-            resized; HDMNet, AMNet) or ``crop`` (varied, then cropped; PFENet, the base learner).
+        preparation: How pictures become squares and are varied: ``squash`` (no variation), ``colour`` (colours
+            alone varied, then resized by OpenCV; VAT), ``resize`` (varied, then resized; HDMNet, AMNet), ``crop``
+            (varied, then cropped; PFENet, BAM, CyCTR, the base learner) or ``cut`` (cropped wherever it may be, and
+            flipped; SSP).
         tubes: Whether a training query becomes a mask tube: five views of it, shuffled, the first of which is asked
             about and the others follow; DC-SAM's second step on videos.
         frames: Frames of a drawn clip in the place of a query, the first of which is asked about; of the small world
@@ -67,7 +70,8 @@ class Recipe(Checked):
         weight_decay: That of the optimiser.
         gradient_clip: The largest norm of all gradients together; 0: they are taken as they are.
         warmup: Steps over which the rate rises to what the schedule says.
-        schedule: ``cosine`` or ``poly`` (power 0.9), both to 0 over the whole run, set at every step; or ``constant``.
+        schedule: ``cosine`` or ``poly`` (power 0.9), both to 0 over the whole run, set at every step; ``thirds`` (a
+            tenth after each third of the run); or ``constant``.
         precision: no (float32), bf16 or fp16.
         seed: Everything random follows from it, the epoch, the step and the process.
         validation_episodes: How many of the frozen episodes choose the best checkpoint: of the held-out fold, or with
@@ -84,7 +88,7 @@ class Recipe(Checked):
     size: Count = 512
     sampling: Literal["class", "image"] = "class"
     labels: Literal["episode", "classes", "objects"] = "episode"
-    preparation: Literal["squash", "resize", "crop"] = "squash"
+    preparation: Literal["squash", "colour", "resize", "crop", "cut"] = "squash"
     tubes: bool = False
     frames: Count = 1
     pictures: Whole = 0
@@ -101,7 +105,7 @@ class Recipe(Checked):
     weight_decay: Annotated[float, Range(0)] = 1e-6
     gradient_clip: Annotated[float, Range(0)] = 0.0
     warmup: Whole = 0
-    schedule: Literal["cosine", "poly", "constant"] = "cosine"
+    schedule: Literal["cosine", "poly", "thirds", "constant"] = "cosine"
     precision: Literal["no", "bf16", "fp16"] = "no"
     seed: Whole = 321
     validation_episodes: Whole = 1000

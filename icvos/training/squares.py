@@ -7,8 +7,9 @@ from torch import Tensor
 
 from icvos.files.masks import resize_nearest
 from icvos.method import Image
-from icvos.models.squares import fit_label, fit_picture, squash, standardise
+from icvos.models.squares import fit_label, fit_picture, squash, standardise, stretch
 from icvos.tasks.image.benchmark import IGNORED
+from icvos.training.colours import vary_colours
 from icvos.training.recipe import Recipe
 
 MEAN_COLOUR = (124, 116, 104)  # ImageNet's, RGB
@@ -31,6 +32,11 @@ def training_square(
     side = recipe.size
     if recipe.preparation == "squash":
         return _tensors(squash(image, side), resize_nearest(label, (side, side)))
+    if recipe.preparation == "cut":
+        image, label = cut(image, label, side, random)
+        return _tensors(standardise(image), label)
+    if recipe.preparation == "colour":
+        return _stretched(vary_colours(image, random), label, side)
     image, label = vary(image, label, recipe.scale[0], recipe.scale[1], random)
     if recipe.preparation == "resize":
         return _tensors(squash(image, side), resize_nearest(label, (side, side)))
@@ -41,11 +47,13 @@ def training_square(
 def validation_square(image: Image, label: np.ndarray, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """A picture and its label unvaried, as the method prepares them in evaluation; types as in `training_square`.
 
-    With ``crop`` the whole picture stands in the corner of the square, and what is outside of it is ignored.
+    With ``crop`` and ``cut`` the whole picture stands in the corner of the square; what is outside of it is ignored.
     """
     side = recipe.size
-    if recipe.preparation == "crop":
+    if recipe.preparation in ("crop", "cut"):
         return _tensors(fit_picture(image, side), fit_label(label, side, outside=IGNORED))
+    if recipe.preparation == "colour":
+        return _stretched(image, label, side)
     return _tensors(squash(image, side), resize_nearest(label, (side, side)))
 
 
@@ -126,6 +134,31 @@ def crop(
         if np.count_nonzero(foreground[window]) >= wanted:
             break
     return image[window], label[window]
+
+
+def cut(image: Image, label: np.ndarray, side: int, random: np.random.Generator) -> tuple[Image, np.ndarray]:
+    """A random square of a picture and its label, wherever the object is; flipped left to right with even chance.
+
+    Smaller ones are padded with black at their right and bottom, ignored there.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        label: (H, W) uint8; 255 is ignored.
+        side: Side of the square, in pixels.
+        random: Where the place comes from.
+    """
+    bottom, right = (max(0, side - edge) for edge in label.shape)
+    image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+    label = cv2.copyMakeBorder(label, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(IGNORED,))
+    y, x = (int(random.integers(edge - side + 1)) for edge in label.shape)
+    window = np.s_[y : y + side, x : x + side]
+    if random.random() < 0.5:
+        return cv2.flip(image[window], 1), cv2.flip(label[window], 1)
+    return image[window], label[window]
+
+
+def _stretched(image: Image, label: np.ndarray, side: int) -> tuple[Tensor, Tensor]:
+    return _tensors(stretch(image, side), cv2.resize(label, (side, side), interpolation=cv2.INTER_NEAREST))
 
 
 def _tensors(picture: Tensor, label: np.ndarray) -> tuple[Tensor, Tensor]:

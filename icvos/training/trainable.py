@@ -77,13 +77,16 @@ class Episodes(Protocol):
 class ParameterGroup(TypedDict):
     """Parameters that learn in the same way; an optimiser of torch takes it as it is.
 
-    ``turn`` and ``optimiser`` are for a trainable that `TakesTurns`.
+    ``turn`` is for a trainable that `TakesTurns`. ``optimiser`` and ``weight_decay`` take the place of the recipe's; a
+    ``constant`` rate does not follow its schedule.
     """
 
     params: list[nn.Parameter]
     lr: float
     turn: NotRequired[str]
     optimiser: NotRequired[Literal["sgd", "adam", "adamw"]]
+    weight_decay: NotRequired[float]
+    constant: NotRequired[bool]
 
 
 class Trainable(Protocol):
@@ -117,8 +120,7 @@ class Trainable(Protocol):
 class TakesTurns(Protocol):
     """A trainable whose optimisers take turns, as those of a network and of its adversary do.
 
-    A parameter group's ``turn`` names the loss whose steps move it; without one that is ``total``. Its ``optimiser``
-    takes the place of the recipe's.
+    A parameter group's ``turn`` names the loss whose steps move it; without one that is ``total``.
     """
 
     def turn(self, iteration: int) -> str:

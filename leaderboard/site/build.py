@@ -21,6 +21,7 @@ from icvos.files.storage import read_json, write_bytes, write_json, write_text
 from icvos.protocol import PROTOCOLS
 from leaderboard.entry import Entry
 from leaderboard.paper.tables import PAPER_URL
+from leaderboard.site.charts import Charting, ChartsFile, charts_place, find_charts, remove_other_charts
 from leaderboard.site.compare_pages import COMPARE, compare_places, comparison, side
 from leaderboard.site.downloads import (
     OVERLAYS,
@@ -99,16 +100,18 @@ def build_site(
     title: str | None = None,
     painter: "Shows | None" = None,
     home: str = "",
+    charting: Charting | None = None,
 ) -> Path:
     """Write the page, its data and its pictures into ``out`` and return the page's path, ``index.html``.
 
     ``results.json`` has all tables, ``tables/`` has each in every form, and ``entries/`` every result,
     ``runs/`` a page for each and a script with its clips, ``compare/`` a page for each table on which two of its
-    results are compared.
+    results are compared, and ``benchmarks/`` a page of charts for each benchmark that was charted.
 
     ``results`` are tables, or entries that are put into tables; ``pictures`` are (file, caption) pairs, copied;
     ``painter`` draws the overlays of runs, none without it. ``home`` is where results are submitted, as the page links
-    to it, or "". An ``out`` that holds something other than an earlier page is refused with `IcvosError`.
+    to it, or "". ``charting`` draws what benchmarks contain; charts that are there stay without it. An ``out`` that
+    holds something other than an earlier page is refused with `IcvosError`.
     """
     out = Path(out)
     tables = _as_tables(results)
@@ -119,16 +122,16 @@ def build_site(
     places = entry_places(tables, names)
     title = title or _title(tables)
     environment = _environment(tables, names, places)
-    page = _page(environment, tables, shown, title, home)
     data = [table_json(table, names[id(table)], places) for table in tables]
     # first: by it a later run knows the folder as its own
     write_json(out / DATA, {"format": FORMAT, "generator": "icvos", "tables": data})
     write_downloads(tables, out, names, places)
+    charts = _write_charts(environment, tables, title, out, charting)
     scripts = _write_runs(environment, tables, names, places, title, out, painter)
     _write_comparisons(environment, tables, names, title, out, scripts)
     for picture, (path, _) in zip(shown, pictures, strict=True):
         write_bytes(out / picture.place, path.read_bytes())
-    write_text(out / "index.html", page)
+    write_text(out / "index.html", _page(environment, tables, shown, title, home, charts))
     return out / "index.html"
 
 
@@ -220,6 +223,23 @@ def _environment(tables: Sequence[Table], names: Mapping[int, str], places: Plac
     return environment
 
 
+def _write_charts(
+    environment: "Environment", tables: Sequence[Table], title: str, out: Path, charting: Charting | None
+) -> dict[str, ChartsFile]:
+    """Write a page of charts for each benchmark that has them, and remove those of others; the charts by digest."""
+    if charting:
+        charting.write(out)
+    charts = find_charts(tables, out)
+    remove_other_charts(charts, out)
+    template = environment.get_template("benchmark.html.jinja")
+    for digest, found in charts.items():
+        name = next(table.benchmark for table in tables if table.digest == digest)
+        page = out / charts_place(digest) / "index.html"
+        require_inside(page, out)
+        write_text(page, template.render(title=title, name=name, charts=found))
+    return charts
+
+
 def _write_runs(
     environment: "Environment",
     tables: Sequence[Table],
@@ -273,7 +293,12 @@ def _write_comparisons(
 
 
 def _page(
-    environment: "Environment", tables: Sequence[Table], pictures: Sequence[Picture], title: str, home: str
+    environment: "Environment",
+    tables: Sequence[Table],
+    pictures: Sequence[Picture],
+    title: str,
+    home: str,
+    charts: Collection[str],
 ) -> str:
     return environment.get_template("index.html.jinja").render(
         title=title,
@@ -281,6 +306,7 @@ def _page(
         tables=tables,
         explanations=_explanations(tables),
         pictures=pictures,
+        charted={digest: f"{charts_place(digest)}/index.html" for digest in charts},
         protocols=[PROTOCOLS[name] for name in sorted(PROTOCOLS, reverse=True)],
         paper_url=PAPER_URL,
         top=headline(tables[0]) if tables else None,

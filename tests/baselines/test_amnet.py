@@ -9,7 +9,7 @@ from torch.nn import functional
 from baselines.amnet import AMNet
 from baselines.amnet.network import AMNetwork
 from baselines.amnet.training import adversarial_losses, amnet_losses, diversity
-from baselines.parts.matching_method import MatchingSettings
+from baselines.parts.ensemble_method import EnsembleSettings
 from icvos.models.backbones.build import build_backbone
 from icvos.models.maps import aligned
 from tests import parity
@@ -71,7 +71,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 
 def test_turns_move_their_own_parts() -> None:
     with small_sam2():
-        method = AMNet(MatchingSettings(backbone="vgg16-bn", size=129, sam2="sam2-hiera-t", device="cpu"))
+        method = AMNet(EnsembleSettings(backbone="vgg16-bn", size=129, sam2="sam2-hiera-t", device="cpu"))
         trainable = method.trainable(range(80))
     batch = random_batch([3, 79])
     turns: dict[str, list[dict]] = {}

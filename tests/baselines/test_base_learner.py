@@ -13,7 +13,7 @@ from baselines.amnet import AMNet
 from baselines.base_learner import BaseLearner, BaseLearnerSettings, margin
 from baselines.hdmnet import HDMNet
 from baselines.parts.base_network import BaseNetwork, load_base, vote
-from baselines.parts.matching_method import MatchingSettings
+from baselines.parts.ensemble_method import EnsembleSettings
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
 from icvos.models.maps import aligned
@@ -32,9 +32,9 @@ def learner() -> BaseLearner:
         return BaseLearner(BaseLearnerSettings(backbone="vgg16-bn", base_classes=3, size=65, device="cpu"))
 
 
-def settings(base: object = "", **changes: object) -> MatchingSettings:
+def settings(base: object = "", **changes: object) -> EnsembleSettings:
     given = {"backbone": "vgg16-bn", "base_classes": 3, "size": 65, "device": "cpu"} | changes
-    return MatchingSettings(base_checkpoint=str(base), **given)  # type: ignore[arg-type]
+    return EnsembleSettings(base_checkpoint=str(base), **given)  # type: ignore[arg-type]
 
 
 def save(network: BaseNetwork, path: Path, **header: str) -> Path:

@@ -10,8 +10,8 @@ from torch.nn import functional
 from baselines.hdmnet import HDMNet
 from baselines.hdmnet.network import HDMNetwork
 from baselines.hdmnet.training import HDMNetTrainable, hdmnet_losses
-from baselines.parts.matching_method import MatchingSettings
-from baselines.parts.matching_network import gram, something_else
+from baselines.parts.ensemble import gram, something_else
+from baselines.parts.ensemble_method import EnsembleSettings
 from baselines.parts.mix_transformer import MatchBlock
 from icvos.errors import IcvosError
 from icvos.models.backbones.build import build_backbone
@@ -71,7 +71,7 @@ def test_recorded_outputs(name: str, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def method() -> HDMNet:
     with small_sam2():
-        made = HDMNet(MatchingSettings(backbone="vgg16-bn", size=129, sam2="sam2-hiera-t", device="cpu"))
+        made = HDMNet(EnsembleSettings(backbone="vgg16-bn", size=129, sam2="sam2-hiera-t", device="cpu"))
         made.propagator()
         return made
 

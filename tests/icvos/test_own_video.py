@@ -261,7 +261,10 @@ def test_a_stopped_overlay_says_that_the_masks_are_there(
     shutil.copytree(whole, tmp_path / "m")
     monkeypatch.setattr("icvos.drawing.animation.write_animation", stop)
     words = "predict", *own.arguments, "--out", tmp_path / "m", "--overlay", tmp_path / "o.gif"
-    assert "stopped: all 6 masks are done, the overlay is not; run" in icvos(*words, status=130).stderr
+    assert (
+        "stopped: the masks of all 6 frames are done, but not all that is made of them; run"
+        in icvos(*words, status=130).stderr
+    )
 
 
 def test_frames_whose_names_are_no_utf8_give_masks_of_the_same_names(own: Own, whole: Path, tmp_path: Path) -> None:
@@ -287,7 +290,7 @@ def test_an_overlay_is_as_fast_as_its_video(
     frames = open_frames(tmp_path / "film.mp4")
     for name, image in frames:
         write_binary(tmp_path / "m" / f"{name}.png", np.ones(image.shape[:2], dtype=bool))
-    write_overlay(tmp_path / f"o{suffix}", frames, tmp_path / "m")
+    write_overlay(tmp_path / f"o{suffix}", frames, {"object": tmp_path / "m"})
     found = open_frames(tmp_path / f"o{suffix}")
     assert found.count == shown
     assert shown / (found.fps or 0) == pytest.approx(seconds, rel=0.02)

@@ -4,6 +4,7 @@ A checkpoint is a state dictionary in safetensors or in torch's own format; the 
 that a file holding any other object is refused.
 """
 
+import argparse
 import contextlib
 import hashlib
 import pickle
@@ -260,8 +261,10 @@ def _read_safetensors(path: Path) -> State:
 def _read_torch(path: Path) -> Any:
     """What a file of ``torch.save`` holds, of either format; nothing in it is run.
 
+    A namespace of options, which programs save beside their weights, is a bare record and is let in.
     Archives of ``tar``, as torch wrote them before 2017, are refused: until 2.6 torch lets them run code all the same.
     """
+    torch.serialization.add_safe_globals([argparse.Namespace])
     if tarfile.is_tarfile(path):
         raise IcvosError(f"{path}: holds Python objects, which could run code when read; save the state_dict alone")
     try:

@@ -42,6 +42,7 @@ class Checkpoint:
         sha256_prefix: The first digits of it, where the published file name carries them.
         licence: Licence of the weights.
         trained_on: The data.
+        seen: Whose masks it learned from, where those are classes that benchmarks test; "" where none are known.
         by_hand: Who hands it out, where no stable address exists.
         unpublished: Why there is none to be had.
         module: The Python module that brings it.
@@ -58,6 +59,7 @@ class Checkpoint:
     sha256_prefix: str = ""
     licence: str = ""
     trained_on: str = ""
+    seen: str = ""
     by_hand: str = ""
     unpublished: str = ""
     module: str = ""

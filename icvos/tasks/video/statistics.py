@@ -175,8 +175,10 @@ def make_charts(benchmark: Benchmark, measured: Sequence[Measured]) -> list[Char
     return [chart for chart in found if len(chart.table)]
 
 
-def write_statistics(benchmark: Benchmark, out: Path, *, workers: int = 1, watch: Watch = SILENT) -> list[Path]:
+def write_statistics(benchmark: Benchmark, out: Path, *, workers: int = 1, watch: Watch = SILENT) -> list[Chart]:
     """Write every chart as ``<name>.svg`` and ``<name>.png``, and its table as ``<name>.csv``, into ``out``.
+
+    Returns the charts.
 
     Args:
         benchmark: A benchmark of videos; all its true masks are read.
@@ -186,6 +188,7 @@ def write_statistics(benchmark: Benchmark, out: Path, *, workers: int = 1, watch
 
     Raises `IcvosError` where a mask is missing or broken, or matplotlib is not installed.
     """
+    charts.require_plots()
     require_writable(out, folder=True)
     watch.stage("masks")
     watch.total(len(benchmark.clips))
@@ -196,13 +199,12 @@ def write_statistics(benchmark: Benchmark, out: Path, *, workers: int = 1, watch
         cost=lambda clip: len(clip.video.frames),
         done=lambda clip: watch.advance(),
     )
-    written = []
-    for chart in make_charts(benchmark, measured):
+    made = make_charts(benchmark, measured)
+    for chart in made:
         stem = out / chart.name
         write_text(stem.with_suffix(".csv"), chart.table.to_csv(index=False, lineterminator="\n"))
-        drawn = charts.write_chart(stem, chart.title, partial(chart.draw, chart.table), chart.size)
-        written += [stem.with_suffix(".csv"), *drawn]
-    return written
+        charts.write_chart(stem, chart.title, partial(chart.draw, chart.table), chart.size)
+    return made
 
 
 def _histogram(

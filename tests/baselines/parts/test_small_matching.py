@@ -1,4 +1,4 @@
-"""HDMNet and AMNet at a small size: on EfficientNet-Lite0, with a narrow transformer and a small base learner."""
+"""BAM, HDMNet and AMNet at a small size: on EfficientNet-Lite0, with few channels and a small base learner."""
 
 import dataclasses
 from pathlib import Path
@@ -8,13 +8,14 @@ import torch
 from safetensors.torch import save_file
 
 from baselines.amnet import AMNet
+from baselines.bam import BAM
 from baselines.base_learner import BaseLearner, BaseLearnerSettings
 from baselines.hdmnet import HDMNet
-from baselines.parts.matching_method import MatchingSettings
 from icvos.errors import IcvosError
 from icvos.models.backbones.stages import STAGES
 from icvos.training.trainable import EpisodeBatch
 
+Kind = HDMNet | AMNet | BAM
 SMALL = {"backbone": "efficientnet-lite0", "base_classes": 3, "base_width": 16, "size": 64, "device": "cpu"}
 
 
@@ -27,9 +28,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def method(kind: type[HDMNet | AMNet], base: Path, **changes: object) -> HDMNet | AMNet:
+def method(kind: type[Kind], base: Path, **changes: object) -> Kind:
     given = SMALL | {"width": 8, "base_checkpoint": str(base), "base_learner": "fold"} | changes
-    return kind(MatchingSettings(**given))  # type: ignore[arg-type]
+    return kind(kind.Settings(**given))  # type: ignore[arg-type]
 
 
 def episodes(classes: list[int]) -> EpisodeBatch:
@@ -40,8 +41,8 @@ def episodes(classes: list[int]) -> EpisodeBatch:
     return EpisodeBatch(pictures[0], label, pictures[1][:, None], label[:, None], torch.tensor(classes))
 
 
-@pytest.mark.parametrize("kind", [HDMNet, AMNet])
-def test_what_is_remembered_changes_nothing(kind: type[HDMNet | AMNet], base: Path) -> None:
+@pytest.mark.parametrize("kind", [HDMNet, AMNet, BAM])
+def test_what_is_remembered_changes_nothing(kind: type[Kind], base: Path) -> None:
     made = method(kind, base)
     trainable = made.trainable([4, 7, 9])
     batch = episodes([4, 9])
@@ -57,8 +58,8 @@ def test_what_is_remembered_changes_nothing(kind: type[HDMNet | AMNet], base: Pa
     assert torch.equal(first, again)
 
 
-@pytest.mark.parametrize("kind", [HDMNet, AMNet])
-def test_an_invention_is_no_class_of_the_base_learner(kind: type[HDMNet | AMNet], base: Path) -> None:
+@pytest.mark.parametrize("kind", [HDMNet, AMNet, BAM])
+def test_an_invention_is_no_class_of_the_base_learner(kind: type[Kind], base: Path) -> None:
     trainable = method(kind, base).trainable([4, 7, 9])
     assert trainable.own_classes(episodes([7, 9, 5, 10, 93])).tolist() == [1, 2, -1, -1, -1]
     losses = trainable.losses(episodes([7, 93]))

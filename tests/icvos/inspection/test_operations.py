@@ -9,13 +9,19 @@ from torch import nn
 
 from baselines.amnet.network import AMNetwork
 from baselines.amnet.training import adversarial_losses
+from baselines.bam.network import BAMNetwork
+from baselines.cyctr.network import CyCTRNetwork
 from baselines.hdmnet.network import HDMNetwork
+from baselines.hsnet.network import HSNetwork
 from baselines.parts.mix_transformer import Attention, FeedForward
 from baselines.pfenet import COCO_BINS, PASCAL_BINS, PFENetwork
+from baselines.ssp import SSPNetwork
+from baselines.vat.network import VATNetwork
 from baselines.vrp_sam import PromptEncoder
 from dcsam.prompt_generator import PromptGenerator, Variant
 from icvos.inspection.operations import ALL, count_operations
 from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.taps import build_tapped
 from icvos.models.sam.sam2 import build_sam2
 
 
@@ -42,13 +48,17 @@ NETWORKS: dict[str, Callable[[Any], nn.Module]] = {
     "pfenet": PFENetwork,
     "hdmnet": HDMNetwork,
     "amnet": AMNetwork,
+    "bam": BAMNetwork,
+    "cyctr": CyCTRNetwork,
+    "ssp": SSPNetwork,
 }
+OWN_DILATION = ("vrp-sam", "cyctr", "ssp")
 
 
 def meta_network(name: str, backbone: str = "resnet50-v2", **settings: Any) -> Any:
     """A network of the right shapes that holds no numbers."""
     with torch.device("meta"):
-        body = build_backbone(backbone, "torchvision" if name == "vrp-sam" else "whole")
+        body = build_backbone(backbone, "torchvision" if name in OWN_DILATION else "whole")
         return NETWORKS[name](body, **settings).eval()  # type: ignore[call-arg]
 
 
@@ -85,11 +95,17 @@ def meta(*shape: int) -> torch.Tensor:
     return torch.empty(shape, device="meta")
 
 
-def giga(network: nn.Module, side: int, *unseen: nn.Module, adversary: bool = False) -> tuple[float, float]:
+def norms_of(network: nn.Module) -> list[nn.Module]:
+    return [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+
+
+def giga(
+    network: nn.Module, side: int, *unseen: nn.Module, adversary: bool = False, shots: int = 1
+) -> tuple[float, float]:
     """Multiply-accumulates, in units of 10^9, of modules (as thop counts, without ``unseen``) and of operators."""
     groups = {"network": network, "unseen": nn.ModuleList(unseen)}
     with torch.no_grad(), count_operations(groups) as found:
-        given = network(meta(1, 3, side, side), meta(1, 1, 3, side, side), meta(1, 1, side, side))
+        given = network(meta(1, 3, side, side), meta(1, shots, 3, side, side), meta(1, shots, side, side))
         if adversary:
             adversarial_losses(network, given, meta(1, side, side).long())  # type: ignore[arg-type]
     return (found.modules["network"] - found.modules["unseen"]) / 1e9, found.operators[ALL] / 1e9
@@ -180,3 +196,85 @@ def test_hdmnet_and_amnet_cost_what_the_published_code_does(
     found = giga(network, side, *unseen, adversary=name == "amnet")
     assert found[0] == pytest.approx(modules, rel=1e-5)
     assert found[1] == pytest.approx(operators, rel=3e-3)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "base_classes", "side", "total", "modules", "operators"),
+    [
+        ("resnet50-v2", 15, 473, 51_631_062, 273.733, 301.715),
+        ("resnet50-v2", 60, 641, 51_654_147, 499.199, 590.077),
+        ("resnet50-v2", 15, 512, 51_631_062, 311.957, 347.955),
+        ("vgg16-bn", 15, 473, 4_524_038 + 4_990_992 + 14_723_136, 147.845, 148.156),
+        ("vgg16-bn", 60, 641, 24_261_251, 271.312, 272.648),
+    ],
+)
+def test_bam_costs_what_the_published_code_does(
+    backbone: str, base_classes: int, side: int, total: int, modules: float, operators: float
+) -> None:
+    network = meta_network("bam", backbone, base_classes=base_classes)
+    assert size_of(network) == total
+    found = giga(network, side)
+    assert found[0] == pytest.approx(modules, abs=6e-4)
+    assert found[1] == pytest.approx(operators, rel=3e-3)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "side", "shots", "total", "modules", "operators"),
+    [
+        ("resnet50-v2", 473, 1, 31_088_500, 205.715, 234.557),
+        ("resnet50-v2", 513, 1, 31_088_500, 241.442, 280.703),
+        ("resnet50-v2", 473, 5, 31_088_500, 588.286, 732.197),
+        ("resnet101-v2", 473, 1, 50_080_628, 342.082, 370.924),
+    ],
+)
+def test_cyctr_costs_what_the_published_code_does(
+    backbone: str, side: int, shots: int, total: int, modules: float, operators: float
+) -> None:
+    """Its batch norms are frozen, of a class of their own which thop does not see."""
+    network = meta_network("cyctr", backbone)
+    assert size_of(network) == total
+    found = giga(network, side, *norms_of(network), shots=shots)
+    assert found[0] == pytest.approx(modules, rel=2e-3)
+    assert found[1] == pytest.approx(operators, rel=3e-3)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "total", "pictures"), [("resnet50-v2", 8_667_072, 79.61), ("resnet101-v2", 27_659_200, 215.98)]
+)
+def test_ssp_costs_what_the_published_code_does(backbone: str, total: int, pictures: float) -> None:
+    """Query and support through the backbone; what self-support costs depends on what they show."""
+    network = meta_network("ssp", backbone, refine=False)
+    assert size_of(network) == total
+    groups = {"network": network, "unseen": nn.ModuleList(norms_of(network))}
+    with torch.no_grad(), count_operations(groups) as found:
+        network(meta(1, 3, 473, 473), [meta(1, 3, 473, 473)], [meta(1, 473, 473)])
+    assert (found.modules["network"] - found.modules["unseen"]) / 1e9 == pytest.approx(pictures, abs=6e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "side", "learnable", "operators"),
+    [
+        ("hsnet", "resnet50", 400, 2_573_794, 59.53),
+        ("hsnet", "resnet101", 400, 2_587_394, 90.42),
+        ("hsnet", "vgg16", 400, 2_570_018, 125.35),
+        ("hsnet-hm", "resnet50", 400, 2_573_794, 72.75),
+        ("vat 1", "resnet50", 417, 3_006_490, 147.74),
+        ("vat 2", "resnet50", 473, 3_180_954, 155.72),
+        ("vat 3", "resnet50", 473, 3_680_410, 156.25),
+        ("vat 2", "resnet101", 473, 3_200_538, 209.35),
+        ("vat 3", "resnet101", 473, 3_699_994, 209.88),
+        ("vat-hm 1", "resnet50", 417, 3_006_490, 162.81),
+        ("vat-hm 2", "resnet50", 473, 3_180_954, 174.42),
+    ],
+)
+def test_hsnet_and_vat_cost_what_the_published_code_does(
+    name: str, backbone: Any, side: int, learnable: int, operators: float
+) -> None:
+    """One episode with one support; hybrid masking adds a pass of the backbone."""
+    kind, _, guided = name.partition(" ")
+    hybrid = kind.endswith("-hm")
+    with torch.device("meta"):
+        body = build_tapped(backbone)
+        network = VATNetwork(body, int(guided), hybrid=hybrid) if guided else HSNetwork(body, hybrid=hybrid)
+    assert sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad) == learnable
+    assert giga(network.eval(), side)[1] == pytest.approx(operators, abs=0.005)

@@ -21,8 +21,9 @@ from tests.icvos.models.weights_folder import empty_folder
 
 pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
-LEARNERS = ("dcsam", "amnet", "base-learner", "hdmnet", "pfenet", "vrp-sam")
-SMALL = {name: f"--set checkpoint={name}-nano --set sam2=affinity" for name in LEARNERS} | {
+WITH_SMALL = ("dcsam", "amnet", "base-learner", "hdmnet", "pfenet", "vrp-sam")
+LEARNERS = (*WITH_SMALL, "bam", "cyctr", "ssp", "hsnet", "hsnet-hm", "vat", "vat-hm", "sansa")
+SMALL = {name: f"--set checkpoint={name}-nano --set sam2=affinity" for name in WITH_SMALL} | {
     "vrp-sam": "--set checkpoint=vrp-sam-nano --set sam=sam2-nano --set sam2=affinity"
 }
 BLOCK = """
@@ -67,8 +68,8 @@ def test_without_torch_nothing_is_ready() -> None:
 @pytest.mark.parametrize(
     ("package", "methods"),
     [
-        ("sam2", {"insid3", "memory", "persam", "persam-f", "matcher", *LEARNERS}),
-        ("segment_anything", {"persam", "persam-f", "matcher", "vrp-sam"}),
+        ("sam2", {"gf-sam", "insid3", "memory", "painter", "persam", "persam-f", "matcher", *LEARNERS}),
+        ("segment_anything", {"gf-sam", "persam", "persam-f", "matcher", "vrp-sam"}),
         ("ot", {"matcher"}),
         ("torchvision", {"matcher"}),
     ],
@@ -89,8 +90,8 @@ def test_a_method_that_learns_needs_a_trained_checkpoint(monkeypatch: pytest.Mon
     for name in LEARNERS:
         assert found[name].needs[0] == "a trained checkpoint"
         assert "resnet50-v2" not in found[name].needs  # that is for training alone
-        small = f"or, small and with icvos: {SMALL[name]}"
-        assert found[name].state == f"missing: --set checkpoint=FILE, which icvos train makes; {small}"
+        small = f"; or, small and with icvos: {SMALL[name]}" if name in SMALL else ""
+        assert found[name].state == f"missing: --set checkpoint=FILE, which icvos train makes{small}"
         assert method_card(name).to_json()["ready"] is False
     assert "needs a trained checkpoint" in icvos("methods", "show", "pfenet").output
     assert json.loads(icvos("methods", "show", "lite", "--json", "-").stdout)["ready"] is True

@@ -15,7 +15,7 @@ from icvos.tasks.image.benchmark import ImageBenchmark  # noqa: E402
 from icvos.training.batches import load, training_batches  # noqa: E402
 from icvos.training.episodes import TrainingEpisodes  # noqa: E402
 from icvos.training.recipe import Recipe  # noqa: E402
-from icvos.training.squares import crop, training_square, validation_square, vary  # noqa: E402
+from icvos.training.squares import crop, cut, training_square, validation_square, vary  # noqa: E402
 from icvos.training.trainable import EpisodeBatch  # noqa: E402
 from tests.icvos.tasks.image.image_benchmark import (  # noqa: E402
     FOLDS,
@@ -105,7 +105,7 @@ def test_which_pictures_are_left_out(tmp_path: Path) -> None:
     assert kept == {"no": plain | {"small-novel", "novel"}, "listed": plain | {"small-novel"}, "shown": plain}
 
 
-@pytest.mark.parametrize("preparation", ["squash", "resize", "crop"])
+@pytest.mark.parametrize("preparation", ["squash", "colour", "resize", "crop", "cut"])
 @pytest.mark.parametrize("sampling", ["class", "image"])
 def test_same_episodes_for_any_workers_and_processes(
     benchmark: ImageBenchmark, sampling: str, preparation: str
@@ -234,6 +234,24 @@ def test_crop_pads_on_both_sides_and_keeps_the_foreground() -> None:
         (crop(image, label, 60, np.random.default_rng(seed), redraws=0)[1] == 1).sum() / 400 for seed in range(20)
     ]
     assert min(shares) < 0.85  # the first draw alone loses more
+
+
+def test_cut_pads_below_and_on_the_right_and_goes_anywhere() -> None:
+    image, label = flat((40, 100), np.s_[10:30, 80:100])
+    shares = []
+    for seed in range(40):
+        found, kept = cut(image, label, 60, np.random.default_rng(seed))
+        assert found.shape == (60, 60, 3)
+        assert kept.shape == (60, 60)
+        assert (kept[40:] == 255).all()
+        assert not (kept[:40] == 255).any()
+        assert (found[40:] == 0).all()
+        assert ((found[..., 0] > 190) == (kept == 1)).all()
+        shares.append((kept == 1).sum() / 400)
+    assert min(shares) == 0  # it may miss the object
+    assert max(shares) == 1
+    wide = [cut(*flat((20, 30), np.s_[5:9, 0:6]), 40, np.random.default_rng(seed))[1] for seed in range(20)]
+    assert {bool((one[:20, :6] == 1).any()) for one in wide} == {True, False}  # flipped, its padding too
 
 
 def test_query_and_supports_are_varied_each_on_its_own(tmp_path: Path) -> None:

@@ -172,6 +172,30 @@ def test_optimisers_are_the_recipes_or_the_groups() -> None:
     assert type(make_optimisers(recipe(optimiser="sgd"), Toy())["total"]) is torch.optim.SGD
 
 
+class TwoKinds(Toy):
+    """The shift learns by an optimiser of its own, at a rate that stays as it is."""
+
+    def parameter_groups(self, learning_rate: float) -> list[ParameterGroup]:
+        scale, shift = super().parameter_groups(learning_rate)
+        return [scale, {**shift, "lr": 0.01, "optimiser": "adamw", "weight_decay": 0.0, "constant": True}]
+
+
+def test_two_optimisers_move_their_own_parts_in_every_step(tmp_path: Path) -> None:
+    toy, seen = TwoKinds(), []
+
+    class Watch(Silent):
+        def trained(self, step: int, total: int, losses: Losses) -> None:  # noqa: ARG002
+            seen.append((toy.network.scale.item(), toy.network.shift.item()))
+
+    chosen = recipe(optimiser="sgd", momentum=0.0, schedule="thirds", epochs=1)
+    assert set(make_optimisers(chosen, TwoKinds())) == {"total/sgd", "total/adamw"}
+    train(chosen, toy, Discs(), tmp_path / "whole", report=Watch())
+    moves = [(abs(a - c), abs(b - d)) for (a, b), (c, d) in pairwise(seen)]
+    assert all(scale > 0 and shift > 0 for scale, shift in moves)
+    assert max(scale for scale, _ in moves[-2:]) < 0.1 * moves[0][0]  # its rate is a hundredth of the first one
+    assert moves[-1][1] > 0.001  # that of the other has stayed
+
+
 class KilledError(Exception):
     """What stands for a kill: nothing is tidied up after it in these tests."""
 
@@ -395,7 +419,10 @@ def test_batch_larger_than_the_data(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "step", "expected"),
-    [("cosine", 0, 1.0), ("cosine", 50, 0.5), ("poly", 0, 0.99**0.9), ("poly", 99, 0.0), ("constant", 7, 1.0)],
+    [
+        *(("cosine", 0, 1.0), ("cosine", 50, 0.5), ("poly", 0, 0.99**0.9), ("poly", 99, 0.0), ("constant", 7, 1.0)),
+        *(("thirds", 0, 1.0), ("thirds", 33, 1.0), ("thirds", 34, 0.1), ("thirds", 66, 0.1), ("thirds", 67, 0.01)),
+    ],
 )
 def test_schedule(kind: str, step: int, expected: float) -> None:
     assert schedule(kind, step, 100) == pytest.approx(expected)
@@ -423,7 +450,7 @@ def test_recipe_file(tmp_path: Path) -> None:
         ("epochs = 3", "names no method"),
         ('method = "x"\nepoch = 3', "unknown setting 'epoch'; did you mean epochs"),
         ('method = "x"\nepochs = 0', "must be 1 or more"),
-        ('method = "x"\nschedule = "step"', "schedule=step: it must be one of cosine, poly, constant"),
+        ('method = "x"\nschedule = "step"', "schedule=step: it must be one of cosine, poly, thirds, constant"),
         (
             'method = "x"\nweight_decay = nan',
             "setting weight_decay=nan: it must be a finite number, 0 or more; change it with --set",

@@ -1,5 +1,6 @@
 """A site with everything that pages can show."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from icvos.tasks.video.curves import to_curves
 from icvos.tasks.video.score import score
 from leaderboard.entry import Entry, MethodFacts, read_entry
 from leaderboard.site.build import build_site
+from leaderboard.site.charts import Charting
 from leaderboard.site.overlays import Painter
 from tests.icvos.handmade import write_benchmark, write_predictions
 from tests.leaderboard.conftest import make_scores
@@ -41,8 +43,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         keep_frames(run / "scores.json", [to_curves(scores)])
         write_json(run / "scores.json", scores.to_result().to_json())
         entries.append(read_entry(run / "scores.json"))
-    painter = Painter([open_task(benchmark.root)], "worst")
-    return build_site(entries, root / "out", painter=painter).parent
+    tasks = [open_task(benchmark.root)]
+    charting = Charting(tasks) if find_spec("matplotlib") and find_spec("wordcloud") else None
+    return build_site(entries, root / "out", painter=Painter(tasks, "worst"), charting=charting).parent
 
 
 def _made(j: float, **given: object) -> Result:

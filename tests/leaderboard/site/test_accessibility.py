@@ -46,10 +46,11 @@ def compare_page(site: Path, *names: str) -> Path:
 
 
 def pages(site: Path) -> list[Path]:
-    """One of every kind: the board, a run with curves and overlays, one on images, comparisons with and without."""
+    """One of every kind: the board, a run with curves and overlays, one on images, comparisons of both, charts."""
     images = next(path for path in sorted((site / "runs").glob("*.html")) if "1-shot" in path.name)
     compared = [compare_page(site, *names) for names in (("first", "second"), ("deep", "oracle"))]
-    return [site / "index.html", run_page(site, "first"), images, *compared]
+    charts = sorted((site / "benchmarks").glob("*/index.html"))
+    return [site / "index.html", run_page(site, "first"), images, *compared, *charts]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -100,11 +100,11 @@ def test_charts_and_tables_are_the_same_for_any_number_of_workers(benchmark: Ben
     pytest.importorskip("matplotlib", reason="matplotlib is not installed; pip install 'icvos[plots]'")
     pytest.importorskip("wordcloud", reason="wordcloud is not installed; pip install 'icvos[plots]'")
     shown = icvos("info", benchmark.root, "--plots", tmp_path / "one").stdout
-    written = write_statistics(benchmark, tmp_path / "two", workers=2)
-    assert f"{tmp_path / 'one'}: {len(written)} files" in shown
-    assert {path.stem for path in written} >= {"sources", "words", "lengths", "sizes", "positions", "supports"}
-    for path in written:
-        assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes(), path.name
+    charts = write_statistics(benchmark, tmp_path / "two", workers=2)
+    assert f"{tmp_path / 'one'}: {len(charts)} charts" in shown
+    assert {chart.name for chart in charts} >= {"sources", "words", "lengths", "sizes", "positions", "supports"}
+    for name in (f"{chart.name}{suffix}" for chart in charts for suffix in (".svg", ".png", ".csv")):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
     with (tmp_path / "one" / "lengths.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["clip"] for row in rows] == [clip.id for clip in benchmark.clips]

@@ -1,4 +1,4 @@
-"""HDMNet and AMNet as methods: the network's mask of the first frame, which SAM 2 carries on."""
+"""BAM, HDMNet and AMNet as methods: the network's mask of the first frame, which SAM 2 carries on."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Generic
 
 import torch
+from torch import Tensor
 
 from baselines.parts.base_network import BaseNetwork, known_classes, load_base
-from baselines.parts.matching_network import Answer
-from baselines.parts.matching_training import BaseLearner, MatchingTrainable, N
+from baselines.parts.ensemble import Answer
+from baselines.parts.ensemble_training import BaseLearner, EnsembleTrainable, N
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.backbones.build import FewShotBackbone, build_backbone
@@ -25,7 +26,7 @@ from icvos.settings import Checked, Count, Range, Side, check, refusal, renamed
 
 
 @dataclass(frozen=True, slots=True)
-class MatchingSettings(Checked):
+class EnsembleSettings(Checked):
     """What can be set of `hdmnet` and `amnet`.
 
     Args:
@@ -68,15 +69,16 @@ class MatchingSettings(Checked):
             raise refusal("width", self.width, "a multiple of 8, like 64")
 
 
-class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
+class EnsembleMethod(Prompter[EnsembleSettings], Generic[N]):
     """A method around such a network."""
 
-    Settings = MatchingSettings
+    Settings: ClassVar[type[EnsembleSettings]] = EnsembleSettings
     name: ClassVar[str]
+    base_bias: ClassVar[str] = "base_learnear.2.bias"  # of the base learner's last layer, in published checkpoints
     network: N
 
-    def __init__(self, settings: MatchingSettings | None = None) -> None:
-        self.settings = settings or MatchingSettings()
+    def __init__(self, settings: EnsembleSettings | None = None) -> None:
+        self.settings = settings or self.Settings()
         chosen = self.settings
         self.device = pick_device(chosen.device)
         body = build_backbone(chosen.backbone, "whole")
@@ -96,7 +98,7 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
     def _as_set(self, state: State) -> State:
         """The state of a checkpoint; raises `IcvosError` where its shapes say that it is of other settings."""
         chosen = self.settings
-        known = len(state.get("base_learnear.2.bias", ())) - 1
+        known = len(state.get(self.base_bias, ())) - 1
         if known not in (chosen.base_classes, -1):
             raise IcvosError(
                 f"{chosen.checkpoint}: its base learner knows {known} classes, base_classes is {chosen.base_classes}; "
@@ -114,11 +116,11 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
         """The network on a backbone, its own layers fresh."""
 
     @abstractmethod
-    def trainable(self, classes: Sequence[int]) -> MatchingTrainable[N]:
+    def trainable(self, classes: Sequence[int]) -> EnsembleTrainable[N]:
         """The network, as it is trained on these classes; see `base_class_of`."""
 
     @staticmethod
-    def needs(settings: MatchingSettings) -> tuple[str, ...]:
+    def needs(settings: EnsembleSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads."""
         return (settings.checkpoint or settings.base_checkpoint or settings.backbone, settings.sam2)
 
@@ -131,15 +133,26 @@ class MatchingMethod(Prompter[MatchingSettings], Generic[N]):
                 f"this network is for {self.settings.shots} supports, not {len(supports)}; give as many (--shots "
                 f"{self.settings.shots}), or a network for one, which takes any number"
             )
-        side = self.settings.size
-        pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
-        masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)
+        pictures = torch.stack([self.square(support.image()) for support in supports])[None].to(self.device)
+        masks = torch.stack([self.square_mask(support.mask()) for support in supports])[None].to(self.device)
         with torch.inference_mode():
             left_out = self.network.voted(pictures, masks) if self.settings.base_learner == "leave-out" else None
-            found: Answer = self.network(squash(image, side)[None].to(self.device), pictures, masks, left_out)
+            found: Answer = self.network(self.square(image)[None].to(self.device), pictures, masks, left_out)
             channels = found.meta if self.settings.base_learner == "none" else found.final
-            full = aligned(channels, (image.shape[0], image.shape[1]))[0]
+            full = self.full_size(channels, image.shape[0], image.shape[1])[0]
         return (full[1] > full[0]).cpu().numpy()
+
+    def square(self, image: Image) -> Tensor:
+        """(3, S, S) float32, as the network takes a picture: here stretched, its aspect ratio not kept."""
+        return squash(image, self.settings.size)
+
+    def square_mask(self, mask: Mask) -> Tensor:
+        """(S, S) float32 of 0 and 1, placed as `square` places the picture."""
+        return squash_mask(mask, self.settings.size)
+
+    def full_size(self, channels: Tensor, height: int, width: int) -> Tensor:
+        """(B, 2, height, width) of the network's (B, 2, f, f)."""
+        return aligned(channels, (height, width))
 
     def starts_from(self, classes: Sequence[int]) -> tuple[Loaded, ...]:
         """What training starts from; raises `IcvosError` where no base learner was given, unless it may be random."""

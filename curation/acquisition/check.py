@@ -69,8 +69,8 @@ def check(folder: Path | str, *, catalogue: Path | None = None) -> list[Holding]
 
     Raises `IcvosError` where there is none that icvos knows.
 
-    >>> [(found.title, found.missing) for found in check("data")]
-    [('DAVIS 2017', []), ('COCO', [])]
+    >>> [(found.title, found.missing) for found in check("davis")]
+    [('DAVIS 2017', [])]
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -63,9 +63,6 @@ def fetch(
     Raises:
         IcvosError: One is unknown or handed out by hand alone, its terms are not accepted, the disk is too small, no
             address gives the right file, or an archive is not what it should be.
-
-    >>> [source.folder for source in fetch(["davis-2017"], "data", accept_terms=True)]
-    ['DAVIS']
     """
     to = Path(to)
     sources = choose(read_catalogue(catalogue), names)

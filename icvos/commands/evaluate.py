@@ -9,7 +9,6 @@ from icvos.commands.options import (
     BENCHMARK,
     FOLDER,
     FRAMES,
-    METHOD,
     PROTOCOLS,
     RANDOM_WEIGHTS,
     SETTINGS,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     "eval",
     epilog=examples(
         "icvos eval --method lite --benchmark IC-VOS --out runs/lite",
+        "icvos eval --method lite --method oracle --benchmark IC-VOS --out runs",
         "icvos eval --method lite --shots 5 --draws 0 --limit 10 --benchmark IC-VOS --out runs/lite-5",
         "icvos eval --method lite --shard 2/8 --benchmark IC-VOS --out /shared/lite",
         "icvos eval --method lite --ray local --benchmark IC-VOS --out runs/lite",
@@ -41,7 +41,14 @@ if TYPE_CHECKING:
         "    --benchmark coco-20i --out runs/vrp",
     ),
 )
-@METHOD
+@click.option(
+    "--method",
+    "methods",
+    metavar="NAME",
+    multiple=True,
+    required=True,
+    help="The method; icvos methods lists them. Of several, each has its run in --out/NAME, and a table compares them.",
+)
 @BENCHMARK
 @click.option("--out", type=FOLDER, required=True, help="The run folder: predictions and scores.")
 @SETTINGS
@@ -104,37 +111,103 @@ if TYPE_CHECKING:
 )
 @TIMEOUT
 @RANDOM_WEIGHTS
-def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **given: Any) -> None:
-    """Run a method on a benchmark and score it.
+def evaluate(methods: tuple[str, ...], benchmark: Path, out: Path, pairs: tuple[str, ...], **given: Any) -> None:
+    """Run a method, or several, on a benchmark and score it.
 
     A run that was stopped resumes when it is run again. On videos several processes may run it at once: each makes what
     the others have not begun, and takes over what they leave behind. On benchmarks of images, {fold} in a setting is
     replaced by the number of the fold, so that every fold can have its own checkpoint.
+
+    With several methods, --set METHOD.NAME=VALUE is for one of them, and --set NAME=VALUE for all. One that fails does
+    not stop the others.
     """
-    from icvos.method import settings_for
-    from icvos.tasks.calls import evaluate as run
-    from icvos.tasks.calls import evaluated_path
-    from icvos.tasks.runs import in_fold
     from icvos.tasks.task import open_task
 
     count, slurm_pairs = given.pop("slurm"), given.pop("slurm_pairs")
-    settings = read_settings(pairs)
-    settings_for(method, in_fold(settings, 0))
+    settings = _settings(methods, pairs)
     task = open_task(benchmark)
-    parts = _parts(task, draws=given.pop("draws"), folds=given.pop("folds"))
-    selection = read_selection(given, given.pop("limit"))
+    given["parts"] = _parts(task, draws=given.pop("draws"), folds=given.pop("folds"))
+    given["selection"] = read_selection(given, given.pop("limit"))
+    places = {method: out / method if len(methods) > 1 else out for method in methods}
     if count is not None or slurm_pairs:
-        asked = {"method": method, "settings": settings, "parts": parts, "selection": selection, **given}
-        _submit(task, out, asked, count, read_settings(slurm_pairs))
-        return
+        for method, place in places.items():
+            asked = {"method": method, "settings": settings[method], **given}
+            _submit(task, place, asked, count, read_settings(slurm_pairs))
+    elif len(methods) == 1:
+        _run(methods[0], task, out, settings=settings[methods[0]], **given)
+    else:
+        _run_all(task, places, settings, given)
+
+
+def _settings(methods: tuple[str, ...], pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """The settings of each method, of which ``METHOD.NAME=VALUE`` are its own."""
+    from icvos.errors import IcvosError
+    from icvos.method import settings_for
+    from icvos.tasks.runs import in_fold
+
+    own: dict[str, list[str]] = {method: [] for method in methods}
+    if len(own) < len(methods):
+        twice = next(method for method in methods if methods.count(method) > 1)
+        raise IcvosError(f"--method {twice}: is given twice; for other settings of it, run it again with another --out")
+    for pair in pairs:
+        method, dot, rest = pair.partition("=")[0].partition(".")
+        chosen = [method] if dot and rest and method in own and len(methods) > 1 else list(own)
+        for name in chosen:
+            own[name].append(pair.removeprefix(f"{method}.") if chosen == [method] else pair)
+    found = {method: read_settings(tuple(given)) for method, given in own.items()}
+    for method, settings in found.items():
+        try:
+            settings_for(method, in_fold(settings, 0))
+        except IcvosError as error:
+            like = "; --set METHOD.NAME=VALUE is for one of the methods" if len(methods) > 1 and settings else ""
+            raise IcvosError(f"{error}{like}") from error
+    return found
+
+
+def _run(method: str, task: "Task", out: Path, **given: Any) -> bool:
+    """Run a method and show its figures; whether there are any, which a shard may leave to another."""
+    from icvos.tasks.calls import evaluate as run
+    from icvos.tasks.calls import evaluated_path
+
     with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
-        results = run(method, task, out, settings=settings, parts=parts, selection=selection, watch=watch, **given)
+        results = run(method, task, out, watch=watch, **given)
     if not results:
         say(f"shard {given['shard']} has nothing left to do, others are still at work; the last of them scores the run")
         say(f"if they are gone, {AGAIN}, or score what is there with:")
-        say(f"icvos score {out} --benchmark {benchmark} --clips-there")
+        say(f"icvos score {out} --benchmark {task.root} --clips-there")
     for result in results:
         show_result(result, evaluated_path(out, result))
+    return bool(results)
+
+
+def _run_all(task: "Task", places: dict[str, Path], settings: dict[str, dict[str, str]], given: dict[str, Any]) -> None:
+    """Run one method after the other, then rank them; `IcvosError` at the end where some failed."""
+    from rich.console import Console
+
+    from icvos.errors import IcvosError
+    from icvos.models.needs import require_usable
+    from icvos.models.weights.registry import random_weights_allowed
+    from icvos.tasks.runs import in_fold
+    from leaderboard.ranking import rank
+    from leaderboard.tables.formats import terminal
+
+    with random_weights_allowed(given["random_weights"]):
+        for method in places:  # before the first begins
+            require_usable(method, in_fold(settings[method], 0))
+    scored: list[Path] = []
+    failed: list[str] = []
+    for method, place in places.items():
+        say(f"{method}:", bold=True)
+        try:
+            if _run(method, task, place, settings=settings[method], **given):
+                scored.append(place)
+        except IcvosError as error:
+            failed.append(method)
+            say(f"{method} failed: {error}", err=True)
+    if scored:
+        Console().print(terminal(rank(scored), breakdowns=False))
+    if failed:
+        raise IcvosError(f"{', '.join(failed)} failed, see above; all others are scored; {AGAIN} to go on")
 
 
 def _submit(task: "Task", out: Path, asked: dict[str, Any], count: int | None, parameters: dict[str, str]) -> None:

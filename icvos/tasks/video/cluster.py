@@ -252,6 +252,7 @@ def _connected(ray: Any, pool: Pool) -> Iterator[None]:
         raise IcvosError(
             f"{pool}: Ray's client is too little; give the command on a machine of the cluster, --ray auto"
         )
+    pool.require_reached()
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.ERROR)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from icvos.commands.progress import Bars
+from icvos.errors import IcvosError
+from icvos.tasks.pool import Pool
 from icvos.tasks.video import driver
 from icvos.tasks.video.benchmark import Benchmark
 from tests import ROOT
@@ -178,8 +181,17 @@ def test_ray_is_refused_where_it_means_nothing(built: Path, tmp_path: Path) -> N
     assert "goes with --ray" in icvos(*run, "--cpus-per-worker", 2, status=2).stderr
     said = icvos(*run, "--ray", "local", "--shard", "1/2", status=2).stderr
     assert "--shard 1/2: --ray local has workers of its own" in said
-    said = icvos(*run, "--ray", "ray://head:10001", status=2).stderr
-    assert "--ray ray://head:10001: give the command on a machine of the cluster" in said
+    for address in ("ray://head:10001", "auto", "head", "head:a"):
+        said = icvos(*run, "--ray", address, status=2).stderr
+        assert f"--ray {address}: give local, or HOST:PORT of the cluster's head" in said
+
+
+def test_a_cluster_that_does_not_answer_is_refused_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        Pool(f"127.0.0.1:{port}").require_reached()
+    with pytest.raises(IcvosError, match=f"--ray 127.0.0.1:{port}: nothing answers there .*ray start --head"):
+        Pool(f"127.0.0.1:{port}").require_reached()
 
 
 def test_ray_is_imported_where_it_is_asked_for_alone() -> None:

@@ -3,7 +3,7 @@
 The adapters are all that learns: 9.9 million numbers, or 26.3 of the generalist, beside the 224.3 of SAM 2 Hiera-L,
 which stay as they were published. A picture takes 943 or 996 G multiply-accumulates in the encoder, and 93 in the
 memory attention with one support, 302 with a full memory. The adapters that were published come without a licence, as
-does their code, and icvos hands none out: those of a fold saw no tested class, the generalist's saw all of COCO's.
+does their code, and icvos hands none out. Those of COCO's folds saw no tested class, the generalist's saw them all.
 """
 
 import copy

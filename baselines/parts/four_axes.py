@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from icvos.models.maps import in_float32
+from icvos.models.prior import shown_cells
 
 Layer = Callable[[Tensor], Tensor]
 
@@ -48,13 +49,29 @@ class Norm(nn.GroupNorm):
 def correlation(query: Tensor, support: Tensor) -> Tensor:
     """(B, L, Qh, Qw, Ph, Pw): cosines of all pairs of cells, those below 0 cut to 0; one batched product.
 
+    Support cells that are masked out are 0 in all taps, and so are their cosines: they are left out of the product.
+
     Args:
         query: (B, L, C, Qh, Qw) taps.
-        support: (B, L, C, Ph, Pw) taps. Where all channels are 0, so is the cosine.
+        support: (B, L, C, Ph, Pw) taps.
     """
-    asked, shown = (x.flatten(3) / (x.flatten(3).norm(dim=2, keepdim=True) + 1e-5) for x in (query, support))
-    found = (asked.transpose(2, 3) @ shown).clamp_(min=0)
+    (asked, _), (cells, lengths) = (normalised(x.flatten(3)) for x in (query, support))
+    shown = shown_cells(lengths.amax(1))
+    places, total = shown[:, None, None], cells.shape[3]
+    some = shown.shape[1] < total
+    if some:
+        cells = cells.gather(3, places.expand(*cells.shape[:3], -1))
+    found = (asked.transpose(2, 3) @ cells).clamp_(min=0)
+    if some:
+        none = found.new_zeros(*found.shape[:3], total)
+        found = none.scatter_(3, places.expand_as(found), found)
     return found.unflatten(3, support.shape[3:]).unflatten(2, query.shape[3:])
+
+
+def normalised(cells: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, L, C, N) cells over their lengths, and the lengths, (B, L, N)."""
+    lengths = cells.norm(dim=2)
+    return cells / (lengths + 1e-5)[:, :, None], lengths
 
 
 def vote(logits: Tensor) -> Tensor:

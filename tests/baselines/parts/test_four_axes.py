@@ -51,6 +51,16 @@ def test_correlation_is_the_cosine_of_cells_cut_at_0() -> None:
     assert not found[..., 2].any()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
+def test_cells_that_are_masked_out_change_nothing(share: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, support = (torch.randn(2, 3, 9, 4, size, generator=generator) for size in (5, 6))
+    masked = support * (torch.rand(2, 1, 1, 4, 6, generator=generator) < torch.tensor([share, 0.5]).view(2, 1, 1, 1, 1))
+    q, s = (x / (x.norm(dim=2, keepdim=True) + 1e-5) for x in (query, masked))
+    wanted = torch.einsum("blcyx,blcij->blyxij", q, s).clamp(min=0)
+    torch.testing.assert_close(correlation(query, masked), wanted, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("votes", "shots", "expected"),
     [

@@ -18,7 +18,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("icvos needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[models,train,video,onnx,plots,server,docs,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[models,train,video,onnx,plots,server,hub,cluster,docs,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps vos-benchmark==0.1.0 trackeval==1.3.0
 	touch $@
 

@@ -85,7 +85,7 @@ class SSPNetwork(Staged):
             setattr(self, name, getattr(body, name))
         last = list(self.layer3.children())[-1]
         if isinstance(last, Bottleneck):
-            last.signed = True
+            last.rectified = False
         self.refine = refine
         self.remembered: Remembered | None = None
 

@@ -1,8 +1,8 @@
 """The few-shot networks beside a plain formulation of what their papers say: equal outputs, time and memory.
 
-    python benchmarks/networks.py [--networks vrp-sam pfenet hdmnet amnet] [--side 233] [--episodes 1x1 8x1 1x5]
-    python benchmarks/networks.py --published           # 512 for VRP-SAM, 473 for the others
-    python benchmarks/networks.py --memory              # peak resident memory instead, every point in its own process
+    python -m benchmarks.networks [--networks vrp-sam pfenet hdmnet amnet hsnet vat] [--side 233] [--episodes 1x1 8x1]
+    python -m benchmarks.networks --published    # the papers' sizes, such as 512 for VRP-SAM
+    python -m benchmarks.networks --memory       # peak resident memory instead, every point in its own process
 
 Episodes are BATCHxSHOTS. The plain formulation goes shot by shot and episode by episode, with whole tensors of
 normalised correlations and one attention head after the other; it uses the modules of the same network, so that the
@@ -26,16 +26,20 @@ from torch.nn import functional
 
 from baselines.amnet.network import AMNetwork, first_guess
 from baselines.hdmnet.network import HDMNetwork
+from baselines.hsnet.network import HSNetwork
 from baselines.parts.ensemble import something_else
 from baselines.parts.mix_transformer import Encoder, EncoderBlock, MatchBlock
 from baselines.pfenet import PFENetwork
+from baselines.vat.network import VATNetwork
 from baselines.vrp_sam import PromptEncoder
+from benchmarks.plain.correlation_networks import plain_hsnet, plain_vat
 from icvos.inspection.operations import watched
 from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.taps import build_tapped
 from icvos.models.maps import aligned, map_of, masked_average, nearest, tokens_of
 from icvos.models.weights.load import fill_randomly
 
-FROZEN = ("layer0", "layer1", "layer2", "layer3", "layer4", "ppm", "cls", "base_learnear")
+FROZEN = ("backbone", "layer0", "layer1", "layer2", "layer3", "layer4", "ppm", "cls", "base_learnear")
 
 
 def correlation(support: Tensor, query: Tensor) -> Tensor:
@@ -284,13 +288,22 @@ def plain_amnet(network: Any, query: Tensor, supports: Tensor, masks: Tensor) ->
 # Measuring
 
 Run = Callable[[], list[Tensor]]
-PUBLISHED = {"vrp-sam": 512, "pfenet": 473, "hdmnet": 473, "amnet": 473}
-PLAIN = {"vrp-sam": plain_vrp_sam, "pfenet": plain_pfenet, "hdmnet": plain_hdmnet, "amnet": plain_amnet}
+PUBLISHED = {"vrp-sam": 512, "pfenet": 473, "hdmnet": 473, "amnet": 473, "hsnet": 400, "vat": 417}
+PLAIN = {
+    "vrp-sam": plain_vrp_sam,
+    "pfenet": plain_pfenet,
+    "hdmnet": plain_hdmnet,
+    "amnet": plain_amnet,
+    "hsnet": plain_hsnet,
+    "vat": plain_vat,
+}
 OUTPUTS: dict[str, Callable[[Any], list[Tensor]]] = {
     "vrp-sam": lambda found: [found.prompts],
     "pfenet": lambda found: [found.logits],
     "hdmnet": lambda found: [found.final, found.meta],
     "amnet": lambda found: [found.final, *found.logits],
+    "hsnet": lambda found: [found],
+    "vat": lambda found: [found],
 }
 
 
@@ -302,6 +315,8 @@ def build(name: str, shots: int) -> nn.Module:
         "pfenet": lambda: PFENetwork(body),
         "hdmnet": lambda: HDMNetwork(body, 60, shots),
         "amnet": lambda: AMNetwork(body, 60, shots),
+        "hsnet": lambda: HSNetwork(build_tapped("resnet50")),
+        "vat": lambda: VATNetwork(build_tapped("resnet50")),
     }
     network = makers[name]()
     fill_randomly(network)
@@ -384,7 +399,7 @@ def measure(name: str, side: int, batch: int, shots: int, share: float, rounds: 
 def peak(name: str, side: int, batch: int, shots: int, share: float, which: str) -> float:
     """Peak resident MiB of a process with one forward pass."""
     given = ["child", name, which, *map(str, (side, batch, shots, share))]
-    process = subprocess.Popen([sys.executable, __file__, *given])
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.networks", *given])
     _, status, usage = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status):
         sys.exit(f"{name}: a pass failed")

@@ -10,7 +10,7 @@ With processes, as many shards of `icvos eval` run 60 videos of 5 to 100 frames 
 for 50 ms a frame, so that they do not compete for a processor. What the same command takes on the finished run, its
 start and the scoring, is subtracted.
 
-With a benchmark, a method makes all draws of it in turn by the bare loop over `predict_group`, which keeps no record
+With a benchmark, a method makes all draws of it in turn by the bare loop of `Maker.make`, which keeps no record
 and claims nothing, and as `icvos eval` does, and the masks are compared. Times are of the processor, all threads of the
 process together, and medians over the rounds.
 """
@@ -36,8 +36,9 @@ from icvos.tasks.record import RunRecord
 from icvos.tasks.runs import RunOptions
 from icvos.tasks.shards import Worker, makespan
 from icvos.tasks.video.benchmark import Benchmark
-from icvos.tasks.video.predict import plan, run
-from icvos.tasks.video.together import groups, predict_group
+from icvos.tasks.video.opening import plan
+from icvos.tasks.video.predict import run
+from icvos.tasks.video.together import Maker
 
 CLIPS, SHORTEST, LONGEST = 437, 20, 2000
 SLEEP_S = 0.05  # a frame
@@ -137,8 +138,8 @@ def overhead(benchmark: Benchmark, name: str, settings: dict[str, str], rounds: 
             began = time.process_time()
             again = load_method(name, settings)
             work = plan(benchmark.clips, one, options, dict.fromkeys(draws, RunRecord()))
-            for group in groups(work, again):
-                predict_group(benchmark, again, group, options, one, lambda clip, frames: None)
+            for _ in Maker(benchmark, again, options, one).make(work):
+                pass
             ended = time.process_time()
             run(benchmark, benchmark.clips, other, options)
             bare.append(ended - began)

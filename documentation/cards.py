@@ -113,8 +113,10 @@ def _seen(name: str, card: Card) -> str:
             "what its checkpoint says: recipes of folds hold the tested classes out, and a checkpoint that learned "
             "them is refused on that fold; those for IC-VOS learn from pictures of COCO's classes, which IC-VOS tests"
         )
-    named = [registry.checkpoint(need).trained_on for need in card.requirements.needs]
-    if any("SA-1B" in one for one in named):
+    named = [registry.checkpoint(need) for need in card.requirements.needs]
+    if seen := [known.seen for known in named if known.seen]:
+        return f"yes: a generalist, whose weights learned from masks of {seen[0]}"
+    if any("SA-1B" in known.trained_on for known in named):
         return "SA-1B and SA-V have masks of everything, without names of classes"
     return "no: it learned from no mask"
 

@@ -9,6 +9,7 @@ from icvos.commands import (
     codabench,
     convert,
     curate,
+    data,
     demo,
     diff,
     doctor,
@@ -37,7 +38,7 @@ from icvos.commands import (
 from icvos.notices import show_notices
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Data": (build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
+    "Data": (data.data, build.build, curate.curate, episodes.episodes, info.info, smallworld.smallworld),
     "Methods": (methods.methods, weights.weights, profile.profile, train.train, export.export),
     "Run": (doctor.doctor, demo.demo, evaluate.evaluate, predict.predict),
     "Results": (score.score, validate.validate, report.report, diff.diff, render.render, convert.convert),

@@ -1,10 +1,13 @@
 """The commands that `tests.killing` stops, each on the least data, so that every one of its operations has its turn."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 
+from curation.acquisition.holdings import STORE
+from curation.sources import davis
 from icvos import method as registry
 from icvos.cli import main
 from icvos.files.storage import read_json
@@ -12,6 +15,7 @@ from icvos.tasks.calls import score
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.video.benchmark import Benchmark
 from leaderboard.store import Board, collect
+from tests.curation.acquisition.small_catalogue import facts, files_below, write_catalogue, zipped
 from tests.curation.image.few_shot_folders import LEFT, RIGHT, WHOLE, write_few_shot_coco
 from tests.curation.sources.source_folders import ids_of, write_text, write_video
 from tests.icvos.tasks.image.tiny_episodes import POINTS, write_images
@@ -33,12 +37,12 @@ def icvos(*arguments: object) -> None:
 def write_sources(data: Path) -> None:
     """DAVIS with two videos of two frames, a dog and a cat in each, COCO with two pictures, and rows."""
     ids = ids_of((1, slice(4, 30), slice(4, 30)), (2, slice(20, 44), slice(34, 60)), size=SIZE)
-    davis, rows = data / "davis", ["source,video,class,objects,decision,reason,who,when"]
+    source, rows = data / "davis", ["source,video,class,objects,decision,reason,who,when"]
     for video in ("one", "two"):
-        folders = (davis / kind / "480p" / video for kind in ("JPEGImages", "Annotations"))
+        folders = (source / kind / "480p" / video for kind in ("JPEGImages", "Annotations"))
         write_video(*folders, [ids, np.roll(ids, 2, axis=1)])
         rows += [f"davis,{video},{kind},{index},accepted,,me,2026-01-01" for index, kind in ((1, "dog"), (2, "cat"))]
-    write_text(davis / "ImageSets" / "2017" / "train.txt", "one\ntwo\n")
+    write_text(source / "ImageSets" / "2017" / "train.txt", "one\ntwo\n")
     write_text(data / "rows.csv", "".join(f"{row}\n" for row in rows))
     write_text(data / "fewer.csv", "".join(f"{row}\n" for row in rows[:2]))
     write_few_shot_coco(data / "coco", {7: [(17, LEFT), (16, RIGHT)], 8: [(16, LEFT)]}, "val2017")
@@ -190,7 +194,34 @@ def _json_lines(data: Path, out: Path) -> object:  # noqa: ARG001
     return [json.loads(line) for line in text.splitlines() if line] and "a log"
 
 
+def write_archive(data: Path) -> None:
+    """DAVIS in a zip file, and the catalogue that has it."""
+    write_sources(data)
+    content = zipped(files_below(data / "davis", "DAVIS"))
+    (data / "davis.zip").write_bytes(content)
+    entry = {"file": "davis.zip", "urls": ["http://127.0.0.1:9/davis.zip"], **facts(content)}
+    write_catalogue(data / "catalogue.toml", davis={"archives": [entry]})
+
+
+def fetched(data: Path, out: Path) -> None:
+    """The zip file where it is fetched to."""
+    (out / STORE).mkdir(parents=True)
+    shutil.copyfile(data / "davis.zip", out / STORE / "davis.zip")
+
+
+def fetch(data: Path, out: Path) -> None:
+    """DAVIS unpacked."""
+    icvos("data", "fetch", "davis", "--to", out, "--catalogue", data / "catalogue.toml", "--accept-terms")
+
+
+def sequences(data: Path, out: Path) -> object:  # noqa: ARG001
+    """What a reader finds of DAVIS, with the sizes of its files."""
+    videos = davis.read(out / "DAVIS").videos
+    return [[(path.name, path.stat().st_size) for path in (*one.frames, *filter(None, one.masks))] for one in videos]
+
+
 CASES = {
+    "data-fetch": Case(write_archive, fetch, (sequences,), fetched),
     "build": Case(write_sources, lambda data, out: build(data, out, "rows.csv"), (opened,)),
     "build-fewer": Case(write_sources, build, (opened,), copy_of_all),
     "eval-videos": Case(write_benchmark, evaluate, (scored, ranked)),

@@ -23,7 +23,7 @@ def test_killed_before_every_file_operation(case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["build", "submit", "train"])
+@pytest.mark.parametrize("case", ["build", "data-fetch", "submit", "train"])
 def test_ctrl_c_before_every_file_operation(case: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.killing", case, str(tmp_path / case), "interrupt"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -122,7 +122,7 @@ def test_help(path: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
-        if not target.startswith("https://"):
+        if not target.startswith(("https://", "http://")):
             place, _, anchor = target.partition("#")
             linked = page.parent / place if place else page
             assert linked.exists(), f"{page.name}: {target}"

@@ -1,16 +1,16 @@
 """SAM's mask proposals for many prompts: decoded in batches, filtered before they are enlarged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from baselines.parts.decoding import decoded
 from icvos.models.backbones.patches import SIDE
 from icvos.models.sam.sam1 import Embedded, SamOnImages
 
-BATCH = 64
 OFFSET = 1.0  # of the logits between which a mask is called stable
 
 
@@ -57,7 +57,7 @@ def propose(
     """The masks that pass the filter, of groups of prompts, (M, k, 2) points each, with one box beside all of them."""
     kept = [
         _enlarge(sam, image, low[wanted], ious[wanted], keep)
-        for low, ious in _decoded(sam, image, groups, box, multimask=multimask)
+        for low, ious in decoded(sam, image, groups, box, multimask=multimask)
         if bool((wanted := ious > keep.iou if keep.iou else torch.ones_like(ious, dtype=torch.bool)).any())
     ]
     return joined(kept, sam)
@@ -70,19 +70,6 @@ def joined(parts: Sequence[Proposals], sam: SamOnImages) -> Proposals:
         return Proposals(none.new_zeros(0, SIDE, SIDE, dtype=torch.bool), none, none, none.new_zeros(0, 1, 1))
     names = ("masks", "ious", "stability", "low")
     return Proposals(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
-
-
-def _decoded(
-    sam: SamOnImages, image: Embedded, groups: Sequence[np.ndarray], box: np.ndarray | None, *, multimask: bool
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """(K, 4 g, 4 g) logits and (K,) predicted IoUs, batch by batch; K counts a prompt's three masks one by one."""
-    for group in groups:
-        for start in range(0, len(group), BATCH):
-            points = group[start : start + BATCH]
-            labels = np.ones(points.shape[:2], dtype=np.int64)
-            boxes = None if box is None else np.repeat(box[None], len(points), axis=0)
-            low, ious = sam.decode(image, points, labels, boxes, multimask=multimask)
-            yield low.flatten(0, 1), ious.flatten()
 
 
 def _enlarge(sam: SamOnImages, image: Embedded, low: Tensor, ious: Tensor, keep: Filter) -> Proposals:

@@ -55,7 +55,7 @@ class Pascal:
         """
         voc = Path(voc)
         root = find_root(voc / "VOCdevkit" if (voc / "VOCdevkit").is_dir() else voc, "voc", _is_voc, EXPECTED)
-        boundaries = None if sbd is None else _sbd_root(Path(sbd))
+        boundaries = None if sbd is None else find_sbd(Path(sbd))
         folders = [root / "SegmentationClassAug", root / "SegmentationClass"]
         if boundaries is not None:
             folders += [boundaries / "cls_png", boundaries / "cls"]
@@ -106,31 +106,32 @@ class Pascal:
     def _named(self, split: str) -> tuple[set[str], set[str]]:
         """The pictures that a split names, and those of val where they are not to be trained on."""
         if split == WITH_SBD and self.sbd is not None:
-            named = [*self._read(self._list("train")), *self._read(self.sbd / "train.txt")]
+            named = [*read_list(self._list("train")), *read_list(self.sbd / "train.txt")]
         elif split in AUGMENTED:
             path = next((path for path in map(self._list, AUGMENTED) if path.is_file()), None)
             folder = self.root / "SegmentationClassAug"
             if path is None and folder.is_dir():
                 named = [found.stem for found in visible_entries(folder) if found.suffix == ".png"]
             else:
-                named = self._read(path or self._list(split))
+                named = read_list(path or self._list(split))
         else:
-            return set(self._read(self._list(split))), set()
-        return set(named), set(self._read(self._list("val")))
+            return set(read_list(self._list(split))), set()
+        return set(named), set(read_list(self._list("val")))
 
     def _list(self, split: str) -> Path:
         return self.root / "ImageSets" / "Segmentation" / f"{split}.txt"
 
-    def _read(self, path: Path) -> list[str]:
-        """The stems in a list: the first word of a line, which may be a path."""
-        if not path.is_file():
-            there = ", ".join(sorted(found.stem for found in path.parent.glob("*.txt")))
-            raise IcvosError(f"{path}: no such list; there is {there or 'none'}")
-        try:
-            lines = read_text(path).splitlines()
-        except (OSError, ValueError) as error:
-            raise IcvosError(f"{path}: cannot be read as a list of pictures ({error}); fetch it again") from error
-        return [PureWindowsPath(line.split()[0]).stem for line in lines if line.strip()]
+
+def read_list(path: Path) -> list[str]:
+    """The stems in a list of pictures: the first word of a line, which may be a path."""
+    if not path.is_file():
+        there = ", ".join(sorted(found.stem for found in path.parent.glob("*.txt")))
+        raise IcvosError(f"{path}: no such list; there is {there or 'none'}")
+    try:
+        lines = read_text(path).splitlines()
+    except (OSError, ValueError) as error:
+        raise IcvosError(f"{path}: cannot be read as a list of pictures ({error}); fetch it again") from error
+    return [PureWindowsPath(line.split()[0]).stem for line in lines if line.strip()]
 
 
 def _those(stems: Iterable[str], wanted: Callable[[str], bool]) -> tuple[str, ...]:
@@ -141,7 +142,8 @@ def _is_voc(place: Path) -> bool:
     return (place / "ImageSets" / "Segmentation").is_dir() and (place / "JPEGImages").is_dir()
 
 
-def _sbd_root(root: Path) -> Path:
+def find_sbd(root: Path) -> Path:
+    """The folder of SBD with ``cls`` and its lists, in ``root`` or below; raises `IcvosError` for another one."""
     for place in (root, root / "dataset", root / "benchmark_RELEASE" / "dataset"):
         if (place / "cls").is_dir() or (place / "cls_png").is_dir():
             return place

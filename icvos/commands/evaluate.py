@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         "icvos eval --method lite --benchmark IC-VOS --out runs/lite",
         "icvos eval --method lite --shots 5 --draws 0 --limit 10 --benchmark IC-VOS --out runs/lite-5",
         "icvos eval --method lite --shard 2/8 --benchmark IC-VOS --out /shared/lite",
+        "icvos eval --method lite --ray local --benchmark IC-VOS --out runs/lite",
         "icvos eval --method vrp-sam --set checkpoint=fold{fold}.safetensors \\",
         "    --benchmark coco-20i --out runs/vrp",
     ),
@@ -74,6 +75,33 @@ if TYPE_CHECKING:
     help="On videos: make the run together with N - 1 other processes that are given the same --out; slurm: as a task "
     "of a job array. The last one scores.",
 )
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    default=None,
+    help="On videos: have the workers of a Ray cluster make the run, one on each GPU; local: those of this machine.",
+)
+@click.option(
+    "--cpus-per-worker",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="With --ray: workers on the CPU, each with N processors.  [default: one for each GPU, else each processor]",
+)
+@click.option(
+    "--slurm",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="On videos: submit a job array of N shards to SLURM, and end; a task that is preempted is submitted again.",
+)
+@click.option(
+    "--slurm-set",
+    "slurm_pairs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="With --slurm: what submitit asks for, as gpus_per_node=1, timeout_min=600, slurm_partition=gpu (repeatable).",
+)
 @TIMEOUT
 @RANDOM_WEIGHTS
 def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **given: Any) -> None:
@@ -89,11 +117,16 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
     from icvos.tasks.runs import in_fold
     from icvos.tasks.task import open_task
 
+    count, slurm_pairs = given.pop("slurm"), given.pop("slurm_pairs")
     settings = read_settings(pairs)
     settings_for(method, in_fold(settings, 0))
     task = open_task(benchmark)
     parts = _parts(task, draws=given.pop("draws"), folds=given.pop("folds"))
     selection = read_selection(given, given.pop("limit"))
+    if count is not None or slurm_pairs:
+        asked = {"method": method, "settings": settings, "parts": parts, "selection": selection, **given}
+        _submit(task, out, asked, count, read_settings(slurm_pairs))
+        return
     with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
         results = run(method, task, out, settings=settings, parts=parts, selection=selection, watch=watch, **given)
     if not results:
@@ -102,6 +135,24 @@ def evaluate(method: str, benchmark: Path, out: Path, pairs: tuple[str, ...], **
         say(f"icvos score {out} --benchmark {benchmark} --clips-there")
     for result in results:
         show_result(result, evaluated_path(out, result))
+
+
+def _submit(task: "Task", out: Path, asked: dict[str, Any], count: int | None, parameters: dict[str, str]) -> None:
+    """Submit the shards of a run to SLURM, and say what follows."""
+    from icvos.errors import IcvosError
+    from icvos.tasks.slurm import submit
+
+    if count is None:
+        raise IcvosError("--slurm-set: goes with --slurm; leave it out")
+    if asked.pop("shard") or asked.get("ray"):
+        raise IcvosError(f"--slurm {count}: submits shards itself; leave --shard and --ray out")
+    if task.part != "draw":
+        raise IcvosError(f"--slurm {count}: is for videos; run each of the folds by itself, with --folds")
+    logs = out.absolute().with_name(f"{out.name}.slurm")
+    places = {"benchmark": task.root.absolute(), "out": out.absolute()}
+    jobs = submit({**asked, **places}, count, logs, parameters)
+    say(f"submitted {jobs[0].job_id} and so on, {count} shards; the last to end scores the run; logs in {logs}")
+    say("if a task ends with an error, submit the same command again: it makes what is missing")
 
 
 def _parts(task: "Task", **given: str | None) -> tuple[int, ...] | None:

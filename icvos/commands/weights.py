@@ -1,4 +1,4 @@
-"""`icvos weights`: the checkpoints that methods stand on. No command here imports torch, except `add`."""
+"""`icvos weights`: the checkpoints that methods stand on. No command here imports torch, except `add` and `pack`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ def list_() -> None:
     from icvos.models.weights.integrity import standing
 
     table = listing("checkpoint", "file", "MB", "licence", "trained on", "state")
-    for known in registry.checkpoints().values():
+    for known in (*registry.checkpoints().values(), *registry.kept_from_hub()):
         size = f"{known.size / MEGABYTE:.0f}" if known.size else ""
         table.add_row(known.name, known.file, size, known.licence, known.trained_on, standing(known))
     show(table)
@@ -36,12 +36,19 @@ def list_() -> None:
     show_stray_variables()
 
 
-@weights.command(epilog=examples("icvos weights fetch sam2.1-hiera-l", "icvos weights fetch dinov2-vitl14 sam-vit-h"))
+@weights.command(
+    epilog=examples(
+        "icvos weights fetch sam2.1-hiera-l",
+        "icvos weights fetch dinov2-vitl14 sam-vit-h",
+        "icvos weights fetch hf:anna/dcsam-coco/best.safetensors",
+    )
+)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def fetch(names: tuple[str, ...]) -> None:
     """Download checkpoints into the folder of weights.
 
-    An interrupted download resumes. Every file is checked against its published size and hash.
+    An interrupted download resumes. Every file is checked against its published size and hash. hf:OWNER/REPO/FILE is a
+    file of the Hugging Face Hub, which methods take under that name (--set checkpoint=hf:OWNER/REPO/FILE).
     """
     from icvos.commands.progress import bar
     from icvos.errors import AGAIN, stoppable
@@ -73,7 +80,7 @@ def verify(names: tuple[str, ...]) -> None:
 
     chosen = [registry.checkpoint(name) for name in names]
     failed = False
-    for known in chosen or registry.checkpoints().values():
+    for known in chosen or (*registry.checkpoints().values(), *registry.kept_from_hub()):
         path = registry.locate(known)
         if path is None:
             if chosen:
@@ -158,3 +165,41 @@ def pack(source: Path, target: Path) -> None:
     require_writable(target)
     run_pack(source, target)
     say(f"{target}: {target.stat().st_size / MEGABYTE:.1f} MB, from {source.stat().st_size / MEGABYTE:.1f} MB")
+
+
+@weights.command(
+    epilog=examples(
+        "icvos weights push dcsam.safetensors anna/dcsam-coco --dry-run",
+        "icvos weights push runs/dcsam/best.safetensors anna/dcsam-coco --licence apache-2.0",
+    )
+)
+@click.argument("path", metavar="FILE", type=FILE)
+@click.argument("repository", metavar="OWNER/REPO")
+@click.option("--licence", metavar="ID", default="", help="Its licence as the Hub names it, for example apache-2.0.")
+@click.option("--name", metavar="NAME", default=None, help="What the file is called there.  [default: its own name]")
+@click.option("--private", is_flag=True, help="If the repository is new, only its owner can see it.")
+@click.option("--dry-run", is_flag=True, help="Print the model card; publish nothing.")
+def push(path: Path, repository: str, licence: str, name: str | None, private: bool, dry_run: bool) -> None:
+    """Publish a checkpoint of icvos train on the Hugging Face Hub, with a model card.
+
+    The card is filled from the header of the file: what it was trained on, from which checkpoints, and how to use it.
+    The file is published as it is, its header too, which names the folders that its training was given. Log in before
+    with: hf auth login
+    """
+    from icvos.errors import IcvosError
+    from icvos.files.hub import push as run_push
+    from icvos.files.names import name_fault
+    from icvos.training.model_card import published_card
+
+    if not path.is_file():
+        raise IcvosError(f"{path}: no such file; give a checkpoint of icvos train")
+    name = path.name if name is None else name
+    if fault := name_fault(name):
+        raise IcvosError(f"--name {name}: cannot name a file: it {fault}")
+    card = published_card(path, repository, name, licence)
+    if dry_run:
+        say(card)
+        return
+    files: dict[str, Path | bytes] = {name: path, "README.md": card.encode("utf-8")}
+    address = run_push(repository, files, private=private, message=f"{name}, by icvos weights push")
+    say(f"{address}\nicvos weights fetch hf:{repository}/{name}")

@@ -64,6 +64,24 @@ class Holder:
         return not is_running(self.pid) or (self.born is not None and born(self.pid) != self.born)
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim, for a process that works for the one who made it.
+
+    Args:
+        path: Its file.
+        token: Of its holder.
+    """
+
+    path: Path
+    token: str
+
+    @property
+    def stands(self) -> bool:
+        """Whether nobody else has it by now."""
+        return _holder(self.path).token == self.token
+
+
 class Leases:
     """The claims of this process in a folder, from the beginning of a ``with`` block to its end.
 
@@ -123,15 +141,21 @@ class Leases:
 
     def release(self, name: str) -> None:
         """Give back what was claimed; nothing where it is lost."""
-        path = self._held.pop(name, None)
-        if path is not None and _holder(path).token == self.own.token:
+        claim = self.claim(name)
+        self._held.pop(name, None)
+        if claim is not None and claim.stands:
             with contextlib.suppress(OSError):
-                path.unlink()
+                claim.path.unlink()
+
+    def claim(self, name: str) -> Claim | None:
+        """What was claimed; None for what was not."""
+        path = self._held.get(name)
+        return None if path is None else Claim(path, self.own.token)
 
     def holds(self, name: str) -> bool:
         """Whether the claim is still this process's."""
-        path = self._held.get(name)
-        return path is not None and _holder(path).token == self.own.token
+        claim = self.claim(name)
+        return claim is not None and claim.stands
 
     def may_hold(self, name: str) -> bool:
         """`holds`, without a look at the file where it was touched a moment ago."""

@@ -85,6 +85,11 @@ EXTRAS = {
             "psycopg": "psycopg",
         },
     ),
+    "hub": Extra(
+        "icvos data fetch and icvos weights, for what is on the Hugging Face Hub",
+        {"huggingface_hub": "huggingface_hub"},
+    ),
+    "cluster": Extra("icvos eval --ray and --slurm (with models)", {"ray": "ray", "submitit": "submitit"}),
     "onnx": Extra(
         "icvos export --format onnx",
         {"torch": "torch", "onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},

@@ -73,7 +73,7 @@ def way_to(name: str) -> str:
     """How to get a checkpoint, in a few words; "" for one that is there and is what it should be."""
     if name == TRAINED:
         return f"--set {CHECKPOINT}=FILE, which icvos train makes"
-    known = registry.checkpoints().get(name)
+    known = registry.find(name)
     if known is None:
         path = Path(name).expanduser()
         fault = (what_else(path) or cut_off(path)) if path.is_file() else ""

@@ -68,5 +68,5 @@ def require_usable(method: str, settings: Mapping[str, Any]) -> None:
             f"(icvos train --list shows recipes){less}"
         )
     for name in checkpoints_of(factory, chosen):
-        if name not in registry.checkpoints() and not Path(name).expanduser().is_file():
+        if registry.find(name) is None and not Path(name).expanduser().is_file():
             raise IcvosError(f"{name}: no such file, nor a checkpoint's name ({registry.hint(name)}); give its path")

@@ -1,5 +1,6 @@
 """Pictures and masks as the square tensors that networks take."""
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image as PillowImage
@@ -29,6 +30,16 @@ def squash_mask(mask: Mask, side: int) -> Tensor:
     """(side, side) float32 of 0 and 1, by nearest neighbour."""
     given = torch.from_numpy(mask.astype(np.float32))[None, None]
     return functional.interpolate(given, size=(side, side), mode="nearest")[0, 0]
+
+
+def stretch(image: Image, side: int) -> Tensor:
+    """(3, side, side) float32: stretched to a square by OpenCV's bilinear rule, not antialiased, then standardised."""
+    return standardise(cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def stretch_mask(mask: Mask, side: int) -> Tensor:
+    """(side, side) float32 of 0 and 1, by OpenCV's nearest neighbour."""
+    return torch.from_numpy(cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_NEAREST))
 
 
 def fit_size(height: int, width: int, side: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icvos.errors import Fault, IcvosError
+from icvos.errors import AGAIN, Fault, IcvosError
 from icvos.files.schema import Schema
 from icvos.files.storage import require_writable, write_json
 from icvos.protocol import PAPER, protocol
@@ -42,6 +42,8 @@ def evaluate(
     timeout: float | None = None,
     frames: bool = False,
     shard: str | None = None,
+    ray: str | None = None,
+    cpus_per_worker: int | None = None,
     watch: Watch = SILENT,
 ) -> tuple[Result, ...]:
     """Run a method over a benchmark into the run folder ``out``, then score it; called again, it resumes.
@@ -64,6 +66,9 @@ def evaluate(
         frames: On videos: also keep J and F of every frame, in ``frames.json`` beside ``scores.json``.
         shard: On videos: which of several processes this one is, as ``2/8``, or ``slurm`` in a job array; the last of
             them scores. None: it waits for others that work on the same run, and scores.
+        ray: On videos: the address of a Ray cluster whose workers make the run, or ``local`` for this machine alone.
+            None: this process makes it.
+        cpus_per_worker: With ``ray``: processors of each worker. None: a worker for each GPU, or each processor.
         watch: Is told how it goes on.
 
     Returns:
@@ -71,7 +76,8 @@ def evaluate(
         are still at work.
 
     Raises:
-        IcvosError: Bad input, a method that cannot be built, or an ``out`` that holds something else.
+        IcvosError: Bad input, a method that cannot be built, or an ``out`` that holds something else. With ``ray`` also
+            where clips failed; all others are made and scored then.
 
     >>> first = Selection(limit=1)
     >>> found = evaluate("lite", "IC-VOS", "runs/lite", settings={"short_side": 96}, parts=[0], selection=first)
@@ -80,34 +86,46 @@ def evaluate(
     """
     from icvos.method import settings_for
     from icvos.models.weights.registry import random_weights_allowed
-    from icvos.tasks.runs import RunOptions, in_fold
+    from icvos.tasks.pool import Pool
+    from icvos.tasks.runs import RunOptions, UnfinishedError, in_fold
     from icvos.tasks.shards import read_shard
 
     if shots < 1:
         raise IcvosError("--shots must be 1 or more")
+    if cpus_per_worker is not None and ray is None:
+        raise IcvosError("--cpus-per-worker: goes with --ray; leave it out")
     own = None if shard is None else read_shard(shard)
+    pool = None if ray is None else Pool(ray, cpus_per_worker)
     require_writable(Path(out), folder=True)
     settings_for(method, in_fold(settings or {}, 0))
     task, out = as_task(benchmark), Path(out)
     chosen = tuple(protocol(name) for name in protocols)
     options = RunOptions(
-        method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout, own
+        method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout, own, pool
     )
     part = task.select(selection) if selection else task
     watch.stage(method)
+    failed: UnfinishedError | None = None
     with random_weights_allowed(random_weights):
-        ran = part.predict(out, options, watch)
+        try:
+            ran = part.predict(out, options, watch)
+        except UnfinishedError as error:
+            ran, failed = error.parts, error
     if not ran:
         return ()
     found = []
     for one in chosen:
         watch.stage(f"score {one.id}")
         kept: list[Schema] = []
-        result = part.score(out, one, watch, workers=workers, parts=ran, keep=kept.append if frames else None)
+        made = part.there(out, one) if failed else part
+        result = made.score(out, one, watch, workers=workers, parts=ran, keep=kept.append if frames else None)
         path = evaluated_path(out, result)
         keep_frames(path, kept)
         write_json(path, result.to_json())
         found.append(result)
+    if failed:
+        places = ", ".join(str(evaluated_path(out, result)) for result in found)
+        raise IcvosError(f"{failed}; all others are scored in {places}; {AGAIN} to try the rest again")
     return tuple(found)
 
 

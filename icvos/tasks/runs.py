@@ -22,6 +22,7 @@ from icvos.guard import Asked, description_of, require_timeout
 from icvos.method import AnyMethod, method_class, sees_truth
 from icvos.protocol import PAPER, Protocol
 from icvos.tasks.mixture import difference
+from icvos.tasks.pool import Pool
 from icvos.tasks.record import RECORD, Part, RunRecord, record_of
 from icvos.tasks.shards import Shard
 
@@ -29,6 +30,19 @@ RUN_FORMAT = 1
 SCRATCH = ".partial"  # where what is being made lies in a run folder
 CLAIMS = ".claims"  # where the processes that work on it say so
 Overwrite = Literal["never", "only-missing", "always"]
+
+
+class UnfinishedError(IcvosError):
+    """Some of a run failed; everything else of it is made.
+
+    Args:
+        message: What failed.
+        parts: The draws of the run.
+    """
+
+    def __init__(self, message: str, parts: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.parts = parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,7 @@ class RunOptions:
         timeout: Seconds that the method may take for a clip or an episode; None: as long as it wants.
         shard: On videos: which of several processes that make the run together this one is; None: it waits for others
             that work on the same run.
+        pool: On videos: the workers of a cluster that make the run; None: this process does.
     """
 
     method: str
@@ -56,6 +71,7 @@ class RunOptions:
     protocols: tuple[Protocol, ...] = (PAPER,)
     timeout: float | None = None
     shard: Shard | None = None
+    pool: Pool | None = None
 
     def __post_init__(self) -> None:
         if not self.protocols:
@@ -65,6 +81,8 @@ class RunOptions:
                 f"--shard {self.shard}: shards add to what others made, so not with --overwrite {self.overwrite}; "
                 "leave that out, and choose a new --out to begin again"
             )
+        if self.shard and self.pool:
+            raise IcvosError(f"--shard {self.shard}: {self.pool} has workers of its own; leave one of the two out")
         require_timeout(self.timeout)
 
     def asked(self, what: str = "") -> Asked:

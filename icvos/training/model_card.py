@@ -1,6 +1,6 @@
 """The model card of a trained checkpoint, README.md in the form that Hugging Face reads.
 
-All but hours and hardware comes from the checkpoint's own header and the run's log, so it fits the file beside it.
+All but hours, hardware and losses comes from the checkpoint's own header, so it fits the file beside it.
 """
 
 import json
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from icvos.categories import COCO, PASCAL
+from icvos.errors import IcvosError
+from icvos.files.hub import PREFIX, require_repository
 from icvos.files.storage import sha256, write_text
 from icvos.files.text import read_text
-from icvos.models.weights.header import read_header
+from icvos.models.weights.header import read_header, read_training
 from icvos.settings import as_text
 
 CARD = "README.md"
@@ -30,18 +32,55 @@ def write_card(checkpoint: Path, log: Path, hours: float, hardware: str, usage: 
         hardware: What it ran on, see `describe_hardware`.
         usage: Lines of commands that run it.
     """
+    run = {"hardware": hardware, "hours": f"{hours:.2f}, all of the run so far"}
+    write_text(checkpoint.parent / CARD, card(checkpoint, usage, run, _losses(log)))
+
+
+def published_card(checkpoint: Path, repository: str, name: str, licence: str = "") -> str:
+    """The card of a checkpoint that is published on the Hugging Face Hub, from its header alone.
+
+    Args:
+        checkpoint: As `icvos train` or `icvos weights pack` wrote it.
+        repository: Where it goes, ``OWNER/REPO``.
+        name: What the file is called there.
+        licence: What the Hub calls its licence, as ``apache-2.0``; "" leaves the line to be filled in.
+
+    Raises `IcvosError` where `icvos train` did not make it, or on top of random weights.
+    """
+    place = f"{PREFIX}{require_repository(repository)}/{name}"
+    training = read_training(checkpoint)
+    if training is None:
+        raise IcvosError(f"{checkpoint}: was not made by icvos train, and says nothing to fill a model card from")
+    if read_header(checkpoint).get("random_weights") == "true":
+        raise IcvosError(f"{checkpoint}: was trained on top of random weights and means nothing; train it again")
+    method = training.method
+    usage = (
+        f"icvos weights fetch {place}",
+        f"icvos eval --method {method} --set checkpoint={place} --benchmark IC-VOS --out runs/{method}",
+    )
+    return card(checkpoint, usage, {"published as": f"`{name}`"}, licence=licence)
+
+
+def card(
+    checkpoint: Path,
+    usage: Sequence[str],
+    run: Mapping[str, str],
+    losses: Mapping[str, str] | None = None,
+    licence: str = "",
+) -> str:
+    """The text of a card: what the header of ``checkpoint`` says, and of its ``run`` what no header does."""
     facts = {name: _value(text) for name, text in read_header(checkpoint).items()}
     sections = [
-        "".join(_front_matter(facts["recipe"])),
+        "".join(_front_matter(facts["recipe"], licence)),
         "".join(_introduction(facts)),
         "## How to run it\n\n```\n" + "\n".join(usage) + "\n```\n" if usage else "",
-        "".join(_table("Training", _training(facts, checkpoint, hours, hardware))),
-        "".join(_table("Losses, mean of the steps of each tenth of the run", _losses(log))),
+        "".join(_table("Training", {**_training(facts, checkpoint), **run})),
+        "".join(_table("Losses, mean of the steps of each tenth of the run", losses or {})),
         "".join(_table("Recipe", _fields(facts["recipe"]))),
         "".join(_table("Settings of the method", _fields(facts["settings"]))),
         "".join(_table("Versions", facts["versions"])),
     ]
-    write_text(checkpoint.parent / CARD, "\n".join(filter(None, sections)))
+    return "\n".join(filter(None, sections))
 
 
 def describe_hardware(kind: str, processes: int) -> str:
@@ -60,8 +99,10 @@ def _value(text: str) -> Any:
         return text  # made_by
 
 
-def _front_matter(recipe: Mapping[str, Any]) -> Iterator[str]:
-    yield f"---\n{LICENCE}library_name: icvos\npipeline_tag: image-segmentation\ntags:\n"
+def _front_matter(recipe: Mapping[str, Any], licence: str) -> Iterator[str]:
+    yield "---\n"
+    yield f"license: {licence}\n" if licence else LICENCE
+    yield "library_name: icvos\npipeline_tag: image-segmentation\ntags:\n"
     for tag in ("in-context-segmentation", recipe["method"], recipe["benchmark"]):
         yield f"- {tag}\n"
     yield "---\n"
@@ -79,7 +120,7 @@ def _introduction(facts: Mapping[str, Any]) -> Iterator[str]:
         yield "These chose the checkpoint, on square pictures; they are no results of `icvos eval`.\n"
 
 
-def _training(facts: Mapping[str, Any], checkpoint: Path, hours: float, hardware: str) -> dict[str, str]:
+def _training(facts: Mapping[str, Any], checkpoint: Path) -> dict[str, str]:
     recipe = facts["recipe"]
     names = [found.name for found in (PASCAL if recipe["benchmark"] == "pascal-5i" else COCO)]
     return {
@@ -89,8 +130,6 @@ def _training(facts: Mapping[str, Any], checkpoint: Path, hours: float, hardware
         "data": f"{recipe['benchmark']}, digest `{facts['episodes']}`",
         f"classes ({len(facts['classes'])})": ", ".join(names[kind] for kind in facts["classes"]),
         "started from": ", ".join(_source(loaded) for loaded in facts["weights"]) or "no weights",
-        "hardware": hardware,
-        "hours": f"{hours:.2f}, all of the run so far",
     }
 
 
@@ -115,9 +154,10 @@ def _losses(log: Path) -> dict[str, str]:
 
 
 def _fields(values: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        name: "`" + (as_text(value) or '""') + "`" for name, value in values.items() if not isinstance(value, Mapping)
-    }
+    """Values by name; of a file, whose folder is of the machine, its name alone."""
+    shown = {name: as_text(value) for name, value in values.items() if not isinstance(value, Mapping)}
+    bare = {name: Path(text).name if Path(text).is_absolute() else text for name, text in shown.items()}
+    return {name: "`" + (text or '""') + "`" for name, text in bare.items()}
 
 
 def _table(title: str, rows: Mapping[str, str]) -> Iterator[str]:

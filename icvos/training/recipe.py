@@ -20,7 +20,7 @@ from icvos.suggestions import nearest
 # of the command line: a field, and with which values of another one it would be ignored
 WITHOUT_EFFECT: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "momentum": ("optimiser", ("adamw",), "only sgd has one"),
-    "scale": ("preparation", ("squash", "cut"), "pictures are not scaled"),
+    "scale": ("preparation", ("squash", "colour", "cut"), "pictures are not scaled"),
     "validate_every": ("validation_episodes", (0,), "nothing is validated"),
 }
 PREFIX = "settings."  # begins the name of a change to a setting of the method
@@ -44,9 +44,10 @@ class Recipe(Checked):
         labels: What a training label holds: ``episode`` (1 = the episode's class), ``classes`` (the number of every
             training class in ascending order, from 1, no supports; the base learner) or ``objects`` (the number of
             every object, no supports; SAM 2; on the small world alone).
-        preparation: How pictures become squares and are varied: ``squash`` (no variation), ``resize`` (varied, then
-            resized; HDMNet, AMNet), ``crop`` (varied, then cropped; PFENet, BAM, CyCTR, the base learner) or ``cut``
-            (cropped wherever it may be, and flipped; SSP).
+        preparation: How pictures become squares and are varied: ``squash`` (no variation), ``colour`` (colours
+            alone varied, then resized by OpenCV; VAT), ``resize`` (varied, then resized; HDMNet, AMNet), ``crop``
+            (varied, then cropped; PFENet, BAM, CyCTR, the base learner) or ``cut`` (cropped wherever it may be, and
+            flipped; SSP).
         tubes: Whether a training query becomes a mask tube: five views of it, shuffled, the first of which is asked
             about and the others follow; DC-SAM's second step on videos.
         frames: Frames of a drawn clip in the place of a query, the first of which is asked about; of the small world
@@ -87,7 +88,7 @@ class Recipe(Checked):
     size: Count = 512
     sampling: Literal["class", "image"] = "class"
     labels: Literal["episode", "classes", "objects"] = "episode"
-    preparation: Literal["squash", "resize", "crop", "cut"] = "squash"
+    preparation: Literal["squash", "colour", "resize", "crop", "cut"] = "squash"
     tubes: bool = False
     frames: Count = 1
     pictures: Whole = 0

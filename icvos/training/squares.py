@@ -7,8 +7,9 @@ from torch import Tensor
 
 from icvos.files.masks import resize_nearest
 from icvos.method import Image
-from icvos.models.squares import fit_label, fit_picture, squash, standardise
+from icvos.models.squares import fit_label, fit_picture, squash, standardise, stretch
 from icvos.tasks.image.benchmark import IGNORED
+from icvos.training.colours import vary_colours
 from icvos.training.recipe import Recipe
 
 MEAN_COLOUR = (124, 116, 104)  # ImageNet's, RGB
@@ -34,6 +35,8 @@ def training_square(
     if recipe.preparation == "cut":
         image, label = cut(image, label, side, random)
         return _tensors(standardise(image), label)
+    if recipe.preparation == "colour":
+        return _stretched(vary_colours(image, random), label, side)
     image, label = vary(image, label, recipe.scale[0], recipe.scale[1], random)
     if recipe.preparation == "resize":
         return _tensors(squash(image, side), resize_nearest(label, (side, side)))
@@ -49,6 +52,8 @@ def validation_square(image: Image, label: np.ndarray, recipe: Recipe) -> tuple[
     side = recipe.size
     if recipe.preparation in ("crop", "cut"):
         return _tensors(fit_picture(image, side), fit_label(label, side, outside=IGNORED))
+    if recipe.preparation == "colour":
+        return _stretched(image, label, side)
     return _tensors(squash(image, side), resize_nearest(label, (side, side)))
 
 
@@ -150,6 +155,10 @@ def cut(image: Image, label: np.ndarray, side: int, random: np.random.Generator)
     if random.random() < 0.5:
         return cv2.flip(image[window], 1), cv2.flip(label[window], 1)
     return image[window], label[window]
+
+
+def _stretched(image: Image, label: np.ndarray, side: int) -> tuple[Tensor, Tensor]:
+    return _tensors(stretch(image, side), cv2.resize(label, (side, side), interpolation=cv2.INTER_NEAREST))
 
 
 def _tensors(picture: Tensor, label: np.ndarray) -> tuple[Tensor, Tensor]:

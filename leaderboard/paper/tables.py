@@ -63,6 +63,7 @@ class PaperRow(Data):
         shots: Supports that were shown.
         protocol: The protocol of icvos that is nearest to how the figures were computed.
         quoted: Whether the paper quotes them from the method's own paper.
+        classes_seen: Whether it was trained on masks of the tested classes; None where that is not looked up.
         remark: What there is to know of this row alone.
         training: The steps of training, each from the checkpoint of the one before.
         method: The method that is evaluated; "": it is not in this project.
@@ -77,6 +78,7 @@ class PaperRow(Data):
     shots: int = 1
     protocol: str = "paper"
     quoted: bool = False
+    classes_seen: bool | None = None
     remark: str = ""
     training: tuple[Training, ...] = ()
     method: str = ""

@@ -68,6 +68,7 @@ def row_facts(row: Row) -> dict[str, str]:
     entry = row.entry
     if entry is None:
         unknown = dict.fromkeys(("training", "classes", "text", "licence"), "unknown")
+        unknown["classes"] = _answer(row.classes_seen)
         origin, said = "reported", {**unknown, "parameters": "", "date": ""}
     else:
         facts = entry.facts

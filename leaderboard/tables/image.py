@@ -180,5 +180,5 @@ def _reported_rows(first: ImageResult, columns: Sequence[Column], footnotes: dic
         figures |= {key: value / 100 for key, value in printed.items()}
         figures["shots"] = found.shots
         note = add_note(footnotes, f"{found.source}; on its own episodes, not these")
-        rows.append(Row(found.method, "reported", figures, notes=(note,)))
+        rows.append(Row(found.method, "reported", figures, notes=(note,), classes_seen=found.classes_seen))
     return rows

@@ -62,6 +62,7 @@ class ReportedOnImages:
         miou: Mean over the folds.
         source: The paper, and where the figure was read.
         folds: mIoU of single folds, where they are printed.
+        classes_seen: Whether training showed masks of the tested classes; None where nobody says.
     """
 
     method: str
@@ -71,11 +72,22 @@ class ReportedOnImages:
     miou: float
     source: str
     folds: dict[int, float] = field(default_factory=dict)
+    classes_seen: bool | None = None
+
+
+def _folds(*miou: float) -> dict[int, float]:
+    return dict(enumerate(miou))
 
 
 _LISTED = "as sotaverified.org lists its figures"
 _HDMNET = "Peng et al., Hierarchical Dense Correlation Distillation for Few-Shot Segmentation, arXiv 2303.14652"
 _PFENET = f"Tian et al., Prior Guided Feature Enrichment Network for Few-Shot Segmentation, arXiv 2008.01449, {_LISTED}"
+_GF_SAM = (
+    "Zhang et al., Bridge the Points: Graph-based Few-shot Segment Anything Semantically, arXiv 2410.06964; logs in "
+    "its repository ANDYZAQ/GF-SAM; compared at 1024 x 1024"
+)
+_SANSA = "Cuttano et al., SANSA, arXiv 2505.21795"
+_SANSA_READ_ME = f"{_SANSA}; its repository's README; compared at 640 x 640"
 
 OTHER_PAPERS: tuple[ReportedOnImages, ...] = (
     ReportedOnImages("PFENet, ResNet-101", "coco-20i", 1, "native", 32.4, _PFENET),
@@ -85,6 +97,12 @@ OTHER_PAPERS: tuple[ReportedOnImages, ...] = (
     ReportedOnImages("PFENet, ResNet-101", "coco-20i", 5, "native", 37.4, _PFENET),
     ReportedOnImages("HDMNet, ResNet-50", "pascal-5i", 5, "native", 71.8, f"{_HDMNET}, {_LISTED}"),
     ReportedOnImages("HDMNet, VGG-16", "pascal-5i", 5, "native", 69.3, f"{_HDMNET}, {_LISTED}"),
+    ReportedOnImages("GF-SAM", "coco-20i", 1, "paper", 58.7, _GF_SAM, _folds(56.62, 61.44, 59.63, 57.12)),
+    ReportedOnImages("GF-SAM", "coco-20i", 5, "paper", 66.83, _GF_SAM, _folds(67.09, 69.41, 65.97, 64.83)),
+    ReportedOnImages("GF-SAM", "pascal-5i", 1, "paper", 72.31, _GF_SAM, _folds(71.12, 75.7, 69.17, 73.25)),
+    ReportedOnImages("GF-SAM", "pascal-5i", 5, "paper", 82.6, _GF_SAM, _folds(81.49, 86.32, 79.69, 82.9)),
+    ReportedOnImages("SANSA", "coco-20i", 1, "paper", 60.2, _SANSA_READ_ME, _folds(57.7, 61.7, 62.8, 58.5)),
+    ReportedOnImages("SANSA", "coco-20i", 5, "paper", 64.3, f"{_SANSA}, as notes on the paper quote it"),
 )
 
 
@@ -110,6 +128,7 @@ def _as_printed(table: PaperTable, row: PaperRow) -> ReportedOnImages:
         printed["miou"],
         f"{PAPER}, {table.number}{quoted}{remark}",
         folds,
+        row.classes_seen,
     )
 
 

@@ -66,6 +66,7 @@ class Row:
         best: The columns that it leads.
         entry: The result that it shows; None for a reported row.
         groups: By breakdown and group: the figures of that group, with the count that `Breakdown.noun` names.
+        classes_seen: Of a reported row, whether training showed masks of the tested classes; None: unknown.
         provenance: What only this kind of benchmark knows about the run, as names and texts; empty ones are left out.
     """
 
@@ -80,6 +81,7 @@ class Row:
     best: frozenset[str] = frozenset()
     entry: Entry | None = None
     groups: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
+    classes_seen: bool | None = None
     provenance: tuple[tuple[str, str], ...] = ()
 
 

@@ -63,6 +63,16 @@ def test_every_method_has_a_card_in_the_navigation(site: dict[str, str]) -> None
         assert not card.endswith("|\n\n")
 
 
+def test_cards_of_generalists_say_so(site: dict[str, str]) -> None:
+    for name in ("painter", "seggpt"):
+        assert (
+            "| yes: a generalist, whose weights learned from masks of all classes of COCO" in site[f"methods/{name}.md"]
+        )
+        assert "MIT" in site[f"methods/{name}.md"]
+    assert "SA-1B and SA-V have masks of everything" in site["methods/persam.md"]
+    assert "| no: it learned from no mask |" in site["methods/lite.md"]
+
+
 def test_the_start_page_has_the_picture_and_both_commands(site: dict[str, str]) -> None:
     assert "(picture.png)" in site["index.md"]
     assert "make demo " in site["index.md"]

@@ -18,8 +18,9 @@ BEHIND = {  # command -> the call that does all that it does, where it is called
     "leaderboard": "rank",
     "methods": "check_method",
 }
-# write files of icvos's own, by calls of their modules; demo runs other commands, doctor tells of the machine
-OF_FILES = {"curate", "demo", "doctor", "schemas", "smallworld", "weights"}
+# write files of icvos's own or of others', by calls of their modules; demo runs other commands, doctor tells of the
+# machine
+OF_FILES = {"curate", "data", "demo", "doctor", "schemas", "smallworld", "weights"}
 PROCESSES = {"serve", "worker"}  # go on until they are told to end
 
 

@@ -31,6 +31,7 @@ class Limits:
         total_bytes: All files, unpacked.
         ratio: Unpacked over packed length, of files above ``ratio_from`` bytes and of the whole. Deflate reaches 1032.
         ratio_from: Below it any ratio is harmless.
+        archives: Whether a file may be an archive itself, which is not opened.
     """
 
     entries: int = 300_000
@@ -40,6 +41,7 @@ class Limits:
     total_bytes: int = 1 << 33
     ratio: int = 200
     ratio_from: int = 1 << 20
+    archives: bool = False
 
     def too_many(self, path: Path) -> Fault:
         """The fault of an archive with more entries."""
@@ -187,7 +189,7 @@ def _unreadable(entry: Entry, limits: Limits) -> Fault | None:
     found: tuple[str, str] | None = None
     if entry.flaw and entry.flaw[0] == "encrypted":
         found = entry.flaw
-    elif entry.name.lower().endswith(ARCHIVES):
+    elif entry.name.lower().endswith(ARCHIVES) and not limits.archives:
         found = "nested", "an archive inside the archive is not opened; pack the masks themselves"
     elif entry.flaw:
         found = entry.flaw

@@ -1,6 +1,6 @@
 """Zip and tar files: listed, judged, and unpacked; the bounds hold while unpacking, whatever the list said."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -66,10 +66,27 @@ def listed(path: Path, limits: Limits = LIMITS) -> list[Entry]:
         raise _unreadable(path, kind, error) from error
 
 
-def write(path: Path, chosen: Sequence[Entry], folder: Path, limits: Limits = LIMITS) -> None:
-    """Write the files among the ``chosen`` entries, judged before, into ``folder``; no byte beyond what was listed."""
+def write(
+    path: Path,
+    chosen: Sequence[Entry],
+    folder: Path,
+    limits: Limits = LIMITS,
+    *,
+    remedy: str = "free some space or set TMPDIR",
+    told: Callable[[int], None] = lambda size: None,
+) -> None:
+    """Write the files among the ``chosen`` entries, judged before, into ``folder``; no byte beyond what was listed.
+
+    Args:
+        path: The archive.
+        chosen: What is written of it.
+        folder: Where; none of the files is there yet.
+        limits: What it may hold.
+        remedy: What to do where a file cannot be written.
+        told: Is told how many more bytes are written.
+    """
     files = [entry for entry in chosen if entry.kind == "file"]
-    writer = _Writer(path, folder, limits)
+    writer = _Writer(path, folder, limits, remedy, told)
     kind = _kind(path)
     try:
         if kind == "zip":
@@ -89,8 +106,8 @@ def _unreadable(path: Path, kind: str | None, error: Exception) -> ArchiveError:
 class _Writer:
     """Writes files one by one, and collects faults of those that cannot be unpacked."""
 
-    def __init__(self, path: Path, folder: Path, limits: Limits) -> None:
-        self.path, self.folder, self.limits = path, folder, limits
+    def __init__(self, path: Path, folder: Path, limits: Limits, remedy: str, told: Callable[[int], None]) -> None:
+        self.path, self.folder, self.limits, self.remedy, self.told = path, folder, limits, remedy, told
         self.left = limits.total_bytes
         self.made: set[Path] = set()
         self.faults: list[Fault] = []
@@ -105,7 +122,7 @@ class _Writer:
             with target.open("xb") as file:
                 self._copy(entry, content, file)
         except OSError as error:
-            what = f"cannot be written ({error.strerror}); free some space or set TMPDIR"
+            what = f"cannot be written ({error.strerror}); {self.remedy}"
             raise IcvosError(f"{target.parent}: {what}") from error
 
     def _copy(self, entry: Entry, content: Iterator[bytes], file: BinaryIO) -> None:
@@ -116,6 +133,7 @@ class _Writer:
                 self._fault(entry, "longer than it says")
                 return
             file.write(chunk)
+            self.told(len(chunk))
 
     def _read(self, entry: Entry, content: Iterator[bytes]) -> Iterator[bytes]:
         """``content`` up to where it breaks; ValueError where it is part of one stream, whose rest is lost too."""

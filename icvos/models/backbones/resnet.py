@@ -28,13 +28,13 @@ class Bottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolutions with batch norms beside a shortcut; the stride sits on the 3x3.
 
     Attributes:
-        signed: Whether the last ReLU is left out.
+        rectified: Whether there is a last ReLU.
     """
 
     def __init__(self, inputs: int, width: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
         outputs = 4 * width
-        self.signed = False
+        self.rectified = True
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, padding=dilation, dilation=dilation, bias=False)
@@ -47,11 +47,15 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, 4 * width, H / stride, W / stride)."""
+        y = self.signed(x)
+        return functional.relu(y, inplace=True) if self.rectified else y
+
+    def signed(self, x: Tensor) -> Tensor:
+        """What `forward` gives, without the last ReLU."""
         y = functional.relu(self.bn1(self.conv1(x)), inplace=True)
         y = functional.relu(self.bn2(self.conv2(y)), inplace=True)
         y = self.bn3(self.conv3(y))
-        y = y + (x if self.downsample is None else self.downsample(x))
-        return y if self.signed else functional.relu(y, inplace=True)
+        return y + (x if self.downsample is None else self.downsample(x))
 
 
 class ResNet(Staged):
@@ -75,10 +79,10 @@ class ResNet(Staged):
         self.layer0 = nn.Sequential(
             *_stem(3, 64, 2), *_stem(64, 64, 1), *_stem(64, 128, 1), nn.MaxPool2d(3, stride=2, padding=1)
         )
-        self.layer1 = _stage(128, 64, first, 1, 1, 1)
-        self.layer2 = _stage(256, 128, second, 2, 1, 1)
-        self.layer3 = _stage(512, 256, third, 1, before[0], 2)
-        self.layer4 = _stage(1024, 512, fourth, 1, before[1], 4)
+        self.layer1 = stage(128, 64, first, 1)
+        self.layer2 = stage(256, 128, second, 2)
+        self.layer3 = stage(512, 256, third, 1, before[0], 2)
+        self.layer4 = stage(1024, 512, fourth, 1, before[1], 4)
 
     @staticmethod
     def own_name(published: str) -> str | None:
@@ -94,6 +98,9 @@ def _stem(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
     return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
 
 
-def _stage(inputs: int, width: int, blocks: int, stride: int, first_dilation: int, dilation: int) -> nn.Sequential:
+def stage(
+    inputs: int, width: int, blocks: int, stride: int, first_dilation: int = 1, dilation: int = 1
+) -> nn.Sequential:
+    """Some `Bottleneck` in a row, from ``inputs`` channels to 4 * ``width``; the first has the stride."""
     first = Bottleneck(inputs, width, stride, first_dilation)
     return nn.Sequential(first, *(Bottleneck(4 * width, width, 1, dilation) for _ in range(blocks - 1)))

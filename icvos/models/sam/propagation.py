@@ -20,7 +20,6 @@ so for equality on videos of fewer than 16 frames their number must be given to 
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import cv2
@@ -34,6 +33,7 @@ from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt
 from icvos.models.device import pick_device
 from icvos.models.needs import AFFINITY
+from icvos.models.sam.memory import Memory
 from icvos.models.sam.prompted import mask_prompt
 from icvos.models.sam.sam2 import load_sam2
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
@@ -74,35 +74,6 @@ def _standardise(image: Tensor) -> Tensor:
     return image
 
 
-@dataclass(slots=True)
-class Memory:
-    """What is remembered of the frames so far, in the shape that SAM 2's tracking step reads.
-
-    ``prompted`` and ``recent`` map a frame's number to its outputs: ``maskmem_features`` (1, 64, s, s) bfloat16,
-    ``maskmem_pos_enc`` and ``obj_ptr`` (1, 256). The first two of a recent frame become None when they are too old.
-    """
-
-    prompted: dict[int, dict[str, Any]] = field(default_factory=dict)
-    recent: dict[int, dict[str, Any]] = field(default_factory=dict)
-    frames: int = 0
-
-    def forget(self, spatial: int, pointers: int) -> None:
-        """Drop spatial memories older than ``spatial`` frames and pointers older than ``pointers``."""
-        for number in list(self.recent):
-            age = self.frames - number
-            if age > max(spatial, pointers):
-                del self.recent[number]
-            elif age > spatial:
-                self.recent[number]["maskmem_features"] = None
-                self.recent[number]["maskmem_pos_enc"] = None
-
-    def held_bytes(self) -> int:
-        """Bytes of all tensors remembered."""
-        outputs = [*self.prompted.values(), *self.recent.values()]
-        tensors = [value for output in outputs for value in output.values() if isinstance(value, Tensor)]
-        return sum(tensor.nbytes for tensor in tensors)
-
-
 class Sam2Propagator:
     """An `icvos.method.Propagator` by SAM 2.
 
@@ -115,6 +86,9 @@ class Sam2Propagator:
             alike; 0 fills none, which is what SAM 2's own predictor does wherever its CUDA extension is missing.
         frames: Where features are kept for others that follow something in the same video.
     """
+
+    seen_as = "sam2 features"  # in ``frames``
+    memory_dtype = torch.bfloat16  # of spatial memories, as in SAM 2's own predictor
 
     def __init__(
         self,
@@ -274,13 +248,7 @@ class Sam2Propagator:
             rough = torch.as_tensor(prompt.mask, dtype=torch.float32, device=self.device)[None, None]
             return points, mask_prompt(rough.logit(ROUGH), self.network.sam_prompt_encoder.mask_input_size)
         if prompt.mask is not None:
-            mask = torch.from_numpy(np.ascontiguousarray(prompt.mask >= 0.5))[None, None].float().to(self.device)
-            if size == (side, side):
-                return None, mask
-            resized = functional.interpolate(
-                mask, size=(side, side), mode="bilinear", align_corners=False, antialias=True
-            )
-            return None, (resized >= 0.5).float()
+            return None, self._square_mask(prompt.mask >= 0.5)
         corners = [] if prompt.box is None else [np.asarray(prompt.box, np.float32).reshape(2, 2)]
         marks = [] if prompt.box is None else [np.array([2, 3])]
         if prompt.points is not None and len(prompt.points):
@@ -295,8 +263,17 @@ class Sam2Propagator:
         labels = torch.from_numpy(np.concatenate(marks).astype(np.int32))[None]
         return {"point_coords": points.to(self.device), "point_labels": labels.to(self.device)}, None
 
+    def _square_mask(self, mask: Mask) -> Tensor:
+        """(1, 1, S, S) float32 of 0 and 1 of a (H, W) bool mask."""
+        side = self.network.image_size
+        given = torch.from_numpy(np.ascontiguousarray(mask))[None, None].float().to(self.device)
+        if mask.shape == (side, side):
+            return given
+        resized = functional.interpolate(given, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+        return (resized >= 0.5).float()
+
     def _features(self, frame: Image) -> Features:
-        return self.frames.get(frame, "sam2 features", lambda: self._features_of(frame))
+        return self.frames.get(frame, self.seen_as, lambda: self._features_of(frame))
 
     def _features_of(self, frame: Image) -> Features:
         image = RESIZES[self.resize](frame, self.network.image_size).to(self.device)
@@ -329,7 +306,7 @@ class Sam2Propagator:
         return output
 
     def _remember(self, features: Features, high: Tensor, output: Output, *, prompted: bool) -> None:
-        """Encode a frame's mask, (1, 1, S, S) logits, into its spatial memory, and forget what is never read again."""
+        """Encode a frame's mask, (1, 1, S, S) logits, into its spatial memory."""
         vision, _, sizes = features
         memory, position = self.network._encode_new_memory(
             current_vision_feats=vision,
@@ -340,9 +317,13 @@ class Sam2Propagator:
         )
         self.position = self.position or position
         self.output = output
-        memories = {"maskmem_features": memory.to(torch.bfloat16), "maskmem_pos_enc": self.position}
+        memories = {"maskmem_features": memory.to(self.memory_dtype), "maskmem_pos_enc": self.position}
+        self._keep(memories | {"obj_ptr": output["obj_ptr"]}, prompted=prompted)
+
+    def _keep(self, remembered: dict[str, Any], *, prompted: bool) -> None:
+        """Remember the frame, and forget what is never read again."""
         bank = self.memory.prompted if prompted else self.memory.recent
-        bank[self.memory.frames] = memories | {"obj_ptr": output["obj_ptr"]}
+        bank[self.memory.frames] = remembered
         self.memory.frames += 1
         stride = self.network.memory_temporal_stride_for_eval
         self.memory.forget((self.network.num_maskmem - 1) * stride, self.network.max_obj_ptrs_in_encoder - 1)

@@ -55,10 +55,15 @@ class Embedded:
 
 
 class SamOnImages(Protocol):
-    """A SAM on single pictures; g is the side of its feature grid, 4 g the side of its low-resolution masks."""
+    """A SAM on single pictures; g is the side of its feature grid, 4 g the side of its low-resolution masks.
+
+    Args:
+        side: Of the square that it makes of a picture, in pixels.
+    """
 
     loaded: Loaded
     device: torch.device
+    side: int
 
     def embed(self, image: Image) -> Embedded:
         """Embed a (H, W, 3) uint8 RGB picture."""

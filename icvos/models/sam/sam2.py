@@ -90,6 +90,8 @@ NANO = Architecture(
 BASE = "base"  # of a header: name and SHA-256 of the SAM 2 that a file leaves out as far as it is the same
 BESIDE = "sam2."  # before its names in the checkpoint of a method that is trained together with it
 
+SCORES = ("no_obj_ptr", "sam_mask_decoder.obj_score_token.", "sam_mask_decoder.pred_obj_score_head.")
+
 STABILITY = {  # of the official builders: fall back to the best of three masks where the single one is not stable
     "dynamic_multimask_via_stability": True,
     "dynamic_multimask_stability_delta": 0.05,
@@ -135,13 +137,15 @@ def _video_model_class() -> type[nn.Module]:
     return Sam2
 
 
-def build_sam2(model: str | Architecture, *, postprocess: bool = True) -> nn.Module:
+def build_sam2(model: str | Architecture, *, postprocess: bool = True, scores: bool = True) -> nn.Module:
     """A SAM 2 tracking model without its weights, in evaluation mode.
 
     Args:
         model: A name of `SAM2_MODELS`, or an architecture.
         postprocess: As the official builders do by default: the single mask gives way to the best of three where it is
             not stable, and the memory of a prompted frame is made from its mask cut at 0.
+        scores: Whether it says of each frame if the object is there; without, its decoder has a token less, and no mask
+            is emptied.
     """
     network = _video_model_class()
     from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
@@ -216,9 +220,9 @@ def build_sam2(model: str | Architecture, *, postprocess: bool = True) -> nn.Mod
         proj_tpos_enc_in_obj_ptrs=shape.points_in_time,
         use_signed_tpos_enc_to_obj_ptrs=shape.points_in_time,
         only_obj_ptrs_in_the_past_for_eval=True,
-        pred_obj_scores=True,
-        pred_obj_scores_mlp=True,
-        fixed_no_obj_ptr=True,
+        pred_obj_scores=scores,
+        pred_obj_scores_mlp=scores,
+        fixed_no_obj_ptr=scores,
         multimask_output_for_tracking=True,
         use_multimask_token_for_obj_ptr=True,
         multimask_min_pt_num=0,
@@ -246,7 +250,7 @@ def _trunk(shape: Architecture) -> Any:
 
 
 def load_sam2(
-    checkpoint: str, device: torch.device | str = "cpu", *, postprocess: bool = True
+    checkpoint: str, device: torch.device | str = "cpu", *, postprocess: bool = True, scores: bool = True
 ) -> tuple[nn.Module, Loaded]:
     """A SAM 2 model with its weights, and what was loaded.
 
@@ -255,27 +259,33 @@ def load_sam2(
             SAM 2 behind ``sam2.``; the architecture is told from its tensors.
         device: Where the model goes.
         postprocess: As in `build_sam2`.
+        scores: As in `build_sam2`; what a file holds for them is left out.
     """
+
+    def used(state: State) -> State:
+        return state if scores else {name: tensor for name, tensor in state.items() if not name.startswith(SCORES)}
+
     if checkpoint in SAM2_MODELS:
-        network = build_sam2(checkpoint, postprocess=postprocess)
-        loaded = load_weights(network, checkpoint)
-        if loaded.random:
+        network = build_sam2(checkpoint, postprocess=postprocess, scores=scores)
+        loaded = load_weights(network, checkpoint, used)
+        if loaded.random and scores:
             see_objects(network)
         return network.to(device), loaded
     if checkpoint == UNTRAINED:
         with fresh_layers():
-            network = build_sam2(NANO, postprocess=postprocess)
+            network = build_sam2(NANO, postprocess=postprocess, scores=scores)
         trunk: Any = network.get_submodule("image_encoder.trunk")
         loaded = trunk.begin()
-        see_objects(network)  # or most masks have no gradient at first
+        if scores:
+            see_objects(network)  # or most masks have no gradient at first
         return network.to(device), loaded
     path = find_weights(checkpoint)
     if path is None:
         raise IcvosError(f"{checkpoint}: no such SAM 2 model; choose from {', '.join(NAMES)}, or give a path")
     state = read_state(path)
     state = beside(state, path) or state
-    network = build_sam2(architecture_of(state, str(path)), postprocess=postprocess)
-    fit_sam2(network, state, path)
+    network = build_sam2(architecture_of(state, str(path)), postprocess=postprocess, scores=scores)
+    fit_sam2(network, used(state), path)
     return network.to(device), Loaded.of(path, sha256(path))
 
 

@@ -1,44 +1,17 @@
 """Fetch a checkpoint: resumed after a dropped connection, checked against what is published, there whole or not at all.
 
-Bytes go to ``<file>.part``, which stays for the next attempt unless its content proves wrong. Mirrors are asked in
-order; every one must give the same bytes, so any of them may go on where another stopped.
+`icvos.files.downloads` says how; a mirror may go on where another address stopped.
 """
 
-import contextlib
-import http.client
-import socket
-import ssl
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from icvos.errors import IcvosError
-from icvos.files.locks import lock_file
-from icvos.files.storage import sha256, sync, unwritable
-from icvos.models.weights.integrity import damage, published_fault, what_else, write_note
+from icvos.files.downloads import PAUSE_SECONDS, Offer, Progress, download
+from icvos.files.hub import HubFile, look_up
+from icvos.files.storage import sha256, take_in
+from icvos.models.weights.integrity import damage, published_fault, require_checkpoint, what_else, write_note
 from icvos.models.weights.registry import Checkpoint, how_to_get, locate, places
-
-CHUNK_BYTES = 1 << 18
-TIMEOUT_SECONDS = 30.0
-ATTEMPTS = 4  # of one address without a new byte
-PAUSE_SECONDS = 1.0  # before the second attempt; doubled before each further one
-PERMANENT = frozenset({400, 401, 403, 404, 405, 406, 410, 414, 451})  # no use in asking again
-FINAL = (socket.gaierror, ssl.SSLCertVerificationError)  # no such host, or an impostor
-RANGE_NOT_SATISFIABLE = 416
-PARTIAL_CONTENT = 206
-
-Progress = Callable[[int, int | None], None]
-
-
-class _RefusedError(Exception):
-    """An address that will not give the file, however often it is asked."""
-
-
-class _CutOffError(Exception):
-    """A transfer that ended early; asking again may help."""
 
 
 def fetch(known: Checkpoint, *, pause: float = PAUSE_SECONDS, progress: Progress = lambda done, total: None) -> Path:
@@ -53,149 +26,46 @@ def fetch(known: Checkpoint, *, pause: float = PAUSE_SECONDS, progress: Progress
     """
     if known.inside and (own := locate(known)):
         return own
+    if known.hub:
+        return _fetch_from_hub(known, pause, progress)
     if not known.urls:
         raise IcvosError(f"{known.name}: cannot be fetched; {how_to_get(known)}")
     target = places(known)[0]
-    if not target.is_file():
-        with lock_file(target.with_name(f"{target.name}.lock"), str(target)):
-            if not target.is_file():  # another process may have fetched it while this one came
-                _fetch(target, known, pause, progress)
-                return target
-    fault = damage(target, known)
-    if fault:
-        raise IcvosError(f"{target}: {fault}; remove it and fetch it again")
+    offer = Offer(known.name, known.urls, partial(_fault, known), how_to_get(known), known.size)
+    if not download(offer, target, noted=partial(write_note, target), pause=pause, progress=progress):
+        _refuse_damaged(target, known)
     return target
 
 
-def _fetch(target: Path, known: Checkpoint, pause: float, progress: Progress) -> None:
-    part = target.with_name(f"{target.name}.part")
-    with _opened(part) as file:
-        digest = _fill(file, part, known, pause, progress)
-    write_note(target, digest)
-    sync(part)
-    part.replace(target)
+def _fetch_from_hub(known: Checkpoint, pause: float, progress: Progress) -> Path:
+    """A file of the Hugging Face Hub, from its cache on this machine where that has it."""
+    target = places(known)[0]
+    if target.is_file():
+        _refuse_damaged(target, known)
+        return target
+    owner, repository, path = known.hub.split("/", 2)
+    file = look_up(f"{owner}/{repository}", "model", path)
+    if file.cached:
+        require_checkpoint(file.cached)
+        take_in(file.cached, target)
+        write_note(target, sha256(target))
+        return target
+    offer = Offer(known.name, (file.url,), partial(_hub_fault, file), how_to_get(known), file.size, file.headers)
+    if not download(offer, target, noted=partial(write_note, target), pause=pause, progress=progress):
+        _refuse_damaged(target, known)
+    return target
 
 
-@contextlib.contextmanager
-def _opened(part: Path) -> Iterator[BinaryIO]:
-    """The partial file, open for reading and writing at its end; removed where it stays empty."""
-    try:
-        file = part.open("ab")
-    except OSError as error:
-        raise unwritable(part, error) from error
-    with file:
-        try:
-            yield file
-        finally:
-            if _size(file) == 0:
-                part.unlink(missing_ok=True)
+def _refuse_damaged(target: Path, known: Checkpoint) -> None:
+    if fault := damage(target, known):
+        raise IcvosError(f"{target}: {fault}; remove it and fetch it again")
 
 
-def _fill(file: BinaryIO, part: Path, known: Checkpoint, pause: float, progress: Progress) -> str:
-    """Make the partial file whole and right, from whichever address can; its SHA-256."""
-    faults = []
-    for url in known.urls:
-        attempts, most = 0, _size(file)
-        while attempts < ATTEMPTS:
-            if attempts:
-                time.sleep(pause * 2 ** (attempts - 1))
-            before = _size(file)
-            try:
-                _transfer(url, file, part, known, progress)
-            except _RefusedError as error:
-                faults.append(f"{url}: {error}")
-                break
-            except _CutOffError as error:
-                faults.append(f"{url}: {error}")
-                attempts = attempts + 1 if _size(file) <= most else 1
-                most = max(most, _size(file))
-                continue
-            digest = sha256(part)
-            other = what_else(part)
-            fault = f"is {other}" if other else published_fault(part, known, digest)
-            if not fault:
-                return digest
-            _empty(file, part)
-            faults.append(f"{url}: what it gave {fault}")
-            if not before:  # all of it came from here in one go, and would again
-                break
-            attempts += 1
-    raise IcvosError(f"{known.name}: cannot be fetched ({'; '.join(dict.fromkeys(faults))}); {how_to_get(known)}")
+def _fault(known: Checkpoint, path: Path, digest: str) -> str:
+    other = what_else(path)
+    return f"is {other}" if other else published_fault(path, known, digest)
 
 
-def _transfer(url: str, file: BinaryIO, part: Path, known: Checkpoint, progress: Progress) -> None:
-    """Append what is missing; raises `_CutOffError` for a transfer that ended early."""
-    start = _size(file)
-    if known.size is not None and start >= known.size:
-        if start == known.size:
-            return
-        _empty(file, part)
-        start = 0
-    headers = {"User-Agent": "icvos", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS) as response:
-            if start and (response.status != PARTIAL_CONTENT or _range_start(response) != start):
-                if response.status == PARTIAL_CONTENT:
-                    raise _RefusedError("answers with another part of the file than it was asked for")
-                _empty(file, part)  # it ignores ranges and sends all
-                start = 0
-            length = response.headers.get("Content-Length")
-            total = start + int(length) if length and length.isdecimal() else None
-            if known.size is not None and total is not None and total != known.size:
-                raise _RefusedError(f"offers {total} bytes, published are {known.size}")
-            _append(response, file, part, total or known.size, progress)
-    except urllib.error.HTTPError as error:
-        if error.code == RANGE_NOT_SATISFIABLE and start:
-            _empty(file, part)
-            raise _CutOffError("has no more bytes than are here; beginning again") from None
-        kind = _RefusedError if error.code in PERMANENT else _CutOffError
-        raise kind(f"HTTP {error.code} {error.reason}") from None
-    except urllib.error.URLError as error:
-        kind = _RefusedError if isinstance(error.reason, FINAL) else _CutOffError
-        raise kind(f"no connection ({error.reason})") from None
-    except (http.client.HTTPException, OSError) as error:
-        raise _CutOffError(f"connection lost ({str(error) or type(error).__name__})") from None
-
-
-def _range_start(response: http.client.HTTPResponse) -> int | None:
-    """Where the part begins that the server sends: ``Content-Range: bytes 100-199/200`` gives 100."""
-    unit, _, rest = (response.headers.get("Content-Range") or "").partition(" ")
-    first = rest.partition("-")[0]
-    return int(first) if unit == "bytes" and first.isdecimal() else None
-
-
-def _append(
-    response: http.client.HTTPResponse, file: BinaryIO, part: Path, total: int | None, progress: Progress
-) -> None:
-    """Copy the response; raises `_CutOffError` where it ends before ``total`` bytes are there."""
-    done = _size(file)
-    progress(done, total)
-    while chunk := response.read1(CHUNK_BYTES):
-        if total is not None:
-            chunk = chunk[: total - done]
-        try:
-            file.write(chunk)
-            file.flush()
-        except OSError as error:
-            raise IcvosError(f"{part}: cannot be written ({error.strerror}); free some space") from error
-        done += len(chunk)
-        progress(done, total)
-        if done == total:
-            return
-    if total is not None and done < total:
-        raise _CutOffError(f"ended after {done} of {total} bytes")
-
-
-def _size(file: BinaryIO) -> int:
-    return file.seek(0, 2)
-
-
-def _empty(file: BinaryIO, part: Path) -> None:
-    """Begin again."""
-    try:
-        file.truncate(0)
-        file.seek(0)
-    except OSError as error:
-        raise IcvosError(f"{part}: cannot be written ({error.strerror}); remove it") from error
+def _hub_fault(file: HubFile, path: Path, digest: str) -> str:
+    other = what_else(path)
+    return f"is {other}" if other else file.fault(path, digest)

@@ -4,6 +4,7 @@ A checkpoint is a state dictionary in safetensors or in torch's own format; the 
 that a file holding any other object is refused.
 """
 
+import argparse
 import contextlib
 import hashlib
 import pickle
@@ -95,7 +96,7 @@ def load_weights(
         fill_randomly(network)
         return Loaded(checkpoint, None)
     digest = sha256(path)
-    known = registry.checkpoints().get(checkpoint)
+    known = registry.find(checkpoint)
     fault = damage(path, known, digest) if known else ""
     if known and fault:
         raise IcvosError(f"{path}: is not {known.name}: {fault}; remove it and run: icvos weights fetch {known.name}")
@@ -205,7 +206,7 @@ def find_weights(checkpoint: str) -> Path | None:
     path = Path(checkpoint).expanduser()
     if path.is_file():
         return path
-    known = registry.checkpoints().get(checkpoint)
+    known = registry.find(checkpoint)
     found = registry.locate(known) if known else None
     if found or registry.random_weights():
         return found
@@ -260,8 +261,10 @@ def _read_safetensors(path: Path) -> State:
 def _read_torch(path: Path) -> Any:
     """What a file of ``torch.save`` holds, of either format; nothing in it is run.
 
+    A namespace of options, which programs save beside their weights, is a bare record and is let in.
     Archives of ``tar``, as torch wrote them before 2017, are refused: until 2.6 torch lets them run code all the same.
     """
+    torch.serialization.add_safe_globals([argparse.Namespace])
     if tarfile.is_tarfile(path):
         raise IcvosError(f"{path}: holds Python objects, which could run code when read; save the state_dict alone")
     try:

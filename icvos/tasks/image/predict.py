@@ -53,8 +53,9 @@ def run_images(
     """
     folds = tuple(range(len(benchmark.folds)) if options.parts is None else dict.fromkeys(options.parts))
     require_supports_taken(options)
-    if options.shard is not None:
-        raise IcvosError(f"--shard {options.shard}: is for videos; run each of the folds by itself, with --folds")
+    if options.shard is not None or options.pool is not None:
+        asked = options.pool or f"--shard {options.shard}"
+        raise IcvosError(f"{asked}: is for videos; run each of the folds by itself, with --folds")
     episodes = {fold: benchmark.episodes(fold, options.shots) for fold in folds}
     for fold in folds:
         if not episodes[fold]:

@@ -104,6 +104,7 @@ class VideoTask:
             options,
             start=lambda done, total: watch.total(total, done),
             advance=lambda clip, frames: watch.advance(frames, clip.id),
+            note=watch.note,
         )
 
     def check(self, folder: Path, protocol: Protocol, watch: Watch) -> list[Fault]:

@@ -31,6 +31,11 @@ class Work:
     folder: Path
     done: bool
 
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells it from others of the run: its draw, and the name of its clip."""
+        return self.draw, self.clip.id
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -38,21 +43,60 @@ class Made:
 
     Args:
         clips: Those whose folders are in place, with what their records say.
-        error: The first error of those that failed; None where none did.
+        failed: Those that failed, with the error of each.
     """
 
     clips: Sequence[tuple[Work, ClipRun]]
-    error: IcvosError | None
+    failed: Sequence[tuple[Work, IcvosError]] = ()
+
+    @property
+    def error(self) -> IcvosError | None:
+        """The first error; None where none failed."""
+        return self.failed[0][1] if self.failed else None
 
 
-def groups(work: Sequence[Work], method: AnyMethod) -> list[list[Work]]:
+def groups(work: Sequence[Work], shares: bool) -> list[list[Work]]:
     """What is predicted together: all clips of a video where the method shares frames, else each clip by itself."""
-    if not isinstance(method, SharesFrames):
+    if not shares:
         return [[item] for item in work]
     found: dict[tuple[str, int], list[Work]] = {}
     for item in work:
         found.setdefault((item.clip.video.name, item.frames), []).append(item)
     return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes clips in this process: the whole of what a worker needs.
+
+    Args:
+        benchmark: What is predicted.
+        method: The method, loaded.
+        options: How it is run.
+        out: The run folder, below which clips are made.
+    """
+
+    benchmark: Benchmark
+    method: AnyMethod
+    options: RunOptions
+    out: Path
+
+    @property
+    def shares(self) -> bool:
+        """Whether clips of a video are made together."""
+        return isinstance(self.method, SharesFrames)
+
+    def make(self, items: Sequence[Work], ready: Callable[[], None] = lambda: None) -> Iterator[Clip | Made]:
+        """Make some clips of a video: of every mask its clip as it is made, and what came of each of `groups`.
+
+        A clip that fails, or a frame that cannot be read, keeps no other clip from being made. ``ready`` is called
+        before a folder is put in place; what it raises keeps that from it, and ends everything.
+        """
+        for group in groups(items, self.shares):
+            try:
+                yield from predict_group(self.benchmark, self.method, group, self.options, self.out, ready)
+            except IcvosError as error:
+                yield Made((), [(item, error) for item in group])
 
 
 def predict_group(
@@ -61,9 +105,8 @@ def predict_group(
     group: Sequence[Work],
     options: RunOptions,
     scratch: Path,
-    advance: Callable[[Clip, int], None],
     ready: Callable[[], None] = lambda: None,
-) -> Made:
+) -> Iterator[Clip | Made]:
     """Predict one of `groups`, and put the folders in place; a clip that fails does not keep the others from it.
 
     Args:
@@ -72,8 +115,10 @@ def predict_group(
         group: Clips of one video.
         options: How it is run.
         scratch: The run folder, below which clips are made.
-        advance: Is told of every mask.
         ready: Is called before a folder is put in place; what it raises keeps that from it, and ends the group.
+
+    Yields:
+        The clip of every mask as it is made, and in the end what came of the group.
 
     Raises `IcvosError` for a frame that cannot be read.
     """
@@ -101,7 +146,7 @@ def predict_group(
                     failed[number] = error
                     continue
                 if position < count:
-                    advance(group[number].clip, 1)
+                    yield group[number].clip
             if len(failed) == len(group):
                 break
     share = round(seconds / len(group), 3)
@@ -111,7 +156,7 @@ def predict_group(
             made = ClipRun(frames=count, seconds=share)
             said = remarks_of(methods[number], asked[number])
             clips.append((item, made.model_copy(update={"remarks": said}) if said else made))
-    return Made(clips, next(iter(failed.values()), None))
+    yield Made(clips, [(group[number], error) for number, error in failed.items()])
 
 
 def _siblings(method: AnyMethod, count: int, asked: Asked) -> Sequence[AnyMethod]:

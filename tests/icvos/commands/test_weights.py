@@ -1,13 +1,11 @@
 """`icvos weights` against a local server that drops connections, truncates, lies and is out of order."""
 
 import contextlib
-import http.server
 import os
 import pickle
 import random
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,101 +13,24 @@ from typing import Any
 import pytest
 
 from icvos.errors import IcvosError
+from icvos.files import downloads
 from icvos.files.locks import lock_file
 from icvos.files.storage import sha256
 from icvos.models.weights import download, registry
 from icvos.models.weights.registry import Checkpoint
 from tests import Json
 from tests.conftest import icvos
+from tests.file_server import Server, serving
 from tests.test_architecture import BLOCK_TORCH
 
 CONTENT = b"PK\x03\x04" + random.Random(0).randbytes(1_000_000)
 PIECE = 300_000
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `CONTENT` at every path, in the manner that the path names."""
-
-    protocol_version = "HTTP/1.1"
-    server: "Server"
-
-    def do_GET(self) -> None:
-        manner = self.path.split("/")[1]
-        self.server.requests.append((manner, self.headers.get("Range")))
-        before = [one for one, _ in self.server.requests].count(manner) - 1
-        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
-        if manner == "missing":
-            self.send_error(404)
-        elif manner == "busy" and before < 2:
-            self.send_error(503)
-        elif manner == "moved":
-            self.send_response(302)
-            self.send_header("Location", "/good/net.pth")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        elif manner == "page":
-            self._send(b"<!DOCTYPE html>" + CONTENT[15:], 0)
-        elif manner == "wrong":
-            self._send(CONTENT[:-1] + b"x", start)
-        elif manner == "short":
-            self._send(CONTENT[:-100], start)
-        elif manner == "drops":
-            self._send(CONTENT, start, stop=PIECE)
-        elif manner == "dies":
-            self._send(CONTENT, start, stop=0)
-        elif manner == "noranges":
-            self._send(CONTENT, 0, stop=PIECE if before < 1 else None)
-        elif manner == "wavers":  # ignores ranges, and stops now here, now there
-            self._send(CONTENT, 0, stop=PIECE * (1 + before % 2))
-        elif manner == "shifted":
-            self._send(CONTENT, start + 10 if start else 0, stop=PIECE)
-        elif manner == "full" and start:
-            self.send_error(416)
-        elif manner == "nolength":
-            self._send(CONTENT, 0, stop=None if before else PIECE, length=False)
-        else:
-            self._send(CONTENT, start)
-
-    def _send(self, content: bytes, start: int, *, stop: int | None = None, length: bool = True) -> None:
-        """A part of the content from ``start``; the connection breaks after ``stop`` bytes."""
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        if length:
-            self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        self.wfile.write(content[start:] if stop is None else content[start : start + stop])
-        self.close_connection = stop is not None or not length
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests: list[tuple[str, str | None]] = []
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error here."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-    def url(self, manner: str) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/{manner}/net.pth"
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    found = Server()
-    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield found
-    found.shutdown()
-    found.server_close()
-    thread.join()
+    with serving({"net.pth": CONTENT}, PIECE) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +50,7 @@ def digest(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def net(server: Server, *manners: str, **facts: Any) -> Checkpoint:
-    return Checkpoint("net", file="net.pth", urls=tuple(map(server.url, manners)), **facts)
+    return Checkpoint("net", file="net.pth", urls=tuple(server.url(manner, "net.pth") for manner in manners), **facts)
 
 
 def fetch(known: Checkpoint) -> Path:
@@ -219,12 +140,12 @@ def test_no_file_where_none_can_be_had(
 ) -> None:
     with pytest.raises(IcvosError) as refusal:
         fetch(net(server, *manners, size=len(CONTENT), sha256=digest))
-    for text in [*said, "net: cannot be fetched", server.url(manners[0]), f"at {folder / 'net.pth'}"]:
+    for text in [*said, "net: cannot be fetched", server.url(manners[0], "net.pth"), f"at {folder / 'net.pth'}"]:
         assert text in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert [one.name for one in folder.iterdir()] == (["net.pth.part"] if part else [])
     assert not part or (folder / "net.pth.part").read_bytes() == CONTENT[:part]
-    assert len(server.requests) <= 2 + download.ATTEMPTS
+    assert len(server.requests) <= 2 + downloads.ATTEMPTS
 
 
 def test_nobody_there(server: Server, folder: Path) -> None:
@@ -259,7 +180,7 @@ def test_what_another_process_has_just_fetched_is_used(
             (folder / "net.pth").write_bytes(CONTENT)  # by the other, between our look and our lock
             yield
 
-    monkeypatch.setattr(download, "lock_file", late)
+    monkeypatch.setattr(downloads, "lock_file", late)
     assert fetch(net(server, "good", size=len(CONTENT), sha256=digest)) == folder / "net.pth"
     assert [path.name for path in folder.iterdir()] == ["net.pth"]
     assert not server.requests
@@ -278,7 +199,7 @@ def know(monkeypatch: pytest.MonkeyPatch, *known: Checkpoint) -> None:
 def test_list_fetch_and_verify(server: Server, folder: Path, digest: str, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = {"licence": "Apache-2.0", "trained_on": "SA-1B"}
     full = net(server, "good", size=len(CONTENT), sha256=digest, **facts)
-    bare = Checkpoint("bare", file="bare.pth", urls=(server.url("good"),), **facts)
+    bare = Checkpoint("bare", file="bare.pth", urls=(server.url("good", "net.pth"),), **facts)
     hand = Checkpoint("hand", file="hand.pth", by_hand="its authors")
     know(monkeypatch, full, bare, hand, Checkpoint("none", unpublished="it is a secret"))
     lines = icvos("weights", "list").output.splitlines()

@@ -12,13 +12,16 @@ from baselines.amnet.training import adversarial_losses
 from baselines.bam.network import BAMNetwork
 from baselines.cyctr.network import CyCTRNetwork
 from baselines.hdmnet.network import HDMNetwork
+from baselines.hsnet.network import HSNetwork
 from baselines.parts.mix_transformer import Attention, FeedForward
 from baselines.pfenet import COCO_BINS, PASCAL_BINS, PFENetwork
 from baselines.ssp import SSPNetwork
+from baselines.vat.network import VATNetwork
 from baselines.vrp_sam import PromptEncoder
 from dcsam.prompt_generator import PromptGenerator, Variant
 from icvos.inspection.operations import ALL, count_operations
 from icvos.models.backbones.build import build_backbone
+from icvos.models.backbones.taps import build_tapped
 from icvos.models.sam.sam2 import build_sam2
 
 
@@ -246,3 +249,32 @@ def test_ssp_costs_what_the_published_code_does(backbone: str, total: int, pictu
     with torch.no_grad(), count_operations(groups) as found:
         network(meta(1, 3, 473, 473), [meta(1, 3, 473, 473)], [meta(1, 473, 473)])
     assert (found.modules["network"] - found.modules["unseen"]) / 1e9 == pytest.approx(pictures, abs=6e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "side", "learnable", "operators"),
+    [
+        ("hsnet", "resnet50", 400, 2_573_794, 59.53),
+        ("hsnet", "resnet101", 400, 2_587_394, 90.42),
+        ("hsnet", "vgg16", 400, 2_570_018, 125.35),
+        ("hsnet-hm", "resnet50", 400, 2_573_794, 72.75),
+        ("vat 1", "resnet50", 417, 3_006_490, 147.74),
+        ("vat 2", "resnet50", 473, 3_180_954, 155.72),
+        ("vat 3", "resnet50", 473, 3_680_410, 156.25),
+        ("vat 2", "resnet101", 473, 3_200_538, 209.35),
+        ("vat 3", "resnet101", 473, 3_699_994, 209.88),
+        ("vat-hm 1", "resnet50", 417, 3_006_490, 162.81),
+        ("vat-hm 2", "resnet50", 473, 3_180_954, 174.42),
+    ],
+)
+def test_hsnet_and_vat_cost_what_the_published_code_does(
+    name: str, backbone: Any, side: int, learnable: int, operators: float
+) -> None:
+    """One episode with one support; hybrid masking adds a pass of the backbone."""
+    kind, _, guided = name.partition(" ")
+    hybrid = kind.endswith("-hm")
+    with torch.device("meta"):
+        body = build_tapped(backbone)
+        network = VATNetwork(body, int(guided), hybrid=hybrid) if guided else HSNetwork(body, hybrid=hybrid)
+    assert sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad) == learnable
+    assert giga(network.eval(), side)[1] == pytest.approx(operators, abs=0.005)

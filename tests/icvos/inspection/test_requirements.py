@@ -22,7 +22,7 @@ from tests.icvos.models.weights_folder import empty_folder
 pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
 WITH_SMALL = ("dcsam", "amnet", "base-learner", "hdmnet", "pfenet", "vrp-sam")
-LEARNERS = (*WITH_SMALL, "bam", "cyctr", "ssp")
+LEARNERS = (*WITH_SMALL, "bam", "cyctr", "ssp", "hsnet", "hsnet-hm", "vat", "vat-hm", "sansa")
 SMALL = {name: f"--set checkpoint={name}-nano --set sam2=affinity" for name in WITH_SMALL} | {
     "vrp-sam": "--set checkpoint=vrp-sam-nano --set sam=sam2-nano --set sam2=affinity"
 }
@@ -68,8 +68,8 @@ def test_without_torch_nothing_is_ready() -> None:
 @pytest.mark.parametrize(
     ("package", "methods"),
     [
-        ("sam2", {"insid3", "memory", "persam", "persam-f", "matcher", *LEARNERS}),
-        ("segment_anything", {"persam", "persam-f", "matcher", "vrp-sam"}),
+        ("sam2", {"gf-sam", "insid3", "memory", "painter", "persam", "persam-f", "matcher", *LEARNERS}),
+        ("segment_anything", {"gf-sam", "persam", "persam-f", "matcher", "vrp-sam"}),
         ("ot", {"matcher"}),
         ("torchvision", {"matcher"}),
     ],

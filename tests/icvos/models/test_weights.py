@@ -51,7 +51,9 @@ def test_every_entry_says_how_to_get_it() -> None:
         *(f"{version}-hiera-{size}" for version in ("sam2", "sam2.1") for size in ("t", "s", "b+", "l")),
         *("dinov2-vits14", "dinov2-vitb14", "dinov2-vitl14", "dinov2-vitb14-reg"),
         *(f"dinov3-vit{size}16" for size in ("s", "b", "l")),
+        *("resnet50", "resnet101", "vgg16"),
         *("resnet50-v2", "resnet101-v2", "vgg16-bn", "swin-b"),
+        *("seggpt-vit-large", "painter-vit-large"),
     ):
         assert known[name].file
     for one in known.values():

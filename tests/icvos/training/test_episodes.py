@@ -105,7 +105,7 @@ def test_which_pictures_are_left_out(tmp_path: Path) -> None:
     assert kept == {"no": plain | {"small-novel", "novel"}, "listed": plain | {"small-novel"}, "shown": plain}
 
 
-@pytest.mark.parametrize("preparation", ["squash", "resize", "crop", "cut"])
+@pytest.mark.parametrize("preparation", ["squash", "colour", "resize", "crop", "cut"])
 @pytest.mark.parametrize("sampling", ["class", "image"])
 def test_same_episodes_for_any_workers_and_processes(
     benchmark: ImageBenchmark, sampling: str, preparation: str

@@ -14,6 +14,7 @@ from icvos.tasks.result import Result
 from icvos.tasks.task import parse_result
 from leaderboard.entry import Entry, read_entry
 from leaderboard.site.build import build_site
+from leaderboard.site.view import row_facts
 from leaderboard.store import Board, collect
 from leaderboard.tables.build import build_tables, render
 from leaderboard.tables.reported import REPORTED_ON_IMAGES
@@ -194,7 +195,7 @@ def test_what_papers_report_stands_beneath_the_protocol_it_is_nearest_to() -> No
     assert "HDMNet, ResNet-50" not in coco  # its paper compares masks at their own size
     assert reported(protocol="native@1")["PFENet, VGG-16"] == pytest.approx(0.363)
     assert reported(benchmark="pascal-5i", shots=5) == pytest.approx(
-        {"DC-SAM, VGG-16": 0.743, "DC-SAM, ResNet-50": 0.765}
+        {"DC-SAM, VGG-16": 0.743, "DC-SAM, ResNet-50": 0.765, "GF-SAM": 0.826}
     )
     assert reported(benchmark="coco-to-pascal")["RPMM, ResNet-50"] == pytest.approx(0.496)
     assert set(reported(protocol="native@1", shots=5)) >= {"HDMNet, ResNet-50", "PFENet, VGG-16"}
@@ -207,6 +208,15 @@ def test_what_papers_report_stands_beneath_the_protocol_it_is_nearest_to() -> No
     notes = [table.footnotes[rows[name].notes[0]] for name in ("VRP-SAM, ResNet-50", "HSNet, ResNet-50")]
     assert ["quotes" in note for note in notes] == [False, True]
     assert all("arXiv 2504.12080" in note for note in notes)
+
+
+def test_reported_rows_of_generalists_say_so() -> None:
+    table = only(entry(make_image_scores()), reported=True)
+    seen = {row.label: row.classes_seen for row in table.rows if row.kind == "reported"}
+    assert {label for label, said in seen.items() if said} == {"Painter", "SegGPT"}
+    facts = {row.label: row_facts(row) for row in table.rows}
+    assert facts["SegGPT"]["classes"] == "yes"
+    assert facts["Matcher"]["classes"] == "unknown"
 
 
 def test_every_reported_figure_has_its_source() -> None:

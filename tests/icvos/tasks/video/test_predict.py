@@ -20,7 +20,7 @@ from icvos.files.leases import Leases
 from icvos.files.masks import read_binary, write_binary
 from icvos.method import load_method
 from icvos.own_video import support_of_files
-from icvos.tasks.video import predict as video_predict
+from icvos.tasks.video import opening, together
 from icvos.tasks.video.benchmark import Benchmark
 from tests.conftest import icvos
 
@@ -136,7 +136,7 @@ def test_an_unfinished_run_is_scored_on_purpose(
     built: Path, oracle_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, made = tmp_path / "run", list[int]()
-    real = video_predict.predict_group
+    real = together.predict_group
 
     def stopped(*arguments: Any) -> Any:
         if len(made) == 1:
@@ -144,7 +144,7 @@ def test_an_unfinished_run_is_scored_on_purpose(
         made.append(1)
         return real(*arguments)
 
-    monkeypatch.setattr(video_predict, "predict_group", stopped)
+    monkeypatch.setattr(together, "predict_group", stopped)
     icvos(*ORACLE, "--benchmark", built, "--out", out, status=130)
     found = icvos("score", out, "--benchmark", built, status=2)
     assert "score those that are there by --clips-there" in found.stderr
@@ -311,7 +311,7 @@ def test_a_run_that_makes_everything_again_is_alone(built: Path, tmp_path: Path,
     (out / ".partial" / "other").mkdir(parents=True)
     with Leases(out / ".claims") as other:
         if mode == "only-missing":
-            assert other.take(video_predict.ALL)
+            assert other.take(opening.ALL)
         refusal = icvos(*ORACLE, "--benchmark", built, "--out", out, "--overwrite", mode, status=2).stderr
     assert refusal.startswith(f"icvos: {out}: another process ({os.getpid()}) is working on it; ")
     assert (out / ".partial" / "other").is_dir()

@@ -15,6 +15,7 @@ import pytest
 from icvos.files import leases
 from icvos.files.leases import LEASE_S, Leases
 from icvos.tasks.video.benchmark import Benchmark
+from icvos.tasks.video.going import Job
 from tests import ROOT
 from tests.conftest import icvos
 from tests.icvos.tasks.video.gated import POINTS
@@ -183,9 +184,7 @@ def test_claims_and_records_that_another_machine_left(built: Path, alone: Path, 
     with Leases(out / ".claims") as gone:
         icvos(*GATED, "--benchmark", built, "--out", out, "--limit", 1)
         video = Benchmark.open(built).clips[2].video.name
-        from icvos.tasks.video.predict import _claimed_as
-
-        name = _claimed_as(video)
+        name = Job(video, (), 0).claim
         assert gone.take(name)
         claim = out / ".claims" / f"{name}.0"
         text = claim.read_text().replace(gone.own.machine, "000000")

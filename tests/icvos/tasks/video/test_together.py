@@ -20,7 +20,7 @@ from icvos.tasks.runs import RunOptions
 from icvos.tasks.video import together
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.predict import run
-from icvos.tasks.video.together import Work, groups, predict_group
+from icvos.tasks.video.together import Made, Work, groups, predict_group
 
 torch = pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
@@ -258,21 +258,15 @@ def work(benchmark: Benchmark, out: Path) -> list[Work]:
 
 
 def test_a_method_that_shares_nothing_runs_every_clip_by_itself(benchmark: Benchmark, tmp_path: Path) -> None:
-    items, heard = work(benchmark, tmp_path), Counter[str]()
-    assert groups(items, Bright()) == [[item] for item in items]
-    assert groups(items, Hasty()) == [items]
-    made = predict_group(
-        benchmark,
-        Bright(),
-        items[:1],
-        RunOptions("bright"),
-        tmp_path,
-        lambda clip, frames: heard.update({clip.id: frames}),
-    )
+    items = work(benchmark, tmp_path)
+    assert groups(items, shares=False) == [[item] for item in items]
+    assert groups(items, shares=True) == [items]
+    *heard, made = predict_group(benchmark, Bright(), items[:1], RunOptions("bright"), tmp_path)
+    assert isinstance(made, Made)
     assert made.error is None
     (item, one) = made.clips[0]
     assert (item, one.frames) == (items[0], len(items[0].clip.video.frames))
-    assert heard == {items[0].clip.id: one.frames}
+    assert heard == [items[0].clip] * one.frames
     assert len(list(items[0].folder.glob("*.png"))) == one.frames
 
 
@@ -288,7 +282,8 @@ def test_siblings_that_break_a_promise_are_refused(
 ) -> None:
     def predict() -> None:
         items = work(benchmark, tmp_path)
-        made = predict_group(benchmark, method, items, RunOptions("m"), tmp_path, lambda clip, frames: None)
+        *_, made = predict_group(benchmark, method, items, RunOptions("m"), tmp_path)
+        assert isinstance(made, Made)
         assert not made.clips
         assert made.error is not None
         raise made.error

@@ -1,0 +1,169 @@
+"""How long the workers of a cluster take for a run, and what they cost beside a single process.
+
+    python -m benchmarks.cluster [--workers 4] [--rounds 5] [--benchmark BENCHMARK [--method lite] [--set device=cpu]]
+
+First the schedule is simulated, by the code that gives videos to workers in `icvos eval --ray`: 437 videos of 20 to
+2,000 frames, in seconds of one frame. The least possible time is that of the longest video, or of all frames over the
+workers. Workers that die do so at random moments, and are replaced after 60 seconds; each adds at least what was lost.
+
+With workers, a real Ray runs 60 videos of 5 to 100 frames by a method that does nothing but sleep for 50 ms a frame, so
+that workers do not compete for a processor; then the same with one worker and in this process, in turn. Start-up is the
+time from the call to the first video: Ray's own, that of a worker, and that of loading the method. With a benchmark, a
+real method makes it in this process and with one worker, in turn.
+"""
+
+import argparse
+import importlib
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.shards import SLEEP_S, lengths, write_videos
+from icvos.commands.options import read_settings
+from icvos.protocol import NATIVE
+from icvos.tasks.dispatch import makespan
+from icvos.tasks.pool import Pool
+from icvos.tasks.runs import RunOptions
+from icvos.tasks.shards import Worker
+from icvos.tasks.video.benchmark import Benchmark
+from icvos.tasks.video.predict import run
+
+REPLACED = 60 / 0.7  # in seconds of a frame that takes 0.7 s
+SLEEPER = f"""
+import time
+import numpy as np
+
+
+class Sleeper:
+    sees_truth = True
+
+    def segment(self, supports, frames):
+        for frame in frames:
+            time.sleep({SLEEP_S})
+            yield np.zeros(frame.shape[:2], dtype=bool)
+"""
+
+
+def simulate() -> None:
+    costs = lengths(0)
+    total = sum(costs)
+    print(f"{len(costs)} videos, {min(costs)} to {max(costs)} frames, {total:,} in all")
+    for count in (1, 2, 4, 8, 16, 32):
+        bound = max(max(costs), total / count)
+        whole = makespan(costs, [Worker()] * count)
+        line = f"| {count} | {bound:,.0f} | {whole / bound:.3f} "
+        for dying in (1, max(1, count // 4)):
+            found = [dead(costs, count, dying, bound, seed) for seed in range(20)]
+            line += f"| {statistics.median(found) / bound:.3f} | {max(found) / bound:.3f} "
+        print(f"{line}|")
+
+
+def dead(costs: list[int], count: int, dying: int, bound: float, seed: int) -> float:
+    generator = random.Random(seed)
+    workers = [Worker(dies=generator.uniform(0, bound) if number < dying else None) for number in range(count)]
+    return makespan(costs, workers, REPLACED)
+
+
+def install_sleeper(folder: Path) -> None:
+    """A package with the method, for this process and for the workers that it starts."""
+    about = folder / "sleeper-1.0.dist-info"
+    about.mkdir()
+    (folder / "sleeper.py").write_text(SLEEPER)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: sleeper\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[icvos.methods]\nsleeper = sleeper:Sleeper\n")
+    sys.path.insert(0, str(folder))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds of a run.
+
+    Args:
+        start_up: From the call to the first video.
+        taken: From there to the end.
+    """
+
+    start_up: float
+    taken: float
+
+
+def timed(benchmark: Benchmark, name: str, settings: dict[str, Any], pool: Pool | None) -> Times:
+    """A run from its beginning."""
+    started = list[float]()
+    options = RunOptions(name, settings, protocols=(NATIVE,), pool=pool)
+    with tempfile.TemporaryDirectory() as out:
+        began = time.perf_counter()
+        run(
+            benchmark,
+            benchmark.clips,
+            Path(out) / "run",
+            options,
+            start=lambda done, total: started.append(time.perf_counter()),
+        )
+        ended = time.perf_counter()
+        return Times(started[0] - began, ended - started[0])
+
+
+def workers(count: int, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        package, root = Path(folder) / "package", Path(folder) / "benchmark"
+        package.mkdir()
+        install_sleeper(package)
+        frames = write_videos(root)
+        benchmark = Benchmark.open(root)
+        start_up = timed(benchmark, "sleeper", {}, Pool("local", os.cpu_count())).start_up
+        ray = start_ray(count)
+        print(f"{len(frames)} videos, {sum(frames)} frames; start-up with Ray {start_up:.1f} s")
+        compare(benchmark, "sleeper", {}, {count: Pool("local", 1), 1: Pool("local", count)}, rounds)
+        ray.shutdown()
+
+
+def start_ray(processors: int) -> Any:
+    """A Ray for several runs, so that its start and end are in none of their times."""
+    ray = importlib.import_module("ray")
+    ray.init("local", num_cpus=processors, include_dashboard=False, object_store_memory=80 << 20, log_to_driver=False)
+    return ray
+
+
+def compare(benchmark: Benchmark, name: str, settings: dict[str, Any], pools: Mapping[int, Pool], rounds: int) -> None:
+    """By their numbers, workers against this process, in turn; ratios to its time divided by their number."""
+    ratios: dict[int, list[float]] = {count: [] for count in pools}
+    alone = list[float]()
+    for _ in range(rounds):
+        alone.append(timed(benchmark, name, settings, None).taken)
+        for count, pool in pools.items():
+            ratios[count].append(timed(benchmark, name, settings, pool).taken * count / alone[-1])
+    print(f"{name}: {statistics.median(alone):.1f} s in this process")
+    for count, found in ratios.items():
+        low, high = min(found), max(found)
+        print(f"{count} workers: {statistics.median(found):.3f} of that by {count} ({low:.3f} to {high:.3f})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--benchmark", type=Path)
+    parser.add_argument("--method", default="lite")
+    parser.add_argument("--set", dest="pairs", action="append", default=[])
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    simulate()
+    if given.workers:
+        workers(given.workers, given.rounds)
+    if given.benchmark:
+        settings = read_settings(tuple(given.pairs))
+        ray = start_ray(1)
+        compare(Benchmark.open(given.benchmark), given.method, settings, {1: Pool("local", 1)}, given.rounds)
+        ray.shutdown()
+
+
+if __name__ == "__main__":
+    main()

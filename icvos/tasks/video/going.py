@@ -1,0 +1,154 @@
+"""A run on videos as it goes on: what is left to make, who makes it, what is recorded. It makes nothing by itself.
+
+A single process, a shard and the driver of a cluster go by the same steps: `Going.left`, then for each video
+`Going.begin`, `Going.hear` of everything that `icvos.tasks.video.together.Maker` tells of it, and `Going.end`.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from icvos.errors import AGAIN
+from icvos.files.leases import Leases
+from icvos.files.leftovers import NAME_LENGTH
+from icvos.tasks.record import ClipRun
+from icvos.tasks.runs import RunOptions
+from icvos.tasks.shards import order
+from icvos.tasks.video.benchmark import Clip
+from icvos.tasks.video.records import Records
+from icvos.tasks.video.together import Made, Work, groups
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A video of a run, which one process makes at a time.
+
+    Args:
+        name: The video's.
+        items: Its clips of all draws.
+        cost: Frames that are read for it.
+    """
+
+    name: str
+    items: tuple[Work, ...]
+    cost: int
+
+    @property
+    def claim(self) -> str:
+        """The name of the claim on it, short enough for a file."""
+        return f"video-{self.name[:NAME_LENGTH]}-{hashlib.sha256(self.name.encode()).hexdigest()[:12]}"
+
+
+class Going:
+    """A run as it goes on in this process.
+
+    Args:
+        options: How it is run.
+        records: What is made.
+        leases: The claims of this process.
+        work: The whole plan.
+        shares: Whether clips of a video are made together.
+        start: Is told of frames that are done and in all.
+        advance: Is told of every mask.
+    """
+
+    def __init__(
+        self,
+        options: RunOptions,
+        records: Records,
+        leases: Leases,
+        work: Sequence[Work],
+        shares: bool,
+        start: Callable[[int, int], None],
+        advance: Callable[[Clip, int], None],
+    ) -> None:
+        self.options, self.records, self.leases = options, records, leases
+        self.work, self.shares = work, shares
+        self.start, self.advance = start, advance
+        self.total = sum(item.frames for item in work)
+        self.shown = sum(item.frames for item in work if item.done)  # frames that the caller knows to be done
+        self.making: dict[str, int] = {}  # by video that this process has claimed, the masks of what is not recorded
+        self.own: set[tuple[int, str]] = set()  # what this process has made, by draw and clip
+
+    def told(self) -> str:
+        """How far it has come."""
+        done = sum(map(self._is_made, self.work))
+        return f"{done} of {len(self.work)} clips are done; {AGAIN} to go on"
+
+    def left(self) -> list[Job]:
+        """The videos of which something is missing, in the order of a shard, else of the benchmark; called once."""
+        self.start(self.shown, self.total)
+        if self.options.overwrite == "always":
+            self.records.drop(self.work)
+        videos: dict[str, list[Work]] = {}
+        for item in self.work:
+            videos.setdefault(item.clip.video.name, []).append(item)
+        jobs = [
+            Job(name, tuple(items), sum(group[0].frames for group in groups(items, self.shares)))
+            for name, items in videos.items()
+        ]
+        ordered = [jobs[place] for place in order([job.cost for job in jobs], self.options.shard)]
+        return [job for job in ordered if not all(item.done for item in job.items)]
+
+    def begin(self, job: Job, given_up: Collection[tuple[int, str]] = ()) -> list[Work] | None:
+        """Claim a video: what is missing of it and not ``given_up``; None where another process has it."""
+        if not self.leases.take(job.claim):
+            return None
+        self.records.refresh()
+        missing = [item for item in job.items if not self.is_there(item)]
+        self.records.drop(missing)
+        self.making[job.name] = 0
+        return [item for item in missing if item.key not in given_up]
+
+    def hear(self, job: Job, clip: Clip, frames: int) -> None:
+        """Some masks of a clip are made."""
+        self.making[job.name] += frames
+        self.shown += frames
+        self.advance(clip, frames)
+
+    def record(self, job: Job, made: Made) -> None:
+        """Some clips are made."""
+        self.own |= {item.key for item, _ in made.clips}
+        self.records.add(made.clips)
+        self.making[job.name] -= sum(item.frames for item, _ in made.clips)
+
+    def end(self, job: Job) -> None:
+        """Give a video back."""
+        self.leases.release(job.claim)
+        self.making.pop(job.name, None)
+        self._show()
+
+    def is_there(self, item: Work) -> bool:
+        """Whether a clip is made, with all its masks."""
+        if self.options.overwrite == "always":
+            return item.key in self.own
+        return is_done(item, self.records.made(item))
+
+    def _is_made(self, item: Work) -> bool:
+        """`is_there`, by the records alone."""
+        if self.options.overwrite == "always":
+            return item.key in self.own
+        made = self.records.made(item)
+        return made is not None and made.frames >= item.frames
+
+    def _show(self) -> None:
+        """Tell what others have made, or what was lost."""
+        done = sum(item.frames for item in self.work if self._is_made(item)) + sum(self.making.values())
+        if done != self.shown:
+            self.shown = done
+            self.start(done, self.total)
+
+
+def is_done(item: Work, made: ClipRun | None) -> bool:
+    """Whether a clip is there as its record says, with all the masks that are wanted; a power failure may empty one."""
+    if made is None or made.frames < item.frames:
+        return False
+    return all(_has_content(item.folder / f"{frame}.png") for frame in item.clip.video.frames[: item.frames])
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False

@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from icvos.errors import IcvosError, Stopped
 from icvos.models.weights.load import read_state
-from icvos.training.learner import make_optimisers, schedule
+from icvos.training.learned import read_learned, write_learned
+from icvos.training.learner import Learner, make_optimisers, schedule
 from icvos.training.loop import train
 from icvos.training.recipe import Recipe, read_recipe, shipped_recipes
 from icvos.training.report import Losses, Silent, ValidationScores
@@ -194,6 +195,24 @@ def test_two_optimisers_move_their_own_parts_in_every_step(tmp_path: Path) -> No
     assert all(scale > 0 and shift > 0 for scale, shift in moves)
     assert max(scale for scale, _ in moves[-2:]) < 0.1 * moves[0][0]  # its rate is a hundredth of the first one
     assert moves[-1][1] > 0.001  # that of the other has stayed
+
+
+def test_what_two_optimisers_remember_is_read_again(tmp_path: Path) -> None:
+    chosen = recipe(optimiser="sgd")
+    learner, again = Learner(chosen, TwoKinds()), Learner(chosen, TwoKinds())
+    learner.step(0, 0, 1.0, iter([Discs().training(0, 0)]))
+    write_learned(learner, tmp_path)
+    read_learned(again, tmp_path)
+    assert learner.optimisers.keys() == again.optimisers.keys() == {"total/sgd", "total/adamw"}
+    for name, optimiser in learner.optimisers.items():
+        [wanted], [found] = (
+            optimiser.state_dict()["state"].values(),
+            again.optimisers[name].state_dict()["state"].values(),
+        )
+        assert wanted
+        assert {key: float(value) for key, value in found.items()} == {
+            key: float(value) for key, value in wanted.items()
+        }
 
 
 class KilledError(Exception):

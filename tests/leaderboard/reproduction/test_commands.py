@@ -117,7 +117,7 @@ def test_fewer_gpus_take_as_many_episodes_a_step() -> None:
 def test_methods_that_are_not_here_are_reported_alone() -> None:
     table = paper_table("table-3")
     names = {row.name.partition(",")[0] for row in table.rows if not commands_of(table, row, PLACES)}
-    assert names == {"BAM", "CyCTR", "SSP", "NTRENet", "DPCN", "ABCB"}
+    assert names == {"NTRENet", "DPCN", "ABCB"}
 
 
 def test_needs_are_what_the_commands_do_not_make() -> None:

@@ -1,8 +1,11 @@
 """HSNet and VAT in plain words, for `benchmarks.networks`: shot by shot, tap by tap, one attention head at a time.
 
+    python -m benchmarks.correlation_networks [--published] [--memory]    # these two of benchmarks.networks alone
+
 Channels come first in memory, as torch has them unless told otherwise; attention writes its masks out for every window.
 """
 
+import sys
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -169,3 +172,14 @@ def one_vat(network: Any, query: Tensor, support: Tensor, mask: Tensor) -> Tenso
         x = decoder[1:](x + refined)
     found: Tensor = learner.decoder(x)
     return found
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Compare these two networks alone."""
+    from benchmarks.networks import main as compare  # late: it imports this module
+
+    compare(["--networks", "hsnet", "vat", *arguments])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -63,6 +63,7 @@ def _page(name: str, card: Card) -> str:
         ("masks of tested classes seen", _seen(name, card)),
         ("uses text", "no: it is given pictures, masks and frames, and no words"),
         ("licence of the code", "Apache-2.0, as icvos"),
+        ("equal to the published program", _compared(code)),
         ("parameters, operations, time", _cost(name)),
     ]
     if small(factory):
@@ -89,6 +90,22 @@ def _training(name: str) -> str:
         return "no"
     own = [f"`{one.name}`" for one in list_recipes() if one.recipe.method == name]
     return f"yes, by `icvos train` ([training](../training.md)): {', '.join(own)}"
+
+
+def _compared(code: str) -> str:
+    """The tests that compare a method in the file ``code`` with recorded outputs."""
+    package, *rest = Path(code).parts
+    pattern = "test_*.py" if package == "dcsam" else f"test_{Path(rest[0]).stem}.py"
+    found = [path for path in sorted((ROOT / "tests" / package).glob(pattern)) if _reads_recordings(path)]
+    if not found:
+        return "no outputs of one were recorded"
+    files = ", ".join(f"[`{path.name}`](../../{path.relative_to(ROOT).as_posix()})" for path in found)
+    return f"on weights made from the names of its parameters, its outputs are those that were recorded: {files}"
+
+
+def _reads_recordings(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8")
+    return "parity.cases(" in text or "parity.load(" in text
 
 
 def _cost(name: str) -> str:

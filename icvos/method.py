@@ -304,10 +304,14 @@ def find_method(name: str) -> EntryPoint:
 def load_method(name: str, settings: Mapping[str, Any] | None = None) -> AnyMethod:
     """Build the method called ``name``; ``settings`` go over the defaults of its ``Settings`` dataclass.
 
+    Every method also takes ``handover=each-frame``, see `icvos.each_frame`.
+
     >>> lite = load_method("lite", {"short_side": 96})
     >>> lite.describe()["settings"]["short_side"]
     96
     """
+    from icvos.each_frame import by_itself, is_asked
+
     factory = method_class(name)
     chosen = settings_for(name, settings or {})
     try:
@@ -316,7 +320,7 @@ def load_method(name: str, settings: Mapping[str, Any] | None = None) -> AnyMeth
         raise
     except (Exception, SystemExit) as error:  # anybody's code, see `icvos.guard`
         raise IcvosError(f"method {name} cannot be built: {type(error).__name__}: {first_line(error)}") from error
-    return built
+    return by_itself(built) if is_asked(name, settings or {}) else built
 
 
 def method_class(name: str) -> Any:
@@ -370,7 +374,11 @@ def settings_for(name: str, settings: Mapping[str, Any], prefix: str = "") -> An
 
     Raises `IcvosError` for a method that cannot be imported, and for a setting that it does not take.
     """
+    from icvos.each_frame import is_asked, without
+
     factory = method_class(name)
+    if is_asked(name, settings):
+        settings = without(settings)
     kind = getattr(factory, "Settings", None)
     if kind is None and settings:
         raise IcvosError(f"method {name} has no settings; leave out --set {prefix}{next(iter(settings))}")

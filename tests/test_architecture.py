@@ -36,7 +36,7 @@ FLOORS = (
     ("drawing", "models"),
     ("vos", "smallworld"),
     ("guard",),
-    ("method",),
+    ("each_frame", "method"),
     ("metrics", "files", "masks", "protocol", "categories", "settings"),
     ("bitmasks", "errors", "suggestions", "workers", "notices", "sharing"),
 )

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -16,9 +16,10 @@ from icvos.errors import IcvosError
 from icvos.files.names import require_inside
 from icvos.files.schema import FormatOne, PlainName, Schema, read_schema, write_schema
 from icvos.tasks.task import SILENT, Task, Watch
-from icvos.tasks.video.statistics import write_statistics
-from icvos.tasks.video.task import VideoTask
 from leaderboard.tables.shape import Table
+
+if TYPE_CHECKING:
+    from icvos.tasks.video.task import VideoTask
 
 BENCHMARKS = "benchmarks"
 RECORD = "charts.json"
@@ -58,6 +59,8 @@ class Charting:
 
     def write(self, out: Path) -> None:
         """Draw what is not there yet; `IcvosError` where a mask is missing or broken, or matplotlib is."""
+        from icvos.tasks.video.task import VideoTask
+
         for task in self.tasks:
             if isinstance(task, VideoTask) and task.digest:
                 folder = out / charts_place(task.digest)
@@ -65,7 +68,9 @@ class Charting:
                 if read_charts(folder) is None:
                     self._draw(task, task.digest, folder)
 
-    def _draw(self, task: VideoTask, digest: str, folder: Path) -> None:
+    def _draw(self, task: "VideoTask", digest: str, folder: Path) -> None:
+        from icvos.tasks.video.statistics import write_statistics
+
         benchmark = task.benchmark
         charts = write_statistics(benchmark, folder, workers=self.workers, watch=self.watch)
         facts = {

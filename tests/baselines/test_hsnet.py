@@ -106,8 +106,14 @@ def test_training_moves_what_learns_alone() -> None:
     torch.testing.assert_close(losses["total"], wanted)  # ignored pixels count as background
     losses["total"].backward()
     optimiser.step()
-    for name, tensor in trainable.network.state_dict().items():
-        assert torch.equal(tensor, before[name]) == name.startswith("backbone."), name
+    after = trainable.network.state_dict()
+    moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    learns = dict(trainable.network.named_parameters())
+    assert moved == {name for name, one in learns.items() if one.grad is not None and one.grad.any()}
+    assert {name.partition(".")[0] for name in moved} == {"hpn_learner"}
+    assert {name for name, one in learns.items() if one.grad is None} == {
+        name for name in learns if name.startswith("backbone.")
+    }
     found = trainable.logits(batch)
     assert found.shape == (2, 64, 64)
     assert set(found.unique().tolist()) <= {-0.5, 0.5}

@@ -270,7 +270,13 @@ def test_a_killed_download_is_resumed_where_it_ended(server: Server, tmp_path: P
     catalogue = write_catalogue(tmp_path / "own.toml", small={"archives": [archive(server, "slow", "good")]})
     to = tmp_path / "to"
     command = ["data", "fetch", "small", "--to", str(to), "--catalogue", str(catalogue), "--accept-terms"]
-    started = subprocess.Popen([sys.executable, "-m", "icvos", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "icvos", *command],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
+    )
     part = to / STORE / "set.zip.part"
     deadline = time.monotonic() + 60
     while not (part.is_file() and part.stat().st_size == server.piece) and time.monotonic() < deadline:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from icvos.tasks.video import statistics
 from icvos.tasks.video.benchmark import Benchmark
-from leaderboard.site import charts
 from tests.conftest import icvos
 from tests.icvos.handmade import write_benchmark, write_predictions
 from tests.leaderboard.site.test_build import Page
@@ -57,7 +57,7 @@ def test_a_table_leads_to_the_charts_of_its_benchmark(
     assert charted.scripts == []
     assert f"<dt>Clips</dt><dd>{len(benchmark.clips)}</dd>" in (out / place).read_text()
 
-    monkeypatch.delattr(charts, "write_statistics")  # nothing is drawn again
+    monkeypatch.delattr(statistics, "write_statistics")  # nothing is drawn again
     assert links(board(run, *CHARTS, benchmark.root)[1]) == [place]
     assert links(board(run)[1]) == [place]  # and stay where nobody asks for them
 

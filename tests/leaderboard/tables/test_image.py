@@ -199,7 +199,8 @@ def test_what_papers_report_stands_beneath_the_protocol_it_is_nearest_to() -> No
     )
     assert reported(benchmark="coco-to-pascal")["RPMM, ResNet-50"] == pytest.approx(0.496)
     assert set(reported(protocol="native@1", shots=5)) >= {"HDMNet, ResNet-50", "PFENet, VGG-16"}
-    assert reported(shots=5) == reported(benchmark="all-coco") == {}
+    assert reported(shots=5) == pytest.approx({"GF-SAM": 0.6683, "SANSA": 0.643})
+    assert reported(benchmark="all-coco") == {}
     table = only(entry(make_image_scores()), reported=True)
     rows = {row.label: row for row in table.rows}
     row = rows["VRP-SAM, ResNet-50"]

@@ -21,7 +21,7 @@ PER_CATEGORY = 12  # examples of a category at most
 LEAST_PIXELS = 32 * 32  # of an example: smaller ones show little
 NEAREST = 3  # examples of a category whose mean likeness counts
 TEMPERATURE = 0.05  # at which the confidences on objects of COCO val2017 are about right
-VERSION = 1  # of how examples are described: another one is another file
+VERSION = 2  # of how examples are described: another one is another file
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,11 @@ class Examples:
         categories: (N,) the class index of each.
         blocks: (N, C), each of length 1.
         heads: (N, D), each of length 1.
-        arounds: (N, C), each of length 1, or zeros.
     """
 
     categories: np.ndarray
     blocks: np.ndarray
     heads: np.ndarray
-    arounds: np.ndarray
 
     def likeness(self, look: "Look") -> dict[int, float]:
         """How near an object is to each category that has examples, -1 to 1: the mean of the nearest ones."""
@@ -59,16 +57,6 @@ class Examples:
         total = sum(weights.values())
         best = sorted(weights, key=lambda index: (-weights[index], index))[:most]
         return [(COCO[index - 1].name, float(weights[index] / total)) for index in best]
-
-    def direction(self, name: str) -> np.ndarray | None:
-        """(C,): the examples' mean look less that of what is beside them; None without an example."""
-        chosen = np.array([COCO[index - 1].name == name for index in self.categories], dtype=bool)
-        if not chosen.any():
-            return None
-        parts = [one[chosen].mean(axis=0) for one in (self.blocks, self.arounds)]
-        inside, beside = (part / max(float(np.linalg.norm(part)), 1e-6) for part in parts)
-        found: np.ndarray = inside - beside
-        return found
 
 
 def _centred(looks: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -94,7 +82,6 @@ def examples_of(coco: Coco, eye: "Eye", stopped: Callable[[], bool] = lambda: Fa
     parts: Mapping[str, Sequence[np.ndarray]] = {
         "blocks": [look.block for _, look in looks],
         "heads": [look.head for _, look in looks],
-        "arounds": [look.around for _, look in looks],
     }
     return Examples(np.array([index for index, _ in looks]), **{name: np.stack(part) for name, part in parts.items()})
 
@@ -113,7 +100,6 @@ def keep(examples: Examples, path: Path) -> None:
             categories=examples.categories,
             blocks=examples.blocks,
             heads=examples.heads,
-            arounds=examples.arounds,
         )
 
 
@@ -121,6 +107,6 @@ def kept(path: Path) -> Examples | None:
     """The examples in a file; None where there is none, or it cannot be read and is to be made anew."""
     try:
         with np.load(path, allow_pickle=False) as found:
-            return Examples(found["categories"], found["blocks"], found["heads"], found["arounds"])
+            return Examples(found["categories"], found["blocks"], found["heads"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

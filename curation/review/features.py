@@ -9,14 +9,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from icvos.method import Image, Mask
-from icvos.models.backbones.lite0 import LITE0_STRIDE, lite0, lite0_input
+from icvos.models.backbones.lite0 import lite0, lite0_input
 from icvos.models.zoom import surroundings
 
 SIDE = 224  # short side, in pixels, of the cut around an object
 MARGIN = 1.3  # side of the cut over the side of the object
 LONGEST = 3.0  # long over short side of a cut, from which on it is looked at smaller
 BLOCK = 14  # whose features tell categories apart, as in the method `lite`
-FRAME_SIDE = 480  # short side at which a whole frame is searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,10 @@ class Look:
     Args:
         block: (C,) float32, length 1: the mean of the block's features inside the object.
         head: (D,) float32, length 1: that of the head's features.
-        around: (C,) float32, length 1: the mean of the block's features beside the object.
     """
 
     block: np.ndarray
     head: np.ndarray
-    around: np.ndarray
 
 
 class Eye:
@@ -51,17 +48,8 @@ class Eye:
             head = functional.relu6(self.network._bn1(self.network._conv_head(last)))
             share = _share(inside, block.shape[2:])
             within = torch.where(share >= 0.5 * share.max(), share, 0)
-            beside = (share <= 0.1).float()
-            parts = [_mean(block[0], within), _mean(head[0], within), _mean(block[0], beside)]
+            parts = [_mean(block[0], within), _mean(head[0], within)]
         return Look(*(part.numpy() for part in parts))
-
-    def cells(self, image: Image) -> np.ndarray:
-        """(C, h, w) float32: the block's features of a whole frame, each of length 1."""
-        with torch.inference_mode():
-            side = max(LITE0_STRIDE, min(FRAME_SIDE, 2 * min(image.shape[:2])))
-            (block,) = self.network.features(lite0_input(image, side), [BLOCK])
-            found: np.ndarray = functional.normalize(block[0], dim=0).numpy()
-        return found
 
 
 def _share(mask: Mask, grid: torch.Size) -> Tensor:

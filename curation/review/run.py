@@ -107,7 +107,11 @@ def serve(desk: Desk, port: int, tell: Callable[[str], None], *, browser: bool =
             server_header=False,
             timeout_graceful_shutdown=2,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            if desk.suggestions is not None:
+                desk.suggestions.stop()
 
 
 def _require_name(reviewer: str) -> None:

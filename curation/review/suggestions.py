@@ -5,19 +5,20 @@ beside the curation file.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from curation.review.events import Key
 from curation.review.examples import Examples, examples_of, keep, kept, name_of
+from curation.review.missed import Box, Search
 from curation.sources.coco import Coco
 from curation.sources.video import SourceVideo
 from icvos.bitmasks.values import occurring
+from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.schema import Fraction, Name, Schema, parse_schema
@@ -27,14 +28,11 @@ from icvos.method import Image
 if TYPE_CHECKING:
     from curation.review.features import Eye
 
-ALIKE = 0.9  # of the likeness of the annotated objects themselves, from which on something may be another one
-CLEAR = 0.12  # side of what is added around the objects, over the frame's height: their own cells reach so far
-MOST_HINTS = 3
-Box = tuple[Fraction, Fraction, Fraction, Fraction]
+STOP_SECONDS = 10.0  # that the end of a server waits at most
 
 
 class Hint(Schema):
-    """Something outside the annotated objects that is like one of them."""
+    """Something outside the annotated objects that may be another one of their category."""
 
     category: Name
     box: Box  # left, top, right, bottom in shares of the frame
@@ -73,8 +71,9 @@ class Suggestions:
     _rest: list[Key] = field(default_factory=list)
     _change: threading.Condition = field(default_factory=threading.Condition)
     _stopped: bool = False
+    _thread: threading.Thread | None = None
 
-    def start(self) -> threading.Thread:
+    def start(self) -> None:
         """Begin; what an earlier server found of the same examples is taken over."""
         self._name = name_of(self.coco)
         for key in self.videos:
@@ -82,15 +81,16 @@ class Suggestions:
             if found is not None:
                 self._found[key] = found
         self._rest = [key for key in reversed(list(self.videos)) if key not in self._found]
-        thread = threading.Thread(target=self._work, daemon=True)
-        thread.start()
-        return thread
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
-        """End after the video that is being looked at."""
+        """End after the video that is being looked at, which is waited for: torch dislikes to be cut off."""
         with self._change:
             self._stopped = True
             self._change.notify()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
 
     def known(self, key: Key) -> Suggested | None:
         """What was found of a video so far."""
@@ -116,7 +116,7 @@ class Suggestions:
     def _look_at_all(self) -> None:
         from curation.review.features import Eye
 
-        eye = Eye()
+        eye, search = Eye(), Search(self.coco)
         path = self.folder / f"examples-{self._name}.npz"
         examples = kept(path)
         if examples is None:
@@ -124,7 +124,7 @@ class Suggestions:
             if not self._stopped:
                 keep(examples, path)
         while (key := self._next()) is not None:
-            self._found[key] = found = self._look(key, examples, eye)
+            self._found[key] = found = self._look(key, examples, eye, search)
             write_json(self._path(key), found.model_dump(mode="json"))
 
     def _next(self) -> Key | None:
@@ -140,13 +140,13 @@ class Suggestions:
                     return key
         return None
 
-    def _look(self, key: Key, examples: Examples, eye: "Eye") -> Suggested:
+    def _look(self, key: Key, examples: Examples, eye: "Eye", search: Search) -> Suggested:
         try:
             video = self.videos[key]
             image, ids = read_image(video.frames[0]), next(video.iter_ids())
         except IcvosError:  # is told where the video is shown
             return Suggested(examples=self._name, objects={}, hints=())
-        objects, hints = propose(image, ids, examples, eye)
+        objects, hints = propose(image, ids, examples, eye, search)
         return Suggested(examples=self._name, objects=objects, hints=hints)
 
     def _path(self, key: Key) -> Path:
@@ -163,7 +163,7 @@ class Suggestions:
 
 
 def propose(
-    image: Image, ids: np.ndarray, examples: Examples, eye: "Eye"
+    image: Image, ids: np.ndarray, examples: Examples, eye: "Eye", search: Search
 ) -> tuple[dict[int, tuple[tuple[str, float], ...]], tuple[Hint, ...]]:
     """What the objects in a frame may be, and what may be another one of their kinds.
 
@@ -172,53 +172,19 @@ def propose(
         ids: (H, W) object ids, 0 is background.
         examples: What they are compared with.
         eye: Looks at them.
+        search: Finds categories outside them.
 
     Returns:
         For every object id three categories with confidences, the best first; and places outside the objects.
     """
     numbers = [int(number) for number in occurring(ids) if number]
     objects = {number: tuple(examples.proposals(eye.look(image, ids == number))) for number in numbers}
-    if not numbers:
-        return {}, ()
-    cells = eye.cells(image)
-    hints: list[Hint] = []
-    for name in dict.fromkeys(found[0][0] for found in objects.values()):
-        own = np.isin(ids, [number for number, found in objects.items() if found[0][0] == name])
-        hints += elsewhere(name, cells, own, ids != 0, examples)
-    return objects, tuple(hints[:MOST_HINTS])
-
-
-def elsewhere(
-    name: str, cells: np.ndarray, own: np.ndarray, annotated: np.ndarray, examples: Examples
-) -> Sequence[Hint]:
-    """Where else in a frame something is like a category, as far as its annotated objects are.
-
-    Args:
-        name: The category.
-        cells: (C, h, w) features of the frame, each of length 1.
-        own: (H, W) bool: the objects of the category.
-        annotated: (H, W) bool: all objects.
-        examples: Of all categories.
-    """
-    direction = examples.direction(name)
-    if direction is None:
-        return []
-    likeness = np.einsum("chw,c->hw", cells, direction)
-    grid = (likeness.shape[1], likeness.shape[0])
-    inside = cv2.resize(own.astype(np.float32), grid, interpolation=cv2.INTER_AREA)
-    within = likeness[inside >= min(0.5, float(inside.max()))]
-    reach = max(1, round(CLEAR * annotated.shape[0]))
-    near = cv2.dilate(annotated.astype(np.uint8), np.ones((reach, reach), np.uint8))
-    free = cv2.resize(near.astype(np.float32), grid, interpolation=cv2.INTER_AREA) < 0.05
-    alike = free & (likeness >= ALIKE * np.median(within)) & (likeness > 0)
-    count, _, boxes, _ = cv2.connectedComponentsWithStats(alike.astype(np.uint8), connectivity=8)
-    order = sorted(range(1, count), key=lambda place: -boxes[place, cv2.CC_STAT_AREA])
-    found = []
-    for left, top, width, height, area in boxes[order].tolist():
-        if area >= 2:
-            box = (left / grid[0], top / grid[1], (left + width) / grid[0], (top + height) / grid[1])
-            found.append(Hint(category=name, box=box))
-    return found
+    hints = [
+        Hint(category=name, box=box)
+        for name in dict.fromkeys(found[0][0] for found in objects.values())
+        for box in search.elsewhere(category(name).index, image, ids != 0)
+    ]
+    return objects, tuple(hints)
 
 
 def to_json(found: Suggested) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.shards import SLEEP_S, lengths, write_videos
+from benchmarks.shards import SLEEPER, lengths, write_videos
 from icvos.commands.options import read_settings
 from icvos.protocol import NATIVE
 from icvos.tasks.dispatch import makespan
@@ -36,19 +36,6 @@ from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.predict import run
 
 REPLACED = 60 / 0.7  # in seconds of a frame that takes 0.7 s
-SLEEPER = f"""
-import time
-import numpy as np
-
-
-class Sleeper:
-    sees_truth = True
-
-    def segment(self, supports, frames):
-        for frame in frames:
-            time.sleep({SLEEP_S})
-            yield np.zeros(frame.shape[:2], dtype=bool)
-"""
 
 
 def simulate() -> None:

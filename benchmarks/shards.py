@@ -43,11 +43,8 @@ from icvos.tasks.video.together import Maker
 CLIPS, SHORTEST, LONGEST = 437, 20, 2000
 SLEEP_S = 0.05  # a frame
 SLEEPER = f"""
-import sys, time
-from importlib.metadata import EntryPoint
+import time
 import numpy as np
-from icvos import method
-from icvos.cli import main
 
 
 class Sleeper:
@@ -57,7 +54,12 @@ class Sleeper:
         for frame in frames:
             time.sleep({SLEEP_S})
             yield np.zeros(frame.shape[:2], dtype=bool)
-
+"""
+MAIN = f"""{SLEEPER}
+import sys
+from importlib.metadata import EntryPoint
+from icvos import method
+from icvos.cli import main
 
 method.entry_points = lambda group: [EntryPoint("sleeper", "__main__:Sleeper", "icvos.methods")]
 main(sys.argv[1:])
@@ -103,7 +105,7 @@ def processes(count: int) -> None:
 
         def seconds() -> float:
             arguments = ["eval", "--method", "sleeper", "--protocol", "native", "--benchmark", f"{folder}/benchmark"]
-            command = [sys.executable, "-c", SLEEPER, *arguments, "--out", f"{folder}/run"]
+            command = [sys.executable, "-c", MAIN, *arguments, "--out", f"{folder}/run"]
             began = time.perf_counter()
             shards = [
                 subprocess.Popen([*command, "--shard", f"{number + 1}/{count}"], stdout=subprocess.DEVNULL)

@@ -4,6 +4,7 @@ The base learner, a PSPNet on the training classes, says what is something else 
 supports are, told by the Gram matrices of their low-level features, decides how far to trust it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
@@ -32,7 +33,7 @@ class Answer(Protocol):
         ...
 
 
-class EnsembleNetwork(Staged):
+class EnsembleNetwork(Staged, ABC):
     """The common half of such networks; published parameter names."""
 
     gram_merge: nn.Conv2d
@@ -50,18 +51,19 @@ class EnsembleNetwork(Staged):
             self.kshot_rw = nn.Sequential(nn.Conv2d(shots, 2, 1), nn.ReLU(), nn.Conv2d(2, shots, 1))
         self.shots = shots
 
+    @abstractmethod
     def taps(self, x: Tensor) -> tuple[Tensor, ...]:
         """The maps that the frozen parts make of (B, 3, S, S) pictures."""
-        raise NotImplementedError
 
+    @abstractmethod
     def base_logits(self, seen: tuple[Tensor, ...]) -> Tensor:
         """(B, N + 1, f, f) logits of the base learner, by what `taps` gave; channel 0 is background."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, base: BaseNetwork) -> None:
         """Put a trained base learner on the same backbone in the place of the network's own."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Answer:
         """Segment (B, 3, S, S) queries by (B, K, 3, S, S) supports and their (B, K, S, S) float masks of 0 and 1.
 
@@ -71,7 +73,6 @@ class EnsembleNetwork(Staged):
             masks: Where the supports show the category.
             left_out: (B,) base class, from 0, that does not count as something else; -1 for none.
         """
-        raise NotImplementedError
 
     def see(self, x: Tensor) -> tuple[Tensor, ...]:
         """What the frozen parts see of (B, 3, S, S) pictures: `taps`, or what is ``remembered`` of them."""

@@ -150,10 +150,12 @@ def _settings(methods: tuple[str, ...], pairs: tuple[str, ...]) -> dict[str, dic
         twice = next(method for method in methods if methods.count(method) > 1)
         raise IcvosError(f"--method {twice}: is given twice; for other settings of it, run it again with another --out")
     for pair in pairs:
-        method, dot, rest = pair.partition("=")[0].partition(".")
-        chosen = [method] if dot and rest and method in own and len(methods) > 1 else list(own)
-        for name in chosen:
-            own[name].append(pair.removeprefix(f"{method}.") if chosen == [method] else pair)
+        method, _, rest = pair.partition(".")
+        if method in own:
+            own[method].append(rest)
+        else:
+            for every in own.values():
+                every.append(pair)
     found = {method: read_settings(tuple(given)) for method, given in own.items()}
     for method, settings in found.items():
         try:

@@ -104,7 +104,7 @@ def predict(
     shown = {name: [support_of_files(image, mask) for image, mask in pairs] for name, pairs in files.items()}
     frames = open_frames(video)
     exports = _Exports.of(overlay, fps, coco, cutouts)
-    exports.require([frames.path, *(file for pairs in files.values() for pair in pairs for file in pair)])
+    exports.require(out, [frames.path, *(file for pairs in files.values() for pair in pairs for file in pair)])
     watch.stage(method)
     with random_weights_allowed(random_weights):
         built = load_method(method, settings or {})
@@ -151,14 +151,19 @@ class _Exports:
         places = [None if place is None else Path(place) for place in (overlay, coco, cutouts)]
         return cls(places[0], fps, places[1], places[2])
 
-    def require(self, given: Sequence[Path]) -> None:
-        """Refuse, before any work, what could not be written after it, or would be in the place of what was given."""
+    def require(self, out: Path, given: Sequence[Path]) -> None:
+        """Refuse, before any work, what could not be written after it, or would be where something else is."""
+        files = [*filter(None, (self.overlay, self.coco))]
         if self.coco is not None:
             require_writable(self.coco)
+        for file in files:
+            _require_other(file, [out, *given])
         if self.cutouts is not None:
             require_cutouts(self.cutouts)
-        for place in filter(None, (self.overlay, self.coco, self.cutouts)):
-            _require_other(place, given)
+            for path in (out, *given, *files):  # the folder is replaced as a whole
+                _require_other(self.cutouts, [path])
+                if _lies_in(path, self.cutouts):
+                    raise IcvosError(f"{self.cutouts}: would be written over {path}; choose another --cutouts")
 
     def write(self, frames: Frames, folders: Mapping[str, Path], count: int, watch: Watch) -> None:
         if self.overlay is not None:
@@ -295,11 +300,15 @@ def _require_places(out: Path, overlay: Path | str | None, fps: float | None) ->
         raise IcvosError("--fps is of the overlay; give --overlay too")
 
 
-def _require_other(overlay: Path, given: Sequence[Path]) -> None:
-    """Refuse an overlay in the place of a file that it is made from."""
-    for path in given:
-        if overlay.resolve() == path.resolve() or overlay.resolve().is_relative_to(path.resolve()):
-            raise IcvosError(f"{overlay}: would be written over or into {path}, which was given; choose another name")
+def _require_other(place: Path, others: Sequence[Path]) -> None:
+    """Refuse a place that is, or lies in, one of the files and folders that are given."""
+    for path in others:
+        if _lies_in(place, path):
+            raise IcvosError(f"{place}: would be written over or into {path}, which was given; choose another name")
+
+
+def _lies_in(place: Path, folder: Path) -> bool:
+    return place.resolve().is_relative_to(folder.resolve())
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,3 +129,24 @@ def test_nothing_of_somebody_else_is_written_over(own: Own, tmp_path: Path) -> N
     assert "would be written over or into" in icvos(*words, "--coco", before[0], status=2).stderr
     assert sorted(video.iterdir()) == before
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("exports", "message"),
+    [
+        (("--cutouts", "out"), "out: would be written over or into"),
+        (("--cutouts", "out/cut"), "cut: would be written over or into"),
+        (("--coco", "out/masks.json"), "masks.json: would be written over or into"),
+        (("--overlay", "out/masks.gif"), "masks.gif: would be written over or into"),
+        (("--cutouts", "cut", "--coco", "cut/masks.json"), "cut: would be written over"),
+        (("--cutouts", "."), "choose another --cutouts"),
+    ],
+)
+def test_nothing_is_written_where_the_masks_or_other_exports_are(
+    own: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exports: tuple[str, ...], message: str
+) -> None:
+    """A folder of cut-outs is replaced as a whole, which once would have been the masks themselves."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".cutouts").touch()  # as if it had been such a folder before
+    assert message in icvos("predict", *of_class(own, "toy"), "--out", "out", *exports, status=2).stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".cutouts"]

@@ -15,14 +15,14 @@ from baselines.parts.base_network import BaseNetwork, load_base, vote
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.backbones.build import FewShotBackbone, build_backbone
-from icvos.models.backbones.stages import STAGES
-from icvos.models.device import Device, pick_device
+from icvos.models.backbones.stages import STAGES, Staged
+from icvos.models.device import Device
 from icvos.models.losses import cross_entropy
 from icvos.models.maps import aligned
-from icvos.models.prompter import Prompter
+from icvos.models.network_prompter import NetworkPrompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture, fitted_back
-from icvos.models.weights.load import Loaded, fresh_layers, without_body
+from icvos.models.weights.load import Loaded
 from icvos.settings import Checked, Count, Range, Side, renamed
 from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch
@@ -121,29 +121,24 @@ class BaseLearnerSettings(Checked):
     dtype: DType = "auto"
 
 
-class BaseLearner(Prompter[BaseLearnerSettings]):
+class BaseLearner(NetworkPrompter[BaseLearnerSettings, Staged, BaseNetwork]):
     """The method ``base-learner``: it segments that class of its own which it sees most inside the support masks."""
 
     Settings = BaseLearnerSettings
     small = MappingProxyType({"checkpoint": "base-learner-nano", "sam2": "affinity"})
 
-    def __init__(self, settings: BaseLearnerSettings | None = None) -> None:
-        self.settings = settings or BaseLearnerSettings()
-        chosen = self.settings
-        self.device = pick_device(chosen.device)
-        body = build_backbone(chosen.backbone, "whole")
-        if without_body(chosen.checkpoint, chosen.backbone):
-            self.loaded = body.load_published(chosen.backbone)
-        with fresh_layers():
-            self.network = BaseNetwork(body, chosen.base_classes, chosen.base_width)
-        if chosen.checkpoint:
-            self.loaded = load_base(self.network, chosen.checkpoint, chosen)
-        self.network.eval().to(self.device)
+    def body(self) -> Staged:
+        """The backbone, without its weights."""
+        return build_backbone(self.settings.backbone)
 
-    @staticmethod
-    def needs(settings: BaseLearnerSettings) -> tuple[str, ...]:
-        """The checkpoints that the method loads."""
-        return (settings.checkpoint or settings.backbone, settings.sam2)
+    def make(self, body: Staged) -> BaseNetwork:
+        """The network on a backbone, its own layers fresh."""
+        return BaseNetwork(body, self.settings.base_classes, self.settings.base_width)
+
+    def load(self, body: Staged) -> None:  # noqa: ARG002
+        """Take the weights of the checkpoint, if there is one; raises `IcvosError` where it is of another network."""
+        if self.settings.checkpoint:
+            self.loaded = load_base(self.network, self.settings.checkpoint, self.settings)
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: where the class that the supports show scores best, at the picture's size."""

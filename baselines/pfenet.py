@@ -19,14 +19,14 @@ from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.backbones.build import FewShotBackbone, build_backbone
 from icvos.models.backbones.stages import Staged
-from icvos.models.device import Device, pick_device
+from icvos.models.device import Device
 from icvos.models.losses import cross_entropy
 from icvos.models.maps import aligned, masked_average
+from icvos.models.network_prompter import NetworkPrompter
 from icvos.models.prior import contrast, prior, stretched
-from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture, fitted_back
-from icvos.models.weights.load import Loaded, fresh_layers, load_trained, without_body
+from icvos.models.weights.load import Loaded
 from icvos.settings import Checked, Count, Positive, Side, check, refusal, renamed
 from icvos.training.trainable import EpisodeBatch
 
@@ -211,29 +211,21 @@ class PFENetSettings(Checked):
             raise refusal("bins", self.bins, "whole numbers, or shares up to 1")
 
 
-class PFENet(Prompter[PFENetSettings]):
+class PFENet(NetworkPrompter[PFENetSettings, Staged, PFENetwork]):
     """The method ``pfenet``: the network's mask of the first frame, which SAM 2 carries on."""
 
     Settings = PFENetSettings
+    name = "pfenet"
+    shaping = ("backbone", "bins", "width")
     small = MappingProxyType({"checkpoint": "pfenet-nano", "sam2": "affinity"})
 
-    def __init__(self, settings: PFENetSettings | None = None) -> None:
-        self.settings = settings or PFENetSettings()
-        chosen = self.settings
-        self.device = pick_device(chosen.device)
-        body = build_backbone(chosen.backbone, "whole")
-        if without_body(chosen.checkpoint, chosen.backbone):
-            self.loaded = body.load_published(chosen.backbone)
-        with fresh_layers():
-            self.network = PFENetwork(body, chosen.bins, chosen.width)
-        if chosen.checkpoint:
-            self.loaded = load_trained(self.network, chosen.checkpoint, "pfenet", chosen, ("backbone", "bins", "width"))
-        self.network.eval().to(self.device)
+    def body(self) -> Staged:
+        """The backbone, without its weights."""
+        return build_backbone(self.settings.backbone)
 
-    @staticmethod
-    def needs(settings: PFENetSettings) -> tuple[str, ...]:
-        """The checkpoints that the method loads."""
-        return (settings.checkpoint or settings.backbone, settings.sam2)
+    def make(self, body: Staged) -> PFENetwork:
+        """The network on a backbone, its own layers fresh."""
+        return PFENetwork(body, self.settings.bins, self.settings.width)
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: arg-max of the logits, enlarged to the square of the longer side and cut to the picture."""

@@ -17,14 +17,14 @@ from icvos.method import Image, Mask, Support
 from icvos.models.backbones.build import build_backbone
 from icvos.models.backbones.resnet import Bottleneck
 from icvos.models.backbones.stages import STAGES, Staged
-from icvos.models.device import Device, pick_device
+from icvos.models.device import Device
 from icvos.models.losses import cross_entropy
 from icvos.models.maps import aligned, masked_average
+from icvos.models.network_prompter import NetworkPrompter
 from icvos.models.prior import LARGEST, shown_cells
-from icvos.models.prompter import Prompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import squash, squash_mask, standardise
-from icvos.models.weights.load import Loaded, State, load_trained, without_body
+from icvos.models.weights.load import Loaded, State
 from icvos.settings import Checked, Side, Whole, renamed
 from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
@@ -261,27 +261,23 @@ class SSPSettings(Checked):
     dtype: DType = "auto"
 
 
-class SSP(Prompter[SSPSettings]):
+class SSP(NetworkPrompter[SSPSettings, Staged, SSPNetwork]):
     """The method ``ssp``: the network's mask of the first frame, which SAM 2 carries on."""
 
     Settings = SSPSettings
+    name = "ssp"
 
-    def __init__(self, settings: SSPSettings | None = None) -> None:
-        self.settings = settings or SSPSettings()
-        chosen = self.settings
-        self.device = pick_device(chosen.device)
-        body = build_backbone(chosen.backbone, "torchvision")
-        if without_body(chosen.checkpoint, chosen.backbone):
-            self.loaded = body.load_published(chosen.backbone)
-        self.network = SSPNetwork(body, chosen.refine)
-        if chosen.checkpoint:
-            self.loaded = load_trained(self.network, chosen.checkpoint, "ssp", chosen, ("backbone",), own_names)
-        self.network.eval().to(self.device)
+    def body(self) -> Staged:
+        """The backbone, without its weights."""
+        return build_backbone(self.settings.backbone, "torchvision")
 
-    @staticmethod
-    def needs(settings: SSPSettings) -> tuple[str, ...]:
-        """The checkpoints that the method loads."""
-        return (settings.checkpoint or settings.backbone, settings.sam2)
+    def make(self, body: Staged) -> SSPNetwork:
+        """The network on a backbone, its own layers fresh."""
+        return SSPNetwork(body, self.settings.refine)
+
+    def own_state(self, state: State) -> State:
+        """The state of a checkpoint by the names here."""
+        return own_names(state)
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: arg-max of the logits at the picture's size."""

@@ -20,17 +20,17 @@ from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.backbones.build import FewShotBackbone, build_backbone
 from icvos.models.backbones.stages import Staged
-from icvos.models.device import Device, pick_device
+from icvos.models.device import Device
 from icvos.models.losses import dice
 from icvos.models.maps import aligned, masked_average, sine_positions
 from icvos.models.needs import AFFINITY
+from icvos.models.network_prompter import NetworkPrompter
 from icvos.models.prior import contrast, prior
-from icvos.models.prompter import Prompter
 from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam1, PromptedSam2, as_maps, as_tuple
 from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
 from icvos.models.sam.sam1 import load_sam
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.load import Loaded, fresh_layers, load_trained, without_body
+from icvos.models.weights.load import Loaded
 from icvos.settings import Checked, Count, Side, renamed
 from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch
@@ -267,38 +267,32 @@ class VRPSettings(Checked):
     dtype: DType = "auto"
 
 
-class VRPSAM(Prompter[VRPSettings]):
+class VRPSAM(NetworkPrompter[VRPSettings, Staged, PromptEncoder]):
     """The method ``vrp-sam``; see `VRPSettings`."""
 
     Settings = VRPSettings
+    name = "vrp-sam"
+    shaping = ("backbone", "queries", "width")
     handover = "embeddings"
     packages = ("sam2", "segment_anything")
     resize = "512-bilinear"
     small = MappingProxyType({"checkpoint": "vrp-sam-nano", "sam": "sam2-nano", "sam2": "affinity"})
+    _sam: PromptedSam | None = None
+    _decoder: Sam2Propagator | None = None
 
-    def __init__(self, settings: VRPSettings | None = None) -> None:
-        self.settings = settings or VRPSettings()
-        chosen = self.settings
-        self.device = pick_device(chosen.device)
-        body = build_backbone(chosen.backbone, "torchvision")
-        if without_body(chosen.checkpoint, chosen.backbone):
-            self.loaded = body.load_published(chosen.backbone)
-        with fresh_layers():
-            self.network = PromptEncoder(body, chosen.queries, chosen.width)
-        if chosen.checkpoint:
-            self.loaded = load_trained(
-                self.network, chosen.checkpoint, "vrp-sam", chosen, ("backbone", "queries", "width")
-            )
-        self.network.eval().to(self.device)
-        self._sam: PromptedSam | None = None
-        self._decoder: Sam2Propagator | None = None
+    def body(self) -> Staged:
+        """The backbone, without its weights."""
+        return build_backbone(self.settings.backbone, "torchvision")
 
-    @staticmethod
-    def needs(settings: VRPSettings) -> tuple[str, ...]:
+    def make(self, body: Staged) -> PromptEncoder:
+        """The network on a backbone, its own layers fresh."""
+        return PromptEncoder(body, self.settings.queries, self.settings.width)
+
+    @classmethod
+    def needs(cls, settings: VRPSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads; SAM 1 on images and in training alone."""
-        own = settings.checkpoint or settings.backbone
         alone = settings.decoder == "sam2" and settings.sam2 != AFFINITY
-        return (own, settings.sam2) if alone else (own, settings.sam2, settings.sam)
+        return super().needs(settings) if alone else (*super().needs(settings), settings.sam)
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(k N, C) prompt embeddings."""

@@ -3,7 +3,8 @@
     python -m benchmarks.nano_study --out runs/novel > docs/nano-study.md
 
 The benchmark is that of `benchmarks.novel_categories`: drawn videos of categories that none of the networks was trained
-on. What is there already is not run again; from run folders alone the page is written in seconds.
+on. What is there already is not run again; from run folders alone the page is written in seconds. `--only dcsam,sansa`
+prints the rows of these methods alone.
 """
 
 import argparse
@@ -20,8 +21,8 @@ from leaderboard.paper.tables import paper_table
 
 TABLE = "table-4"
 OWN = "dcsam"  # every other row is compared with it
-BESIDE = {"lite": "`lite`, which learns nothing", "oracle": "`oracle`, which is told the first frame"}
-BY_MEMORY = ("oracle", OWN, "pfenet", "vrp-sam", "memory")  # evaluated with SAM 2 in the place of affinity too
+BESIDE = {"lite": "`lite`, which learns nothing", "oracle": "`oracle`, which is told the first frame", "sansa": "SANSA"}
+BY_MEMORY = ("oracle", OWN, "sansa", "pfenet", "vrp-sam", "memory")  # evaluated with SAM 2 in the place of affinity too
 SAM2 = {"sam2": "sam2-nano"}
 
 
@@ -54,12 +55,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="The folder of the world and the runs.")
     parser.add_argument("--draws", default="0-2", help="Support draws.")
+    parser.add_argument("--only", help="Only these methods, separated by commas, beside DC-SAM.")
     given = parser.parse_args()
     benchmark = build(given.out)
     tables = []
-    for carried, methods in (("affinity", (*paper_rows(), *BESIDE)), ("sam2-nano", BY_MEMORY)):
-        tables.append(measured({one: run(given.out, benchmark, one, carried, given.draws) for one in methods}))
-    print(page(*tables))
+    for carried, methods in (("affinity", (*paper_rows(), "lite", "oracle")), ("sam2-nano", BY_MEMORY)):
+        wanted = [one for one in methods if given.only is None or one in (OWN, *given.only.split(","))]
+        if wanted != [OWN]:
+            tables.append(measured({one: run(given.out, benchmark, one, carried, given.draws) for one in wanted}))
+    print("\n\n".join("\n".join(lines(rows)) for rows in tables) if given.only else page(*tables))
 
 
 def paper_rows() -> dict[str, tuple[str, float]]:

@@ -12,12 +12,13 @@ from baselines.cyctr.training import CyCTRTrainable
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.backbones.build import FewShotBackbone, build_backbone
-from icvos.models.device import Device, pick_device
+from icvos.models.backbones.stages import Staged
+from icvos.models.device import Device
 from icvos.models.maps import aligned
-from icvos.models.prompter import Prompter
+from icvos.models.network_prompter import NetworkPrompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import fit_mask, fit_picture, fit_size, fitted_back
-from icvos.models.weights.load import State, fresh_layers, load_trained, without_body
+from icvos.models.weights.load import State
 from icvos.settings import Checked, Count, Side, Whole, check, refusal, renamed
 
 
@@ -59,27 +60,23 @@ class CyCTRSettings(Checked):
             raise refusal("width", self.width, "a multiple of 8, like 256")
 
 
-class CyCTR(Prompter[CyCTRSettings]):
+class CyCTR(NetworkPrompter[CyCTRSettings, Staged, CyCTRNetwork]):
     """The method ``cyctr``: the network's mask of the first frame, which SAM 2 carries on."""
 
     Settings = CyCTRSettings
+    name = "cyctr"
+    shaping = ("backbone", "width", "own_flags")
 
-    def __init__(self, settings: CyCTRSettings | None = None) -> None:
-        self.settings = settings or CyCTRSettings()
-        chosen = self.settings
-        self.device = pick_device(chosen.device)
-        body = build_backbone(chosen.backbone, "torchvision")
-        if without_body(chosen.checkpoint, chosen.backbone):
-            self.loaded = body.load_published(chosen.backbone)
-        with fresh_layers():
-            self.network = CyCTRNetwork(body, chosen.width, chosen.own_flags)
-        if chosen.checkpoint:
-            shaping = ("backbone", "width", "own_flags")
-            self.loaded = load_trained(self.network, chosen.checkpoint, "cyctr", chosen, shaping, self._as_set)
-        self.network.eval().to(self.device)
+    def body(self) -> Staged:
+        """The backbone, without its weights."""
+        return build_backbone(self.settings.backbone, "torchvision")
 
-    def _as_set(self, state: State) -> State:
-        """A checkpoint by the names here; raises `IcvosError` where it is of another width."""
+    def make(self, body: Staged) -> CyCTRNetwork:
+        """The network on a backbone, its own layers fresh."""
+        return CyCTRNetwork(body, self.settings.width, self.settings.own_flags)
+
+    def own_state(self, state: State) -> State:
+        """The state of a checkpoint by the names here; raises `IcvosError` where it is of another width."""
         width = len(state.get("adjust_feature_qry.0.weight", ()))
         if width not in (self.settings.width, 0):
             raise IcvosError(
@@ -87,11 +84,6 @@ class CyCTR(Prompter[CyCTRSettings]):
                 f"use --set width={width}"
             )
         return own_names(state)
-
-    @staticmethod
-    def needs(settings: CyCTRSettings) -> tuple[str, ...]:
-        """The checkpoints that the method loads."""
-        return (settings.checkpoint or settings.backbone, settings.sam2)
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: arg-max of the logits, enlarged to the square of the longer side and cut to the picture."""

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,19 +13,13 @@ from baselines.parts.four_axes import vote
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.backbones.taps import Tapped, TappedBackbone, build_tapped
-from icvos.models.device import pick_device
 from icvos.models.maps import aligned
-from icvos.models.prompter import Prompter, PrompterSettings
-from icvos.models.weights.load import State, fresh_layers, load_trained, without_body
+from icvos.models.network_prompter import NetworkPrompter, NetworkSettings
+from icvos.models.weights.load import State
 
 
-class CorrelationSettings(PrompterSettings, Protocol):
+class CorrelationSettings(NetworkSettings, Protocol):
     """What the settings of such a method name besides."""
-
-    @property
-    def checkpoint(self) -> str:
-        """Path of a trained network; "" to train."""
-        ...
 
     @property
     def backbone(self) -> TappedBackbone:
@@ -41,38 +35,20 @@ class CorrelationSettings(PrompterSettings, Protocol):
 S = TypeVar("S", bound=CorrelationSettings)
 
 
-class CorrelationMethod(Prompter[S], Generic[S]):
+class CorrelationMethod(NetworkPrompter[S, Tapped, CorrelationNetwork], Generic[S]):
     """A method around such a network.
 
     Args:
-        name: The method's.
         hybrid: Whether its supports are masked by HM.
-        shaping: The settings that shape the network.
         leaves_unused: See `CorrelationTrainable`.
     """
 
-    Settings: ClassVar[Any]
-    name: ClassVar[str]
     hybrid: ClassVar[bool] = False
-    shaping: ClassVar[tuple[str, ...]] = ("backbone",)
     leaves_unused: ClassVar[bool] = False
 
-    def __init__(self, settings: S | None = None) -> None:
-        self.settings = settings or self.Settings()
-        chosen = self.settings
-        self.device = pick_device(chosen.device)
-        body = build_tapped(chosen.backbone)
-        if without_body(chosen.checkpoint, chosen.backbone):
-            self.loaded = body.load_published(chosen.backbone)
-        with fresh_layers():
-            self.network = self.make(body)
-        if chosen.checkpoint:
-            self.loaded = load_trained(self.network, chosen.checkpoint, self.name, chosen, self.shaping, self.own_state)
-        self.network.eval().to(self.device)
-
-    @abstractmethod
-    def make(self, body: Tapped) -> CorrelationNetwork:
-        """The network on a backbone, its own layers fresh."""
+    def body(self) -> Tapped:
+        """The backbone, without its weights."""
+        return build_tapped(self.settings.backbone)
 
     def own_state(self, state: State) -> State:
         """The state of a published checkpoint; raises `IcvosError` where its shapes are of other settings."""
@@ -87,11 +63,6 @@ class CorrelationMethod(Prompter[S], Generic[S]):
     @abstractmethod
     def mask(mask: Mask, side: int) -> Tensor:
         """(side, side) float32 of 0 and 1."""
-
-    @classmethod
-    def needs(cls, settings: S) -> tuple[str, ...]:
-        """The checkpoints that the method loads."""
-        return (settings.checkpoint or settings.backbone, settings.sam2)
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: what the supports vote for, each by the arg-max of its logits at the picture's size."""

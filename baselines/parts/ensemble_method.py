@@ -15,12 +15,12 @@ from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
 from icvos.models.backbones.build import FewShotBackbone, build_backbone
 from icvos.models.backbones.stages import Staged
-from icvos.models.device import Device, pick_device
+from icvos.models.device import Device
 from icvos.models.maps import aligned
-from icvos.models.prompter import Prompter
+from icvos.models.network_prompter import NetworkPrompter
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import squash, squash_mask
-from icvos.models.weights.load import Loaded, State, fresh_layers, load_trained, without_body
+from icvos.models.weights.load import Loaded, State
 from icvos.models.weights.registry import random_weights
 from icvos.settings import Checked, Count, Range, Side, check, refusal, renamed
 
@@ -69,33 +69,32 @@ class EnsembleSettings(Checked):
             raise refusal("width", self.width, "a multiple of 8, like 64")
 
 
-class EnsembleMethod(Prompter[EnsembleSettings], Generic[N]):
+class EnsembleMethod(NetworkPrompter[EnsembleSettings, Staged, N], Generic[N]):
     """A method around such a network."""
 
     Settings: ClassVar[type[EnsembleSettings]] = EnsembleSettings
-    name: ClassVar[str]
+    shaping = ("backbone", "base_classes", "base_width", "width", "shots")
     base_bias: ClassVar[str] = "base_learnear.2.bias"  # of the base learner's last layer, in published checkpoints
-    network: N
 
-    def __init__(self, settings: EnsembleSettings | None = None) -> None:
-        self.settings = settings or self.Settings()
+    def body(self) -> Staged:
+        """The backbone, without its weights."""
+        return build_backbone(self.settings.backbone)
+
+    @classmethod
+    def starting(cls, settings: EnsembleSettings) -> str:
+        """The checkpoint that the method starts from: its own, or a base learner's; "" where it has none."""
+        return settings.checkpoint or settings.base_checkpoint
+
+    def load(self, body: Staged) -> None:
+        """Take the weights of the checkpoint, or of a base learner; raises `IcvosError` where they do not fit."""
+        super().load(body)
         chosen = self.settings
-        self.device = pick_device(chosen.device)
-        body = build_backbone(chosen.backbone, "whole")
-        if without_body(chosen.checkpoint or chosen.base_checkpoint, chosen.backbone):
-            self.loaded = body.load_published(chosen.backbone)
-        with fresh_layers():
-            self.network = self.make(body)
-        if chosen.checkpoint:
-            shaping = ("backbone", "base_classes", "base_width", "width", "shots")
-            self.loaded = load_trained(self.network, chosen.checkpoint, self.name, chosen, shaping, self._as_set)
-        elif chosen.base_checkpoint:
+        if chosen.base_checkpoint and not chosen.checkpoint:
             base = BaseNetwork(body, chosen.base_classes, chosen.base_width)
             self.loaded = load_base(base, chosen.base_checkpoint, chosen, "settings.")
             self.network.take(base)
-        self.network.eval().to(self.device)
 
-    def _as_set(self, state: State) -> State:
+    def own_state(self, state: State) -> State:
         """The state of a checkpoint; raises `IcvosError` where its shapes say that it is of other settings."""
         chosen = self.settings
         known = len(state.get(self.base_bias, ())) - 1
@@ -112,17 +111,8 @@ class EnsembleMethod(Prompter[EnsembleSettings], Generic[N]):
         return state
 
     @abstractmethod
-    def make(self, body: Staged) -> N:
-        """The network on a backbone, its own layers fresh."""
-
-    @abstractmethod
     def trainable(self, classes: Sequence[int]) -> EnsembleTrainable[N]:
         """The network, as it is trained on these classes; see `base_class_of`."""
-
-    @staticmethod
-    def needs(settings: EnsembleSettings) -> tuple[str, ...]:
-        """The checkpoints that the method loads."""
-        return (settings.checkpoint or settings.base_checkpoint or settings.backbone, settings.sam2)
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool: arg-max of the network's two channels at the picture's size."""

@@ -15,6 +15,7 @@ import icvos as face
 from icvos.cli import main
 from icvos.drawing.animation import write_animation
 from icvos.files.images import read_image
+from icvos.method import method_names
 from icvos.tasks.video.benchmark import Benchmark
 from tests import ROOT
 
@@ -73,6 +74,12 @@ def in_blocks(page: Path) -> list[str]:
 
 def in_prose(page: Path) -> list[str]:
     return re.findall(r"`icvos ([^`]+)`", FENCE.sub("", text_of(page)).replace("\n", " "))
+
+
+def test_readme_names_every_method() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"Twenty-four methods are there: (.*?)\. Most", text, re.DOTALL)
+    assert sorted(re.findall(r"`([^`]+)`", listed)) == sorted(method_names())
 
 
 def test_commands_are_found() -> None:

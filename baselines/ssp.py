@@ -19,7 +19,7 @@ from icvos.models.backbones.resnet import Bottleneck
 from icvos.models.backbones.stages import STAGES, Staged
 from icvos.models.device import Device
 from icvos.models.losses import cross_entropy
-from icvos.models.maps import aligned, masked_average
+from icvos.models.maps import aligned, in_float32, masked_average
 from icvos.models.network_prompter import NetworkPrompter
 from icvos.models.prior import LARGEST, shown_cells
 from icvos.models.sam.propagation import DType
@@ -32,6 +32,7 @@ from icvos.training.trainable import EpisodeBatch, ParameterGroup
 SURE_OF_OBJECT, SURE_OF_BACKGROUND = 0.7, 0.6  # probability above which a cell supports its own picture
 BEST = 12  # cells that do where none is sure
 AREA_EPSILON = 1e-5
+LENGTH_EPSILON = 1e-12  # the least product of two lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +141,18 @@ def prototypes(feature: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
     return first, second
 
 
+@in_float32
 def match(feature: Tensor, foreground: Tensor, background: Tensor) -> Tensor:
     """(B, 2, h, w) logits: ten times the cosine with background and foreground, (B, C, 1, 1) or (B, C, h, w) each."""
-    return 10 * torch.stack(
-        [functional.cosine_similarity(feature, kind, dim=1) for kind in (background, foreground)], 1
-    )
+    length = torch.linalg.vector_norm(feature, dim=1)
+    cosines = []
+    for kind in (background, foreground):
+        if kind.shape[2:] == (1, 1):  # one product, without a map of all channels
+            inner = (kind.flatten(2).mT @ feature.flatten(2)).view_as(length)
+        else:
+            inner = (feature * kind).sum(1)
+        cosines.append(inner / (length * torch.linalg.vector_norm(kind, dim=1)).clamp(min=LENGTH_EPSILON))
+    return 10 * torch.stack(cosines, 1)
 
 
 def self_support(feature: Tensor, logits: Tensor) -> SelfSupport:
@@ -152,10 +160,8 @@ def self_support(feature: Tensor, logits: Tensor) -> SelfSupport:
     background, foreground = logits.softmax(1).flatten(2).unbind(1)
     cells = feature.flatten(2)  # B C N
     of_object, of_background = certain(foreground, SURE_OF_OBJECT), certain(background, SURE_OF_BACKGROUND)
-    own, around = (
-        ((cells * chosen[:, None]).sum(2) / chosen.sum(1, keepdim=True))[..., None, None]
-        for chosen in (of_object, of_background)
-    )
+    shares = torch.stack([chosen / chosen.sum(1, keepdim=True) for chosen in (of_object, of_background)], 1)
+    own, around = (shares @ cells.mT)[..., None, None].unbind(1)
     sure = torch.stack([(foreground > SURE_OF_OBJECT).sum(1), (background > SURE_OF_BACKGROUND).sum(1)], 1)
     return SelfSupport(own, around, adaptive(cells, of_background).unflatten(2, feature.shape[2:]), sure)
 
@@ -170,13 +176,13 @@ def certain(probability: Tensor, threshold: float) -> Tensor:
 def adaptive(cells: Tensor, chosen: Tensor) -> Tensor:
     """(B, C, N): for every cell of (B, C, N) the mean of the (B, N) chosen ones, by softmax over twice their cosine."""
     shown = shown_cells(chosen)
-    those = cells.gather(2, shown[:, None].expand(-1, cells.shape[1], -1))  # B C n
-    filling = ~chosen.gather(1, shown)[:, None]
-    unit, units = functional.normalize(cells, dim=1), functional.normalize(those, dim=1)
+    rows = cells.mT.contiguous()  # B N C: the cells of each product lie together
+    units, picked = functional.normalize(rows, dim=2), shown[..., None].expand(-1, -1, rows.shape[2])
+    those, others = rows.gather(1, picked), units.gather(1, picked).mT
+    filling = torch.zeros_like(shown, dtype=rows.dtype).masked_fill(~chosen.gather(1, shown), -torch.inf)[:, None]
     found = []
-    for some in unit.split(max(1, LARGEST // shown.numel()), dim=2):
-        alike = 2 * some.mT @ units
-        found.append(alike.masked_fill(filling, -torch.inf).softmax(2) @ those.mT)
+    for some in units.split(max(1, LARGEST // shown.numel()), dim=1):
+        found.append(torch.baddbmm(filling, some, others, alpha=2).softmax(2) @ those)
     return torch.cat(found, 1).mT
 
 

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.networks import FROZEN, attend, in_turn, positions, similarity
+from benchmarks.networks import FROZEN, in_turn
+from benchmarks.plain.matching_networks import attend, positions
+from benchmarks.plain.similarities import similarity
 from dcsam.prompt_generator import PromptGenerator
 from icvos.models.backbones.build import build_backbone
 from icvos.models.maps import aligned, masked_average

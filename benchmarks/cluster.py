@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.shards import SLEEPER, lengths, write_videos
+from benchmarks.shards import CLIPS, SLEEPER, lengths, write_videos
 from icvos.commands.options import read_settings
 from icvos.protocol import NATIVE
-from icvos.tasks.dispatch import makespan
+from icvos.tasks.makespan import Span, makespan
 from icvos.tasks.pool import Pool
 from icvos.tasks.runs import RunOptions
 from icvos.tasks.shards import Worker
@@ -36,6 +36,7 @@ from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.predict import run
 
 REPLACED = 60 / 0.7  # in seconds of a frame that takes 0.7 s
+LOADING = 20 / 0.7
 
 
 def simulate() -> None:
@@ -44,18 +45,31 @@ def simulate() -> None:
     print(f"{len(costs)} videos, {min(costs)} to {max(costs)} frames, {total:,} in all")
     for count in (1, 2, 4, 8, 16, 32):
         bound = max(max(costs), total / count)
-        whole = makespan(costs, [Worker()] * count)
-        line = f"| {count} | {bound:,.0f} | {whole / bound:.3f} "
+        whole = makespan([costs], [Worker()] * count)
+        line = f"| {count} | {bound:,.0f} | {whole.seconds / bound:.3f} "
         for dying in (1, max(1, count // 4)):
-            found = [dead(costs, count, dying, bound, seed) for seed in range(20)]
-            line += f"| {statistics.median(found) / bound:.3f} | {max(found) / bound:.3f} "
+            spans = [dead(costs, count, dying, bound, seed) for seed in range(20)]
+            for found in ([span.seconds / bound for span in spans], [span.seconds / span.least for span in spans]):
+                line += f"| {statistics.median(found):.3f} | {max(found):.3f} "
         print(f"{line}|")
 
 
-def dead(costs: list[int], count: int, dying: int, bound: float, seed: int) -> float:
+def dead(costs: list[int], count: int, dying: int, bound: float, seed: int) -> Span:
     generator = random.Random(seed)
     workers = [Worker(dies=generator.uniform(0, bound) if number < dying else None) for number in range(count)]
-    return makespan(costs, workers, REPLACED)
+    return makespan([costs], workers, REPLACED)
+
+
+def simulate_methods() -> None:
+    """Methods of the same speed, which share the workers or take turns."""
+    for methods, count, videos in ((10, 8, CLIPS), (10, 32, CLIPS), (5, 4, 20), (10, 32, 60)):
+        runs = [lengths(seed)[:videos] for seed in range(methods)]
+        shared = makespan(runs, [Worker()] * count, loading_s=LOADING)
+        turns = sum(makespan([costs], [Worker()] * count, loading_s=LOADING).seconds for costs in runs)
+        print(
+            f"| {methods} | {videos} | {count} | {shared.least:,.0f} | {shared.seconds / shared.least:.3f} "
+            f"| {turns / shared.least:.3f} | {shared.loads} | {methods * count} |"
+        )
 
 
 def install_sleeper(folder: Path) -> None:
@@ -143,6 +157,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     simulate()
+    simulate_methods()
     if given.workers:
         workers(given.workers, given.rounds)
     if given.benchmark:

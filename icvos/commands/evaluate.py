@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         "icvos eval --method lite --method oracle --benchmark IC-VOS --out runs",
         "icvos eval --method lite --shots 5 --draws 0 --limit 10 --benchmark IC-VOS --out runs/lite-5",
         "icvos eval --method lite --shard 2/8 --benchmark IC-VOS --out /shared/lite",
-        "icvos eval --method lite --ray local --benchmark IC-VOS --out runs/lite",
+        "icvos eval --method lite --method oracle --ray local --benchmark IC-VOS --out runs",
         "icvos eval --method vrp-sam --set checkpoint=fold{fold}.safetensors \\",
         "    --benchmark coco-20i --out runs/vrp",
     ),
@@ -90,7 +90,8 @@ if TYPE_CHECKING:
     "--ray",
     metavar="ADDRESS",
     default=None,
-    help="On videos: have the workers of a Ray cluster make the run, one on each GPU; local: those of this machine.",
+    help="On videos: have the workers of a Ray cluster make the run, one on each GPU; local: those of this machine. "
+    "Several methods share them.",
 )
 @click.option(
     "--cpus-per-worker",
@@ -244,7 +245,8 @@ def _together(
 
     options = {name: value for name, value in given.items() if name != "shard"}
     if given["shard"] is not None:
-        raise IcvosError(f"--shard {given['shard']}: --ray has workers of its own; leave one of the two out")
+        has_own = f"--ray {given['ray']} has workers of its own"
+        raise IcvosError(f"--shard {given['shard']}: {has_own}; leave one of the two out")
     with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
         found = evaluate_all(settings, task, places, watch=watch, **options)
     for method, results in found.items():

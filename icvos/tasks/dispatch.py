@@ -98,18 +98,25 @@ class Demand:
 
     @property
     def is_short(self) -> bool:
-        """Whether another worker would have something to do."""
+        """Whether a job waits that none of its workers takes next."""
         return self.jobs > self.free
 
+    def is_worth(self, loading_s: float) -> bool:
+        """Whether another worker would have something to do, after it has loaded the method."""
+        return self.is_short and (self.workers == 0 or self.total > loading_s * self.workers)
 
-def neediest(demands: Mapping[Run, Demand]) -> Run | None:
-    """The run that a new worker should serve: that with most left for each worker it would have; None: none is short.
 
-    >>> neediest({"begun": Demand(3, 9, 20, workers=1, free=0), "new": Demand(2, 9, 11, workers=0, free=0)})
+def neediest(demands: Mapping[Run, Demand], loading_s: float) -> Run | None:
+    """The run that a new worker should serve: that with most left for each worker it would have.
+
+    None where it would come too late for all, since it takes so long to load a method.
+
+    >>> begun, new = Demand(3, 9, 20, workers=1, free=0), Demand(2, 9, 11, workers=0, free=0)
+    >>> neediest({"begun": begun, "new": new}, loading_s=5)
     'new'
     """
-    short = {run: demand for run, demand in demands.items() if demand.is_short}
-    return max(short, key=lambda run: short[run].total / (short[run].workers + 1), default=None)
+    worth = {run: demand for run, demand in demands.items() if demand.is_worth(loading_s)}
+    return max(worth, key=lambda run: worth[run].total / (worth[run].workers + 1), default=None)
 
 
 def pressing(demands: Mapping[Run, Demand], loading_s: float) -> Run | None:

@@ -113,7 +113,7 @@ class _Simulation:
                 self._busy(number, now, self.dispatches[worker.run].costs[offered] / worker.machine.speed)
                 return
         chosen = pressing(demands, self.loading_s)
-        chosen = neediest(demands) if chosen is None else chosen
+        chosen = neediest(demands, self.loading_s) if chosen is None else chosen
         if chosen is not None:
             self.loads += 1
             worker.run = chosen

@@ -182,7 +182,7 @@ class Pooled:
             if demand.workers + self.runs[out].refused < crew.places or not self.runs[out].refused
         }
         urgent = pressing(demands, self.loading_s)
-        return neediest(demands) if urgent is None else urgent
+        return neediest(demands, self.loading_s) if urgent is None else urgent
 
     def _employ(self, crew: Crew, member: Member) -> None:
         """Give a worker a video of its run, or have it make place for one of another run."""
@@ -194,7 +194,7 @@ class Pooled:
             if urgent in (None, member.run) and run.driver.give(member):
                 return
             others = {out: demand for out, demand in demands.items() if out != member.run}
-            if neediest(others) is not None:
+            if neediest(others, self.loading_s) is not None:
                 crew.dismiss(member)
 
     def _hear(self, crew: Crew, member: Member) -> None:

@@ -81,6 +81,24 @@ def test_workers_make_the_run_of_one_process(ray: Any, built: Path, alone: dict[
     assert ray.is_initialized()
 
 
+def test_several_methods_share_the_workers_and_one_that_does_not_load_stops_no_other(
+    ray: Any, built: Path, alone: dict[str, Any], tmp_path: Path
+) -> None:
+    assert ray.is_initialized()
+    methods = ("eval", "--method", "broken", "--method", "gated", "--method", "dark")
+    said = icvos(*methods, *BY_RAY[3:], "--benchmark", built, "--out", tmp_path / "runs", status=2)
+    icvos("eval", "--method", "dark", *GATED[3:], "--benchmark", built, "--out", tmp_path / "dark")
+    assert contents(tmp_path / "runs" / "gated") == alone
+    assert contents(tmp_path / "runs" / "dark") == contents(tmp_path / "dark")
+    assert "warning: --ray local: one worker less for broken: " in said.stderr
+    assert said.stderr.endswith(
+        "broken failed, see above; all others are scored; run the same command again to go on\n"
+    )
+    ranked = said.stdout[said.stdout.index("Method") :]
+    assert "gated" in ranked
+    assert "dark" in ranked
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", ["SIGKILL-1", "SIGSTOP-1"])
 def test_a_worker_that_is_killed_or_hangs_is_replaced(
@@ -184,6 +202,9 @@ def test_ray_is_refused_where_it_means_nothing(built: Path, tmp_path: Path) -> N
     for address in ("ray://head:10001", "auto", "head", "head:a"):
         said = icvos(*run, "--ray", address, status=2).stderr
         assert f"--ray {address}: give local, or HOST:PORT of the cluster's head" in said
+    several = ("eval", "--method", "gated", "--method", "dark", *run[3:], "--ray", "local")
+    said = icvos(*several, "--shard", "1/2", status=2).stderr
+    assert "--shard 1/2: --ray local has workers of its own" in said
 
 
 def test_a_cluster_that_does_not_answer_is_refused_at_once() -> None:

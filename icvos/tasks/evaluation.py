@@ -206,10 +206,13 @@ def _scored(
     """The scores of what came of a run, written beside it; raises what ended it."""
     from icvos.tasks.runs import UnfinishedError
 
-    failed = outcome if isinstance(outcome, UnfinishedError) else None
-    if isinstance(outcome, IcvosError) and failed is None:
+    failed: UnfinishedError | None = None
+    if isinstance(outcome, UnfinishedError):
+        ran, failed = outcome.parts, outcome
+    elif isinstance(outcome, IcvosError):
         raise outcome
-    ran = failed.parts if failed else outcome
+    else:
+        ran = outcome
     if not ran:
         return ()
     found = []

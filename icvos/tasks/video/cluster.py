@@ -33,6 +33,7 @@ QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
+TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")  # variables that hold one, or name its file
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ class Crew:
 
     def __init__(self, pool: Pool, orders: Mapping[Path, Orders], note: Callable[[str], None]) -> None:
         self.pool, self.orders, self.note = pool, orders, note
+        set_variables()
         self.ray = load_extra("ray", {"ray": "ray"}, "cluster", str(pool))
         self.members: dict[int, Member] = {}
         self.places = 0  # how many the cluster has room for
@@ -225,6 +227,18 @@ class DeathError(Exception):
     """A worker has died."""
 
 
+def set_variables() -> None:
+    """Set what Ray reads when it is imported.
+
+    ``ray start`` asks for a token where this user has one, as after any ``ray.init("local")``; a driver sends it only
+    where it is told to. A cluster without tokens does not mind.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    if any(map(os.environ.get, TOKENS)) or (Path.home() / ".ray" / "auth_token").is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
 @contextlib.contextmanager
 def _connected(ray: Any, pool: Pool) -> Iterator[None]:
     """Ray, connected to the cluster of a pool; one that the caller has connected already stays so."""
@@ -236,8 +250,6 @@ def _connected(ray: Any, pool: Pool) -> Iterator[None]:
             f"{pool}: Ray's client is too little; give the command on a machine of the cluster, --ray auto"
         )
     pool.require_reached()
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.ERROR)
     own = {"include_dashboard": False, "object_store_memory": STORE_BYTES} if pool.address == LOCAL else {}
     try:

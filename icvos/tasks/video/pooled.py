@@ -154,7 +154,8 @@ class Pooled:
                 while going := [run for run in self.runs.values() if run.outcome is None]:
                     crew.staff(sum(run.useful for run in going), lambda: self._choose(crew))
                     for member in crew.idle:
-                        self._employ(crew, member)
+                        if member.number in crew.members:  # another has not ended its run meanwhile
+                            self._employ(crew, member)
                     for member in crew.ready():
                         if member.number in crew.members:
                             self._hear(crew, member)
@@ -175,12 +176,8 @@ class Pooled:
         return _Run(out, options, draws, tuple(frames.values()), masks)
 
     def _choose(self, crew: Crew) -> Path | None:
-        """The run that another worker should serve; not one whose method does not load in all other places."""
-        demands = {
-            out: demand
-            for out, demand in self._demands(crew).items()
-            if demand.workers + self.runs[out].refused < crew.places or not self.runs[out].refused
-        }
+        """The run that another worker should serve."""
+        demands = self._demands(crew)
         urgent = pressing(demands, self.loading_s)
         return neediest(demands, self.loading_s) if urgent is None else urgent
 
@@ -255,9 +252,8 @@ class Pooled:
 
         def start(done: int, total: int) -> None:
             run.shown, run.masks = done, total
-            self.start(
-                *(sum(counts) for counts in zip(*((one.shown, one.masks) for one in self.runs.values()), strict=True))
-            )
+            runs = self.runs.values()
+            self.start(sum(one.shown for one in runs), sum(one.masks for one in runs))
 
         def advance(clip: Clip, masks: int) -> None:
             run.shown += masks
@@ -303,11 +299,20 @@ class Pooled:
         return f"{word}{run.options.method}" if word else f"{run.options.method}, "
 
     def _demands(self, crew: Crew, but: Member | None = None) -> dict[Path, Demand]:
-        """What the runs want, in seconds; as seen by the member ``but``, which is free."""
+        """What the runs want, in seconds; as seen by the member ``but``, which is free.
+
+        Nothing of one whose method was refused in every place where no worker serves it.
+        """
         known = [run.driver.seconds_per_frame for run in self.runs.values() if run.driver is not None]
         rates = [rate for rate in known if rate is not None]
         usual = sum(rates) / len(rates) if rates else 1.0
-        return {out: _demand(run, crew, usual, but) for out, run in self.runs.items() if run.outcome is None}
+        found = {}
+        for out, run in self.runs.items():
+            demand = _demand(run, crew, usual, but)
+            is_full = run.refused and demand.workers and demand.workers + run.refused >= crew.places
+            if run.outcome is None and (not is_full or (but is not None and but.run == out)):
+                found[out] = demand
+        return found
 
 
 def _demand(run: _Run, crew: Crew, usual: float, but: Member | None) -> Demand:

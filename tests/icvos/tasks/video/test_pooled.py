@@ -85,6 +85,28 @@ def test_a_method_that_does_not_load_is_tried_twice_and_stops_no_other(
     assert not (tmp_path / "broken").exists()
 
 
+def test_a_run_that_was_refused_once_goes_on_where_a_machine_is_left(
+    benchmark: Benchmark, tmp_path: Path, alone: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first worker cannot load the method; the second dies when there is room for one more alone."""
+    real = Imagined.welcome
+
+    def welcome(crew: Imagined, member: Member) -> Begun:
+        if member.number == 0:
+            crew.dismiss(member)
+            raise IcvosError("no weights here")
+        crew.places = 1
+        return real(crew, member)
+
+    monkeypatch.setattr(Imagined, "welcome", welcome)
+    ran = Ran(benchmark, tmp_path, "gated")
+    pooled, crew = ran.go(2, lambda worker, items: "dies" if worker == 1 else "")
+    assert pooled.outcomes == {tmp_path / "gated": (0, 1)}
+    assert ran.notes == ["None: one worker less: no weights here"]
+    assert len(crew.served) >= 3
+    assert contents(tmp_path / "gated") == alone["gated"]
+
+
 def test_a_method_that_workers_die_of_loading_is_given_up(
     benchmark: Benchmark, tmp_path: Path, alone: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

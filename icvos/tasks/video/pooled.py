@@ -241,9 +241,8 @@ class Pooled:
     def _refuse(self, crew: Crew, run: _Run, error: IcvosError) -> None:
         """A worker cannot serve a run where it is: others do, or one more tries."""
         run.refused += 1
-        if not any(member.run == run.out for member in crew.members.values()) and run.refused >= min(
-            TRIES, crew.places
-        ):
+        others = [member for member in crew.members.values() if member.run == run.out]
+        if not others and run.refused >= min(TRIES, crew.places):
             raise error
         self.note(f"{run.options.pool}: one worker less{self._of(run, ' for ')}: {error}")
 

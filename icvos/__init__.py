@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from icvos.method import segment as segment
     from icvos.models.export import export as export
     from icvos.own_video import predict as predict
-    from icvos.tasks.calls import evaluate as evaluate
     from icvos.tasks.calls import render as render
     from icvos.tasks.calls import repair as repair
     from icvos.tasks.calls import score as score
     from icvos.tasks.calls import validate as validate
     from icvos.tasks.convert import convert as convert
+    from icvos.tasks.evaluation import evaluate as evaluate
     from icvos.tasks.result import Selection as Selection
     from icvos.tasks.task import open_task as open_task
     from icvos.tasks.task import read_result as read_result
@@ -60,7 +60,7 @@ _PLACES = {
     "codabench": "leaderboard.codabench.bundle",
     "compare": "leaderboard.reports",
     "convert": "icvos.tasks.convert",
-    "evaluate": "icvos.tasks.calls",
+    "evaluate": "icvos.tasks.evaluation",
     "export": "icvos.models.export",
     "load_method": "icvos.method",
     "open_frames": "icvos.files.frames",

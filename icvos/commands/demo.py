@@ -84,7 +84,7 @@ class Evaluation(NamedTuple):
     def run(self) -> None:
         """Evaluate in silence, in a process of its own and on one core."""
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
-        from icvos.tasks.calls import evaluate
+        from icvos.tasks.evaluation import evaluate
 
         parts = read_numbers(self.draws, "--draws") if self.draws else None
         evaluate(

@@ -26,6 +26,10 @@ from icvos.commands.progress import scored_in, watched
 from icvos.errors import AGAIN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from icvos.errors import IcvosError
+    from icvos.tasks.result import Result
     from icvos.tasks.task import Task
 
 
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
         "icvos eval --method lite --method oracle --benchmark IC-VOS --out runs",
         "icvos eval --method lite --shots 5 --draws 0 --limit 10 --benchmark IC-VOS --out runs/lite-5",
         "icvos eval --method lite --shard 2/8 --benchmark IC-VOS --out /shared/lite",
-        "icvos eval --method lite --ray local --benchmark IC-VOS --out runs/lite",
+        "icvos eval --method lite --method oracle --ray local --benchmark IC-VOS --out runs",
         "icvos eval --method vrp-sam --set checkpoint=fold{fold}.safetensors \\",
         "    --benchmark coco-20i --out runs/vrp",
     ),
@@ -86,7 +90,8 @@ if TYPE_CHECKING:
     "--ray",
     metavar="ADDRESS",
     default=None,
-    help="On videos: have the workers of a Ray cluster make the run, one on each GPU; local: those of this machine.",
+    help="On videos: have the workers of a Ray cluster make the run, one on each GPU; local: those of this machine. "
+    "Several methods share them.",
 )
 @click.option(
     "--cpus-per-worker",
@@ -168,8 +173,7 @@ def _settings(methods: tuple[str, ...], pairs: tuple[str, ...]) -> dict[str, dic
 
 def _run(method: str, task: "Task", out: Path, **given: Any) -> bool:
     """Run a method and show its figures; whether there are any, which a shard may leave to another."""
-    from icvos.tasks.calls import evaluate as run
-    from icvos.tasks.calls import evaluated_path
+    from icvos.tasks.evaluation import evaluate as run
 
     with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
         results = run(method, task, out, watch=watch, **given)
@@ -177,13 +181,19 @@ def _run(method: str, task: "Task", out: Path, **given: Any) -> bool:
         say(f"shard {given['shard']} has nothing left to do, others are still at work; the last of them scores the run")
         say(f"if they are gone, {AGAIN}, or score what is there with:")
         say(f"icvos score {out} --benchmark {task.root} --clips-there")
-    for result in results:
-        show_result(result, evaluated_path(out, result))
+    _show(results, out)
     return bool(results)
 
 
+def _show(results: "tuple[Result, ...]", out: Path) -> None:
+    from icvos.tasks.evaluation import evaluated_path
+
+    for result in results:
+        show_result(result, evaluated_path(out, result))
+
+
 def _run_all(task: "Task", places: dict[str, Path], settings: dict[str, dict[str, str]], given: dict[str, Any]) -> None:
-    """Run one method after the other, then rank them; `IcvosError` at the end where some failed."""
+    """Run one method after the other, or all by the same workers, then rank them; `IcvosError` where some failed."""
     from rich.console import Console
 
     from icvos.errors import IcvosError
@@ -198,18 +208,54 @@ def _run_all(task: "Task", places: dict[str, Path], settings: dict[str, dict[str
             require_usable(method, in_fold(settings[method], 0))
     scored: list[Path] = []
     failed: list[str] = []
-    for method, place in places.items():
-        say(f"{method}:", bold=True)
-        try:
-            if _run(method, task, place, settings=settings[method], **given):
-                scored.append(place)
-        except IcvosError as error:
+    for method, found in (
+        _together(task, places, settings, given) if given["ray"] else _in_turn(task, places, settings, given)
+    ):
+        if isinstance(found, IcvosError):
             failed.append(method)
-            say(f"{method} failed: {error}", err=True)
+            say(f"{method} failed: {found}", err=True)
+        elif found:
+            scored.append(places[method])
     if scored:
         Console().print(terminal(rank(scored), breakdowns=False))
     if failed:
         raise IcvosError(f"{', '.join(failed)} failed, see above; all others are scored; {AGAIN} to go on")
+
+
+def _in_turn(
+    task: "Task", places: dict[str, Path], settings: dict[str, dict[str, str]], given: dict[str, Any]
+) -> "Iterator[tuple[str, bool | IcvosError]]":
+    """Run and show one method after the other: whether there are figures, or what ended it."""
+    from icvos.errors import IcvosError
+
+    for method, place in places.items():
+        say(f"{method}:", bold=True)
+        try:
+            yield method, _run(method, task, place, settings=settings[method], **given)
+        except IcvosError as error:
+            yield method, error
+
+
+def _together(
+    task: "Task", places: dict[str, Path], settings: dict[str, dict[str, str]], given: dict[str, Any]
+) -> "Iterator[tuple[str, bool | IcvosError]]":
+    """Run all methods by the same workers, then show them: that there are figures, or what ended it."""
+    from icvos.errors import IcvosError
+    from icvos.tasks.evaluation import evaluate_all
+
+    options = {name: value for name, value in given.items() if name != "shard"}
+    if given["shard"] is not None:
+        has_own = f"--ray {given['ray']} has workers of its own"
+        raise IcvosError(f"--shard {given['shard']}: {has_own}; leave one of the two out")
+    with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
+        found = evaluate_all(settings, task, places, watch=watch, **options)
+    for method, results in found.items():
+        say(f"{method}:", bold=True)
+        if isinstance(results, IcvosError):
+            yield method, results
+        else:
+            _show(results, places[method])
+            yield method, True
 
 
 def _submit(task: "Task", out: Path, asked: dict[str, Any], count: int | None, parameters: dict[str, str]) -> None:

@@ -1,139 +1,24 @@
-"""What the commands on benchmarks do, one call each: evaluate, score, validate, render, report, compare.
+"""What the commands on benchmarks do, one call each: score, validate, render, report, compare.
 
 A benchmark is the path of its folder or an opened `Task`; predictions are a run, a prediction folder or a zip or
 tar.gz file of either.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from icvos.errors import AGAIN, Fault, IcvosError
-from icvos.files.schema import Schema
+from icvos.errors import Fault, IcvosError
 from icvos.files.storage import require_writable, write_json
 from icvos.protocol import PAPER, protocol
-from icvos.tasks.record import RECORD
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import Keep, Result, Selection, keep_frames, scores_files, scores_name
+from icvos.tasks.result import Keep, Result, Selection, scores_files, scores_name
 from icvos.tasks.task import SHEET_FRAMES, SILENT, Drawing, Sheet, Task, Watch, open_task
-
-if TYPE_CHECKING:
-    from icvos.tasks.runs import Overwrite
 
 
 def as_task(benchmark: Task | Path | str) -> Task:
     """The benchmark, opened where it is a path."""
     return open_task(benchmark) if isinstance(benchmark, str | Path) else benchmark
-
-
-def evaluate(
-    method: str,
-    benchmark: Task | Path | str,
-    out: Path | str,
-    *,
-    settings: Mapping[str, Any] | None = None,
-    shots: int = 1,
-    parts: Sequence[int] | None = None,
-    protocols: Sequence[str] = (PAPER.id,),
-    selection: Selection | None = None,
-    overwrite: "Overwrite" = "only-missing",
-    workers: int = 1,
-    random_weights: bool = False,
-    timeout: float | None = None,
-    frames: bool = False,
-    shard: str | None = None,
-    ray: str | None = None,
-    cpus_per_worker: int | None = None,
-    watch: Watch = SILENT,
-) -> tuple[Result, ...]:
-    """Run a method over a benchmark into the run folder ``out``, then score it; called again, it resumes.
-
-    On videos several processes, on one machine or several that share the folder, may make a run together.
-
-    Args:
-        method: Its name; `icvos.method.method_names` lists them.
-        benchmark: A benchmark of videos or of images.
-        out: The run folder: predictions, and scores for every protocol.
-        settings: The method's settings, over its defaults. On images ``{fold}`` in a text is the fold's number.
-        shots: Supports for every clip or episode.
-        parts: Support draws on videos, folds on images; None: all.
-        protocols: Names of protocols, as ``paper`` or ``native@1``.
-        selection: Only a part of the benchmark.
-        overwrite: What to do with predictions that are there: ``never``, ``only-missing`` or ``always``.
-        workers: Processes for scoring.
-        random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
-        timeout: Seconds that the method may take for a clip or an episode; None: as long as it wants.
-        frames: On videos: also keep J and F of every frame, in ``frames.json`` beside ``scores.json``.
-        shard: On videos: which of several processes this one is, as ``2/8``, or ``slurm`` in a job array; the last of
-            them scores. None: it waits for others that work on the same run, and scores.
-        ray: On videos: the address of a Ray cluster whose workers make the run, or ``local`` for this machine alone.
-            None: this process makes it.
-        cpus_per_worker: With ``ray``: processors of each worker. None: a worker for each GPU, or each processor.
-        watch: Is told how it goes on.
-
-    Returns:
-        The result under each protocol, in order; `evaluated_path` says where each is written. None where other shards
-        are still at work.
-
-    Raises:
-        IcvosError: Bad input, a method that cannot be built, or an ``out`` that holds something else. With ``ray`` also
-            where clips failed; all others are made and scored then.
-
-    >>> first = Selection(limit=1)
-    >>> found = evaluate("lite", "IC-VOS", "runs/lite", settings={"short_side": 96}, parts=[0], selection=first)
-    >>> found[0].protocol, found[0].records[""].method
-    ('paper@1', 'lite')
-    """
-    from icvos.method import settings_for
-    from icvos.models.weights.registry import random_weights_allowed
-    from icvos.tasks.pool import Pool
-    from icvos.tasks.runs import RunOptions, UnfinishedError, in_fold
-    from icvos.tasks.shards import read_shard
-
-    if shots < 1:
-        raise IcvosError("--shots must be 1 or more")
-    if cpus_per_worker is not None and ray is None:
-        raise IcvosError("--cpus-per-worker: goes with --ray; leave it out")
-    own = None if shard is None else read_shard(shard)
-    pool = None if ray is None else Pool(ray, cpus_per_worker)
-    require_writable(Path(out), folder=True)
-    settings_for(method, in_fold(settings or {}, 0))
-    task, out = as_task(benchmark), Path(out)
-    chosen = tuple(protocol(name) for name in protocols)
-    options = RunOptions(
-        method, settings or {}, shots, overwrite, None if parts is None else tuple(parts), chosen, timeout, own, pool
-    )
-    part = task.select(selection) if selection else task
-    watch.stage(method)
-    failed: UnfinishedError | None = None
-    with random_weights_allowed(random_weights):
-        try:
-            ran = part.predict(out, options, watch)
-        except UnfinishedError as error:
-            ran, failed = error.parts, error
-    if not ran:
-        return ()
-    found = []
-    for one in chosen:
-        watch.stage(f"score {one.id}")
-        kept: list[Schema] = []
-        made = part.there(out, one) if failed else part
-        result = made.score(out, one, watch, workers=workers, parts=ran, keep=kept.append if frames else None)
-        path = evaluated_path(out, result)
-        keep_frames(path, kept)
-        write_json(path, result.to_json())
-        found.append(result)
-    if failed:
-        places = ", ".join(str(evaluated_path(out, result)) for result in found)
-        raise IcvosError(f"{failed}; all others are scored in {places}; {AGAIN} to try the rest again")
-    return tuple(found)
-
-
-def evaluated_path(run: Path, result: Result) -> Path:
-    """Where `evaluate` writes a result: that of a part of the benchmark, or of some draws of the run, has its own."""
-    records = {path.parent.name for path in run.glob(f"*/{RECORD}")}
-    others = records - {f"{part}{number}" for part in ("draw", "fold") for number in result.parts}
-    return run / scores_name(result.protocol, result.partial or bool(others))
 
 
 def score(

@@ -1,14 +1,18 @@
 """Which of several workers gets which job: the costliest first, one at a time, and again elsewhere where it failed.
 
-Nothing here knows what a worker is. `icvos.tasks.video.cluster` asks it with workers of Ray, `makespan` with imagined
-ones.
+Workers may have several runs to make. Each serves one, since it would have to load another method for another. Where a
+run has nothing left for a worker, that changes to the one that has most left for each of its workers.
+
+Nothing here knows what a worker is. `icvos.tasks.video.pooled` asks it with workers of Ray,
+`icvos.tasks.makespan.makespan` with imagined ones.
 """
 
-import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
-from icvos.tasks.shards import Worker
+Run = TypeVar("Run")
 
 TRIES = 2  # of a job that fails
 LIVES = 3  # workers that die of a job before it is given up
@@ -39,10 +43,24 @@ class Dispatch:
     def take(self, name: str) -> None:
         """A worker makes a job, or nothing is left of it."""
         self.waiting.remove(name)
+        self._not_before.pop(name, None)
 
     def later(self, name: str, when: float) -> None:
-        """Offer a job not before ``when``."""
+        """Offer a job not before ``when``; until it is taken it is no reason to have another worker."""
         self._not_before[name] = when
+
+    def now(self, name: str) -> None:
+        """Nothing is in the way of a job any more."""
+        self._not_before.pop(name, None)
+
+    def put_off(self, now: float) -> list[str]:
+        """The jobs that were to be offered later, and may be now."""
+        return [name for name, when in self._not_before.items() if when <= now]
+
+    @property
+    def free(self) -> list[str]:
+        """The jobs that wait for nothing but a worker, the costliest first."""
+        return [name for name in self.waiting if name not in self._not_before]
 
     def again(self, name: str, not_with: int | None = None) -> None:
         """A job is to be tried again, by another worker than ``not_with`` if there is one."""
@@ -60,39 +78,56 @@ class Dispatch:
         return self._deaths[name] < LIVES
 
 
-def makespan(costs: Sequence[int], workers: Sequence[Worker], replaced_s: float = 0.0) -> float:
-    """Seconds until all is made by workers that are given jobs by `Dispatch`, as `icvos eval --ray` does.
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a run wants of workers.
 
-    A worker that dies is replaced after ``replaced_s``, in which its death is noticed and another has loaded the
-    method. What it was making is begun anew by the first that is free after its death.
-
-    >>> makespan([3, 9, 4, 2], [Worker(), Worker()])
-    9.0
-    >>> makespan([3, 9, 4, 2], [Worker(dies=5), Worker()], replaced_s=1)
-    15.0
+    Args:
+        jobs: How many jobs wait for a worker.
+        longest: The seconds that the costliest of them is expected to take.
+        total: Those that all of them are expected to take.
+        workers: How many workers serve it.
+        free: How many of these take a job next: they load the method, or have nothing to do.
     """
-    dispatch = Dispatch({str(number): cost for number, cost in enumerate(costs)})
-    crew = list(workers)
-    events = [(worker.starts, number, "") for number, worker in enumerate(crew)]  # when a worker ends which job
-    heapq.heapify(events)
-    idle, end = set[int](), 0.0
-    while events:
-        now, number, name = heapq.heappop(events)
-        death = crew[number].dies
-        if death is not None and death <= now:
-            if name:
-                dispatch.again(name)
-            crew.append(Worker(crew[number].speed, max(now, death + replaced_s)))
-            heapq.heappush(events, (crew[-1].starts, len(crew) - 1, ""))
-        else:
-            end = max(end, now) if name else end
-            idle.add(number)
-        for one in sorted(idle):
-            offered = next(dispatch.offers(one, idle, now), None)
-            if offered is None:
-                continue
-            idle.discard(one)
-            dispatch.take(offered)
-            done, death = now + dispatch.costs[offered] / crew[one].speed, crew[one].dies
-            heapq.heappush(events, (done if death is None else max(now, min(done, death)), one, offered))
-    return float(end)
+
+    jobs: int
+    longest: float
+    total: float
+    workers: int
+    free: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a job waits that none of its workers takes next."""
+        return self.jobs > self.free
+
+    def is_worth(self, loading_s: float) -> bool:
+        """Whether another worker would have something to do, after it has loaded the method."""
+        return self.is_short and (self.workers == 0 or self.total > loading_s * self.workers)
+
+
+def neediest(demands: Mapping[Run, Demand], loading_s: float) -> Run | None:
+    """The run that a new worker should serve: that with most left for each worker it would have.
+
+    None where it would come too late for all, since it takes so long to load a method.
+
+    >>> begun, new = Demand(3, 9, 20, workers=1, free=0), Demand(2, 9, 11, workers=0, free=0)
+    >>> neediest({"begun": begun, "new": new}, loading_s=5)
+    'new'
+    """
+    worth = {run: demand for run, demand in demands.items() if demand.is_worth(loading_s)}
+    return max(worth, key=lambda run: worth[run].total / (worth[run].workers + 1), default=None)
+
+
+def pressing(demands: Mapping[Run, Demand], loading_s: float) -> Run | None:
+    """The run with the longest job, where that would be the last to end if no worker began it now; None: there is none.
+
+    That is a job which takes longer than the loading of its method and, shared among all workers, all that waits.
+
+    >>> pressing({"own": Demand(9, 1, 9, workers=3, free=0), "other": Demand(1, 8, 8, workers=1, free=0)}, loading_s=2)
+    'other'
+    """
+    workers = sum(demand.workers for demand in demands.values())
+    even = sum(demand.total for demand in demands.values()) / max(1, workers)
+    short = {run: demand for run, demand in demands.items() if demand.is_short and demand.longest > even + loading_s}
+    return max(short, key=lambda run: short[run].longest, default=None)

@@ -45,6 +45,9 @@ class UnfinishedError(IcvosError):
         self.parts = parts
 
 
+Outcome = tuple[int, ...] | IcvosError  # what came of a run: its draws or folds, or what ended it
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """What is run.

@@ -20,7 +20,7 @@ class ShardJob:
     """One task of the array; on a node it is called, and submitted again where it is preempted or out of time.
 
     Args:
-        arguments: Those of `icvos.tasks.calls.evaluate`, without ``shard``.
+        arguments: Those of `icvos.tasks.evaluation.evaluate`, without ``shard``.
         shard: Which it is, as ``2/8``.
     """
 
@@ -55,7 +55,7 @@ class ShardJob:
 
 
 def _evaluate(arguments: Mapping[str, Any], shard: str, sender: Connection) -> None:
-    from icvos.tasks.calls import evaluate
+    from icvos.tasks.evaluation import evaluate
 
     if hasattr(signal, "SIGUSR2"):
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # of SLURM before a preemption, to all processes of a task
@@ -71,7 +71,7 @@ def submit(
     """Submit ``count`` shards of a run as one job array; the jobs of submitit.
 
     Args:
-        arguments: Those of `icvos.tasks.calls.evaluate`, without ``shard``.
+        arguments: Those of `icvos.tasks.evaluation.evaluate`, without ``shard``.
         count: How many tasks.
         logs: The folder of the script, and of what the tasks say.
         parameters: Of submitit, as ``slurm_partition`` or ``timeout_min``.

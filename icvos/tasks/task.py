@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from icvos.protocol import Protocol as ScoringProtocol
     from icvos.tasks.case import Case
-    from icvos.tasks.runs import RunOptions
+    from icvos.tasks.pool import Pool
+    from icvos.tasks.runs import Outcome, RunOptions
     from icvos.tasks.tracks import Track
 
 
@@ -181,6 +182,13 @@ class Task(Protocol):
         """Run a method into the run folder ``out``, keeping what is there; the draws or folds that can be scored.
 
         None where other processes still make some of them.
+        """
+        ...
+
+    def predict_all(self, runs: Mapping[Path, "RunOptions"], pool: "Pool", watch: Watch) -> "Mapping[Path, Outcome]":
+        """Run several methods, each into its folder, by the workers of one pool; what came of each.
+
+        `IcvosError` where that is not possible on benchmarks of this kind.
         """
         ...
 

@@ -36,6 +36,11 @@ from icvos.tasks.runs import (
 )
 
 
+def for_videos(asked: object) -> IcvosError:
+    """What is said where workers or shards are asked for on images."""
+    return IcvosError(f"{asked}: is for videos; run each of the folds by itself, with --folds")
+
+
 def run_images(
     benchmark: ImageBenchmark,
     out: Path,
@@ -54,8 +59,7 @@ def run_images(
     folds = tuple(range(len(benchmark.folds)) if options.parts is None else dict.fromkeys(options.parts))
     require_supports_taken(options)
     if options.shard is not None or options.pool is not None:
-        asked = options.pool or f"--shard {options.shard}"
-        raise IcvosError(f"{asked}: is for videos; run each of the folds by itself, with --folds")
+        raise for_videos(options.pool or f"--shard {options.shard}")
     episodes = {fold: benchmark.episodes(fold, options.shots) for fold in folds}
     for fold in folds:
         if not episodes[fold]:

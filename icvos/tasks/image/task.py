@@ -1,6 +1,6 @@
 """Few-shot episodes on images as a task."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -12,10 +12,11 @@ from icvos.tasks.image.benchmark import ImageBenchmark, is_image_benchmark, trut
 from icvos.tasks.image.check import check_images, fold_names
 from icvos.tasks.image.result import ImageResult
 from icvos.tasks.listing import Listing
+from icvos.tasks.pool import Pool
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
 from icvos.tasks.result import Keep, Result, Selection
-from icvos.tasks.runs import RunOptions, fold_folders
+from icvos.tasks.runs import Outcome, RunOptions, fold_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.tracks import Track
 
@@ -97,6 +98,12 @@ class ImageTask:
             advance=lambda fold, count: watch.advance(count, f"fold {fold}"),
         )
         return tuple(fold_folders(out))
+
+    def predict_all(self, runs: Mapping[Path, RunOptions], pool: Pool, watch: Watch) -> dict[Path, Outcome]:  # noqa: ARG002
+        """Refused: workers of a pool make videos."""
+        from icvos.tasks.image.predict import for_videos
+
+        raise for_videos(pool)
 
     def check(self, folder: Path, protocol: Protocol, watch: Watch) -> list[Fault]:  # noqa: ARG002  # any size counts
         """Every fault of a run."""

@@ -1,7 +1,7 @@
-"""A run on videos by workers of a cluster: Ray starts them, gives them GPUs, and says when they die; all else is here.
+"""Runs on videos by workers of a cluster: Ray starts them, gives them GPUs, and says when they die; all else is here.
 
 The driver is this process. It claims videos, gives each to one worker, and keeps the records, as a process that is
-alone does (`icvos.tasks.video.going`). A worker writes the masks itself, into the folder that all share. Ray's data
+alone does (`icvos.tasks.video.pooled`). A worker writes the masks itself, into the folder that all share. Ray's data
 sets and its `ActorPool` are of no use here: the first hold short videos behind long ones, the second replaces nobody.
 """
 
@@ -9,8 +9,9 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,19 +22,18 @@ from icvos.notices import notice
 from icvos.serving.extra import load_extra
 from icvos.tasks.pool import LOCAL, Pool
 from icvos.tasks.runs import SCRATCH
-from icvos.tasks.video.opening import MadeBy
 from icvos.tasks.video.worker import Begun, News, Orders, Worker
 
 LOOK_S = 0.5  # that is waited for news at a time
 STAFF_S = 5.0  # between two looks at what the cluster has
 PATIENCE_S = 60.0  # without any worker, after which the caller is told why
-FALSE_STARTS = 5  # workers in a row that die before the method is loaded
 STORE_BYTES = 80 << 20  # of Ray's object store, which masks do not go through; it takes no less than 75 MiB
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
+TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")  # variables that hold one, or name its file
 
 
 @dataclass(slots=True)
@@ -42,6 +42,7 @@ class Member:
 
     Args:
         number: Counts workers.
+        run: The folder of the run that it serves, to its end.
         actor: Ray's handle.
         waited_for: What it will answer next: that it has begun, or news of what it makes; None: it has nothing to do.
         heard: When it was last heard of.
@@ -49,6 +50,7 @@ class Member:
     """
 
     number: int
+    run: Path
     actor: Any
     waited_for: Any
     heard: float
@@ -59,32 +61,33 @@ class Member:
 
 
 class Crew:
-    """The workers of a run, from the beginning of a ``with`` block to its end; one of them has loaded the method then.
+    """The workers of some runs, from the beginning of a ``with`` block to its end.
 
     Args:
         pool: Where they are.
-        orders: What they are told.
-        most: How many are of use.
+        orders: By its folder what those of each run are told.
         note: Is told what the caller should know.
     """
 
-    def __init__(self, pool: Pool, orders: Orders, most: int, note: Callable[[str], None]) -> None:
-        self.pool, self.orders, self.most, self.note = pool, orders, most, note
+    def __init__(self, pool: Pool, orders: Mapping[Path, Orders], note: Callable[[str], None]) -> None:
+        self.pool, self.orders, self.note = pool, orders, note
+        set_variables()
         self.ray = load_extra("ray", {"ray": "ray"}, "cluster", str(pool))
         self.members: dict[int, Member] = {}
-        self.made_by: MadeBy | None = None
-        self._count = self._false_starts = self._unfit = 0
-        self._looked = float("-inf")
-        self._by_gpu = False
+        self.places = 0  # how many the cluster has room for
+        self._count = 0
+        self._entered = self._looked = float("-inf")
+        self._is_told = self._by_gpu = False
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            stack.callback(remove_leftovers, self.orders.out / SCRATCH)  # of workers that were on this machine
+            for out in self.orders:
+                stack.callback(remove_leftovers, out / SCRATCH)  # of workers that were on this machine
             stack.enter_context(_connected(self.ray, self.pool))
             stack.callback(self._dismiss_all)
             self._by_gpu = self.pool.cpus_per_worker is None and any(room.get("GPU", 0) >= 1 for room in self._nodes())
-            self._wait_for_one()
+            self._entered = time.monotonic()
             self._stack = stack.pop_all()
         return self
 
@@ -98,22 +101,31 @@ class Crew:
         """Those that wait for work."""
         return [member for member in self.members.values() if member.waited_for is None]
 
-    def staff(self) -> None:
-        """Start workers where the cluster has room, and take back those that it has no room for any more."""
+    def staff(self, most: int, choose: Callable[[], Path | None]) -> None:
+        """Start workers where the cluster has room, and take back those that it has no room for any more.
+
+        Args:
+            most: How many are of use.
+            choose: The run that one more should serve; None: it is not needed.
+        """
         now = time.monotonic()
+        self._tell_of_none(now)
         if now - self._looked < STAFF_S:
             return
         self._looked = now
-        wanted = min(self.most, self._room() - self._unfit)
-        if wanted <= 0 and not self.members:
+        self.places = self._room()
+        if self.places <= 0 and not self.members:
             raise IcvosError(f"{self.pool}: no {self._needs()} is there for a worker; {self._remedy()}")
         waiting = [member for member in self.members.values() if member.begun is None]
-        while waiting and len(self.members) > wanted:
+        while waiting and len(self.members) > min(most, self.places):
             self.dismiss(waiting.pop())
-        while len(self.members) < wanted:
-            actor = self._kind().remote(self.orders)
+        while len(self.members) < min(most, self.places):
+            run = choose()
+            if run is None:
+                return
+            actor = self._kind().remote(self.orders[run])
             self._count += 1
-            self.members[self._count] = Member(self._count, actor, actor.begin.remote(), now)
+            self.members[self._count] = Member(self._count, run, actor, actor.begin.remote(), now)
 
     def ready(self) -> list[Member]:
         """Those that have something to say, after `LOOK_S` at most."""
@@ -151,30 +163,27 @@ class Crew:
         _log(news.notices)
         return news
 
-    def welcome(self, member: Member) -> None:
-        """A worker has begun, or cannot, which is no reason to stop as long as others can."""
-        member.heard, asked = time.monotonic(), member.waited_for
-        member.waited_for = None
+    def welcome(self, member: Member) -> Begun:
+        """What a worker says that has loaded the method.
+
+        Raises `DeathError` for one that has died, `IcvosError` for one that cannot load it; neither is a member any
+        more.
+        """
         try:
-            begun: Begun = self.ray.get(asked)
-            self._require_like_the_first(begun)
+            begun: Begun = self.ray.get(member.waited_for)
         except self.ray.exceptions.RayTaskError as error:
+            self.dismiss(member)
+            if isinstance(error.cause, IcvosError):
+                raise error.cause from error
             what = f"it failed to begin: {type(error.cause).__name__}: {first_line(error.cause)}"
-            self._refuse(member, error.cause if isinstance(error.cause, IcvosError) else IcvosError(what))
-        except IcvosError as error:
-            self._refuse(member, error)
+            raise IcvosError(what) from error
         except self.ray.exceptions.RayError as error:
             self.dismiss(member)
-            self._false_starts += 1
-            if self._false_starts >= FALSE_STARTS:
-                raise IcvosError(
-                    f"{self.pool}: {FALSE_STARTS} workers in a row died while they loaded the method; give each more "
-                    f"memory, or use fewer, by --cpus-per-worker ({first_line(error)})"
-                ) from error
-        else:
-            _log(begun.notices)
-            member.begun, self._false_starts = begun, 0
-            self.made_by = self.made_by or begun.made_by
+            raise DeathError(first_line(error)) from error
+        _log(begun.notices)
+        member.begun, member.waited_for, member.heard = begun, None, time.monotonic()
+        self._is_told = True
+        return begun
 
     def dismiss(self, member: Member) -> None:
         """End a worker, whatever it is doing; another is started soon."""
@@ -187,35 +196,11 @@ class Crew:
         for member in tuple(self.members.values()):
             self.dismiss(member)
 
-    def _wait_for_one(self) -> None:
-        began, told = time.monotonic(), False
-        while self.made_by is None:
-            self.staff()
-            for member in self.ready():
-                self.welcome(member)
-            if not told and time.monotonic() - began > PATIENCE_S:
-                told = True
-                self.note(f"{self.pool}: no worker has begun yet; it waits for a free {self._needs()}, or loads")
-
-    def _refuse(self, member: Member, error: IcvosError) -> None:
-        """A worker cannot begin where it is: another is not tried in its place."""
-        self.dismiss(member)
-        self._unfit += 1
-        if not self.members:
-            raise error
-        self.note(f"{self.pool}: one worker less: {error}")
-
-    def _require_like_the_first(self, begun: Begun) -> None:
-        if self.made_by is None:
-            return
-        for draw, first in self.made_by.wanted.items():
-            one, other = begun.made_by.wanted[draw].to_json(), first.to_json()
-            for key in other:
-                if one.get(key) != other[key]:
-                    raise IcvosError(
-                        f"a worker on {begun.host} has {key} {one.get(key)!r}, the first has {other[key]!r}; "
-                        "all must make the same masks"
-                    )
+    def _tell_of_none(self, now: float) -> None:
+        """Say once why nothing goes on yet."""
+        if not self._is_told and now - self._entered > PATIENCE_S:
+            self._is_told = True
+            self.note(f"{self.pool}: no worker has begun yet; it waits for a free {self._needs()}, or loads")
 
     def _nodes(self) -> list[dict[str, float]]:
         return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
@@ -242,6 +227,18 @@ class DeathError(Exception):
     """A worker has died."""
 
 
+def set_variables() -> None:
+    """Set what Ray reads when it is imported.
+
+    ``ray start`` asks for a token where this user has one, as after any ``ray.init("local")``; a driver sends it only
+    where it is told to. A cluster without tokens does not mind.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    if any(map(os.environ.get, TOKENS)) or (Path.home() / ".ray" / "auth_token").is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
 @contextlib.contextmanager
 def _connected(ray: Any, pool: Pool) -> Iterator[None]:
     """Ray, connected to the cluster of a pool; one that the caller has connected already stays so."""
@@ -253,8 +250,6 @@ def _connected(ray: Any, pool: Pool) -> Iterator[None]:
             f"{pool}: Ray's client is too little; give the command on a machine of the cluster, --ray auto"
         )
     pool.require_reached()
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.ERROR)
     own = {"include_dashboard": False, "object_store_memory": STORE_BYTES} if pool.address == LOCAL else {}
     try:

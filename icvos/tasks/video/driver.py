@@ -1,4 +1,4 @@
-"""The process that has the workers of a cluster make a run: who makes which video, and what becomes of one that fails.
+"""A run that the workers of a cluster make: who of them makes which video, and what becomes of one that fails.
 
 A clip that fails is tried once more, by another worker if there is one; then it is given up, and everything else is
 made. A worker that dies, or says nothing for too long, is replaced, and its video is begun anew. A video that three
@@ -7,21 +7,14 @@ workers have died of is given up too.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from icvos.errors import IcvosError
-from icvos.models.weights import registry
 from icvos.tasks.dispatch import LIVES, TRIES, Dispatch
-from icvos.tasks.pool import Pool
-from icvos.tasks.runs import RunOptions, UnfinishedError, claim, require_supports_taken
-from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.cluster import Crew, DeathError, Member
 from icvos.tasks.video.going import Going, Job
-from icvos.tasks.video.opening import draws_of, opened
 from icvos.tasks.video.together import Work
-from icvos.tasks.video.worker import News, Orders
+from icvos.tasks.video.worker import News
 
 WAIT_S = 0.5  # until a video that another process has claimed is looked at again
 QUIET_S = 600.0  # that a worker may say nothing, and more for every mask that it has still to make:
@@ -37,53 +30,17 @@ class _Task:
         job: The video.
         left: What is missing of it, by draw and clip.
         masks: How many masks it has still to make.
+        is_whole: Whether that is all of it.
         has_failed: Whether some of it failed.
+        began: When it was given to the worker.
     """
 
     job: Job
     left: dict[tuple[int, str], Work]
     masks: int
+    is_whole: bool
     has_failed: bool = False
-
-
-def run_on_cluster(
-    benchmark: Benchmark,
-    clips: Sequence[Clip],
-    out: Path,
-    options: RunOptions,
-    pool: Pool,
-    *,
-    start: Callable[[int, int], None],
-    advance: Callable[[Clip, int], None],
-    note: Callable[[str], None],
-) -> tuple[int, ...]:
-    """As `icvos.tasks.video.predict.run`, by the workers of ``pool``.
-
-    Raises `UnfinishedError` when clips were given up and all else is made; ``note`` is told of each before.
-    """
-    require_supports_taken(options, draws=True)
-    draws = draws_of(benchmark, clips, options)
-    claim(out, "draw", options.overwrite)
-    orders = Orders(
-        benchmark.root,
-        out,
-        replace(options, pool=None),
-        draws,
-        Path.cwd(),
-        registry.folder().absolute(),
-        registry.random_weights(),
-    )
-    with Crew(pool, orders, len({clip.video.name for clip in clips}), note) as crew:
-        assert crew.made_by is not None
-        with opened(benchmark, clips, out, options, crew.made_by, start=start, advance=advance) as going:
-            driver = Driver(going, crew)
-            driver.make_all()
-            asked = len(going.work)
-    for (draw, clip), error in sorted(driver.given_up.items()):
-        note(f"draw {draw}, {clip}: {error}")
-    if driver.given_up:
-        raise UnfinishedError(f"{len(driver.given_up)} of {asked} clips failed, see the warnings above", draws)
-    return draws
+    began: float = field(default_factory=time.monotonic)
 
 
 class Driver:
@@ -91,7 +48,7 @@ class Driver:
 
     Args:
         going: The run.
-        crew: The workers.
+        crew: The workers, of which some serve this run.
     """
 
     def __init__(self, going: Going, crew: Crew) -> None:
@@ -101,46 +58,69 @@ class Driver:
         self.tasks: dict[int, _Task] = {}  # by the number of the worker
         self.given_up: dict[tuple[int, str], IcvosError] = {}
         self._failures = Counter[tuple[int, str]]()
+        self._cost, self._seconds = 0, 0.0  # of the videos that were made whole
 
-    def make_all(self) -> None:
-        """Make everything that can be made."""
-        try:
-            while self.dispatch.waiting or self.tasks:
-                self.crew.most = len(self.dispatch.waiting) + len(self.tasks)
-                self.crew.staff()
-                for member in self.crew.idle:
-                    self._give(member)
-                for member in self.crew.ready():
-                    if member.begun is None:
-                        self.crew.welcome(member)
-                    else:
-                        self._hear(member)
-                self._replace_silent()
-        finally:
-            for task in self.tasks.values():
-                self.going.end(task.job)
+    @property
+    def is_through(self) -> bool:
+        """Whether everything is made that can be made."""
+        return not (self.dispatch.waiting or self.tasks)
 
-    def _give(self, member: Member) -> None:
-        """Give a worker the best video that nobody makes, if there is one."""
-        now = time.monotonic()
-        for name in self.dispatch.offers(member.number, self.crew.members, now):
+    @property
+    def seconds_per_frame(self) -> float | None:
+        """What a frame takes; None before the first video is made."""
+        return self._seconds / self._cost if self._cost else None
+
+    def give(self, member: Member) -> bool:
+        """Give a worker the best video that nobody makes; whether there is one."""
+        now, own = time.monotonic(), [other.number for other in self.crew.members.values() if other.run == member.run]
+        for name in self.dispatch.offers(member.number, own, now):
+            missing = self._claim(name, now)
+            if not missing:
+                continue
             job = self.jobs[name]
-            missing = self.going.begin(job, self.given_up)
             held = self.going.leases.claim(job.claim)
-            if missing is None or held is None:
+            if held is None:
+                self.going.end(job)
                 self.dispatch.later(name, now + WAIT_S)
                 continue
             self.dispatch.take(name)
-            if not missing:
-                self.going.end(job)
-                continue
             self.tasks[member.number] = _Task(
-                job, {item.key: item for item in missing}, sum(item.frames for item in missing)
+                job,
+                {item.key: item for item in missing},
+                sum(item.frames for item in missing),
+                len(missing) == len(job.items),
             )
             self.crew.give(member, missing, held)
-            return
+            return True
+        return False
 
-    def _hear(self, member: Member) -> None:
+    def look(self) -> None:
+        """See whether videos that other processes have claimed are free by now."""
+        for name in self.dispatch.put_off(time.monotonic()):
+            if self._claim(name, time.monotonic()):
+                self.going.end(self.jobs[name])
+                self.dispatch.now(name)
+
+    def _claim(self, name: str, now: float) -> list[Work]:
+        """Claim a video for what is missing of it; where that is nothing, or another has it, it is not claimed."""
+        job = self.jobs[name]
+        missing = self.going.begin(job, self.given_up)
+        if missing is None:
+            self.dispatch.later(name, now + WAIT_S)
+            return []
+        if not missing:
+            self.dispatch.take(name)
+            self.going.end(job)
+        return missing
+
+    def release(self) -> None:
+        """Give back what workers were making."""
+        for task in self.tasks.values():
+            self.going.end(task.job)
+        self.tasks.clear()
+
+    def hear(self, member: Member) -> None:
+        """Take what a worker says."""
         task = self.tasks[member.number]
         try:
             news = self.crew.hear(member)
@@ -189,10 +169,14 @@ class Driver:
         """A worker is through with a video: what is left of it waits for another."""
         task = self.tasks.pop(member.number)
         self.going.end(task.job)
+        if task.is_whole and not task.left and not task.has_failed:
+            self._cost += task.job.cost
+            self._seconds += time.monotonic() - task.began
         if task.left:  # also where another process took over; its claim is seen when the video is tried again
             self.dispatch.again(task.job.name, member.number if task.has_failed else None)
 
-    def _replace_silent(self) -> None:
+    def replace_silent(self) -> None:
+        """Take their videos from workers that say nothing for too long."""
         now = time.monotonic()
         for member in tuple(self.crew.members.values()):
             task = self.tasks.get(member.number)

@@ -71,10 +71,14 @@ class Going:
         self.making: dict[str, int] = {}  # by video that this process has claimed, the masks of what is not recorded
         self.own: set[tuple[int, str]] = set()  # what this process has made, by draw and clip
 
+    @property
+    def done(self) -> int:
+        """How many clips are made."""
+        return sum(map(self._is_made, self.work))
+
     def told(self) -> str:
         """How far it has come."""
-        done = sum(map(self._is_made, self.work))
-        return f"{done} of {len(self.work)} clips are done; {AGAIN} to go on"
+        return told(self.done, len(self.work))
 
     def left(self) -> list[Job]:
         """The videos of which something is missing, in the order of a shard, else of the benchmark; called once."""
@@ -138,6 +142,11 @@ class Going:
         if done != self.shown:
             self.shown = done
             self.start(done, self.total)
+
+
+def told(done: int, clips: int) -> str:
+    """How far runs have come that are stopped."""
+    return f"{done} of {clips} clips are done; {AGAIN} to go on"
 
 
 def is_done(item: Work, made: ClipRun | None) -> bool:

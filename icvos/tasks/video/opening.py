@@ -72,11 +72,15 @@ def plan(clips: Sequence[Clip], out: Path, options: RunOptions, records: Mapping
     work = []
     for draw, record in records.items():
         for clip in clips:
-            frames = max(protocol.frame_range(len(clip.video.frames)).stop for protocol in options.protocols)
-            item = Work(draw, clip, frames, out / f"draw{draw}" / clip.id, done=False)
+            item = Work(draw, clip, frames_of(clip, options), out / f"draw{draw}" / clip.id, done=False)
             done = options.overwrite != "always" and is_done(item, record.clips.get(clip.id))
             work.append(replace(item, done=done))
     return work
+
+
+def frames_of(clip: Clip, options: RunOptions) -> int:
+    """How many of the first frames of a clip a run predicts."""
+    return max(protocol.frame_range(len(clip.video.frames)).stop for protocol in options.protocols)
 
 
 @contextlib.contextmanager

@@ -11,11 +11,12 @@ are read once. Other methods' clips of a video are run one after the other, draw
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from icvos.errors import IcvosError
-from icvos.tasks.runs import RunOptions, claim, require_supports_taken
+from icvos.tasks.pool import Pool
+from icvos.tasks.runs import Outcome, RunOptions, claim, require_supports_taken
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.going import Going, Job
 from icvos.tasks.video.opening import draws_of, load_maker, made_by, opened
@@ -42,9 +43,18 @@ def run(
     caller should know of workers.
     """
     if options.pool is not None:
-        from icvos.tasks.video.driver import run_on_cluster
-
-        return run_on_cluster(benchmark, clips, out, options, options.pool, start=start, advance=advance, note=note)
+        found = run_all(
+            benchmark,
+            clips,
+            {out: options},
+            options.pool,
+            start=start,
+            advance=lambda _, clip, frames: advance(clip, frames),
+            note=note,
+        )[out]
+        if isinstance(found, IcvosError):
+            raise found
+        return found
     require_supports_taken(options, draws=True)
     maker = load_maker(benchmark, out, options)
     draws = draws_of(benchmark, clips, options)
@@ -52,6 +62,25 @@ def run(
     with opened(benchmark, clips, out, options, made_by(maker, draws), start=start, advance=advance) as going:
         is_whole = _make_all(going, maker)
     return draws if is_whole else ()
+
+
+def run_all(
+    benchmark: Benchmark,
+    clips: Sequence[Clip],
+    runs: Mapping[Path, RunOptions],
+    pool: Pool,
+    *,
+    start: Callable[[int, int], None] = lambda done, total: None,
+    advance: Callable[[RunOptions, Clip, int], None] = lambda options, clip, frames: None,
+    note: Callable[[str], None] = lambda text: None,
+) -> dict[Path, Outcome]:
+    """Predict ``clips`` by the workers of a pool into several run folders; by folder what `run` gives, or would raise.
+
+    ``start`` is told of the frames of all runs together, ``advance`` of every frame and the run that it is of.
+    """
+    from icvos.tasks.video.pooled import run_on_pool
+
+    return run_on_pool(benchmark, clips, runs, pool, start=start, advance=advance, note=note)
 
 
 class _LostError(Exception):

@@ -1,6 +1,6 @@
 """In-context video object segmentation as a task."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -11,10 +11,11 @@ from icvos.files.masks import read_binary
 from icvos.protocol import Protocol
 from icvos.tasks.case import Case
 from icvos.tasks.listing import Listing
+from icvos.tasks.pool import Pool
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
 from icvos.tasks.result import Keep, Result, Selection
-from icvos.tasks.runs import RunOptions, draw_folders
+from icvos.tasks.runs import Outcome, RunOptions, draw_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.tracks import Track
 from icvos.tasks.video.benchmark import Benchmark, Clip, truth_files
@@ -104,6 +105,20 @@ class VideoTask:
             options,
             start=lambda done, total: watch.total(total, done),
             advance=lambda clip, frames: watch.advance(frames, clip.id),
+            note=watch.note,
+        )
+
+    def predict_all(self, runs: Mapping[Path, RunOptions], pool: Pool, watch: Watch) -> dict[Path, Outcome]:
+        """Predict the chosen clips by several methods, which share the workers of a pool."""
+        from icvos.tasks.video.predict import run_all
+
+        return run_all(
+            self.benchmark,
+            self.chosen,
+            runs,
+            pool,
+            start=lambda done, total: watch.total(total, done),
+            advance=lambda options, clip, frames: watch.advance(frames, f"{options.method} {clip.id}"),
             note=watch.note,
         )
 

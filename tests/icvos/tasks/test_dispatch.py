@@ -1,13 +1,8 @@
-"""Which worker gets which job, and how long all of them take together."""
+"""Which worker gets which job, and which run it serves."""
 
-import random
-from itertools import islice
+from dataclasses import replace
 
-import pytest
-
-from icvos.tasks.dispatch import LIVES, Dispatch, makespan
-from icvos.tasks.shards import Worker
-from tests.icvos.tasks.test_shards import lengths
+from icvos.tasks.dispatch import LIVES, Demand, Dispatch, neediest, pressing
 
 
 def test_the_costliest_is_offered_first() -> None:
@@ -35,34 +30,33 @@ def test_a_job_that_workers_die_of_is_given_up() -> None:
     assert dispatch.died("other")
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4, 8, 16])
-@pytest.mark.parametrize("seed", range(3))
-def test_all_is_made_within_a_tenth_of_the_least_time(seed: int, workers: int) -> None:
-    costs = lengths(seed)
-    bound = max(max(costs), sum(costs) / workers)
-    assert bound <= makespan(costs, [Worker()] * workers) <= 1.1 * bound
+def test_a_job_that_was_put_off_is_no_reason_for_a_worker() -> None:
+    dispatch = Dispatch({"short": 1, "long": 9})
+    dispatch.later("long", 5)
+    assert dispatch.free == ["short"]
+    assert dispatch.put_off(now=4) == []
+    assert dispatch.put_off(now=5) == ["long"]
+    dispatch.now("long")
+    assert dispatch.free == ["long", "short"]
+    dispatch.later("long", 5)
+    dispatch.take("long")
+    dispatch.again("long")
+    assert dispatch.free == ["long", "short"]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_workers_that_die_cost_what_they_lose(seed: int) -> None:
-    """Three of eight die: the least time is that of all frames, and of those that are made twice, over the workers."""
-    costs, generator = lengths(seed), random.Random(seed)
-    end = sum(costs) / 8
-    deaths = sorted(generator.uniform(0, end) for _ in range(3))
-    found = makespan(costs, [*[Worker()] * 5, *[Worker(dies=death) for death in deaths]], replaced_s=30)
-    lost = 3 * (max(costs) + 30)  # at worst
-    assert end <= found <= 1.1 * max(max(costs) + deaths[-1], end + lost / 8)
+def test_a_worker_serves_the_run_with_most_left_for_each() -> None:
+    few, many = Demand(2, 9, 10, workers=0, free=0), Demand(9, 9, 40, workers=1, free=0)
+    assert neediest({"few": few, "many": many}, loading_s=5) == "many"
+    assert neediest({"few": few, "many": replace(many, workers=4)}, loading_s=5) == "few"
+    assert neediest({"few": replace(few, jobs=0), "many": replace(many, jobs=2, free=2)}, loading_s=5) is None
+    assert neediest({}, loading_s=5) is None
+    assert neediest({"many": many}, loading_s=39) == "many"
+    assert neediest({"many": many}, loading_s=41) is None
 
 
-def test_a_hand_made_case() -> None:
-    """The first dies at 5 of the 9; the second is free at 4, 7 and 9, and its replacement, there at 6, begins the 9."""
-    costs = [3, 9, 4, 2]
-    assert makespan(costs, [Worker(), Worker()]) == 9
-    assert makespan(costs, [Worker(dies=5), Worker()], replaced_s=1) == 15
-    assert makespan([1, 1], [Worker(dies=0.5), Worker(starts=10)], replaced_s=2) == 4.5
-    assert makespan([], [Worker()]) == 0
-
-
-def test_one_worker_makes_all_in_turn() -> None:
-    costs = list(islice(lengths(4), 20))
-    assert makespan(costs, [Worker(speed=2)]) == sum(costs) / 2
+def test_a_job_is_pressing_that_would_end_last() -> None:
+    small, one = Demand(40, 1, 40, workers=7, free=0), Demand(1, 20, 20, workers=1, free=0)
+    assert pressing({"small": small, "one": one}, loading_s=5) == "one"
+    assert pressing({"small": small, "one": one}, loading_s=15) is None
+    assert pressing({"small": replace(small, workers=1), "one": one}, loading_s=5) is None
+    assert pressing({"small": small, "one": replace(one, free=1)}, loading_s=5) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from icvos.errors import IcvosError
-from icvos.tasks.calls import evaluate
+from icvos.tasks.evaluation import evaluate
 from icvos.tasks.slurm import ShardJob, submit
 from tests import ROOT
 from tests.conftest import icvos

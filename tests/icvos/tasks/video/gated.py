@@ -55,8 +55,15 @@ class Dark(Gated):
     """Another method."""
 
 
+class Broken(Gated):
+    """A method that cannot be loaded."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("it has no heart")
+
+
 HERE = "tests.icvos.tasks.video.gated"
-POINTS = [EntryPoint(kind.lower(), f"{HERE}:{kind}", "icvos.methods") for kind in ("Gated", "Dark")]
+POINTS = [EntryPoint(kind.lower(), f"{HERE}:{kind}", "icvos.methods") for kind in ("Gated", "Dark", "Broken")]
 
 
 def write_package(folder: Path) -> None:
@@ -64,7 +71,8 @@ def write_package(folder: Path) -> None:
     about = folder / "gated-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: gated\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[icvos.methods]\ngated = {HERE}:Gated\n")
+    lines = [f"{point.name} = {point.value}" for point in POINTS]
+    (about / "entry_points.txt").write_text("\n".join(["[icvos.methods]", *lines, ""]))
 
 
 if __name__ == "__main__":

@@ -1,30 +1,23 @@
 """The driver of a run with workers that live in this process: failures, deaths, silence, claims of others."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from icvos.errors import IcvosError
-from icvos.files.leases import Claim
+from icvos.files.leases import Claim, Leases
 from icvos.method import load_method
-from icvos.protocol import NATIVE
-from icvos.tasks.runs import RunOptions
 from icvos.tasks.video import driver as driving
 from icvos.tasks.video import worker as working
 from icvos.tasks.video.benchmark import Benchmark
-from icvos.tasks.video.cluster import DeathError, Member
 from icvos.tasks.video.driver import Driver
-from icvos.tasks.video.going import Going, Job
-from icvos.tasks.video.opening import load_maker, made_by, opened
+from icvos.tasks.video.going import Job
 from icvos.tasks.video.together import Work
-from icvos.tasks.video.worker import Begun, News, Orders, Worker
+from icvos.tasks.video.worker import News, Orders, Worker
 from tests.icvos.tasks.video.gated import POINTS
+from tests.icvos.tasks.video.imagined import OPTIONS, Fault, Imagined, Ran
 from tests.icvos.tasks.video.test_sharing import contents
-
-OPTIONS = RunOptions("gated", protocols=(NATIVE,), parts=(0, 1))
-Fault = Callable[[int, Sequence[Work]], str]  # of a worker and what it makes: "", dies, hangs or breaks
 
 
 @pytest.fixture(autouse=True)
@@ -34,116 +27,32 @@ def methods(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(working, "NEWS_S", 0.0)  # of every mask
 
 
-class Imagined:
-    """A `Crew` whose workers take turns in this process; a ``fault`` comes after the first news of a video."""
-
-    def __init__(self, orders: Orders, count: int, fault: Fault) -> None:
-        self.orders, self.most, self.count, self.fault = orders, count, count, fault
-        self.members: dict[int, Member] = {}
-        self.began = list[tuple[int, str]]()  # which worker was given which video
-        self._numbers = iter(range(1000))
-        self._faults: dict[int, str] = {}
-
-    @property
-    def idle(self) -> list[Member]:
-        return [member for member in self.members.values() if member.waited_for is None and member.begun is not None]
-
-    def staff(self) -> None:
-        while len(self.members) < min(self.count, self.most):
-            number, worker = next(self._numbers), Worker(self.orders)
-            self.members[number] = Member(number, worker, worker.begin(), 0.0)
-
-    def ready(self) -> list[Member]:
-        said = []
-        for member in self.members.values():
-            if self._faults.get(member.number) == "hangs":
-                member.heard = float("-inf")
-            elif member.waited_for is not None:
-                said.append(member)
-        return said
-
-    def welcome(self, member: Member) -> None:
-        assert isinstance(member.waited_for, Begun)
-        member.begun, member.waited_for = member.waited_for, None
-
-    def give(self, member: Member, items: Sequence[Work], claim: Claim) -> None:
-        self.began.append((member.number, items[0].clip.video.name))
-        self._faults[member.number] = self.fault(member.number, items)
-        member.heard, member.waited_for = driving.time.monotonic(), member.actor.make(items, claim)
-
-    def hear(self, member: Member) -> News | None:
-        news: News | None = next(member.waited_for, None)
-        if self._faults[member.number] == "dies":
-            self.dismiss(member)
-            raise DeathError(f"worker {member.number} died")
-        if self._faults[member.number] == "breaks" or news is None:
-            member.waited_for = None
-        if self._faults[member.number] == "breaks":
-            raise IcvosError("failed: ValueError: broken")
-        return news
-
-    def dismiss(self, member: Member) -> None:
-        self.members.pop(member.number)
-        member.waited_for.close()
-
-
-def orders(benchmark: Benchmark, out: Path) -> Orders:
-    return Orders(benchmark.root, out, OPTIONS, (0, 1), Path.cwd(), out / "weights", False)
-
-
-class Ran:
-    """A run by imagined workers."""
-
-    def __init__(self, benchmark: Benchmark, out: Path) -> None:
-        self.benchmark, self.out = benchmark, out
-        self.shown = list[tuple[int, int]]()
-        self.masks = 0
-
-    def go(
-        self,
-        count: int,
-        fault: Fault = lambda worker, items: "",
-        before: Callable[[Going], None] = lambda going: None,
-    ) -> tuple[Driver, Imagined]:
-        maker = load_maker(self.benchmark, self.out, OPTIONS)
-        crew = Imagined(orders(self.benchmark, self.out), count, fault)
-
-        def advance(_: object, masks: int) -> None:
-            self.masks += masks
-
-        with opened(
-            self.benchmark,
-            self.benchmark.clips,
-            self.out,
-            OPTIONS,
-            made_by(maker, (0, 1)),
-            start=lambda done, total: self.shown.append((done, total)),
-            advance=advance,
-        ) as going:
-            before(going)
-            found = Driver(going, crew)  # type: ignore[arg-type]
-            found.make_all()
-        return found, crew
+def made(ran: Ran, places: int, fault: Fault = lambda worker, items: "") -> tuple[Driver, Imagined]:
+    """The driver of the one run, and its workers."""
+    pooled, crew = ran.go(places, fault)
+    driver = pooled.runs[ran.out].driver
+    assert driver is not None
+    return driver, crew
 
 
 @pytest.fixture(scope="module")
 def alone(built: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What one worker makes that nothing happens to; that it is what one process makes is `test_ray`'s to show."""
-    out = tmp_path_factory.mktemp("alone") / "run"
+    folder = tmp_path_factory.mktemp("alone")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("icvos.method.entry_points", lambda group: POINTS)
         assert load_method("gated")
-        Ran(Benchmark.open(built), out).go(1)
-    return contents(out)
+        Ran(Benchmark.open(built), folder, "gated").go(1)
+    return contents(folder / "gated")
 
 
 @pytest.fixture
 def ran(benchmark: Benchmark, tmp_path: Path) -> Ran:
-    return Ran(benchmark, tmp_path / "run")
+    return Ran(benchmark, tmp_path, "gated")
 
 
 def test_workers_take_the_longest_videos_first_and_every_mask_is_told_once(ran: Ran, alone: dict[str, Any]) -> None:
-    driver, crew = ran.go(3)
+    driver, crew = made(ran, 3)
     assert contents(ran.out) == alone
     costs = [driver.jobs[name].cost for _, name in crew.began]
     assert costs == sorted(costs, reverse=True)
@@ -155,7 +64,7 @@ def test_workers_take_the_longest_videos_first_and_every_mask_is_told_once(ran: 
 @pytest.mark.parametrize("fault", ["dies", "hangs", "breaks"])
 def test_a_worker_that_goes_wrong_once_loses_nothing(fault: str, ran: Ran, alone: dict[str, Any]) -> None:
     once = iter([fault])
-    driver, crew = ran.go(2, lambda worker, items: next(once, ""))
+    driver, crew = made(ran, 2, lambda worker, items: next(once, ""))
     assert driver.given_up == {}
     assert len(crew.began) == len(driver.jobs) + 1
     assert contents(ran.out) == alone
@@ -163,7 +72,7 @@ def test_a_worker_that_goes_wrong_once_loses_nothing(fault: str, ran: Ran, alone
 
 def test_a_video_that_three_workers_die_of_is_given_up_and_all_else_is_made(ran: Ran, alone: dict[str, Any]) -> None:
     video = ran.benchmark.clips[2].video.name
-    driver, crew = ran.go(2, lambda worker, items: "dies" if items[0].clip.video.name == video else "")
+    driver, crew = made(ran, 2, lambda worker, items: "dies" if items[0].clip.video.name == video else "")
     assert len([name for _, name in crew.began if name == video]) == 3
     lost = {(draw, clip.id) for draw in (0, 1) for clip in ran.benchmark.clips if clip.video.name == video}
     assert driver.given_up.keys() == lost
@@ -179,7 +88,7 @@ def test_a_clip_that_fails_is_tried_by_another_worker_and_listed(
 ) -> None:
     wrong = ran.benchmark.clips[0].category.index
     monkeypatch.setenv("FAILS", str(wrong))
-    driver, crew = ran.go(2)
+    driver, crew = made(ran, 2)
     bad = {clip.id for clip in ran.benchmark.clips if clip.category.index == wrong}
     assert driver.given_up.keys() == {(draw, clip) for draw in (0, 1) for clip in bad}
     assert all("this one never works" in str(error) for error in driver.given_up.values())
@@ -191,28 +100,26 @@ def test_a_clip_that_fails_is_tried_by_another_worker_and_listed(
     assert contents(ran.out) == alone
 
 
-def test_a_video_that_another_process_has_claimed_is_left_to_it(ran: Ran, alone: dict[str, Any]) -> None:
+def test_a_video_that_another_process_has_claimed_is_left_to_it(
+    ran: Ran, alone: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is looked at until it is free, and what was made of it meanwhile counts."""
     video = ran.benchmark.clips[0].video.name
-    name, looks = Job(video, (), 0).claim, list[str]()
+    name, looks, real = Job(video, (), 0).claim, list[str](), Leases.take
 
-    def held(going: Going) -> None:
-        real = going.leases.take
+    def take(leases: Leases, asked: str) -> bool:
+        looks.append(asked)
+        return (asked != name or looks.count(name) > 3) and real(leases, asked)
 
-        def take(asked: str) -> bool:
-            looks.append(asked)
-            return (asked != name or looks.count(name) > 3) and real(asked)
-
-        going.leases.take = take  # type: ignore[method-assign]
-
-    _, crew = ran.go(2, before=held)
+    monkeypatch.setattr(Leases, "take", take)
+    _, crew = made(ran, 2)
     assert looks.count(name) >= 4
     assert crew.began[-1][1] == video
     assert contents(ran.out) == alone
 
 
 def test_a_worker_whose_claim_was_taken_over_puts_nothing_in_place(ran: Ran, tmp_path: Path) -> None:
-    worker = Worker(orders(ran.benchmark, ran.out))
+    worker = Worker(Orders(ran.benchmark.root, ran.out, OPTIONS, (0, 1), Path.cwd(), tmp_path / "weights", False))
     worker.begin()
     clip = ran.benchmark.clips[0]
     item = Work(0, clip, len(clip.video.frames), ran.out / "draw0" / clip.id, done=False)

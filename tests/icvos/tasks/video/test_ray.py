@@ -16,7 +16,7 @@ import pytest
 from icvos.commands.progress import Bars
 from icvos.errors import IcvosError
 from icvos.tasks.pool import Pool
-from icvos.tasks.video import driver
+from icvos.tasks.video import cluster, driver
 from icvos.tasks.video.benchmark import Benchmark
 from tests import ROOT
 from tests.conftest import icvos
@@ -79,6 +79,24 @@ def test_workers_make_the_run_of_one_process(ray: Any, built: Path, alone: dict[
     clips = [clip.id for clip in Benchmark.open(built).clips]
     assert list(json.loads((tmp_path / "run" / "draw1" / "run.json").read_text())["clips"]) == clips
     assert ray.is_initialized()
+
+
+def test_several_methods_share_the_workers_and_one_that_does_not_load_stops_no_other(
+    ray: Any, built: Path, alone: dict[str, Any], tmp_path: Path
+) -> None:
+    assert ray.is_initialized()
+    methods = ("eval", "--method", "broken", "--method", "gated", "--method", "dark")
+    said = icvos(*methods, *BY_RAY[3:], "--benchmark", built, "--out", tmp_path / "runs", status=2)
+    icvos("eval", "--method", "dark", *GATED[3:], "--benchmark", built, "--out", tmp_path / "dark")
+    assert contents(tmp_path / "runs" / "gated") == alone
+    assert contents(tmp_path / "runs" / "dark") == contents(tmp_path / "dark")
+    assert "warning: --ray local: one worker less for broken: " in said.stderr
+    assert said.stderr.endswith(
+        "broken failed, see above; all others are scored; run the same command again to go on\n"
+    )
+    ranked = said.stdout[said.stdout.index("Method") :]
+    assert "gated" in ranked
+    assert "dark" in ranked
 
 
 @pytest.mark.slow
@@ -184,6 +202,9 @@ def test_ray_is_refused_where_it_means_nothing(built: Path, tmp_path: Path) -> N
     for address in ("ray://head:10001", "auto", "head", "head:a"):
         said = icvos(*run, "--ray", address, status=2).stderr
         assert f"--ray {address}: give local, or HOST:PORT of the cluster's head" in said
+    several = ("eval", "--method", "gated", "--method", "dark", *run[3:], "--ray", "local")
+    said = icvos(*several, "--shard", "1/2", status=2).stderr
+    assert "--shard 1/2: --ray local has workers of its own" in said
 
 
 def test_a_cluster_that_does_not_answer_is_refused_at_once() -> None:
@@ -192,6 +213,22 @@ def test_a_cluster_that_does_not_answer_is_refused_at_once() -> None:
         Pool(f"127.0.0.1:{port}").require_reached()
     with pytest.raises(IcvosError, match=f"--ray 127.0.0.1:{port}: nothing answers there .*ray start --head"):
         Pool(f"127.0.0.1:{port}").require_reached()
+
+
+def test_the_token_of_a_cluster_is_sent_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", *cluster.TOKENS):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    cluster.set_variables()
+    assert "RAY_AUTH_MODE" not in os.environ
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("abc")
+    cluster.set_variables()
+    assert os.environ.pop("RAY_AUTH_MODE") == "token"
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    cluster.set_variables()
+    assert os.environ["RAY_AUTH_MODE"] == "disabled"
 
 
 def test_ray_is_imported_where_it_is_asked_for_alone() -> None:

@@ -140,6 +140,11 @@ class DCSAM(Prompter[DCSAMSettings]):
             return (settings.checkpoint,)
         return (settings.checkpoint or settings.backbone, settings.sam2 if settings.encoder == "sam2" else settings.sam)
 
+    @classmethod
+    def on_pictures(cls, settings: DCSAMSettings) -> DCSAMSettings:
+        """As they are: pictures need the same SAM; see `icvos.method.SparesOnPictures`."""
+        return settings
+
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(2 N, C) prompt embeddings, the positive ones first, and a rough mask where there is one."""
         found = self.find(supports, self._query(frame), self.video_sam())

@@ -224,6 +224,16 @@ class Needs(Protocol):
 
 
 @runtime_checkable
+class SparesOnPictures(Protocol):
+    """A method's class that loads less for single pictures than `Needs.needs` says."""
+
+    @classmethod
+    def on_pictures(cls, settings: Any) -> Any:
+        """The settings with ``affinity``, for which pictures load nothing, in the place of what videos alone need."""
+        ...
+
+
+@runtime_checkable
 class KnowsTrained(Protocol):
     """A method's class (not an object of it) whose trained files say what they were trained with."""
 

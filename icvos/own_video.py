@@ -93,7 +93,7 @@ def predict(
         _require_places(folder, overlay, fps)
     require_timeout(timeout)
     with random_weights_allowed(random_weights):
-        require_usable(method, settings or {})
+        require_usable(method, settings or {}, moving=True)
     if sees_truth(method_class(method)):
         raise IcvosError(
             f"method {method} is given the truth, which a video of your own lacks; choose another --method"

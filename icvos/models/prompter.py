@@ -80,6 +80,11 @@ class Prompter(ABC, Generic[S]):
         kind: Any = getattr(cls, "Settings", None)
         return trained_settings(name, settings, [found.name for found in dataclasses.fields(kind)]) if kind else {}
 
+    @classmethod
+    def on_pictures(cls, settings: S) -> S:
+        """Without SAM 2, which is for videos; see `icvos.method.SparesOnPictures`."""
+        return dataclasses.replace(settings, sam2=AFFINITY)
+
     @abstractmethod
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool, the method's own mask."""

@@ -80,10 +80,10 @@ def write_worst(own: Named, path: Path, benchmark: Task, most: int, watch: Watch
     require_writable(path)
     run = Path(own.where).parent
     refuse_links(run)
-    rows = []
     watch.stage("sheet")
-    watch.total(min(most, len(own.result.clips)))
-    for row in benchmark.worst(own, run, most, PICTURE_PX):
+    rows, drawn = [], benchmark.worst(own, run, most, PICTURE_PX)
+    watch.total(most)
+    for row in drawn:
         rows.append(row)
         watch.advance()
     picture = stacked(rows, gap_px=14)

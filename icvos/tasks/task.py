@@ -228,7 +228,7 @@ class Task(Protocol):
         ...
 
     def worst(self, named: Named, run: Path, count: int, height_px: int) -> "Iterator[np.ndarray]":
-        """Rows of one picture, (H, W, 3) uint8 each: the ``count`` clips that a result is worst on, with the run's masks.
+        """Rows of one picture, (H, W, 3) uint8 each: the ``count`` clips that a result is worst on, and its masks.
 
         Raises `IcvosError` where the result is not on this benchmark, or masks or frames are not there.
         """

@@ -47,6 +47,10 @@ def worst_rows(
     draws = {found.number: found for found in map(Predictions.open, draw_folders(run))}
     clips = {clip.id: clip for clip in benchmark.clips}
     worst = result.worst(count)
+    for name in worst:
+        frames = clips[name].video.folder / "JPEGImages"
+        if not frames.is_dir():
+            raise IcvosError(f"{frames}: no such folder; draw from a whole benchmark, not from its truth alone")
     sizes = [clips[name].video.size for name in worst]
     cell_px = round(height_px * min(WIDEST, max(width / height for height, width in sizes)))
     width_px = (FRAMES + 1) * (cell_px + GAP_PX) - GAP_PX

@@ -294,11 +294,24 @@ class VRPSAM(Prompter[VRPSettings]):
         self._decoder: Sam2Propagator | None = None
 
     @staticmethod
+    def shown(settings: VRPSettings) -> str:
+        """What is shown of a support; see `icvos.method.ShowsSupports`."""
+        return settings.condition
+
+    @staticmethod
     def needs(settings: VRPSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads; SAM 1 on images and in training alone."""
         own = settings.checkpoint or settings.backbone
         alone = settings.decoder == "sam2" and settings.sam2 != AFFINITY
         return (own, settings.sam2) if alone else (own, settings.sam2, settings.sam)
+
+    @classmethod
+    def needed(cls, settings: VRPSettings, *, moving: bool) -> tuple[str, ...]:
+        """On videos no SAM but SAM 2, and on pictures the one that decodes them; see `icvos.method.NeedsLess`."""
+        own = settings.checkpoint or settings.backbone
+        if settings.sam2 == AFFINITY:
+            return (own, settings.sam, AFFINITY) if moving else (own, settings.sam)
+        return (own, settings.sam2 if moving or settings.decoder == "sam2" else settings.sam)
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(k N, C) prompt embeddings."""

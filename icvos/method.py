@@ -224,12 +224,22 @@ class Needs(Protocol):
 
 
 @runtime_checkable
-class SparesOnPictures(Protocol):
-    """A method's class that loads less for single pictures than `Needs.needs` says."""
+class NeedsLess(Protocol):
+    """A method's class (not an object of it) that loads less for videos, or for pictures, than `Needs.needs` names."""
 
     @classmethod
-    def on_pictures(cls, settings: Any) -> Any:
-        """The settings with ``affinity``, for which pictures load nothing, in the place of what videos alone need."""
+    def needed(cls, settings: Any, *, moving: bool) -> tuple[str, ...]:
+        """What it loads for videos, where they are ``moving``, or for single pictures."""
+        ...
+
+
+@runtime_checkable
+class ShowsSupports(Protocol):
+    """A method's class (not an object of it) that may be set to see less of a support than its mask."""
+
+    @staticmethod
+    def shown(settings: Any) -> str:
+        """What it makes of the mask: ``mask``, the mask itself; ``box``, its box; or something else."""
         ...
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
-from icvos.method import Needs, SparesOnPictures, method_class, settings_for
+from icvos.method import Needs, NeedsLess, method_class, settings_for
 from icvos.models.weights import registry
 
 TRAINED = "a trained checkpoint"
@@ -22,7 +22,7 @@ def is_untrained(factory: Any, settings: Any) -> bool:
     return hasattr(factory, "trainable") and getattr(settings, CHECKPOINT, None) == ""
 
 
-def checkpoints_of(factory: Any, settings: Any, *, moving: bool = True) -> tuple[str, ...]:
+def checkpoints_of(factory: Any, settings: Any, *, moving: bool | None = None) -> tuple[str, ...]:
     """The checkpoints that a method loads to segment: names of the registry, paths, and `TRAINED` for one to be given.
 
     They are what its class says (`Needs`), or else those settings that name a checkpoint.
@@ -30,16 +30,14 @@ def checkpoints_of(factory: Any, settings: Any, *, moving: bool = True) -> tuple
     Args:
         factory: The method's class.
         settings: What it is built with.
-        moving: Whether it segments videos; without it, what videos alone need is left out.
+        moving: Only what it loads for videos, or, where False, for single pictures; None: all of both.
     """
     if is_untrained(factory, settings):
         settings = dataclasses.replace(settings, **{CHECKPOINT: TRAINED})
     if isinstance(factory, Needs):
-        if not moving and isinstance(factory, SparesOnPictures):
-            needs = [name for name in factory.needs(factory.on_pictures(settings)) if name != AFFINITY]
-        else:
-            needs = [OF_AFFINITY if name == AFFINITY else name for name in factory.needs(settings)]
-        return tuple(dict.fromkeys(needs))
+        less = moving is not None and isinstance(factory, NeedsLess)
+        needs = factory.needed(settings, moving=moving) if less else factory.needs(settings)
+        return tuple(dict.fromkeys(OF_AFFINITY if name == AFFINITY else name for name in needs))
     if settings is None:
         return ()
     values = [getattr(settings, field.name) for field in dataclasses.fields(settings)]

@@ -218,6 +218,9 @@ def test_a_module_that_cannot_be_imported_spoils_no_other(
         ("dcsam", {"checkpoint": "pfenet-nano"}, "sam2-hiera-l: the checkpoint", "sam2-hiera-l: the checkpoint"),
         ("dcsam", {"checkpoint": "dcsam-nano", "sam2": "affinity"}, "", ""),
         ("pfenet", {"checkpoint": "pfenet-nano"}, "sam2.1-hiera-l: the checkpoint is not on this machine", ""),
+        ("vrp-sam", {"checkpoint": "vrp-sam-nano", "sam2": "sam2-nano"}, "", ""),
+        ("vrp-sam", {"checkpoint": "vrp-sam-nano", "sam": "sam2-nano", "sam2": "affinity"}, "", ""),
+        ("vrp-sam", {"checkpoint": "pfenet-nano", "sam2": "sam2-nano"}, "", "sam-vit-h: the checkpoint is not"),
         ("lite", {}, "", ""),
     ],
 )

@@ -35,8 +35,9 @@ def checkpoints_of(factory: Any, settings: Any, *, moving: bool | None = None) -
     if is_untrained(factory, settings):
         settings = dataclasses.replace(settings, **{CHECKPOINT: TRAINED})
     if isinstance(factory, Needs):
-        less = moving is not None and isinstance(factory, NeedsLess)
-        needs = factory.needed(settings, moving=moving) if less else factory.needs(settings)
+        needs = factory.needs(settings)
+        if moving is not None and isinstance(factory, NeedsLess):
+            needs = factory.needed(settings, moving=moving)
         return tuple(dict.fromkeys(OF_AFFINITY if name == AFFINITY else name for name in needs))
     if settings is None:
         return ()

@@ -288,11 +288,24 @@ class VRPSAM(NetworkPrompter[VRPSettings, Staged, PromptEncoder]):
         """The network on a backbone, its own layers fresh."""
         return PromptEncoder(body, self.settings.queries, self.settings.width)
 
+    @staticmethod
+    def shown(settings: VRPSettings) -> str:
+        """What is shown of a support; see `icvos.method.ShowsSupports`."""
+        return settings.condition
+
     @classmethod
     def needs(cls, settings: VRPSettings) -> tuple[str, ...]:
         """The checkpoints that the method loads; SAM 1 on images and in training alone."""
         alone = settings.decoder == "sam2" and settings.sam2 != AFFINITY
         return super().needs(settings) if alone else (*super().needs(settings), settings.sam)
+
+    @classmethod
+    def needed(cls, settings: VRPSettings, *, moving: bool) -> tuple[str, ...]:
+        """On videos no SAM but SAM 2, and on pictures the one that decodes them; see `icvos.method.NeedsLess`."""
+        own = settings.checkpoint or settings.backbone
+        if settings.sam2 == AFFINITY:
+            return (own, settings.sam, AFFINITY) if moving else (own, settings.sam)
+        return (own, settings.sam2 if moving or settings.decoder == "sam2" else settings.sam)
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(k N, C) prompt embeddings."""

@@ -29,6 +29,7 @@ from icvos.models.backbones.stages import Staged
 from icvos.models.device import Device, pick_device
 from icvos.models.export import Program
 from icvos.models.maps import aligned
+from icvos.models.needs import AFFINITY
 from icvos.models.prompter import Prompter
 from icvos.models.sam.prompted import PromptedSam, PromptedSam1, PromptedSam2
 from icvos.models.sam.propagation import DType, Sam2Propagator
@@ -139,6 +140,11 @@ class DCSAM(Prompter[DCSAMSettings]):
         if training and training.settings.get("tuned", "none") != "none":
             return (settings.checkpoint,)
         return (settings.checkpoint or settings.backbone, settings.sam2 if settings.encoder == "sam2" else settings.sam)
+
+    @classmethod
+    def needed(cls, settings: DCSAMSettings, *, moving: bool) -> tuple[str, ...]:
+        """The same on pictures, but for affinity; see `icvos.method.NeedsLess`."""
+        return tuple(name for name in cls.needs(settings) if moving or name != AFFINITY)
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(2 N, C) prompt embeddings, the positive ones first, and a rough mask where there is one."""

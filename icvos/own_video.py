@@ -8,16 +8,14 @@ from typing import Any
 
 from icvos.errors import AGAIN, IcvosError, Stopped
 from icvos.files.frames import Frames, open_frames
-from icvos.files.images import opened_image, read_image, read_orientation, refuse_animation, turned
 from icvos.files.listing import is_empty
-from icvos.files.masks import encode_binary, read_binary
+from icvos.files.masks import encode_binary
 from icvos.files.schema import write_schema
 from icvos.files.storage import require_writable
 from icvos.guard import Asked, description_of, guarded, masks_of, require_timeout
-from icvos.method import AnyMethod, Image, Mask, Support, load_method, method_class, sees_truth
+from icvos.method import AnyMethod, Image, Support, load_method, method_class, sees_truth
 from icvos.models.needs import require_usable
 from icvos.models.weights.registry import random_weights_allowed
-from icvos.notices import notice
 from icvos.own_exports import (
     folders_of,
     labelled,
@@ -28,14 +26,11 @@ from icvos.own_exports import (
     write_labels,
 )
 from icvos.own_masks import MADE, Made, continued, finished, is_made, made_of, partial_folder
+from icvos.own_supports import Pairs, files_of, support_of_files
 from icvos.tasks.record import record_of
 from icvos.tasks.task import SILENT, Drawing, Sheet, Watch
 
 FPS = 12  # frames a second of what does not say how fast it is
-QUARTER_TURNS = 5  # EXIF's orientations from here on exchange height and width
-
-
-Pairs = Sequence[tuple[Path | str, Path | str]]
 
 
 def predict(
@@ -49,17 +44,20 @@ def predict(
     fps: float | None = None,
     coco: Path | str | None = None,
     cutouts: Path | str | None = None,
+    segmenter: str | None = None,
     random_weights: bool = False,
     timeout: float | None = None,
     watch: Watch = SILENT,
 ) -> int:
-    """Segment your own video from your own pictures and masks.
+    """Segment your own video from your own pictures with masks, boxes or clicks.
 
     Called again with the same arguments, it goes on where it was stopped, and makes no mask again that is there.
 
     Args:
-        supports: (picture, mask) files; any non-zero value of a mask is the object. A mapping has those of several
-            classes by name, which are segmented one after the other: see `icvos.own_exports` for what ``out`` holds.
+        supports: (picture, mask) files; any non-zero value of a mask is the object. In the place of a mask, a `Prompt`
+            with a box, or with points and labels, in pixels of the picture: the mask that is made of it is kept beside
+            ``out``, see `icvos.own_supports`. A mapping has the supports of several classes by name, which are
+            segmented one after the other: see `icvos.own_exports` for what ``out`` holds.
         video: A folder of frames, a picture, an animated picture, or a video file (extra ``[video]``).
         out: A new folder for one one-bit mask PNG per frame; it is there whole or not at all.
         method: The method's name.
@@ -68,6 +66,7 @@ def predict(
         fps: Frames a second of the overlay; None: as many as the video has, and 12 of a folder of frames.
         coco: Also write all masks as a COCO JSON file, a category for each class.
         cutouts: Also write every frame as an RGBA PNG, transparent outside the masks, into this folder.
+        segmenter: What makes masks of boxes and clicks: a SAM 2 by name, or a SAM by name or path; None: ``sam2-nano``.
         random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
         timeout: Seconds that the method may take for the video; None: as long as it wants.
         watch: Is told of every frame.
@@ -93,14 +92,14 @@ def predict(
         _require_places(folder, overlay, fps)
     require_timeout(timeout)
     with random_weights_allowed(random_weights):
-        require_usable(method, settings or {})
+        require_usable(method, settings or {}, moving=True)
     if sees_truth(method_class(method)):
         raise IcvosError(
             f"method {method} is given the truth, which a video of your own lacks; choose another --method"
         )
     if not classes or not all(classes.values()):
-        raise IcvosError("no support is given; show the object with --support PICTURE --mask MASK")
-    files = {name: [(Path(image), Path(mask)) for image, mask in pairs] for name, pairs in classes.items()}
+        raise IcvosError("no support is given; show the object with --support PICTURE, and --mask, --box or --click")
+    files = files_of(classes, out, method, settings or {}, segmenter, watch)
     shown = {name: [support_of_files(image, mask) for image, mask in pairs] for name, pairs in files.items()}
     frames = open_frames(video)
     exports = _Exports.of(overlay, fps, coco, cutouts)
@@ -309,50 +308,3 @@ def _require_other(place: Path, others: Sequence[Path]) -> None:
 
 def _lies_in(place: Path, folder: Path) -> bool:
     return place.resolve().is_relative_to(folder.resolve())
-
-
-@dataclass(frozen=True, slots=True)
-class OwnSupport(Support):
-    """A support of your own, turned upright.
-
-    Args:
-        image_orientation: How the picture is stored by its EXIF data: 1 = upright, to 8.
-        mask_orientation: How the mask is stored: 1, or as the picture where it was drawn on the picture as stored.
-    """
-
-    image_orientation: int
-    mask_orientation: int
-
-    def image(self) -> Image:
-        """(H, W, 3) uint8 RGB."""
-        return turned(read_image(self.image_path), self.image_orientation)
-
-    def mask(self) -> Mask:
-        """(H, W) bool, of the image's size."""
-        return turned(read_binary(self.mask_path), self.mask_orientation)
-
-
-def support_of_files(image: Path, mask: Path) -> Support:
-    """A support from a picture and a mask of your own; raises `IcvosError` if they do not fit or the mask is empty.
-
-    A picture that is stored turned is turned as its EXIF data say. By its size, the mask of one that is turned by a
-    quarter was drawn on it upright or as stored; else the mask is taken to be upright, with a notice.
-    """
-    for file in (image, mask):
-        with opened_image(file) as opened:
-            refuse_animation(file, opened)
-    upright, orientation = read_image(image, upright=True).shape[:2], read_orientation(image)
-    stored = upright[::-1] if orientation >= QUARTER_TURNS else upright
-    found = read_binary(mask)
-    if found.shape not in (upright, stored):
-        raise IcvosError(f"{mask}: mask is {found.shape}, {image.name} is {upright} (height, width); use one size")
-    if not found.any():
-        raise IcvosError(f"{mask}: no pixel is set; mark the object with any non-zero value")
-    if found.all():
-        what = "every pixel is set, so the whole picture counts as the object; leave the background 0"
-        notice(str(mask), "full", f"{mask}: {what}")
-    if orientation > 1 and upright == stored:
-        what = f"stored turned, with a note (EXIF) to turn it back; {mask.name} is taken to be of the picture upright"
-        notice(str(image), "turned", f"{image}: {what}")
-    as_stored = found.shape == stored != upright
-    return OwnSupport(image.stem, image, mask, orientation, orientation if as_stored else 1)

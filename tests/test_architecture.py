@@ -29,7 +29,7 @@ MAY_IMPORT = {
 FLOORS = (
     ("__main__", "cli"),
     ("commands",),
-    ("inspection", "own_exports", "own_masks", "own_video", "schemas"),
+    ("inspection", "own_exports", "own_masks", "own_supports", "own_video", "schemas"),
     ("training",),
     ("tasks",),
     ("serving",),

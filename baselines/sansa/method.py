@@ -95,6 +95,11 @@ class SANSA:
         """The checkpoints that the method loads."""
         return tuple(filter(None, (settings.checkpoint, settings.sam2)))
 
+    @staticmethod
+    def shown(settings: SANSASettings) -> str:
+        """What is shown of a support; see `icvos.method.ShowsSupports`."""
+        return settings.prompt
+
     @classmethod
     def trained(cls, name: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a ``checkpoint`` of `icvos train` says, see `icvos.method.KnowsTrained`."""

@@ -203,9 +203,11 @@ def _run_all(task: "Task", places: dict[str, Path], settings: dict[str, dict[str
     from leaderboard.ranking import rank
     from leaderboard.tables.formats import terminal
 
+    moving = task.part == "draw"
     with random_weights_allowed(given["random_weights"]):
         for method in places:  # before the first begins
-            require_usable(method, in_fold(settings[method], 0))
+            for fold in (0,) if moving else given["parts"] or task.parts:
+                require_usable(method, in_fold(settings[method], fold), moving=moving)
     scored: list[Path] = []
     failed: list[str] = []
     for method, found in (

@@ -153,7 +153,7 @@ def render_frames(
         panels, labels = ([support], [_plural("support", len(supports), category)]) if support is not None else ([], [])
         true = None if truth is None else truth(name)
         predicted = None if masks is None else masks(name)
-        outline = _outline(image, height_px)
+        outline = outline_width(image, height_px)
         if true is not None:
             panels.append(to_height(overlay(image, true, colours, outline_px=outline), height_px))
             labels.append(f"truth, {word} {name}")
@@ -199,7 +199,8 @@ def figure(
 
     def drawn(image: Image, mask: Mask, height_px: int) -> Image:
         return to_height(
-            overlay(image, mask, outline_px=_outline(image, height_px, min(2.5, max(1.2, height_px / 130)))), height_px
+            overlay(image, mask, outline_px=outline_width(image, height_px, min(2.5, max(1.2, height_px / 130)))),
+            height_px,
         )
 
     support = drawn(support_image, support_mask, support_height)
@@ -270,7 +271,7 @@ def _depth(layer: Mask) -> np.ndarray:
     return smooth
 
 
-def _outline(image: Image, height_px: int, width_px: float = 2.0) -> float:
+def outline_width(image: Image, height_px: int, width_px: float = 2.0) -> float:
     """The contour's width on ``image`` that is ``width_px`` wide after scaling to ``height_px``."""
     return max(1.0, width_px * image.shape[0] / height_px)
 
@@ -284,7 +285,7 @@ def _supports_panel(supports: Sequence[Support], height_px: int, colours: Palett
     pictures = []
     for support in supports:
         image = support.image()
-        drawn = overlay(image, support.mask(), colours, outline_px=_outline(image, height))
+        drawn = overlay(image, support.mask(), colours, outline_px=outline_width(image, height))
         pictures.append(to_height(drawn, height))
     columns = math.ceil(len(pictures) / rows)
     lines = [in_row(pictures[start : start + columns], 4) for start in range(0, len(pictures), columns)]

@@ -31,6 +31,14 @@ def label(image: Image, text: str, size_px: int | None = None) -> Image:
     return np.concatenate([np.asarray(strip), image])
 
 
+def heading(text: str, width_px: int, size_px: int) -> Image:
+    """A white strip with ``text`` at its left, smaller where it would not fit, and cut at last."""
+    strip, draw = paper_strip(width_px, caption_height(size_px))
+    font = fitting_font(text, size_px, width_px)
+    draw.text((0, strip.height / 2), _cut(text, font, width_px), fill=INK, font=font, anchor="lm")
+    return np.asarray(strip)
+
+
 def side_by_side(
     panels: Sequence[Image], labels: Sequence[str] = (), height_px: int | None = None, gap_px: int = 8
 ) -> Image:
@@ -108,6 +116,17 @@ def to_height(image: Image, height_px: int) -> Image:
 def to_width(image: Image, width_px: int) -> Image:
     """``image`` scaled to ``width_px``, its shape kept."""
     return resized(image, width_px, max(1, round(image.shape[0] * width_px / image.shape[1])))
+
+
+def fitted(image: Image, height_px: int, width_px: int) -> Image:
+    """``image`` as large as it can be, its shape kept, in the middle of white paper of this size."""
+    scaled = to_height(image, height_px)
+    if scaled.shape[1] > width_px:
+        scaled = to_width(image, width_px)
+    paper = blank(height_px, width_px)
+    top, left = (height_px - scaled.shape[0]) // 2, (width_px - scaled.shape[1]) // 2
+    paper[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
+    return paper
 
 
 def resized(image: Image, width_px: int, height_px: int) -> Image:

@@ -111,7 +111,7 @@ def export(
         able = ", ".join(methods_with("programs")) or "none here"
         raise IcvosError(f"method {method} cannot be exported; --method can be {able}")
     with random_weights_allowed(random_weights):
-        require_usable(method, settings or {})
+        require_usable(method, settings or {}, moving=moving)
         built = load_method(method, settings)
         assert isinstance(built, Exports)
         programs = built.programs(shots, moving=moving)

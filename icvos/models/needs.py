@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
-from icvos.method import Needs, method_class, settings_for
+from icvos.method import Needs, NeedsLess, method_class, settings_for
 from icvos.models.weights import registry
 
 TRAINED = "a trained checkpoint"
@@ -22,16 +22,23 @@ def is_untrained(factory: Any, settings: Any) -> bool:
     return hasattr(factory, "trainable") and getattr(settings, CHECKPOINT, None) == ""
 
 
-def checkpoints_of(factory: Any, settings: Any) -> tuple[str, ...]:
+def checkpoints_of(factory: Any, settings: Any, *, moving: bool | None = None) -> tuple[str, ...]:
     """The checkpoints that a method loads to segment: names of the registry, paths, and `TRAINED` for one to be given.
 
     They are what its class says (`Needs`), or else those settings that name a checkpoint.
+
+    Args:
+        factory: The method's class.
+        settings: What it is built with.
+        moving: Only what it loads for videos, or, where False, for single pictures; None: all of both.
     """
     if is_untrained(factory, settings):
         settings = dataclasses.replace(settings, **{CHECKPOINT: TRAINED})
     if isinstance(factory, Needs):
-        needs = [OF_AFFINITY if name == AFFINITY else name for name in factory.needs(settings)]
-        return tuple(dict.fromkeys(needs))
+        needs = factory.needs(settings)
+        if moving is not None and isinstance(factory, NeedsLess):
+            needs = factory.needed(settings, moving=moving)
+        return tuple(dict.fromkeys(OF_AFFINITY if name == AFFINITY else name for name in needs))
     if settings is None:
         return ()
     values = [getattr(settings, field.name) for field in dataclasses.fields(settings)]
@@ -49,11 +56,16 @@ def small(factory: Any) -> str:
     return " ".join(f"--set {name}={value}" for name, value in getattr(factory, "small", {}).items())
 
 
-def require_usable(method: str, settings: Mapping[str, Any]) -> None:
+def require_usable(method: str, settings: Mapping[str, Any], *, moving: bool) -> None:
     """Raise `IcvosError` where a method cannot segment as it is set: before it is built, and before data are read.
 
-    Settings, packages, and checkpoints by path are looked at; those of the registry are where they are loaded, since
-    some are for videos alone. Where random weights are allowed, no checkpoint has to be there.
+    Settings, packages and checkpoints are looked at; whether a checkpoint is whole, and fits, is seen where it is
+    loaded. Where random weights are allowed, no checkpoint has to be there.
+
+    Args:
+        method: Its name.
+        settings: Over its defaults.
+        moving: Whether it is to segment videos, for which some checkpoints are alone.
     """
     factory, chosen = method_class(method), settings_for(method, settings)
     packages = missing_packages(factory)
@@ -67,6 +79,11 @@ def require_usable(method: str, settings: Mapping[str, Any]) -> None:
             f"method {method} is not trained; add --set {CHECKPOINT}=PATH, a file that icvos train made "
             f"(icvos train --list shows recipes){less}"
         )
-    for name in checkpoints_of(factory, chosen):
-        if registry.find(name) is None and not Path(name).expanduser().is_file():
+    for name in checkpoints_of(factory, chosen, moving=moving):
+        if Path(name).expanduser().is_file():
+            continue
+        known = registry.find(name)
+        if known is None:
             raise IcvosError(f"{name}: no such file, nor a checkpoint's name ({registry.hint(name)}); give its path")
+        if isinstance(factory, Needs) and not registry.is_there(known):  # of another class, names are but a guess
+            raise registry.absent(known)

@@ -80,6 +80,18 @@ class Prompter(ABC, Generic[S]):
         kind: Any = getattr(cls, "Settings", None)
         return trained_settings(name, settings, [found.name for found in dataclasses.fields(kind)]) if kind else {}
 
+    @staticmethod
+    @abstractmethod
+    def needs(settings: Any) -> tuple[str, ...]:
+        """The checkpoints that the method loads."""
+
+    @classmethod
+    def needed(cls, settings: S, *, moving: bool) -> tuple[str, ...]:
+        """On pictures all but SAM 2, which carries masks through videos; see `icvos.method.NeedsLess`."""
+        if moving:
+            return cls.needs(settings)
+        return tuple(name for name in cls.needs(dataclasses.replace(settings, sam2=AFFINITY)) if name != AFFINITY)
+
     @abstractmethod
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool, the method's own mask."""

@@ -24,6 +24,7 @@ FRAMES_SUFFIX = ".frames.json"  # behind the stem of a file of scores that has a
 MAX_BYTES = 64 * 2**20  # a result of all 437 clips over five draws takes less than one
 INTERVAL_LEVEL = 0.95
 MOST_EQUAL = 0.9  # of the masks, beyond which they are taken for copies of the truth: no method gets every pixel right
+MOST_WORST = 8  # clips that a report lists and draws, where no other number is asked for
 FEWEST = 6  # videos, or episodes of a fold: an interval over fewer is far too narrow
 REMEDY = "score the predictions again with icvos score"
 
@@ -146,12 +147,13 @@ class Result(Protocol):
         """The result on a part of the benchmark, its means made anew; `IcvosError` for what it does not have."""
         ...
 
-    def report(self, named: "Named", ceiling: "Named | None" = None) -> "Report":
+    def report(self, named: "Named", ceiling: "Named | None" = None, most: int = MOST_WORST) -> "Report":
         """Where the run is good and where it fails.
 
         Args:
             named: This result with its name.
             ceiling: A result on the same benchmark whose method saw the truth.
+            most: How many clips to list, the worst first.
 
         Raises:
             IcvosError: The result has too little in it, or the ceiling cannot be compared with it.

@@ -19,7 +19,7 @@ from icvos.protocol import PROTOCOLS
 from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import MAX_BYTES, REMEDY, Keep, Result, Selection
+from icvos.tasks.result import MAX_BYTES, REMEDY, Keep, Named, Result, Selection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -233,6 +233,13 @@ class Task(Protocol):
 
     def sheets(self, predictions: Path | None, drawing: Drawing) -> Iterator[Sheet]:
         """The pictures of every clip or fold, with the masks of ``predictions`` beside the truth."""
+        ...
+
+    def worst(self, named: Named, run: Path, count: int, height_px: int) -> "Iterator[np.ndarray]":
+        """Rows of one picture, (H, W, 3) uint8 each: the ``count`` clips that a result is worst on, and its masks.
+
+        Raises `IcvosError` where the result is not on this benchmark, or masks or frames are not there.
+        """
         ...
 
     def case(self, name: str, run: Path) -> "Case":

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from icvos.errors import IcvosError, printable
 from icvos.files.names import require_inside
-from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Pixels, Schema, read_schema, write_schema
+from icvos.files.schema import Count, FormatOne, Fraction, Pixels, Schema, read_schema, write_schema
 from icvos.files.storage import sha256
 from icvos.notices import notice
 from icvos.protocol import PROTOCOLS
@@ -26,7 +26,7 @@ from icvos.tasks.task import SILENT, Task, Watch
 from icvos.tasks.video.benchmark import Clip
 from icvos.tasks.video.predictions import Predictions
 from icvos.tasks.video.result import VideoResult
-from icvos.tasks.video.score import ClipScores, score_clip
+from icvos.tasks.video.score import require_scored, score_clip
 from icvos.tasks.video.task import VideoTask
 from leaderboard.entry import Entry
 from leaderboard.site.downloads import OVERLAYS
@@ -188,8 +188,8 @@ class _Run:
 
     def worst(self, count: int) -> list[Clip]:
         """The clips of the lowest J&F, the lowest first."""
-        names = sorted(self.clips, key=lambda name: (self.result.clips[name].jf, name))
-        return [self.clips[name] for name in names[:count]]
+        names = self.result.worst(len(self.result.clips))
+        return [self.clips[name] for name in names if name in self.clips][:count]
 
     def key(self, clip: Clip) -> str:
         """A hash of all masks that the overlay of a clip shows, true and predicted, and of how it is drawn."""
@@ -207,7 +207,7 @@ class _Run:
         from icvos.tasks.video.sheet import render_clip
 
         scores = score_clip(clip, self.predictions, PROTOCOLS[self.result.protocol])
-        self._require_scored(clip, scores)
+        require_scored(clip, scores, self.predictions, self.result)
         every = -(-len(scores.frames) // MOST_FRAMES)
         low = int(np.argmin(scores.j + scores.f))
 
@@ -230,15 +230,6 @@ class _Run:
             width=width,
             height=height,
         )
-
-    def _require_scored(self, clip: Clip, scores: ClipScores) -> None:
-        number = self.predictions.number
-        scored = [one for one in self.result.clips[clip.id].draws if one.draw == number]
-        means = float(scores.j.mean()), float(scores.f.mean())
-        stated = [(one.j, one.f) for one in scored] or [(self.result.clips[clip.id].j, self.result.clips[clip.id].f)]
-        if max(abs(own - other) for own, other in zip(means, stated[0], strict=True)) > ROUND_OFF:
-            place = self.predictions.place(clip)
-            raise IcvosError(f"{place}: not the masks that were scored; score the run again with icvos score")
 
 
 def read_overlay(path: Path) -> OverlayFile | None:

@@ -17,7 +17,8 @@ from icvos.drawing.animation import write_animation
 from icvos.errors import IcvosError
 from icvos.files.frames import Frames, open_frames
 from icvos.files.masks import write_binary
-from icvos.own_video import support_of_files, write_overlay
+from icvos.own_supports import support_of_files
+from icvos.own_video import write_overlay
 from icvos.tasks.video.benchmark import Benchmark
 from tests.conftest import icvos
 

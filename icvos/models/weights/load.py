@@ -214,7 +214,7 @@ def find_weights(checkpoint: str) -> Path | None:
         raise IcvosError(
             f"{checkpoint}: neither a file nor a checkpoint's name ({registry.hint(checkpoint)}); give the path of one"
         )
-    raise IcvosError(f"{known.name}: the checkpoint is not on this machine; {registry.how_to_get(known)}")
+    raise registry.absent(known)
 
 
 def read_state(path: Path) -> State:

@@ -211,6 +211,11 @@ def how_to_get(known: Checkpoint) -> str:
     )
 
 
+def absent(known: Checkpoint) -> IcvosError:
+    """The error for a checkpoint that is not there."""
+    return IcvosError(f"{known.name}: the checkpoint is not on this machine; {how_to_get(known)}")
+
+
 def short_way(known: Checkpoint) -> str:
     """`how_to_get` in a few words, for a table."""
     if known.inside:

@@ -64,7 +64,7 @@ def run_images(
     for fold in folds:
         if not episodes[fold]:
             raise IcvosError(f"{benchmark.root}: fold {fold} has no episodes to evaluate; build them, or leave it out")
-        require_usable(options.method, in_fold(options.settings, fold))  # all folds, before hours with the first
+        require_usable(options.method, in_fold(options.settings, fold), moving=False)  # before hours with the first
         _refuse_seen(benchmark, fold, options.method, in_fold(options.settings, fold))
     claim(out, "fold", options.overwrite, folds)
     total, done = sum(len(episodes[fold][:limit]) for fold in folds), 0

@@ -7,7 +7,18 @@ from pydantic import Field, model_validator
 
 from icvos.files.schema import ROUND_OFF, BenchmarkName, Count, FormatOne, Fraction, Name, Schema, Seconds
 from icvos.tasks.record import MAX_SHOTS, RunRecord
-from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection, drawn_name
+from icvos.tasks.result import (
+    FEWEST,
+    MOST_WORST,
+    Bootstrap,
+    Bounds,
+    Digest,
+    Named,
+    ProtocolId,
+    Report,
+    Selection,
+    drawn_name,
+)
 
 MAX_FOLDS = 1000
 EpisodeText = Annotated[str, Field(pattern=r"^[0-9]{1,4}( [0-9]{1,12}){4}$")]
@@ -231,7 +242,7 @@ class ImageResult(Schema):
 
         return restricted(self, selection, where)
 
-    def report(self, named: Named, ceiling: Named | None = None) -> Report:
+    def report(self, named: Named, ceiling: Named | None = None, most: int = MOST_WORST) -> Report:  # noqa: ARG002
         """Every fold with its classes, the best first; there is no ceiling to compare with."""
         from icvos.tasks.image.report import report
 

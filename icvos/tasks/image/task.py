@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from icvos.errors import Fault, IcvosError
 from icvos.protocol import Protocol
@@ -15,7 +15,7 @@ from icvos.tasks.listing import Listing
 from icvos.tasks.pool import Pool
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import Keep, Result, Selection
+from icvos.tasks.result import Keep, Named, Result, Selection
 from icvos.tasks.runs import Outcome, RunOptions, fold_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.tracks import Track
@@ -153,6 +153,13 @@ class ImageTask:
         from icvos.tasks.image.sheet import sheets
 
         return sheets(self.benchmark, predictions, self.selection.clips, drawing)
+
+    def worst(self, named: Named, run: Path, count: int, height_px: int) -> NoReturn:  # noqa: ARG002  # as on videos
+        """Refused: a result on images has figures of folds and classes, not of episodes."""
+        raise IcvosError(
+            f"{self.root}: one of images, of which no clips are worst; draw episodes with: "
+            f"icvos render {self.root} --predictions {run} --out sheets"
+        )
 
     def case(self, name: str, run: Path) -> Case:
         """The episode called ``<fold>/<episode>``, with the run's mask of it."""

@@ -53,7 +53,7 @@ def draws_of(benchmark: Benchmark, clips: Sequence[Clip], options: RunOptions) -
 
 def load_maker(benchmark: Benchmark, out: Path, options: RunOptions) -> Maker:
     """Load the method; `IcvosError` where it cannot be used here."""
-    require_usable(options.method, options.settings)
+    require_usable(options.method, options.settings, moving=True)
     method = load_method(options.method, options.settings)
     if not isinstance(method, Segmenter):
         with guarded(options.asked()):

@@ -12,7 +12,7 @@ from icvos.tasks.result import Named, Report, Selection, caveats, copies, few_vi
 from icvos.tasks.video.analysis import analyse
 from icvos.tasks.video.comparison import Compared, Comparison, compare, require_comparable
 from icvos.tasks.video.means import summarise
-from icvos.tasks.video.result import Analysis, BenchmarkCounts, Bin, Ceiling, Pair, VideoResult
+from icvos.tasks.video.result import Analysis, BenchmarkCounts, Bin, Ceiling, ClipDraw, Pair, VideoResult
 
 Row = tuple[str, ...]
 
@@ -40,6 +40,13 @@ def _draws_words(result: VideoResult) -> str:
     return result.draws_note or f"{len(result.overall.draws)} draws"
 
 
+class WorstClip(Pair):
+    """One of the worst clips: means over support draws."""
+
+    category: str = Field(description="What is to be found in it.")
+    worst_draw: ClipDraw | None = Field(description="The draw of its lowest J&F; null where no single draws are known.")
+
+
 class ReportContent(Schema):
     """``icvos report --json``."""
 
@@ -48,10 +55,11 @@ class ReportContent(Schema):
     digest: str | None = Field(description="Of the benchmark that was scored against.")
     caveats: tuple[str, ...] = Field(description="What must be said beside the figures, as that they are partial.")
     analysis: Analysis = Field(description="Where the run is good and where it fails.")
+    worst: dict[str, WorstClip] = Field(description="The clips of the lowest J&F, the lowest first.")
 
 
-def report(result: VideoResult, named: Named, ceiling: Named | None) -> Report:
-    """The analysis of a result, with shares of a ceiling where one is given.
+def report(result: VideoResult, named: Named, ceiling: Named | None, most: int) -> Report:
+    """The analysis of a result, with shares of a ceiling where one is given, and its ``most`` worst clips.
 
     Raises `IcvosError` for a result that lacks what an analysis needs, and for a ceiling that cannot be compared.
     """
@@ -69,13 +77,38 @@ def report(result: VideoResult, named: Named, ceiling: Named | None) -> Report:
     title = ", ".join((named.name, result.protocol, *caveats(result))) + (
         f"; ceiling: {ceiling.name}" if ceiling else ""
     )
+    worst = {name: _worst(result, name) for name in result.worst(most)}
+    tables = [Listing(title, columns, tuple(_rows(result, found)))]
+    if worst:
+        tables.append(_worst_listing(worst, len(result.parts)))
     return Report(
-        (Listing(title, columns, tuple(_rows(result, found))),),
+        tables,
         notes=tuple(_notes(result, found, ceiling)),
         content=ReportContent(
-            name=named.name, protocol=result.protocol, digest=result.digest, caveats=caveats(result), analysis=found
+            name=named.name,
+            protocol=result.protocol,
+            digest=result.digest,
+            caveats=caveats(result),
+            analysis=found,
+            worst=worst,
         ),
     )
+
+
+def _worst(result: VideoResult, name: str) -> WorstClip:
+    clip, kind = result.clips[name], category(name.rpartition("/")[2]).name
+    return WorstClip(j=clip.j, f=clip.f, jf=clip.jf, category=kind, worst_draw=clip.worst_draw)
+
+
+def _worst_listing(worst: Mapping[str, WorstClip], draws: int) -> Listing:
+    """The clips with their figures, and of several draws the worst one."""
+    rows = []
+    for name, clip in worst.items():
+        low = clip.worst_draw
+        own = ("draw " + str(low.draw), percent((low.j + low.f) / 2)) if low and draws > 1 else ()
+        rows.append((name, clip.category, *_figures(clip), *own))
+    columns = ("clip", "category", "J", "F", "J&F", *(("worst draw", "J&F") if draws > 1 else ()))
+    return Listing(f"worst clips, {len(worst)}", columns, tuple(rows))
 
 
 def _on_videos(named: Named) -> VideoResult:

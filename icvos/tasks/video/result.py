@@ -7,7 +7,18 @@ from pydantic import Field, model_validator
 
 from icvos.files.schema import ROUND_OFF, Count, FormatOne, Fraction, Name, PlainName, Schema
 from icvos.tasks.record import PartNumber, RunRecord
-from icvos.tasks.result import FEWEST, Bootstrap, Bounds, Digest, Named, ProtocolId, Report, Selection, drawn_name
+from icvos.tasks.result import (
+    FEWEST,
+    MOST_WORST,
+    Bootstrap,
+    Bounds,
+    Digest,
+    Named,
+    ProtocolId,
+    Report,
+    Selection,
+    drawn_name,
+)
 from icvos.tasks.video.manifest import IC_VOS
 
 Difference = Annotated[float, Field(ge=-1, le=1)]
@@ -89,6 +100,11 @@ class Clip(Pair):
     draws: tuple[ClipDraw, ...] = Field((), description="Each support draw by itself.")
 
     FACTS: ClassVar = ("frames", "area", "instances", "first", "after", "disappearance", "reappearance")
+
+    @property
+    def worst_draw(self) -> ClipDraw | None:
+        """The draw of the lowest J&F, of equal ones the first; None in a result without single draws."""
+        return min(self.draws, key=lambda draw: (draw.j + draw.f, draw.draw), default=None)
 
     @property
     def analysable(self) -> bool:
@@ -331,6 +347,10 @@ class VideoResult(Schema):
         frames = [(clip.frames or 1, clip.j >= 1 - ROUND_OFF) for clip in self.clips.values()]
         return sum(count for count, right in frames if right) / max(1, sum(count for count, _ in frames))
 
+    def worst(self, count: int) -> list[str]:
+        """The names of the ``count`` clips of the lowest J&F, the lowest first."""
+        return sorted(self.clips, key=lambda name: (self.clips[name].jf, name))[:count]
+
     def prove(self, where: str) -> None:
         """Raise `IcvosError` where a figure over clips does not follow from the clips."""
         from icvos.tasks.video.proof import prove
@@ -349,11 +369,11 @@ class VideoResult(Schema):
 
         return restricted(self, selection, where)
 
-    def report(self, named: Named, ceiling: Named | None = None) -> Report:
-        """By length, size and number of the objects, over absences, and the first frame against those after it."""
+    def report(self, named: Named, ceiling: Named | None = None, most: int = MOST_WORST) -> Report:
+        """By length, size and number of the objects, over absences, the first frame against those after it, by clip."""
         from icvos.tasks.video.report import report
 
-        return report(self, named, ceiling)
+        return report(self, named, ceiling, most)
 
     def compare(self, named: Named, other: Named, most: int) -> Report:
         """Clip by clip, with a paired bootstrap over videos."""

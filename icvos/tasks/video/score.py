@@ -20,6 +20,7 @@ from icvos.errors import IcvosError, PredictionError
 from icvos.files.cells import cell
 from icvos.files.images import image_size
 from icvos.files.masks import parse_png, read_binary
+from icvos.files.schema import ROUND_OFF
 from icvos.files.storage import write_text
 from icvos.metrics import count_packed, warm
 from icvos.metrics.summary import decay, mean, recall
@@ -123,6 +124,16 @@ def score_clip(clip: Clip, predictions: Predictions, protocol: Protocol) -> Clip
         j[position], f[position], areas[position] = counts.j, counts.f, counts.truth_area / pixels
         equal += 0 < counts.inter == counts.truth_area == counts.prediction_area
     return ClipScores(clip.id, frames, j, f, areas, equal)
+
+
+def require_scored(clip: Clip, scores: ClipScores, predictions: Predictions, result: VideoResult) -> None:
+    """Raise `IcvosError` where a clip's masks, which were just scored, are not those that a result was made of."""
+    stated = result.clips[clip.id]
+    own = [(draw.j, draw.f) for draw in stated.draws if draw.draw == predictions.number] or [(stated.j, stated.f)]
+    means = float(scores.j.mean()), float(scores.f.mean())
+    if max(abs(mean - other) for mean, other in zip(means, own[0], strict=True)) > ROUND_OFF:
+        place = predictions.place(clip)
+        raise IcvosError(f"{place}: not the masks that were scored; score the run again with icvos score")
 
 
 def _truth(clip: Clip, frame: str, protocol: Protocol, *, closely: bool) -> PackedMask:

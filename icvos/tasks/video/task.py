@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from icvos.errors import Fault, IcvosError
 from icvos.files.images import read_image
@@ -14,12 +14,15 @@ from icvos.tasks.listing import Listing
 from icvos.tasks.pool import Pool
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
-from icvos.tasks.result import Keep, Result, Selection
+from icvos.tasks.result import Keep, Named, Result, Selection
 from icvos.tasks.runs import Outcome, RunOptions, draw_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.tracks import Track
 from icvos.tasks.video.benchmark import Benchmark, Clip, truth_files
 from icvos.tasks.video.result import VideoResult
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,15 @@ class VideoTask:
         from icvos.tasks.video.sheet import sheets
 
         return sheets(self.benchmark, self.chosen, predictions, drawing)
+
+    def worst(self, named: Named, run: Path, count: int, height_px: int) -> "Iterator[np.ndarray]":
+        """A row for each of the worst clips."""
+        from icvos.tasks.video.worst import worst_rows
+
+        result = named.result
+        if not isinstance(result, VideoResult) or not self.confirm(result, named.where):
+            raise IcvosError(f"{named.where}: not scored on {self.root}; give the benchmark that it was scored on")
+        return worst_rows(self.benchmark, result, named, run, count, height_px)
 
     def case(self, name: str, run: Path) -> Case:
         """The clip called ``<video>/<class>``, with the first mask of the run's first draw."""

@@ -48,6 +48,7 @@ def written(name: str, world: World, built: Path, bar: Path) -> list[object]:
         "validate --json": [run, "--benchmark", built, "--json", bar / "s.json"],
         "validate --repair": [run, "--benchmark", built, "--repair", bar / "repaired"],
         "report --json": [run, "--json", bar / "s.json"],
+        "report --sheet": [run, "--benchmark", built, "--sheet", bar / "worst.png"],
         "diff --json": [run, run, "--json", bar / "s.json"],
         "profile --json": ["--method", "none such", "--json", bar / "s.json"],
         "submit": [run, "--benchmark", built, "--name", "x", "--board", bar / "board"],
@@ -68,7 +69,16 @@ def written(name: str, world: World, built: Path, bar: Path) -> list[object]:
 
 WRITERS = [
     *("score --json", "score --frames-csv", "score --benchmark", "score --benchmark --frames-csv", "validate --json"),
-    *("validate --repair", "report --json", "diff --json", "profile --json", "submit", "leaderboard", "render"),
+    *(
+        "validate --repair",
+        "report --json",
+        "report --sheet",
+        "diff --json",
+        "profile --json",
+        "submit",
+        "leaderboard",
+        "render",
+    ),
     *("render sources", "eval", "build", "episodes", "curate candidates", "curate recover", "smallworld", "schemas"),
     "train",
 ]

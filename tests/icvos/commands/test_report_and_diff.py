@@ -64,6 +64,10 @@ def test_a_report_of_a_run(runs: Path, benchmark: Benchmark, tmp_path: Path) -> 
     assert row(shown, "first frame") == [str(len(benchmark.clips)), "100.00", "100.00", "100.00"]
     assert row(shown, "frames after it")[1] == f"{100 * analysis['propagation']['after']['j']:.2f}"
     assert analysis["propagation"]["drop"]["j"] > 0.1
+    clips = scores["clips"]
+    assert list(found["worst"]) == sorted(clips, key=lambda name: (clips[name]["jf"], name))[:8]
+    assert all(found["worst"][name]["jf"] == clips[name]["jf"] for name in found["worst"])
+    assert [line.split()[0] for line in shown.splitlines() if re.match(r"  \S+_\S+/\d+ ", line)] == list(found["worst"])
 
 
 def test_absences_of_the_world_are_found(runs: Path, benchmark: Benchmark) -> None:

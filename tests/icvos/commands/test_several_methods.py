@@ -7,6 +7,7 @@ import pytest
 
 from icvos.tasks.video.benchmark import Benchmark
 from tests.conftest import icvos
+from tests.icvos.models.weights_folder import empty_folder
 
 FEW = ("--draws", "0", "--limit", "2", "--set", "short_side=96")
 
@@ -49,11 +50,14 @@ def test_one_that_fails_does_not_stop_the_others(benchmark: Benchmark, tmp_path:
         (("lite", "oracle", "--set", "lite.none=1"), "none"),
         (("lite", "oracle", "--set", "grid=1"), "--set METHOD.NAME=VALUE is for one of the methods"),
         (("lite", "pfenet"), "method pfenet is not trained"),
+        (("lite", "persam"), "sam-vit-h: the checkpoint is not on this machine; run: icvos weights fetch sam-vit-h"),
+        (("lite", "persam", "--set", "persam.sam=sam2-nano"), "sam2.1-hiera-l: the checkpoint is not on this machine"),
     ],
 )
 def test_nothing_begins_that_cannot_be_done(
-    benchmark: Benchmark, tmp_path: Path, words: tuple[str, ...], message: str
+    benchmark: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
 ) -> None:
+    empty_folder(tmp_path, monkeypatch)
     methods = [word for name in words[:2] for word in ("--method", name)]
     found = icvos("eval", *methods, *words[2:], "--benchmark", benchmark.root, "--out", tmp_path / "runs", status=2)
     assert message in found.stderr

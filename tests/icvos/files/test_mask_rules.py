@@ -13,7 +13,7 @@ from icvos.files.images import open_image, read_image, whole_image_size
 from icvos.files.mask_rules import DAVIS_PALETTE
 from icvos.files.masks import read_binary, read_ids, read_packed, white_value
 from icvos.files.untrusted import odd_values, open_png, read_plain, read_values
-from icvos.own_video import support_of_files
+from icvos.own_supports import support_of_files
 from tests.icvos.files.test_png import chunk
 
 SIZE = (40, 56)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from icvos.errors import IcvosError
 from icvos.inspection.card import method_card
 from icvos.inspection.requirements import Requirements, list_methods
+from icvos.models.needs import require_usable
 from icvos.models.weights import registry
-from icvos.models.weights.registry import Checkpoint
+from icvos.models.weights.registry import Checkpoint, random_weights_allowed
 from tests import ROOT
 from tests.conftest import icvos
 from tests.icvos.models.weights_folder import empty_folder
@@ -39,6 +42,7 @@ from icvos.inspection.requirements import list_methods
 print(json.dumps([dataclasses.asdict(one) for one in list_methods()]))
 """
 ALL_PRESENT = """
+from icvos.models.needs import require_usable
 from icvos.models.weights import registry
 registry.locate = lambda known: None
 registry.is_there = lambda known: True
@@ -203,3 +207,31 @@ def test_a_module_that_cannot_be_imported_spoils_no_other(
         said = icvos(*arguments, status=2).stderr
         assert said.startswith("icvos: method broken")
         assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "videos", "pictures"),
+    [
+        ("persam", {"sam": "sam2-nano"}, "sam2.1-hiera-l: the checkpoint is not on this machine", ""),
+        ("persam", {"sam": "sam2-nano", "sam2": "affinity"}, "", ""),
+        ("persam", {"sam2": "sam-vit-h"}, "sam-vit-h: the checkpoint is not", "sam-vit-h: the checkpoint is not"),
+        ("dcsam", {"checkpoint": "pfenet-nano"}, "sam2-hiera-l: the checkpoint", "sam2-hiera-l: the checkpoint"),
+        ("dcsam", {"checkpoint": "dcsam-nano", "sam2": "affinity"}, "", ""),
+        ("pfenet", {"checkpoint": "pfenet-nano"}, "sam2.1-hiera-l: the checkpoint is not on this machine", ""),
+        ("vrp-sam", {"checkpoint": "vrp-sam-nano", "sam2": "sam2-nano"}, "", ""),
+        ("vrp-sam", {"checkpoint": "vrp-sam-nano", "sam": "sam2-nano", "sam2": "affinity"}, "", ""),
+        ("vrp-sam", {"checkpoint": "pfenet-nano", "sam2": "sam2-nano"}, "", "sam-vit-h: the checkpoint is not"),
+        ("lite", {}, "", ""),
+    ],
+)
+def test_weights_that_are_not_there_are_refused_where_they_are_needed(
+    method: str, settings: dict[str, str], videos: str, pictures: str
+) -> None:
+    for moving, expected in ((True, videos), (False, pictures)):
+        if expected:
+            with pytest.raises(IcvosError, match=re.escape(expected)):
+                require_usable(method, settings, moving=moving)
+            with random_weights_allowed():
+                require_usable(method, settings, moving=moving)
+        else:
+            require_usable(method, settings, moving=moving)

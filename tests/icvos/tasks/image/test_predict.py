@@ -355,10 +355,13 @@ def test_sheets_show_episodes(run: Path, tiny: ImageBenchmark, tmp_path: Path) -
         assert message in refusal
 
 
-def test_reports_show_folds_and_classes_and_diffs_refuse(run: Path) -> None:
+def test_reports_show_folds_and_classes_and_diffs_refuse(run: Path, tiny: ImageBenchmark) -> None:
     output = icvos("report", run).output
     for shown in ("all folds", "fold 1", "plum", NAMES[NEVER], f"{100 * scores(run)['overall']['miou']:.2f}"):
         assert shown in output
+    sheet = ("--benchmark", tiny.root, "--sheet", run.parent / "worst.png")
+    said = icvos("report", run, *sheet, status=2).stderr
+    assert f"no clips are worst; draw episodes with: icvos render {tiny.root} --predictions {run} --out sheets" in said
     assert "its report has no ceiling" in icvos("report", run, "--ceiling", run, status=2).stderr
     assert (
         f"show both with: icvos leaderboard {run / 'scores.json'} {run / 'scores.json'}"

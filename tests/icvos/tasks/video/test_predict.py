@@ -19,7 +19,7 @@ from icvos.files.images import turned
 from icvos.files.leases import Leases
 from icvos.files.masks import read_binary, write_binary
 from icvos.method import load_method
-from icvos.own_video import support_of_files
+from icvos.own_supports import support_of_files
 from icvos.tasks.video import opening, together
 from icvos.tasks.video.benchmark import Benchmark
 from tests.conftest import icvos

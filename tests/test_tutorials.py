@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,8 @@ class Reader:
             self.printed += icvos(*arguments, status=int(status[1]) if status else 0).output
         elif program == "python":
             runpy.run_path(arguments[0], run_name="__main__")
+        elif [program, arguments[0]] == ["rm", "-r"]:
+            shutil.rmtree(arguments[1])
         elif program == "rm":
             Path(arguments[0]).unlink()
         elif [program, arguments[0]] == ["pip", "install"]:

@@ -105,15 +105,15 @@ def free_port() -> int:
 @contextmanager
 def interrupted_after(text: str) -> Iterator[None]:
     """Ctrl-C is pressed as soon as a line that begins with ``text`` is printed."""
-    say = click.secho
+    echo = click.echo
 
-    def say_and_press(message: str, **style: Any) -> None:
-        say(message, **style)
+    def echo_and_press(message: str, **more: Any) -> None:
+        echo(message, **more)
         if message.startswith(text):
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(click, "secho", say_and_press)
+        patch.setattr(click, "echo", echo_and_press)
         yield
 
 

@@ -7,7 +7,7 @@ AREAS = {
     "Methods": ("load_method", "Support", "Prompt", "segment", "check_method", "profile", "train", "export"),
     "Running and scoring": ("evaluate", "validate", "repair", "score", "read_result", "score_folders"),
     "Your own video": ("predict", "open_frames", "overlay"),
-    "Results": ("report", "compare", "render", "convert"),
+    "Results": ("report", "compare", "render", "Drawing", "convert"),
     "Leaderboard": ("submit", "rank", "write_site", "reproduce", "codabench"),
     "Errors": ("IcvosError",),
 }

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from documentation import cards, commands, face
+from documentation import cards, commands, face, notebooks
 from documentation.places import DOCS, PROJECT, ROOT, START, TOUR, place, readme, relinked, targets
 
 CODE = {".py": "python", ".toml": "toml", ".json": "json", ".csv": "", ".md": "markdown", "": ""}
@@ -33,6 +33,8 @@ def pages() -> dict[str, str]:
         found[name] = relinked(text, f"{DOCS}/{name}", name)
     for name in ("README.md", *PROJECT, *_written()):
         linked.update(targets(_read(name), name))
+    for name in notebooks.notebooks():
+        linked.update(targets(notebooks.text_of(ROOT / name), name))
     for target in sorted(linked):
         found.update(_source(target))
     return found
@@ -46,6 +48,8 @@ def _of_the_repository() -> Iterator[tuple[str, str]]:
     yield TOUR, relinked(second, "README.md", TOUR)
     for name in (*PROJECT, *_written()):
         yield place(name), relinked(_read(name), name, place(name))
+    for name in notebooks.notebooks():
+        yield place(name), relinked(notebooks.text_of(ROOT / name), name, place(name))
 
 
 def _written() -> list[str]:
@@ -62,7 +66,7 @@ def _schemas() -> str:
 def _source(target: str) -> Iterator[tuple[str, str]]:
     """The page that shows a file of the repository, or those of a folder and the files in it."""
     path = ROOT / target
-    if target.startswith(f"{DOCS}/") or target in ("README.md", *PROJECT):
+    if target.startswith(f"{DOCS}/") or target in ("README.md", *PROJECT, *notebooks.notebooks()):
         return
     if path.is_dir():
         inside = [one for one in sorted(path.iterdir()) if one.is_file() and one.suffix in CODE]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from icvos.tasks.convert import convert as convert
     from icvos.tasks.evaluation import evaluate as evaluate
     from icvos.tasks.result import Selection as Selection
+    from icvos.tasks.task import Drawing as Drawing
     from icvos.tasks.task import open_task as open_task
     from icvos.tasks.task import read_result as read_result
     from icvos.training.session import train as train
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from leaderboard.submission import submit as submit
 
 _PLACES = {
+    "Drawing": "icvos.tasks.task",
     "IcvosError": "icvos.errors",
     "Prompt": "icvos.method",
     "Selection": "icvos.tasks.result",

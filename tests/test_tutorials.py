@@ -2,16 +2,24 @@
 
 import re
 import runpy
+import shlex
+import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 
 from tests import ROOT
 from tests.conftest import icvos
 
 PAGES = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+NOT_RUN = re.compile(r"^<!-- not run -->\n```.*?^```$", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"(?:^`([^`\n]+)`:\n\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEAR = 0.01  # share of a figure that a network's may differ by on another machine, and of 1 at least
 
@@ -25,9 +33,12 @@ class Reader:
         self.names: dict[str, object] = {}
         self.printed = ""
         self.commands = 0
+        self.server: subprocess.Popen[str] | None = None
+        self.port = str(free_port())
 
     def follow(self, page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        for name, language, body in BLOCK.findall(page.read_text(encoding="utf-8")):
+        text = page.read_text(encoding="utf-8").replace("127.0.0.1:8000", f"127.0.0.1:{self.port}")
+        for name, language, body in BLOCK.findall(NOT_RUN.sub("", text)):
             if language == "text":
                 require_lines(body, self.printed)
                 continue
@@ -44,13 +55,23 @@ class Reader:
 
     def paste(self, line: str) -> None:
         command, _, remark = line.partition("  # ")
-        program, *arguments = command.split()
+        program, *arguments = shlex.split(command)
         self.commands += 1
-        if program == "icvos":
-            status = re.search(r"exit status (\d)", remark)
-            self.printed += icvos(*arguments, status=int(status[1]) if status else 0).output
+        if arguments[-1:] == ["&"]:
+            self.start(*arguments[:-1], "--port", self.port)
+        elif program == "kill":
+            assert self.stop() == 0
+        elif program == "export" and (given := re.fullmatch(r"export (\w+)=\$\(icvos (.*)\)", command)):
+            self.monkeypatch.setenv(given[1], icvos(*shlex.split(given[2])).output.strip())
+        elif program == "icvos":
+            status = re.search(r"exit status (\d+)", remark)
+            stop = re.search(r"Ctrl-C after ([^,]+)", remark)
+            with interrupted_after(stop[1]) if stop else nullcontext():
+                self.printed += icvos(*arguments, status=int(status[1]) if status else 0).output
         elif program == "python":
             runpy.run_path(arguments[0], run_name="__main__")
+        elif [program, arguments[0]] == ["rm", "-r"]:
+            shutil.rmtree(arguments[1])
         elif program == "rm":
             Path(arguments[0]).unlink()
         elif [program, arguments[0]] == ["pip", "install"]:
@@ -59,6 +80,41 @@ class Reader:
             self.monkeypatch.syspath_prepend(str(self.installed))
         else:
             raise AssertionError(f"a tutorial has a command that this test does not know: {line}")
+
+    def start(self, *arguments: str) -> None:
+        """Start a server in the background, up to the line with its address."""
+        command = [sys.executable, "-m", "icvos", *arguments]
+        self.server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.server.stdout is not None
+        self.printed += self.server.stdout.readline()
+
+    def stop(self) -> int:
+        """End the server, if there is one; its exit status."""
+        if self.server is None:
+            return 0
+        self.server.terminate()
+        self.server.communicate(timeout=60)
+        return self.server.returncode
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def interrupted_after(text: str) -> Iterator[None]:
+    """Ctrl-C is pressed as soon as a line that begins with ``text`` is printed."""
+    echo = click.echo
+
+    def echo_and_press(message: str, **more: Any) -> None:
+        echo(message, **more)
+        if message.startswith(text):
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(click, "echo", echo_and_press)
+        yield
 
 
 def require_lines(expected: str, printed: str) -> None:
@@ -74,7 +130,7 @@ def is_like(expected: str, line: str) -> bool:
 
 
 def is_near(word: str, other: str) -> bool:
-    if word == other:
+    if word in (other, "..."):
         return True
     if not all(re.fullmatch(r"[+-]?\d+\.\d\d", text) for text in (word, other)):
         return False
@@ -88,7 +144,10 @@ def test_tutorial_runs_as_pasted(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     reader = Reader(tmp_path, monkeypatch)
-    reader.follow(page, capsys)
+    try:
+        reader.follow(page, capsys)
+    finally:
+        reader.stop()
     assert reader.commands > 5
 
 

@@ -16,6 +16,7 @@ from curation.sources.video import ReadOptions, SourceDataset
 from curation.video.published import CLIPS, VIDEOS
 from icvos.errors import IcvosError
 from icvos.files.listing import visible_folders
+from icvos.files.names import DRAWN
 from icvos.tasks.video.benchmark import Benchmark
 
 LENIENT = ReadOptions(missing_masks="empty", natural_sort=True)
@@ -149,6 +150,7 @@ def _look_at_coco(found: Holding, known: Sequence[Source]) -> None:
     splits = [name for name in SPLITS if any((found.place / place).is_dir() for place in (name, f"images/{name}"))]
     if not splits:
         found.missing.append(f"{found.place}: no folder of images, as val2017 or val2014")
+    drawn = (found.place / DRAWN).is_file()
     for split in splits:
         try:
             coco = Coco.open(found.place, split)
@@ -161,10 +163,12 @@ def _look_at_coco(found: Holding, known: Sequence[Source]) -> None:
         found.notes += [f"{split}: {group}" for group in coco.left_out if group not in absent]
         wanted = next((one.images for one in known if one.version == split), None) or 0
         there = len(coco.images) + sum(len(group.names) for group in absent)
-        if there < wanted:
+        if there < wanted and not drawn:
             found.missing.append(
                 f"{split}: {wanted - there:,} of its {wanted:,} images, which its annotations leave out"
             )
+    if drawn:
+        found.notes.append("its pictures are drawn, by icvos smallworld")
 
 
 def _look_at_voc(found: Holding, known: Sequence[Source]) -> None:

@@ -46,12 +46,13 @@ def comparisons(first: Path, second: Path | None = None) -> tuple[list[Compariso
 def lines(found: Comparison) -> Iterator[Listing | str]:
     """A comparison as tables and lines."""
     one, other = found.names
-    yield f"{one} and {other}: {found.videos} videos that both decided ({found.alone[0]} and {found.alone[1]} alone)"
+    alone = ", ".join(f"{name} alone: {count}" for name, count in zip(found.names, found.alone, strict=True))
+    yield f"videos that {one} and {other} decided: {found.videos}; {alone}"
     columns = ("", "items", "same", "kappa", "95% interval")
     yield Listing("", ("question", *columns[1:]), tuple(_row(name, asked) for name, asked in found.questions.items()))
     rows = tuple(_row(name, asked) for name, asked in found.categories.items())
     yield Listing("objects of a category, or not", ("category", *columns[1:]), rows)
-    yield f"{len(found.disputes)} videos in dispute"
+    yield f"videos in dispute: {len(found.disputes)}"
     for dispute in found.disputes:
         yield f"  {'/'.join(dispute.key)}: {one} says {dispute.first}; {other} says {dispute.second}"
 

@@ -244,7 +244,7 @@ def list_video(
     if missing and options.missing_masks == "error":
         raise IcvosError(
             f"{mask_folder}: no mask for frame {missing[0]} ({len(missing)} of {len(frames)} frames have none); fetch "
-            "the masks, or choose to have frames without a mask read as empty or left out (missing masks: empty, skip)"
+            "the masks, or have such frames read as empty (--missing-masks empty) or left out (--missing-masks skip)"
         )
     if missing:
         done = "left out" if options.missing_masks == "skip" else "read as empty"

@@ -59,7 +59,7 @@ def check_benchmark(root: Path | str, *, workers: int = 1, watch: Watch = SILENT
         support_masks[index], found = _check_supports(benchmark.root / "supports" / index, names)
         problems += found
     if overall_digest(clip_masks, supports, support_masks) != manifest.digest:
-        problems.append(f"{root}: the digest of its content is not {manifest.digest}; build it again to restore it")
+        problems.append(f"{root}: the digest of its content is not {manifest.digest}")
     return list(dict.fromkeys(problems))
 
 

@@ -13,6 +13,7 @@ from curation.video.manifest import Digest, update_digest
 from curation.video.records import RECORDS, SCRATCH, VideoRecord, invalidate, matching_record, stamp
 from curation.video.tubes import Tubes
 from icvos.files.images import read_image
+from icvos.files.listing import visible_entries
 from icvos.files.masks import encode_binary
 from icvos.files.names import plain_name
 from icvos.files.schema import write_schema
@@ -29,7 +30,7 @@ def make_video(tubes: Tubes, out: Path, allow_late: bool) -> VideoRecord:
     path = out / RECORDS / "videos" / f"{tubes.name}.json"
     recipe = f"{FORMAT} {tubes.recipe} late={allow_late} {stamp((*tubes.frames, *tubes.inputs))}"
     record = matching_record(path, VideoRecord, recipe)
-    if record is not None and (folder.is_dir() or not record.clips):
+    if record is not None and (not record.clips or _is_there(folder, record)):
         return record
     with atomic_folder(folder, out / SCRATCH, out) as scratch:
         record = _write_video(tubes, scratch, allow_late, recipe)
@@ -38,6 +39,12 @@ def make_video(tubes: Tubes, out: Path, allow_late: bool) -> VideoRecord:
         shutil.rmtree(folder)
     write_schema(path, record)
     return record
+
+
+def _is_there(folder: Path, record: VideoRecord) -> bool:
+    """Whether no frame and no mask is missing; what is in them is not looked at."""
+    places = [folder / "JPEGImages", *(folder / "Annotations" / index for index in record.clips)]
+    return all(place.is_dir() and len(list(visible_entries(place))) == record.frames for place in places)
 
 
 @dataclass(slots=True)

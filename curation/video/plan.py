@@ -12,7 +12,7 @@ from curation.sources.left_out import some_of
 from curation.sources.video import SourceDataset
 from curation.video.published import SOURCE_VIDEOS
 from curation.video.rows import CurationRow, merge, read_rows, shipped_rows
-from curation.video.select import Selection, has_no_class, how_to_get_rows, is_undecided, select
+from curation.video.select import HOW_TO_DECIDE, Selection, has_no_class, how_to_get_rows, is_undecided, select
 from curation.video.supports import SupportOptions
 from curation.video.tubes import Candidate, Tubes, republish
 from icvos.categories import category
@@ -168,7 +168,7 @@ def _note_undecided(selection: Selection, watch: Watch) -> None:
         )
     unnamed = sum(map(has_no_class, selection.left_out))
     if unnamed:
-        watch.note(f"{unnamed} undecided rows have no class and are left out; fill in the class and decide them")
+        watch.note(f"{unnamed} undecided rows have no class and are left out; {HOW_TO_DECIDE}")
     for name, missing in selection.without_rows.items():
         if missing:
             watch.note(f"{name}: {len(missing)} videos have no curation row ({some_of(missing)}); {how_to_get_rows()}")

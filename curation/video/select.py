@@ -15,6 +15,7 @@ from icvos.tasks.video.manifest import LeftOutEntry
 MOST_SUGGESTIONS = 50  # rows without a video, from which on nobody mistyped a name
 NO_ROW = "no curation row"
 NO_CLASS = "undecided: its row has no class; fill it in"
+HOW_TO_DECIDE = "decide them by icvos curate review, or fill in class and decision in the curation file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _classes(
             chosen.append((row.category.index, row.objects))
             continue
         reason = f"{row.decision}: {row.reason}" if row.reason else row.decision
-        if row.category is None and row.decision == "undecided":
+        if row.category is None and row.decision == "undecided" and not row.reason:
             reason = NO_CLASS
         left_out.append(left_out_entry(video.source, video.name, row.category, reason))
     if chosen and len(rows) > 1 and video.is_binary():
@@ -156,8 +157,8 @@ def is_undecided(entry: LeftOutEntry) -> bool:
 
 
 def has_no_class(entry: LeftOutEntry) -> bool:
-    """Whether it is a row that was never filled in."""
-    return entry.reason == NO_CLASS
+    """Whether it is a row of no class yet: one that was never filled in, or on which reviewers differ."""
+    return not entry.category and entry.reason.startswith("undecided")
 
 
 def _nothing(
@@ -168,6 +169,9 @@ def _nothing(
     undecided = sum(map(is_undecided, left_out))
     if undecided:
         return f"{where}: no accepted clip, {undecided} undecided; decide them in a curation file or --accept undecided"
+    unnamed = sum(map(has_no_class, left_out))
+    if unnamed:
+        return f"{where}: no accepted clip, {unnamed} rows without a class; {HOW_TO_DECIDE}"
     if any(without_rows.values()):
         return f"{where}: no video has a curation row; {how_to_get_rows()}"
     return f"{where}: every clip is rejected in the curation file; change a decision there"

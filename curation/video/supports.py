@@ -21,6 +21,8 @@ from icvos.files.schema import write_schema
 from icvos.files.storage import atomic_folder, link_or_copy
 from icvos.tasks.video.manifest import FORMAT
 
+ENDINGS = (".jpg", ".png")  # an image, and its mask
+
 
 @dataclass(frozen=True, slots=True)
 class SupportOptions:
@@ -67,7 +69,7 @@ def make_class(coco: Coco, class_index: int, options: SupportOptions, out: Path)
     path = out / RECORDS / "supports" / f"{class_index}.json"
     recipe = f"{FORMAT} {json.dumps(asdict(options), sort_keys=True)} {stamp([coco.annotation_file])}"
     record = matching_record(path, SupportsRecord, recipe)
-    if record is not None and folder.is_dir():
+    if record is not None and all((folder / f"{name}{end}").is_file() for name in record.names for end in ENDINGS):
         return record
     with atomic_folder(folder, out / SCRATCH, out) as scratch:
         names, digest = _write_class(coco, class_index, options, scratch)

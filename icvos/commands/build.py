@@ -109,5 +109,6 @@ def _check(out: Path, workers: int) -> None:
     for problem in problems:
         say(problem)
     if problems:
-        raise IcvosError(f"{out}: {len(problems)} faults; run the build again to restore it")
+        remedy = "remove the videos, supports and masks that are named, and build again: what is missing is made"
+        raise IcvosError(f"{out}: {len(problems)} faults; {remedy}")
     say(f"{out}: matches its digest {Benchmark.open(out).digest}")

@@ -1,5 +1,7 @@
 """`icvos curate`: ways to get the curation file."""
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from icvos.commands.options import FOLDER, WORKERS, examples, source_options
 from icvos.commands.printing import say
 from icvos.errors import AGAIN
 
+SOURCES = ("davis", "mose", "lvos", "youtube_vos")
 STOPPED = f"{{done}} of {{units}} videos are read and nothing is written; {AGAIN}"
 
 
@@ -53,10 +56,21 @@ def candidates(out: Path, thumbnails: Path | None, **given: Any) -> None:
         say(f"{entry.source}/{entry.video} {entry.category}".rstrip() + f": {entry.reason}", err=True)
     if thumbnails is not None:
         say(f"{thumbnails}: the first frames of the videos that wait for a decision")
-    say(f"{out}: {len(found.rows)} rows, {len(found.left_out)} things got none and are listed above")
-    say(
-        "decide them with: icvos curate review, or split a row where its objects are of several classes, and fill it in"
-    )
+    passed_over = f", {len(found.left_out)} left out as said above" if found.left_out else ""
+    if not found.rows:
+        return say(f"{out}: no video waits for a row{passed_over}")
+    say(f"{out}: {len(found.rows)} rows{passed_over}")
+    say(f"decide them in a browser: {_review(out, given)}")
+    return say("or in the file: fill in class and decision, and split a row whose objects are of several classes")
+
+
+def _review(rows: Path, given: Mapping[str, Any], *more: str) -> str:
+    """The command that reviews a curation file; the folders of the sources are those that were ``given``."""
+    folders = [
+        part for name in SOURCES if given.get(name) for part in (f"--{name.replace('_', '-')}", str(given[name]))
+    ]
+    command = ["icvos", "curate", "review", *folders, "--rows", str(rows)]
+    return f"{shlex.join(command)} --reviewer NAME{''.join(more)}"
 
 
 @curate.command(
@@ -211,4 +225,6 @@ def merge(files: tuple[Path, ...], out: Path) -> None:
     if len(files) < 2:
         raise click.UsageError("Give the files of two reviewers or more.")
     counts = merge_files(out, files)
-    say(f"{out}: " + ", ".join(f"{count} videos {name}" for name, count in counts.items() if count))
+    say(f"{out}: videos: " + ", ".join(f"{count} {name}" for name, count in counts.items() if count))
+    if counts["disputed"]:
+        say(f"settle what is disputed, with the folders of the videos: {_review(out, {}, ' --disputes')}")

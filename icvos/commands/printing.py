@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def say(text: object, *, err: bool = False, bold: bool = False) -> None:
     """Print a line, or several: the one door for text, through which nothing that steers a terminal goes."""
-    click.secho(printable_lines(str(text)), err=err, bold=bold or None)
+    shown = printable_lines(str(text))
+    click.echo(click.style(shown, bold=True) if bold else shown, err=err)
 
 
 WIDE = 200  # columns of a table in a pipe, where no name may be broken

@@ -18,6 +18,7 @@ DATA = click.option("--data", type=FOLDER, default=Path("icvos-server"), show_de
         "icvos serve --benchmark IC-VOS",
         "icvos serve --benchmark IC-VOS --data server --url https://board.example.org --registration invited",
         "icvos serve admin anna --data server",
+        "icvos serve token anna --data server",
         "icvos serve backup backups/monday --data server",
     ),
 )
@@ -125,6 +126,29 @@ def admin(name: str, data: Path, password: str | None) -> None:
         user = accounts.make_admin(session, name, hashed, database.now(session))
     database.close()
     say(f"{user.name} is an administrator")
+
+
+@serve.command(epilog=examples("icvos serve token anna --data server"))
+@click.argument("name")
+@DATA
+@click.option("--label", metavar="TEXT", default="", help="What the page of the account calls it.")
+def token(name: str, data: Path, label: str) -> None:
+    """Make a token of an account, for programs, without a browser.
+
+    It is printed once, and the server keeps its hash. The page of the account removes it.
+    """
+    from icvos.errors import IcvosError
+    from leaderboard.server.extra import load
+
+    accounts, settings = load("accounts"), load("settings")
+    database = settings.open_database(data, settings.read_settings(data))
+    with database.write() as session:
+        user = accounts.find_user(session, name)
+        if user is None:
+            raise IcvosError(f"{data}: no account {name}; make it on the server's page, or with icvos serve admin")
+        made = accounts.new_token(session, user, label, database.now(session))
+    database.close()
+    say(made)
 
 
 @serve.command(epilog=examples("icvos serve backup backups/monday --data server"))

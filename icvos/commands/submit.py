@@ -77,6 +77,9 @@ def _require_one_way(context: click.Context, server: str | None) -> None:
     if wrong:
         way = "the server decides it" if server is not None else "it goes with --server"
         raise click.UsageError(f"{options[wrong[0]]}: {way}; leave it out", context)
+    if missing == ["token"]:
+        how = "make one on the page of your account, or where the server is with icvos serve token"
+        raise click.UsageError(f"Missing option '--token': {how}", context)
     if missing:
         raise click.UsageError(f"Missing option '{options[missing[0]]}'.", context)
 

@@ -57,21 +57,27 @@ def next_commands(
             own["sam2"] = AFFINITY
         novel = ["--categories", ",".join(held_out(recipe.fold))]
         command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", "IC-VOS", *novel]
-        return [NextCommand("evaluate it with", (*command, "--out", f"runs/{recipe.method}"))]
-    evaluation = _evaluation(recipe, own, data)
+        return [NextCommand("evaluate it with", (*command, "--out", _beside(checkpoint, f"runs/{recipe.method}")))]
+    evaluation = _evaluation(recipe, own, data, checkpoint)
     if recipe.labels == "episode":
         return [evaluation]
     return [_training_on_top(recipe, settings, data, checkpoint), evaluation]
 
 
-def _evaluation(recipe: Recipe, settings: Mapping[str, Any], data: Path) -> NextCommand:
+def _beside(checkpoint: Path, otherwise: str) -> str:
+    """A folder for the results of a checkpoint, beside its run, which has a folder of its own already."""
+    run = checkpoint.parent
+    return f"{run}-eval" if run.name else otherwise
+
+
+def _evaluation(recipe: Recipe, settings: Mapping[str, Any], data: Path, checkpoint: Path) -> NextCommand:
     if recipe.benchmark == "all-coco":
         where, out = ["--benchmark", "IC-VOS"], f"runs/{recipe.method}"
     else:
         where = ["--benchmark", str(data), "--fold", str(recipe.fold), "--shots", str(recipe.shots)]
         out = f"runs/{recipe.method}-fold{recipe.fold}"
     method = ["icvos", "eval", "--method", recipe.method, *set_options(settings)]
-    return NextCommand("evaluate it with", (*method, *where, "--out", out))
+    return NextCommand("evaluate it with", (*method, *where, "--out", _beside(checkpoint, out)))
 
 
 def _training_on_top(recipe: Recipe, settings: Mapping[str, Any], data: Path | None, checkpoint: Path) -> NextCommand:

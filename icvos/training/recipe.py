@@ -4,11 +4,13 @@ A recipe is a TOML file of these names; ``[settings]`` are the method's. Recipes
 """
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -217,9 +219,16 @@ class ListedRecipe:
 def list_recipes() -> list[ListedRecipe]:
     """Every recipe that comes with icvos or another installed package, in order of their names."""
     return [
-        ListedRecipe(name, text.partition("\n")[0].removeprefix("#").strip(), _parse(name, text, {}))
+        ListedRecipe(name, _first_sentence(text), _parse(name, text, {}))
         for name, text in sorted(shipped_recipes().items())
     ]
+
+
+def _first_sentence(text: str) -> str:
+    """That of the comment that a recipe begins with."""
+    lines = takewhile(lambda line: line.startswith("#"), text.splitlines())
+    comment = " ".join(line.removeprefix("#").strip() for line in lines)
+    return re.split(r"(?<=[^.]\.) ", comment, maxsplit=1)[0]
 
 
 def shipped_recipes() -> dict[str, str]:

@@ -220,6 +220,7 @@ def open_episodes(
     if drawn and data is not None:
         raise IcvosError(f"{data}: the recipe draws the small world as it is needed; leave out --data")
     if not drawn and data is None:
-        raise IcvosError("give --data, an image benchmark that icvos episodes made")
+        name = recipe.benchmark
+        raise IcvosError(f"give --data, the benchmark {name} of images, which icvos episodes {name} makes")
     benchmark = ImageBenchmark.open(data) if isinstance(data, str | Path) else data
     return benchmark, TrainingEpisodes(benchmark, recipe) if benchmark else DrawnEpisodes(recipe)

@@ -168,8 +168,10 @@ def test_a_subset_lacks_what_the_release_has(tmp_path: Path) -> None:
 
 
 def test_drawn_data_sets_lack_nothing(world: World) -> None:
-    found = icvos("data", "check", world.root / "davis").output
-    assert "its videos are drawn, by icvos smallworld" in found
+    found = icvos("data", "check", world.root).output
+    assert found.count("its videos are drawn, by icvos smallworld") == 3
+    assert "its pictures are drawn, by icvos smallworld" in found
+    assert f"whole: icvos build --coco {world.root / 'coco'}" in found
 
 
 def test_the_release_and_a_built_benchmark_are_told_apart(benchmark: Benchmark, built: Path, tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ def files(tmp_path: Path) -> list[Path]:
 
 def test_files_of_two_reviewers_merge_as_if_they_had_reviewed_one(tmp_path: Path) -> None:
     output = icvos("curate", "merge", *files(tmp_path), "--out", tmp_path / "rows.csv").output
-    assert "1 videos open, 1 videos disputed, 2 videos accepted" in output
+    assert "videos: 1 open, 1 disputed, 2 accepted" in output
+    assert f"icvos curate review --rows {tmp_path / 'rows.csv'} --reviewer NAME --disputes" in output
     assert said(read_rows(tmp_path / "rows.csv")) == [
         ("a", "dog", "accepted", "anna, ben"),
         ("b", "", "undecided", "anna, ben"),

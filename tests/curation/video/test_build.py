@@ -103,9 +103,22 @@ def test_check_finds_a_changed_mask_and_build_restores_it(world: World, tmp_path
     path = clip.mask_path(clip.video.frames[0])
     Image.fromarray(~mask).save(path)
     assert f"{clip.folder}: masks or frame names differ" in icvos("build", "--check", "--out", out, status=2).output
-    shutil.rmtree(clip.video.folder)
+    shutil.rmtree(clip.folder)
     icvos("build", *world.build_arguments, "--out", out)
     assert tree(out) == before
+
+
+@pytest.mark.parametrize("lost", ["videos/*/JPEGImages/*.jpg", "videos/*/Annotations/*/*.png", "supports/*/*.png"])
+def test_a_file_that_was_lost_is_made_by_building_again(built: Path, world: World, tmp_path: Path, lost: str) -> None:
+    out = tmp_path / "b"
+    shutil.copytree(built, out)
+    path = min(out.glob(lost))
+    path.unlink()
+    refused = icvos("build", "--check", "--out", out, status=2)
+    assert str(path.parent if path.suffix == ".png" else path.parents[1]) in refused.stdout
+    assert "build again: what is missing is made" in refused.stderr
+    icvos("build", *world.build_arguments, "--out", out)
+    assert tree(out) == tree(built)
 
 
 def test_building_again_changes_nothing_and_another_choice_removes_what_it_replaces(

@@ -8,6 +8,7 @@ import pytest
 from curation.video.plan import Plan, make_plan
 from curation.video.rows import CurationRow, shipped_rows, write_rows
 from icvos.categories import category
+from icvos.errors import IcvosError
 from icvos.files.schema import read_schema
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.manifest import MANIFEST, Manifest
@@ -87,12 +88,13 @@ def test_a_row_says_why_its_video_is_not_read(tmp_path: Path) -> None:
 
 
 def test_videos_without_a_built_row_are_listed_whole(tmp_path: Path) -> None:
-    root = write_mose(tmp_path / "mose", ("0a43a414", "11111111", "22222222", "33333333"))
+    root = write_mose(tmp_path / "mose", ("0a43a414", "11111111", "22222222", "33333333", "55555555"))
     write_frame(root / "train/JPEGImages/44444444/00000.jpg")
     rows = [
         row("0a43a414"),
         row("11111111", None, "rejected", reason="no COCO class: sail"),
         row("22222222", None, "undecided"),
+        row("55555555", None, "undecided", reason="disputed: anna says dog 1 accepted; ben says cat 1 accepted"),
     ]
     watch = Notes()
     assert listed(plan_of(tmp_path, rows, watch, mose=root)) == {
@@ -100,8 +102,17 @@ def test_videos_without_a_built_row_are_listed_whole(tmp_path: Path) -> None:
         "mose/22222222": "undecided: its row has no class; fill it in",
         "mose/33333333": "no curation row",
         "mose/44444444": "only one frame, so no video",
+        "mose/55555555": "undecided: disputed: anna says dog 1 accepted; ben says cat 1 accepted",
     }
-    assert "1 undecided rows have no class and are left out; fill in the class and decide them" in watch.notes
+    note = "2 undecided rows have no class and are left out; decide them by icvos curate review"
+    assert any(one.startswith(note) for one in watch.notes)
+
+
+@pytest.mark.parametrize("reason", ["", "fill in the class of these objects"])
+def test_a_file_that_nobody_filled_in_is_not_called_rejected(tmp_path: Path, reason: str) -> None:
+    rows = [row("0a43a414", None, "undecided", reason=reason)]
+    with pytest.raises(IcvosError, match="no accepted clip, 1 rows without a class; decide them by icvos curate"):
+        plan_of(tmp_path, rows, mose=write_mose(tmp_path / "mose"))
 
 
 @pytest.mark.parametrize("accept", [False, True])

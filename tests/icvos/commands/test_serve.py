@@ -109,12 +109,18 @@ def test_a_folder_of_other_things_is_no_data_folder(built: Path, tmp_path: Path)
     (tmp_path / "photo.jpg").write_bytes(b"")
     done = icvos("serve", "--benchmark", built, "--data", tmp_path, status=2)
     assert "holds something other than a server's data" in done.stderr
-    for command in (("worker",), ("serve", "admin", "anna", "--password", "long enough"), ("serve", "backup", "out")):
+    for command in (
+        ("worker",),
+        ("serve", "admin", "anna", "--password", "long enough"),
+        ("serve", "token", "anna"),
+        ("serve", "backup", "out"),
+    ):
         assert "expected the settings of a server" in icvos(*command, "--data", tmp_path, status=2).stderr
 
 
 def test_an_administrator_is_made_and_changed(built: Path, tmp_path: Path) -> None:
     pytest.importorskip("fastapi", reason="the server needs: pip install 'icvos[server]'")
+    from leaderboard.server import accounts
     from tests.leaderboard.server.served import prepare, settings_for
 
     server = prepare(tmp_path / "data", settings_for(built))
@@ -123,6 +129,13 @@ def test_an_administrator_is_made_and_changed(built: Path, tmp_path: Path) -> No
         assert done.stdout == "anna is an administrator\n"
     short = icvos("serve", "admin", "anna", "--password", "short", "--data", tmp_path / "data", status=2)
     assert "a password has 10 to 200 characters" in short.stderr
+    token = icvos("serve", "token", "Anna", "--label", "cluster", "--data", tmp_path / "data").stdout.strip()
+    with server.database.read() as session:
+        user = accounts.token_user(session, token)
+        assert user is not None
+        assert [(user.name, one.label) for one in accounts.tokens_of(session, user)] == [("anna", "cluster")]
+    nobody = icvos("serve", "token", "ben", "--data", tmp_path / "data", status=2)
+    assert "no account ben; make it on the server's page, or with icvos serve admin" in nobody.stderr
     done = icvos("serve", "backup", tmp_path / "backup", "--data", tmp_path / "data")
     assert done.stdout == f"{tmp_path / 'backup'}: 0 submissions\n"
     server.database.close()

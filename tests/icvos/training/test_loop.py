@@ -20,7 +20,7 @@ from icvos.models.weights.load import read_state
 from icvos.training.learned import read_learned, write_learned
 from icvos.training.learner import Learner, make_optimisers, schedule
 from icvos.training.loop import train
-from icvos.training.recipe import Recipe, read_recipe, shipped_recipes
+from icvos.training.recipe import Recipe, list_recipes, read_recipe, shipped_recipes
 from icvos.training.report import Losses, Silent, ValidationScores
 from icvos.training.run_folder import LOG, _lines_until
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
@@ -483,6 +483,12 @@ def test_wrong_recipe(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(IcvosError, match=message):
         read_recipe(str(path))
+
+
+def test_recipes_are_listed_by_the_first_sentence_of_their_comment() -> None:
+    what = {found.name: found.what for found in list_recipes()}
+    assert all(text[-1] == "." and ". " not in text.replace("... ", "") for text in what.values())
+    assert what["dcsam-ic-vos-tube"].endswith("one on each of 4 GPUs; 10,000 iterations as in the paper.")
 
 
 def test_shipped_recipes_are_right() -> None:

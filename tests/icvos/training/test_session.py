@@ -138,6 +138,14 @@ def test_what_to_do_after_training_on_the_small_world(
     assert expected in " ".join(found.arguments)
 
 
+@pytest.mark.parametrize("name", ["nano-dcsam-image", "dcsam-ic-vos-tube", "dcsam-coco-20i"])
+def test_results_of_a_checkpoint_go_beside_its_run(name: str) -> None:
+    recipe = read_recipe(name)
+    data = None if recipe.benchmark == "smallworld" else Path("D")
+    (found,) = next_commands(recipe, {}, data, Path("runs/dcsam/best.safetensors"))
+    assert found.arguments[-2:] == ("--out", "runs/dcsam-eval")
+
+
 def test_advice_of_a_method_fits_the_recipe(tmp_path: Path) -> None:
     changes = {"settings.sam2": "nano", "settings.width": 64}
     with pytest.raises(IcvosError, match=r"tokens of 128 channels; add --set settings\.width=128$"):

@@ -96,7 +96,7 @@ def test_refusals_are_a_line(working: Running, tmp_path: Path) -> None:
         (("--benchmark", "b"), "missing option '--board'"),
         (("--benchmark", "b", "--board", "c", "--publish"), "--publish: it goes with --server"),
         (("--benchmark", "b", "--board", "c", "--token", "t"), "--token: it goes with --server"),
-        (("--server", "http://a"), "missing option '--token'"),
+        (("--server", "http://a"), "missing option '--token': make one on the page of your account, or"),
         (("--server", "http://a", "--token", "t", "--board", "b"), "--board: the server decides it"),
         (("--server", "http://a", "--token", "t", "--revision", "2"), "--revision: the server decides it"),
         (("--server", "http://a", "--token", "t", "--workers", "2"), "--workers: the server decides it"),

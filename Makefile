@@ -2,16 +2,19 @@
 #   make demo        sets up and runs the main job on the small world
 #   make test        sets up and passes the tests, without those of full-size networks
 #   make test-slow   the rest of the tests
+#   make test-all    all tests at once, which are then collected once
 #   make coverage    the tests of make test, and which lines they miss
 #   make docs        builds the documentation site, build/site/index.html
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# a process keeps its half of the tests, and so what their modules prepare, until the other one has nothing left to do
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 DEMO ?= demo
 # test processes share the cores, and training that is resumed repeats itself to the bit
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow coverage check docs setup clean
+.PHONY: demo test test-slow test-all coverage check docs setup clean
 
 setup: $(VENV)/.ready
 
@@ -26,13 +29,16 @@ demo: setup
 	$(BIN)/icvos demo --out $(DEMO)
 
 test: setup
-	$(BIN)/python -m pytest -n 2 -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 coverage: setup
-	$(BIN)/python -m pytest -n 2 -q -m "not slow" --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered
 
 test-slow: setup
-	$(BIN)/python -m pytest -n 2 -q -m slow
+	$(PYTEST) -m slow
+
+test-all: setup
+	$(PYTEST)
 
 check: setup
 	$(BIN)/ruff format --check .

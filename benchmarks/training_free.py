@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from baselines.matcher.matching import SIDE, match, target_patches, unit_features
 from baselines.matcher.merging import Merging, choose, measure, pool
-from baselines.persam.fit import combine, dice_loss, fit_weights, focal_loss
+from baselines.persam.fit import combine, fit_weights
 from icvos.models.sam.sam1 import Embedded, Encoder, Sam1, build_sam
 from icvos.models.weights.load import Loaded, fill_randomly
 
@@ -38,6 +39,15 @@ def decode_at(sam: Sam1, image: Embedded, point: np.ndarray) -> torch.Tensor:
     return sam.upscale(image, low[0].clone())
 
 
+def literal_loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The sum of both losses as published."""
+    shown = logits.sigmoid()
+    dice = 1 - (2 * (shown * mask).sum() + 1) / (shown.sum() + mask.sum() + 1)
+    entropy = functional.binary_cross_entropy_with_logits(logits, mask, reduction="none")
+    truth = shown * mask + (1 - shown) * (1 - mask)
+    return dice + ((0.25 * mask + 0.75 * (1 - mask)) * (1 - truth) ** 2 * entropy).mean()
+
+
 def literal_fit(
     sam: Sam1, image: Embedded, point: np.ndarray, mask: torch.Tensor, epochs: int, rate: float
 ) -> torch.Tensor:
@@ -47,9 +57,8 @@ def literal_fit(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for _ in range(epochs):
         logits = combine(decode_at(sam, image, point).clone().flatten(1), weights)
-        loss = dice_loss(logits, mask.flatten().float()) + focal_loss(logits, mask.flatten().float())
         optimiser.zero_grad()
-        loss.backward()
+        literal_loss(logits, mask.flatten().float()).backward()
         optimiser.step()
         schedule.step()
     return weights.detach()

@@ -9,7 +9,7 @@ the frames itself. What either may offer besides is optional: `SharesFrames`, `I
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -18,6 +18,7 @@ import numpy as np
 from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import read_binary
+from icvos.installed import entry_points
 from icvos.settings import fill
 from icvos.sharing import SharedFrames
 from icvos.suggestions import METHOD_SYNONYMS, nearest
@@ -308,12 +309,12 @@ def sees_truth(method: object) -> bool:
 
 def method_names() -> list[str]:
     """The names of all installed methods."""
-    return sorted({point.name for point in entry_points(group="icvos.methods")})
+    return sorted({point.name for point in entry_points("icvos.methods")})
 
 
 def find_method(name: str) -> EntryPoint:
     """Where the method called ``name`` is; nothing is imported. Raises `IcvosError` with the nearest name."""
-    found = [point for point in entry_points(group="icvos.methods") if point.name == name]
+    found = [point for point in entry_points("icvos.methods") if point.name == name]
     if not found:
         near = nearest(name, method_names(), METHOD_SYNONYMS)
         hint = f"did you mean {near}?" if near else f"installed: {', '.join(method_names())}"

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from fnmatch import fnmatch
@@ -28,6 +29,7 @@ import pytest
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
+CHUNK = 1 << 16  # numbers
 
 
 def _rng(name: str) -> np.random.RandomState:
@@ -39,10 +41,18 @@ def fill(name: str, shape: tuple[int, ...], dtype: str = "float32") -> np.ndarra
     shape = tuple(shape)
     if not dtype.startswith(("float", "bfloat")):
         return np.zeros(shape, dtype=dtype)
-    normal = _rng(name).standard_normal(shape).astype(np.float32)
     leaf = name.rsplit(".", 1)[-1]
+    rng, found = _rng(name), np.empty(math.prod(shape), np.float32)
+    for start in range(0, found.size, CHUNK):  # what fits a cache: several times as fast as whole arrays
+        part = found[start : start + CHUNK]
+        part[:] = _scaled(rng.standard_normal(part.size).astype(np.float32), leaf, shape)
+    return found.reshape(shape)
+
+
+def _scaled(normal: np.ndarray, leaf: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Normal numbers, (N,) float32, in the range of a tensor of that name and shape."""
     if leaf == "running_var":
-        return (0.75 + 0.5 * (1 / (1 + np.exp(-normal)))).astype(np.float32)
+        return 0.75 + 0.5 * (1 / (1 + np.exp(-normal)))
     if leaf == "running_mean":
         return 0.1 * normal
     if leaf == "bias":
@@ -50,7 +60,7 @@ def fill(name: str, shape: tuple[int, ...], dtype: str = "float32") -> np.ndarra
     if len(shape) <= 1:  # the scale of a normalisation layer, or a lone scalar
         return 1 + 0.1 * normal
     fan_in = int(np.prod(shape[1:]))
-    return (normal / np.sqrt(fan_in)).astype(np.float32)
+    return normal / np.sqrt(fan_in)
 
 
 def state_dict(case: dict) -> dict[str, np.ndarray]:

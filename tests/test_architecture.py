@@ -38,7 +38,7 @@ FLOORS = (
     ("guard",),
     ("each_frame", "method"),
     ("metrics", "files", "masks", "protocol", "categories", "settings"),
-    ("bitmasks", "errors", "suggestions", "workers", "notices", "sharing"),
+    ("bitmasks", "errors", "suggestions", "workers", "notices", "sharing", "installed"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 SHARED_BY_COMMANDS = {"options", "printing", "progress"}

@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from importlib.resources import files
 from itertools import takewhile
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from icvos.errors import IcvosError
 from icvos.files.text import read_text
+from icvos.installed import entry_points
 from icvos.settings import Checked, Count, Positive, Range, Whole, as_text, check, fill, refusal
 from icvos.suggestions import nearest
 
@@ -234,7 +234,7 @@ def _first_sentence(text: str) -> str:
 def shipped_recipes() -> dict[str, str]:
     """The text of every recipe that comes with an installed package (entry point group ``icvos.recipes``), by name."""
     found = {}
-    for point in entry_points(group="icvos.recipes"):
+    for point in entry_points("icvos.recipes"):
         for item in files(point.value).iterdir():
             if item.name.endswith(".toml"):
                 found[item.name.removesuffix(".toml")] = item.read_text(encoding="utf-8")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.nn import functional
 
 from baselines.persam import PerSAM, PerSAMF
-from baselines.persam.fit import combine, fit_weights
+from baselines.persam.fit import combine, fit_weights, losses_of
 from baselines.persam.guidance import attention_bias, guided_masks
 from baselines.persam.persam import PerSAMSettings
 from baselines.persam.persam_f import PerSAMFSettings
@@ -193,6 +194,22 @@ def test_persam_end_to_end(name: str, tmp_path: Path) -> None:
         bias = attention_bias(similar, len(wanted)).reshape(wanted.shape)
         parity.assert_close(bias.numpy(), wanted, case["tolerance"])
     assert covered == expected.keys()
+
+
+@pytest.mark.parametrize("truth", ["some", "none", "all"])
+def test_the_slope_of_the_losses_is_what_is_found_backwards(truth: str) -> None:
+    mask = {"some": torch.tensor([0, 1, 1, 0, 0, 1, 0, 1]), "none": torch.zeros(8), "all": torch.ones(8)}[
+        truth
+    ].double()
+    logits = torch.tensor([-40, -3, 40, 2, 0.1, 0.4, -1, 5], dtype=torch.float64, requires_grad=True)
+    shown = logits.sigmoid()
+    dice = 1 - (2 * (shown * mask).sum() + 1) / (shown.sum() + mask.sum() + 1)
+    entropy = functional.binary_cross_entropy_with_logits(logits, mask, reduction="none")
+    right = torch.where(mask > 0, shown, 1 - shown)
+    focal = (torch.where(mask > 0, 0.25, 0.75) * (1 - right) ** 2 * entropy).mean()
+    (dice + focal).backward()
+    found = losses_of(logits.detach(), mask)
+    torch.testing.assert_close((found.dice, found.focal, found.slope), (dice.detach(), focal.detach(), logits.grad))
 
 
 @pytest.mark.parametrize("name", parity.cases("persamf-train*"))

@@ -82,7 +82,9 @@ def test_an_interrupted_command_says_so(monkeypatch: pytest.MonkeyPatch, error: 
     assert len(found.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [("info", "{built}"), ("methods",), ("score", "{gt}", "{gt}", "--json", "-")])
+@pytest.mark.parametrize(
+    "arguments", [("info", "{built}"), ("weights", "list"), ("score", "{gt}", "{gt}", "--json", "-")]
+)
 def test_output_that_cannot_be_written_is_one_line_at_most(
     arguments: tuple[str, ...], world: World, built: Path
 ) -> None:

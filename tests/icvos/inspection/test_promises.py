@@ -1,6 +1,5 @@
 """`icvos methods check` catches methods that break their promises."""
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -89,15 +88,6 @@ class SaysOneShot(OneShot):
         if len(supports) > 1:
             raise IcvosError("this method has one shot; give --shots 1")
         yield from super().segment(supports, frames)
-
-
-@pytest.fixture(autouse=True)
-def only_what_the_method_makes() -> Iterator[None]:
-    """What this process holds already is none of the method's, and is not searched for what it holds."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def failures(build: Callable[[], Any]) -> dict[str, str]:

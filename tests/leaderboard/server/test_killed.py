@@ -127,7 +127,7 @@ def board_of_a_quiet_server(data: Path, benchmark: Path, files: list[Path]) -> s
         return publish_all(quiet.api(token), codes)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(processes: Processes, small_benchmark: Path, tmp_path: Path, kills: int) -> None:
     chance = random.Random(kills)
     files = [predictions_zip(tmp_path, shift) for shift in range(1, 7)]

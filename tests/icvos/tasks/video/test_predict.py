@@ -350,8 +350,8 @@ def test_another_method_never_inherits_masks(
     lite = (*LITE, "--draws", 0, "--benchmark", built)
     icvos(*lite, "--out", run, "--overwrite", "always", "--limit", 1)
     assert {path.parent.name for path in (run / "draw0").glob("*/*/*.png")} == {str(benchmark.clips[0].category.index)}
-    icvos(*lite, "--out", run)
-    icvos(*lite, "--out", tmp_path / "alone")
+    icvos(*lite, "--out", run, "--limit", 2)
+    icvos(*lite, "--out", tmp_path / "alone", "--limit", 2)
     assert masks(run) == masks(tmp_path / "alone")
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from icvos.models.sam.sam1 import Embedded, SamOnImages
 
-BATCH = 64
+BATCH, ON_CPU = 64, 16  # prompts at a time: each takes 40 MB, and a processor gains nothing by more
 
 
 def decoded(
@@ -22,9 +22,10 @@ def decoded(
         box: (4,) beside every prompt.
         multimask: Ask for three masks.
     """
+    together = ON_CPU if sam.device.type == "cpu" else BATCH
     for group in groups:
-        for start in range(0, len(group), BATCH):
-            points = group[start : start + BATCH]
+        for start in range(0, len(group), together):
+            points = group[start : start + together]
             labels = np.ones(points.shape[:2], dtype=np.int64)
             boxes = None if box is None else np.repeat(box[None], len(points), axis=0)
             low, ious = sam.decode(image, points, labels, boxes, multimask=multimask)

@@ -114,9 +114,16 @@ class AMNetwork(MatchingNetwork):
         self.part = nn.ModuleList(PartMining(width) for _ in range(3))
         self.binary_cls = nn.ModuleList(Discriminator(width) for _ in range(3))
 
-    def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Mined:
+    def forward(
+        self,
+        query: Tensor,
+        supports: Tensor,
+        masks: Tensor,
+        left_out: Tensor | None = None,
+        shown: tuple[Tensor, ...] | None = None,
+    ) -> Mined:
         """Segment queries by supports; arguments as of `EnsembleNetwork.forward`."""
-        compared = self.compare(query, supports, masks)
+        compared = self.compare(query, supports, masks, shown)
         base_map = something_else(compared.base, left_out)
         guess = first_guess(compared.reduced, compared.prototype)
         transformer = self.transformer.mix_transformer

@@ -118,7 +118,14 @@ class BAMNetwork(EnsembleNetwork):
         found: Tensor = self.learner_base(seen[2])
         return found
 
-    def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Corrected:
+    def forward(
+        self,
+        query: Tensor,
+        supports: Tensor,
+        masks: Tensor,
+        left_out: Tensor | None = None,
+        shown: tuple[Tensor, ...] | None = None,
+    ) -> Corrected:
         """Segment queries by supports; arguments as of `EnsembleNetwork.forward`.
 
         A small backbone's layer4 is compared by `icvos.models.prior.contrast`, which sees the supports whole.
@@ -127,8 +134,8 @@ class BAMNetwork(EnsembleNetwork):
         with torch.no_grad():
             q2, q3, q4 = taps = self.see(query)
             f = q3.shape[-1]
-            if self.contrasts:
-                s2, s3, s4 = self.see(supports.flatten(0, 1))
+            if shown is not None or self.contrasts:
+                s2, s3, s4 = shown or self.see(supports.flatten(0, 1))
             else:
                 s2, s3 = self.features(supports.flatten(0, 1), (2, 3))
             q2_small, s2 = aligned(q2, f), aligned(s2, f)

@@ -97,9 +97,16 @@ class HDMNetwork(MatchingNetwork):
     ) -> None:
         super().__init__(body, Transformer, base_classes, shots, width, base_width)
 
-    def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Ensembled:
+    def forward(
+        self,
+        query: Tensor,
+        supports: Tensor,
+        masks: Tensor,
+        left_out: Tensor | None = None,
+        shown: tuple[Tensor, ...] | None = None,
+    ) -> Ensembled:
         """Segment queries by supports; arguments as of `EnsembleNetwork.forward`."""
-        compared = self.compare(query, supports, masks)
+        compared = self.compare(query, supports, masks, shown)
         mask = masks.flatten(0, 1)[:, None].float()
         matched: Matched = self.transformer.mix_transformer(compared.query, compared.support, mask, compared.similar)
         base_map = something_else(compared.base, left_out)

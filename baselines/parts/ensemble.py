@@ -64,7 +64,14 @@ class EnsembleNetwork(Staged, ABC):
         """Put a trained base learner on the same backbone in the place of the network's own."""
 
     @abstractmethod
-    def forward(self, query: Tensor, supports: Tensor, masks: Tensor, left_out: Tensor | None = None) -> Answer:
+    def forward(
+        self,
+        query: Tensor,
+        supports: Tensor,
+        masks: Tensor,
+        left_out: Tensor | None = None,
+        shown: tuple[Tensor, ...] | None = None,
+    ) -> Answer:
         """Segment (B, 3, S, S) queries by (B, K, 3, S, S) supports and their (B, K, S, S) float masks of 0 and 1.
 
         Args:
@@ -72,16 +79,22 @@ class EnsembleNetwork(Staged, ABC):
             supports: Standardised pictures.
             masks: Where the supports show the category.
             left_out: (B,) base class, from 0, that does not count as something else; -1 for none.
+            shown: What `see` gave of the (B K, 3, S, S) supports, where that is known.
         """
+
+    def answer(self, query: Tensor, supports: Tensor, masks: Tensor, *, leave_out: bool) -> Answer:
+        """`forward`; to ``leave_out`` the class that the base learner sees most inside the support masks."""
+        shown = left_out = None
+        if leave_out:
+            with torch.no_grad():
+                shown = self.see(supports.flatten(0, 1))
+                left_out = vote(self.base_logits(shown), masks)
+        found: Answer = self(query, supports, masks, left_out, shown)
+        return found
 
     def see(self, x: Tensor) -> tuple[Tensor, ...]:
         """What the frozen parts see of (B, 3, S, S) pictures: `taps`, or what is ``remembered`` of them."""
         return (self.remembered or self.taps)(x)
-
-    def voted(self, supports: Tensor, masks: Tensor) -> Tensor:
-        """(B,) int64: the base class, from 0, that the base learner sees most inside (B, K, S, S) support masks."""
-        with torch.no_grad():
-            return vote(self.base_logits(self.see(supports.flatten(0, 1))), masks)
 
     def ensemble(self, logits: Tensor, distance: Tensor, base_map: Tensor) -> Tensor:
         """(B, 2, f, f) combined probabilities.

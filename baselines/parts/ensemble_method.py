@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from baselines.parts.base_network import BaseNetwork, known_classes, load_base
-from baselines.parts.ensemble import Answer
 from baselines.parts.ensemble_training import BaseLearner, EnsembleTrainable, N
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Support
@@ -126,8 +125,8 @@ class EnsembleMethod(NetworkPrompter[EnsembleSettings, Staged, N], Generic[N]):
         pictures = torch.stack([self.square(support.image()) for support in supports])[None].to(self.device)
         masks = torch.stack([self.square_mask(support.mask()) for support in supports])[None].to(self.device)
         with torch.inference_mode():
-            left_out = self.network.voted(pictures, masks) if self.settings.base_learner == "leave-out" else None
-            found: Answer = self.network(self.square(image)[None].to(self.device), pictures, masks, left_out)
+            query, leave_out = self.square(image)[None].to(self.device), self.settings.base_learner == "leave-out"
+            found = self.network.answer(query, pictures, masks, leave_out=leave_out)
             channels = found.meta if self.settings.base_learner == "none" else found.final
             full = self.full_size(channels, image.shape[0], image.shape[1])[0]
         return (full[1] > full[0]).cpu().numpy()

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from baselines.parts.ensemble import Answer, EnsembleNetwork
+from baselines.parts.ensemble import EnsembleNetwork
 from baselines.parts.episodes import support_masks
 from icvos.models.maps import aligned
 from icvos.models.weights.load import Loaded
@@ -66,8 +66,7 @@ class EnsembleTrainable(ABC, Generic[N]):
     def logits(self, batch: EpisodeBatch) -> Tensor:
         """(B, S, S) foreground less background."""
         masks = support_masks(batch)
-        left_out = self.network.voted(batch.supports, masks) if self.base_learner == "leave-out" else None
-        found: Answer = self.network(batch.query, batch.supports, masks, left_out)
+        found = self.network.answer(batch.query, batch.supports, masks, leave_out=self.base_learner == "leave-out")
         channels = aligned(found.meta if self.base_learner == "none" else found.final, batch.query.shape[-1])
         return channels[:, 1] - channels[:, 0]
 

@@ -95,7 +95,9 @@ class MatchingNetwork(EnsembleNetwork):
         found: Tensor = self.base_learnear(seen[3])
         return found
 
-    def compare(self, query: Tensor, supports: Tensor, masks: Tensor) -> Compared:
+    def compare(
+        self, query: Tensor, supports: Tensor, masks: Tensor, shown: tuple[Tensor, ...] | None = None
+    ) -> Compared:
         """All that comes before the transformer; arguments as of `forward`.
 
         A small backbone's layer4 is compared by `icvos.models.prior.contrast`, which sees the supports whole.
@@ -111,16 +113,17 @@ class MatchingNetwork(EnsembleNetwork):
             small = nearest(mask, size).unflatten(0, by_episode)
             priors = [prior(q5, s5.unflatten(0, by_episode), small)]
             if self.contrasts:
-                priors.append(contrast([q3, q4], self.see(supports.flatten(0, 1))[1:3], masks, size[0]))
+                whole = shown or self.see(supports.flatten(0, 1))
+                priors.append(contrast([q3, q4], whole[1:3], masks, size[0]))
             else:
                 priors.append(prior(q4, s4.unflatten(0, by_episode), small))
             similar = torch.stack([each.mean(1) for each in priors], 1)
             distances = gram_distances(q2, s2)
         trust = self.ranked(distances)[0].softmax(1)  # as published, in the order of the ranks and not of the shots
         reduced = self.down_query(torch.cat([q3, q2], 1))
-        shown = self.down_supp(torch.cat([s3, s2], 1))
-        vectors = masked_average(shown, aligned(mask, size))
-        support = self.supp_merge(torch.cat([shown, vectors.expand_as(shown)], 1))
+        own = self.down_supp(torch.cat([s3, s2], 1))
+        vectors = masked_average(own, aligned(mask, size))
+        support = self.supp_merge(torch.cat([own, vectors.expand_as(own)], 1))
         prototype = vectors.unflatten(0, (batch, shots)).mean(1)
         merged = self.query_merge(torch.cat([reduced, prototype.expand_as(reduced), 10 * similar], 1))
         distance = (trust * distances).sum(1, keepdim=True)

@@ -295,7 +295,7 @@ class VRPSAM(Prompter[VRPSettings]):
 
     @staticmethod
     def shown(settings: VRPSettings) -> str:
-        """What is shown of a support; see `icvos.method.ShowsSupports`."""
+        """What is shown of a support; see `icvos.own_supports.ShowsSupports`."""
         return settings.condition
 
     @staticmethod

@@ -290,7 +290,7 @@ class VRPSAM(NetworkPrompter[VRPSettings, Staged, PromptEncoder]):
 
     @staticmethod
     def shown(settings: VRPSettings) -> str:
-        """What is shown of a support; see `icvos.method.ShowsSupports`."""
+        """What is shown of a support; see `icvos.own_supports.ShowsSupports`."""
         return settings.condition
 
     @classmethod

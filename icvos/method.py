@@ -235,16 +235,6 @@ class NeedsLess(Protocol):
 
 
 @runtime_checkable
-class ShowsSupports(Protocol):
-    """A method's class (not an object of it) that may be set to see less of a support than its mask."""
-
-    @staticmethod
-    def shown(settings: Any) -> str:
-        """What it makes of the mask: ``mask``, the mask itself; ``box``, its box; or something else."""
-        ...
-
-
-@runtime_checkable
 class KnowsTrained(Protocol):
     """A method's class (not an object of it) whose trained files say what they were trained with."""
 

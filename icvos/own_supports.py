@@ -7,7 +7,7 @@ supports as ``<out>.support-1.png`` and so on, to be looked at, and to be given 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import opened_image, read_image, read_orientation, refuse_animation, turned
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.storage import require_writable, write_bytes
-from icvos.method import Image, Mask, Prompt, ShowsSupports, Support, method_class, settings_for
+from icvos.method import Image, Mask, Prompt, Support, method_class, settings_for
 from icvos.models.weights import registry
 from icvos.notices import notice
 from icvos.tasks.task import Watch
@@ -24,6 +24,16 @@ QUARTER_TURNS = 5  # EXIF's orientations from here on exchange height and width
 SEGMENTER = "sam2-nano"  # what makes a mask of a box or clicks, where no other is asked for
 Pairs = Sequence[tuple[Path | str, "Path | str | Prompt"]]
 Files = dict[str, list[tuple[Path, Path]]]
+
+
+@runtime_checkable
+class ShowsSupports(Protocol):
+    """A method's class (not an object of it) that may be set to see less of a support than its mask."""
+
+    @staticmethod
+    def shown(settings: Any) -> str:
+        """What it makes of the mask: ``mask``, the mask itself; ``box``, its box; or something else."""
+        ...
 
 
 def mask_places(supports: Mapping[str, Pairs], out: Path) -> list[Path]:

@@ -97,7 +97,7 @@ class SANSA:
 
     @staticmethod
     def shown(settings: SANSASettings) -> str:
-        """What is shown of a support; see `icvos.method.ShowsSupports`."""
+        """What is shown of a support; see `icvos.own_supports.ShowsSupports`."""
         return settings.prompt
 
     @classmethod

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from icvos.errors import IcvosError
+from icvos.models.weights import registry
 from icvos.models.weights.integrity import require_checkpoint
-from icvos.models.weights.registry import find, locate
 from icvos.settings import as_text
 
 MEMORY_KEPT = ("masks", "decoder")  # values of ``tuned`` by which SAM 2's memory stays as it was
@@ -99,8 +99,8 @@ def trained_settings(method: str, settings: Mapping[str, Any], names: Collection
 
 def given_file(checkpoint: str) -> Path | None:
     """The file of a checkpoint, a name of the registry or a path; None where it is not there."""
-    known = find(checkpoint)
-    path = locate(known) if known else Path(checkpoint).expanduser()
+    known = registry.find(checkpoint)
+    path = registry.locate(known) if known else Path(checkpoint).expanduser()
     return path if path is not None and path.is_file() else None
 
 

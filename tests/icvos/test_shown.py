@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from icvos.commands import printing, progress
@@ -78,6 +80,15 @@ def test_what_the_commands_print_is_escaped(show: Callable[[], object], capsys: 
     text = found.out + found.err
     assert "[/bold][red]x?[2J" in text
     assert not UNSHOWN & set(text)
+
+
+def test_a_plain_line_has_no_codes_of_a_terminal() -> None:
+    @click.command()
+    def both() -> None:
+        printing.say("plain")
+        printing.say("loud", bold=True)
+
+    assert CliRunner().invoke(both, color=True).output == "plain\n\x1b[1mloud\x1b[0m\n"
 
 
 def test_bars_on_a_terminal_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ writers of checkpoints, whose file is cut in half by the kill behind it.
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -252,6 +253,8 @@ class Trial:
             if name.partition(".")[0] not in ("numba", "llvmlite", "tests", "__main__", "__mp_main__"):
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
+        gc.collect()
+        gc.freeze()  # every fork would go through all that is imported, and copy it
 
     def faults(self, action: Action) -> list[str]:
         """What is wrong after a stop before each operation."""

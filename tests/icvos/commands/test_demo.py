@@ -18,7 +18,7 @@ def test_what_ran_ahead_is_found_done(built: Path, tmp_path: Path, capfd: pytest
     """Two processes evaluate in silence; the printed command then evaluates nothing and scores the same."""
     evaluations = [
         demo.Evaluation("lite", built, tmp_path / "lite", ("short_side=64",), "0"),
-        demo.Evaluation("oracle", built, tmp_path / "oracle", ("short_side=64",), None),
+        demo.Evaluation("memory", built, tmp_path / "memory", ("sam2=sam2-nano",), "0"),
     ]
     demo._run_ahead(evaluations)
     assert "paper@1" not in capfd.readouterr().out

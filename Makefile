@@ -2,7 +2,6 @@
 #   make demo        sets up and runs the main job on the small world
 #   make test        sets up and passes the tests, without those of full-size networks
 #   make test-slow   the rest of the tests
-#   make test-all    all tests at once, which are then collected once
 #   make coverage    the tests of make test, and which lines they miss
 #   make docs        builds the documentation site, build/site/index.html
 PYTHON ?= python3
@@ -14,7 +13,7 @@ DEMO ?= demo
 # test processes share the cores, and training that is resumed repeats itself to the bit
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-all coverage check docs setup clean
+.PHONY: demo test test-slow coverage check docs setup clean
 
 setup: $(VENV)/.ready
 
@@ -36,9 +35,6 @@ coverage: setup
 
 test-slow: setup
 	$(PYTEST) -m slow
-
-test-all: setup
-	$(PYTEST)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ import numpy as np
 from curation.review.events import Key, judgement
 from curation.review.standing import in_words
 from curation.video.rows import CurationRow
+from icvos.tasks.result import FEWEST
 
 INCOMPLETE = "not every instance is annotated"  # how the reason of a row begins that is rejected for that
 NO_CLASS = "no class"
@@ -41,7 +42,8 @@ class Agreement:
         items: How many answers are compared.
         same: How many of them are the same.
         kappa: Cohen's kappa, -1 to 1; None where both gave one and the same answer throughout, or there is no item.
-        low, high: The ends of its 95% interval, by a bootstrap over videos; None where kappa is, or with one video.
+        low, high: The ends of its 95% interval, by a bootstrap over videos; None where kappa is, or with fewer than
+            `icvos.tasks.result.FEWEST` videos.
     """
 
     items: int
@@ -104,22 +106,23 @@ class Comparison:
 def compare(first: Videos, second: Videos, names: tuple[str, str] = ("first", "second")) -> Comparison:
     """Compare two people's rows of the videos that both decided.
 
-    Three questions are asked. *category*: which class is each object of, or none; an item is an object that is in the
-    rows of both. *kept*: is a class of a video accepted or not; an item is a class that both name, undecided rows left
-    out. *complete*: is every instance of it annotated; an item is a class that both answered this of: a row that is
-    accepted says yes, one that is rejected for it says no, and other rows say nothing.
+        Three questions are asked. *category*: which class is each object of, or none; an item is an object that is in the
+        rows of both. *kept*: is a class of a video accepted or not; an item is a class that both name, undecided rows left
+        out. *complete*: is every instance of it annotated; an item is a class that both answered this of: a row that is
+        accepted says yes, one that is rejected for it says no, and other rows say nothing.
 
-    Args:
-        first: The rows of one, by video; videos with nothing but open rows count as not decided.
-        second: The rows of the other.
-        names: Who they are.
+        Args:
+            first: The rows of one, by video; videos with nothing but open rows count as not decided.
+            second: The rows of the other.
+            names: Who they are.
 
-    >>> from curation.video.rows import CurationRow
-    >>> from icvos.categories import category
-    >>> dog = CurationRow(source="mose", video="a", category=category("dog"), objects=(1, 2), decision="accepted")
-    >>> found = compare({("mose", "a"): [dog]}, {("mose", "a"): [dog.model_copy(update={"decision": "rejected"})]})
-    >>> found.questions["category"].same, found.questions["kept"].same, len(found.disputes)
-    (2, 0, 1)
+        >>> from curation.video.rows import CurationRow
+    from icvos.tasks.result import FEWEST
+        >>> from icvos.categories import category
+        >>> dog = CurationRow(source="mose", video="a", category=category("dog"), objects=(1, 2), decision="accepted")
+        >>> found = compare({("mose", "a"): [dog]}, {("mose", "a"): [dog.model_copy(update={"decision": "rejected"})]})
+        >>> found.questions["category"].same, found.questions["kept"].same, len(found.disputes)
+        (2, 0, 1)
     """
     one, other = decided(first), decided(second)
     both = sorted(one.keys() & other.keys())
@@ -199,7 +202,7 @@ def agreement(answers: Answers, rounds: int = ROUNDS, seed: int = SEED) -> Agree
     kappa = _kappa(one, other, np.ones(len(one)), len(labels))
     videos = np.array(answers.videos, dtype=int)
     names, owner = np.unique(videos, return_inverse=True)
-    if kappa is None or len(names) < 2:
+    if kappa is None or len(names) < FEWEST:
         return Agreement(len(one), same, kappa, None, None)
     generator = np.random.default_rng(seed)
     draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=rounds)

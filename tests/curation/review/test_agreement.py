@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.review.agreement import Answers, agreement, compare
+from curation.review.agreement import Agreement, Answers, agreement, compare
 from curation.review.events import of_video
 from curation.video.rows import CurationRow, write_rows
 from tests.conftest import icvos
@@ -84,6 +84,15 @@ def test_the_interval_counts_videos_and_not_objects() -> None:
         )
     )
     assert (four_each.kappa, four_each.low, four_each.high) == pytest.approx((alone.kappa, alone.low, alone.high))
+
+
+def test_few_videos_have_no_interval() -> None:
+    def of(videos: int) -> Agreement:
+        one = ("dog", "cat", *["dog"] * (videos - 2))
+        return agreement(Answers(tuple(range(videos)), one, one))
+
+    assert (of(5).kappa, of(5).low, of(5).high) == (1, None, None)
+    assert of(6).low is not None
 
 
 def test_one_answer_throughout_has_no_kappa() -> None:

@@ -1,11 +1,13 @@
 """What is published: both archives, and the wheel in an environment of its own, outside the checkout."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +45,14 @@ def files(package: str) -> set[str]:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def test_all_name_the_same_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^version: (.*)$", citation, re.MULTILINE) == [project]
+    assert re.findall(r"^## (\S+)", changes, re.MULTILINE)[0] == project == version("icvos")
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(archives: Path, tmp_path: Path) -> None:

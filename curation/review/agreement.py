@@ -106,23 +106,22 @@ class Comparison:
 def compare(first: Videos, second: Videos, names: tuple[str, str] = ("first", "second")) -> Comparison:
     """Compare two people's rows of the videos that both decided.
 
-        Three questions are asked. *category*: which class is each object of, or none; an item is an object that is in the
-        rows of both. *kept*: is a class of a video accepted or not; an item is a class that both name, undecided rows left
-        out. *complete*: is every instance of it annotated; an item is a class that both answered this of: a row that is
-        accepted says yes, one that is rejected for it says no, and other rows say nothing.
+    Three questions are asked. *category*: which class is each object of, or none; an item is an object that is in the
+    rows of both. *kept*: is a class of a video accepted or not; an item is a class that both name, undecided rows left
+    out. *complete*: is every instance of it annotated; an item is a class that both answered this of: a row that is
+    accepted says yes, one that is rejected for it says no, and other rows say nothing.
 
-        Args:
-            first: The rows of one, by video; videos with nothing but open rows count as not decided.
-            second: The rows of the other.
-            names: Who they are.
+    Args:
+        first: The rows of one, by video; videos with nothing but open rows count as not decided.
+        second: The rows of the other.
+        names: Who they are.
 
-        >>> from curation.video.rows import CurationRow
-    from icvos.tasks.result import FEWEST
-        >>> from icvos.categories import category
-        >>> dog = CurationRow(source="mose", video="a", category=category("dog"), objects=(1, 2), decision="accepted")
-        >>> found = compare({("mose", "a"): [dog]}, {("mose", "a"): [dog.model_copy(update={"decision": "rejected"})]})
-        >>> found.questions["category"].same, found.questions["kept"].same, len(found.disputes)
-        (2, 0, 1)
+    >>> from curation.video.rows import CurationRow
+    >>> from icvos.categories import category
+    >>> dog = CurationRow(source="mose", video="a", category=category("dog"), objects=(1, 2), decision="accepted")
+    >>> found = compare({("mose", "a"): [dog]}, {("mose", "a"): [dog.model_copy(update={"decision": "rejected"})]})
+    >>> found.questions["category"].same, found.questions["kept"].same, len(found.disputes)
+    (2, 0, 1)
     """
     one, other = decided(first), decided(second)
     both = sorted(one.keys() & other.keys())

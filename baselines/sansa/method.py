@@ -10,6 +10,7 @@ import copy
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from baselines.sansa.adapters import Adapters, load_adapters, stages_of
@@ -68,6 +69,7 @@ class SANSA:
 
     Settings = SANSASettings
     packages = ("sam2",)
+    small = MappingProxyType({"checkpoint": "sansa-nano", "sam2": "sam2-nano"})
 
     def __init__(self, settings: SANSASettings | None = None) -> None:
         self.settings = settings or SANSASettings()

@@ -148,7 +148,7 @@ def test_validation_follows_the_setting(learner: BaseLearner, tmp_path: Path, ba
     masks = batch.support_labels.float()
     with torch.inference_mode():
         found = method.trainable([0, 1, 2]).logits(batch)
-        voted = method.network.voted(batch.supports, masks)
+        voted = vote(method.network.base_logits(method.network.taps(batch.supports.flatten(0, 1))), masks)
         runs = {
             "leave-out": method.network(batch.query, batch.supports, masks, voted).final,
             "fold": method.network(batch.query, batch.supports, masks, None).final,

@@ -69,7 +69,7 @@ def test_says_what_it_does(data: Path, whole: tuple[Path, str]) -> None:
     assert len(re.findall(r"epoch \d/2: total \d\.\d{3}  main .*mean of 4 steps", text)) == 2
     assert len(re.findall(r"validation: mIoU \d+\.\d\d  FB-IoU", text)) == 2
     asked = f"icvos eval --method pfenet --set checkpoint={out}/best.safetensors"
-    assert f"{asked} --benchmark {data} --fold 0 --shots 1 --out runs/pfenet-fold0" in text
+    assert f"{asked} --benchmark {data} --fold 0 --shots 1 --out {out}-eval" in text
     assert [line["step"] for line in lines(out, "train")] == list(range(1, 9))
     with safe_open(out / "best.safetensors", "pt") as file:
         header = file.metadata()
@@ -148,7 +148,7 @@ def test_two_processes_equal_one_with_the_doubled_batch(data: Path, tmp_path: Pa
         ([], "name a recipe or its file; icvos train --list"),
         (["hdmnet-coco-20j"], "did you mean hdmnet-coco-20i"),
         (["pfenet-coco-20i"], "give --out, the folder of the run"),
-        (["pfenet-coco-20i", "--out", "run"], "give --data, an image benchmark that icvos episodes made"),
+        (["pfenet-coco-20i", "--out", "run"], "give --data, the benchmark coco-20i of images"),
         (["pfenet-coco-20i", "--set", "epoch=3"], "pfenet-coco-20i: unknown setting 'epoch'; did you mean epochs"),
         (["pfenet-coco-20i", "--set", "scale=2,1"], "scale=2,1: it must be the least and the largest factor"),
         (["pfenet-coco-20i", "--set", "learning_rate=0"], "setting learning_rate=0: it must be above 0"),
@@ -192,7 +192,7 @@ def test_all_classes_train_and_a_network_learns_on_top(tmp_path: Path) -> None:
     text = icvos("train", "base-learner-ic-vos", *options(**changes), "--data", data, "--out", base).output
     assert "24 pictures of 8 classes to train on, 8 episodes of 8 classes to validate with" in text
     assert f"icvos train hdmnet-ic-vos --set settings.base_checkpoint={base}/best.safetensors" in text
-    assert "--benchmark IC-VOS --out runs/base-learner" in text
+    assert f"--benchmark IC-VOS --out {base}-eval" in text
     given = options(**changes | {"size": 65, "settings.base_checkpoint": base / "best.safetensors"})[:-1]
     text = icvos("train", "amnet-ic-vos", *given, "--data", data, "--out", tmp_path / "run").output
     assert "starts from best.safetensors (random weights)" in text

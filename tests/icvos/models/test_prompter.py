@@ -39,6 +39,10 @@ class Whole(Prompter):
         self.loaded = Loaded("own", "cd")
         self.device = torch.device("cpu")
 
+    @staticmethod
+    def needs(settings: Settings) -> tuple[str, ...]:
+        return (settings.sam2,)
+
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:  # noqa: ARG002
         return np.ones(image.shape[:2], dtype=bool)
 

@@ -143,7 +143,13 @@ class DCSAM(Prompter[DCSAMSettings]):
 
     @classmethod
     def needed(cls, settings: DCSAMSettings, *, moving: bool) -> tuple[str, ...]:
-        """The same on pictures, but for affinity; see `icvos.method.NeedsLess`."""
+        """The same on pictures, but for affinity; see `icvos.method.NeedsLess`.
+
+        A file without a header may hold a SAM 2 of its own, which is known where it is loaded.
+        """
+        path = given_file(settings.checkpoint)
+        if path and read_training(path) is None:
+            return (settings.checkpoint,)
         return tuple(name for name in cls.needs(settings) if moving or name != AFFINITY)
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:

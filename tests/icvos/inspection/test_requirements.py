@@ -22,7 +22,7 @@ from tests import ROOT
 from tests.conftest import icvos
 from tests.icvos.models.weights_folder import empty_folder
 
-pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
+torch = pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
 WITH_SMALL = ("dcsam", "amnet", "base-learner", "hdmnet", "pfenet", "sansa", "vrp-sam")
 LEARNERS = (*WITH_SMALL, "bam", "cyctr", "ssp", "hsnet", "hsnet-hm", "vat", "vat-hm")
@@ -236,3 +236,11 @@ def test_weights_that_are_not_there_are_refused_where_they_are_needed(
                 require_usable(method, settings, moving=moving)
         else:
             require_usable(method, settings, moving=moving)
+
+
+def test_a_published_file_may_hold_its_own_sam2(tmp_path: Path) -> None:
+    """Its names say so, which are read where it is loaded."""
+    path = tmp_path / "video.pth"
+    torch.save({"sam2.maskmem_tpos_enc": torch.zeros(1)}, path)
+    for moving in (True, False):
+        require_usable("dcsam", {"checkpoint": str(path)}, moving=moving)

@@ -192,7 +192,7 @@ def agree(files: tuple[Path, ...], json_path: Path | None) -> None:
     """Say how far two reviewers agree.
 
     Give two curation files, or one that several reviewed with icvos curate review. Every question has Cohen's kappa
-    with a 95% interval; then come the videos in dispute.
+    with a 95% interval, a dash where fewer than six videos were decided by both; then come the videos in dispute.
     """
     from curation.review.report import comparisons, lines
     from icvos.commands.printing import is_stdout, put_json, require_places, show_listings

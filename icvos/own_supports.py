@@ -137,11 +137,14 @@ def _require_inside(prompt: Prompt, path: Path, size: tuple[int, int]) -> None:
         raise IcvosError(f"{path}: neither a box nor points with labels; give one of them")
     if prompt.box is not None:
         x0, y0, x1, y1 = (float(value) for value in np.asarray(prompt.box).reshape(4))
-        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        box, how = f"{x0:g},{y0:g},{x1:g},{y1:g}", "give its left, top, right and bottom in pixels"
+        if not (x0 < x1 and y0 < y1):
             raise IcvosError(
-                f"{path}: box {x0:g},{y0:g},{x1:g},{y1:g} is not in the picture, which is {width}x{height}; give its "
-                "left, top, right and bottom in pixels"
+                f"{path}: box {box} has no pixel in it: its right is not beyond its left, or its bottom "
+                f"not below its top; {how}"
             )
+        if not (x0 >= 0 and x1 <= width and y0 >= 0 and y1 <= height):
+            raise IcvosError(f"{path}: box {box} is not in the picture, which is {width}x{height}; {how}")
     for x, y in [] if prompt.points is None else np.asarray(prompt.points).tolist():
         if not (0 <= x <= width and 0 <= y <= height):
             raise IcvosError(

@@ -16,7 +16,7 @@ from icvos.tasks.task import parse_result, read_object
 
 FORMAT = 1  # of a board's files
 MAX_NAME = 80
-WHAT = "a result of icvos score or icvos submit"
+WHAT = "a result of icvos eval, score or submit"
 REMEDY = "submit the predictions again with icvos submit"
 
 

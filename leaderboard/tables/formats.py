@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DASH = "–"
 MAX_CELL = 300  # characters of a text in a table
-FIGURE_WIDTH, MAX_LABEL_WIDTH, PADDING = 5, 24, 3  # characters of columns of a terminal
+FIGURE_WIDTH, INTERVAL_WIDTH, MAX_LABEL_WIDTH, PADDING = 5, 11, 24, 3  # characters of columns of a terminal
 
 
 def percent(value: float | None) -> str:
@@ -99,11 +99,13 @@ def _terminal_table(table: Table) -> "RenderableType":
     grid = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=padding, pad_edge=False)
     grid.add_column(Text("#"), justify="right", no_wrap=True)
     grid.add_column(Text("Method"), min_width=14, overflow="fold")  # wraps, but is never squeezed out
-    for heading in _headings(table):
+    for column, heading in zip(table.shown, _headings(table), strict=True):
         two_lines = heading
         for end in ("% ", "s/", "Fold ", "FB-"):
             two_lines = two_lines.replace(end, f"{end.rstrip()}\n")
-        grid.add_column(Text(two_lines), justify="right", no_wrap=True)
+        # why there is no interval takes two lines, lest figures beside it be cut off
+        widest = INTERVAL_WIDTH if column.kind == "interval" else None
+        grid.add_column(Text(two_lines), justify="right", no_wrap=not widest, max_width=widest, overflow="fold")
     for kind, rows in groups(table):
         if kind != "ranked":
             grid.add_row(Text(""), Text(KINDS[kind], style="italic dim"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -31,7 +32,7 @@ from icvos.models.export import Program
 from icvos.models.maps import aligned
 from icvos.models.needs import AFFINITY
 from icvos.models.prompter import Prompter
-from icvos.models.sam.prompted import PromptedSam, PromptedSam1, PromptedSam2
+from icvos.models.sam.prompted import Maps, PromptedSam, PromptedSam1, PromptedSam2
 from icvos.models.sam.propagation import DType, Sam2Propagator
 from icvos.models.sam.sam1 import load_sam
 from icvos.models.sam.tuned import TunedSam2
@@ -63,6 +64,9 @@ class DCSAMSettings(Checked):
         mask_prompt: Whether SAM is given a rough mask too, made of prior and fused features; the paper has none.
         zooms: How often the part of a picture around what was found is looked at again, larger, and stray parts are
             dropped: 0 as published and in the paper. For masks, that is on pictures and with ``sam2=affinity``.
+        mirrored: Whether picture and supports are seen mirrored too: logits of both pictures are averaged, and a
+            mirrored support is one more shot, where ``fidelity`` takes several. For masks, as ``zooms``; not in the
+            paper.
         encoder: Whose features are fused and which decodes masks: ``sam2``, for videos and images, or ``sam``, for
             images alone.
         size: Side of the square that pictures are stretched to; 512 as published.
@@ -88,6 +92,7 @@ class DCSAMSettings(Checked):
     width: Count = 256
     mask_prompt: bool = False
     zooms: Whole = 0
+    mirrored: bool = False
     encoder: Literal["sam2", "sam"] = "sam2"
     size: Side = 512
     tuned: Tuned = "none"
@@ -96,6 +101,23 @@ class DCSAMSettings(Checked):
     short_side: Side = 480
     device: Device = "auto"
     dtype: DType = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Supports.
+
+    Args:
+        pictures: (1, K, 3, S, S), standardised.
+        masks: (1, K, S, S) of 0 and 1.
+        taps: What the backbone sees of them; of DINOv2, which has none, nothing.
+        maps: SAM's features of them.
+    """
+
+    pictures: Tensor
+    masks: Tensor
+    taps: Taps
+    maps: Maps
 
 
 class DCSAM(Prompter[DCSAMSettings]):
@@ -154,7 +176,8 @@ class DCSAM(Prompter[DCSAMSettings]):
 
     def sam2_prompt(self, supports: Sequence[Support], frame: Image) -> Prompt:
         """(2 N, C) prompt embeddings, the positive ones first, and a rough mask where there is one."""
-        found = self.find(supports, self._query(frame), self.video_sam())
+        sam = self.video_sam()
+        found = self.find(self.see(supports, sam), self._query(frame), sam)
         rough = None
         if found.rough is not None:
             shown = functional.interpolate(found.rough, frame.shape[:2], mode="bilinear", align_corners=False)
@@ -163,23 +186,31 @@ class DCSAM(Prompter[DCSAMSettings]):
 
     def segment_image(self, supports: Sequence[Support], image: Image) -> Mask:
         """(H, W) bool, decoded by the SAM whose features are fused."""
-        if not (rounds := self.settings.zooms):
-            return self._segment(supports, image)
-        return look_closer(lambda shown: self._segment(supports, shown), image, rounds, surround=SURROUND, part=PART)
+        chosen = self.settings
+        shown = self.see(supports, self.sam(), mirrored=chosen.mirrored and chosen.fidelity == "paper")
+        if not chosen.zooms:
+            return self._segment(shown, image)
+        return look_closer(lambda part: self._segment(shown, part), image, chosen.zooms, surround=SURROUND, part=PART)
 
-    def _segment(self, supports: Sequence[Support], image: Image) -> Mask:
+    def _segment(self, shown: Shown, image: Image) -> Mask:
+        logits = self._logits(shown, image)
+        if self.settings.mirrored:
+            logits = logits + self._logits(shown, np.ascontiguousarray(image[:, ::-1])).flip(-1)
+        return (logits > 0).cpu().numpy()
+
+    def _logits(self, shown: Shown, image: Image) -> Tensor:
+        """(H, W) of an image."""
         sam = self.sam()
-        found = self.find(supports, self._query(image), sam)
+        found = self.find(shown, self._query(image), sam)
         with torch.inference_mode():
             low = sam.logits(found.query, found.tokens, found.rough)
-            full = aligned(low, (image.shape[0], image.shape[1]))[0, 0]
-        return (full > 0).cpu().numpy()
+            return aligned(low, (image.shape[0], image.shape[1]))[0, 0]
 
     def explain(self, supports: Sequence[Support], frame: Image, *, moving: bool) -> Sequence[Step]:
         """The two stages as pictures; see `dcsam.explain`."""
         sam = self.video_sam() if moving else self.sam()
         with watched(self.network) as looks:
-            found = self.find(supports, self._query(frame), sam)
+            found = self.find(self.see(supports, sam), self._query(frame), sam)
         return steps(self.network, found, looks)
 
     def programs(self, shots: int, *, moving: bool) -> list[Program]:
@@ -188,25 +219,34 @@ class DCSAM(Prompter[DCSAMSettings]):
         self._require_shots(shots)
         return programs(self.network, sam, self.settings.size, shots)
 
-    def find(self, supports: Sequence[Support], query: Tensor, sam: PromptedSam) -> Prompts:
-        """Both stages for a (3, S, S) query. Raises `IcvosError` without a support."""
+    def see(self, supports: Sequence[Support], sam: PromptedSam, *, mirrored: bool = False) -> Shown:
+        """What both networks see of supports, ``mirrored`` ones behind them; raises `IcvosError` without a support."""
         if not supports:
             raise IcvosError("dcsam needs a support; give an image with its mask")
         self._require_shots(len(supports))
         side = self.settings.size
         pictures = torch.stack([squash(support.image(), side) for support in supports])[None].to(self.device)
         masks = torch.stack([squash_mask(support.mask(), side) for support in supports])[None].to(self.device)
+        if mirrored:
+            pictures, masks = (torch.cat([found, found.flip(-1)], 1) for found in (pictures, masks))
+        flat = pictures.flatten(0, 1)
+        with torch.inference_mode():
+            taps = () if hasattr(self.network, "dinov2") else self.network.early(flat)
+            return Shown(pictures, masks, taps, sam.maps(flat))
+
+    def find(self, shown: Shown, query: Tensor, sam: PromptedSam) -> Prompts:
+        """Both stages for a (3, S, S) query."""
         asked = query[None].to(self.device)
 
-        def early(shown: Tensor) -> Taps:
-            if shown is not asked:
-                return self.network.early(shown)
+        def early(pictures: Tensor) -> Taps:
+            if pictures is not asked:
+                return shown.taps
             return self.frames.get(query, "backbone", lambda: self.network.early(asked))
 
         with torch.inference_mode():
-            seen = self.network.backdrop(asked, pictures, masks, early)
+            seen = self.network.backdrop(asked, shown.pictures, shown.masks, early)
             maps = self.frames.get(query, "sam", lambda: sam.maps(asked))
-            return prompts_from(self.network, sam, seen, maps, sam.maps(pictures.flatten(0, 1)), side)
+            return prompts_from(self.network, sam, seen, maps, shown.maps, self.settings.size)
 
     def _query(self, image: Image) -> Tensor:
         """(3, S, S) float32, one and the same for all siblings that are given the same frame."""

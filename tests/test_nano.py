@@ -61,6 +61,21 @@ def test_sansa_nano_finds_what_a_support_shows() -> None:
     assert mean_iou(method.trainable(()), episodes) > 0.62
 
 
+@pytest.mark.parametrize("fidelity", ["paper", "published"])
+def test_what_is_seen_mirrored_too_is_found_in_a_mirrored_picture_alike(fidelity: str, tmp_path: Path) -> None:
+    world = World(5, (240, 320), ("elephant", "chair"))
+    picture, shown = world.picture(4, ("elephant", "chair")).image, world.picture(9, ("chair",))
+    given = [saved(tmp_path, shown.image, shown.ids > 0)]
+    turned = np.ascontiguousarray(picture[:, ::-1])
+    for mirrored in (False, True):
+        settings = {"mirrored": mirrored, "zooms": 0, "fidelity": fidelity, "device": "cpu"}
+        method = load_method("dcsam", dict(DCSAM.small) | settings)
+        assert isinstance(method, DCSAM)
+        mask, of_turned = method.segment_image(given, picture), method.segment_image(given, turned)
+        assert mask.any()
+        assert np.array_equal(mask, of_turned[:, ::-1]) == mirrored
+
+
 @pytest.mark.parametrize(("asked", "other"), [("elephant", "chair"), ("chair", "elephant")])
 def test_dcsam_nano_finds_the_one_of_two_things_that_was_asked_for(asked: str, other: str, tmp_path: Path) -> None:
     world = World(5, (240, 320), ("elephant", "chair"))

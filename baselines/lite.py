@@ -20,7 +20,7 @@ from torch.nn import functional
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Support
 from icvos.models.affinity import Affinity, AffinityPropagator, fuse_blocks
-from icvos.models.backbones.lite0 import EfficientNetLite0, lite0, lite0_input, lite0_loaded
+from icvos.models.backbones.lite0 import EfficientNetLite0, common_lite0, lite0_input, lite0_loaded
 from icvos.models.device import Device, pick_device
 from icvos.models.prior import walk
 from icvos.models.zoom import bounds, look_closer, surroundings, window_area
@@ -92,7 +92,7 @@ class Lite:
     def __init__(self, settings: LiteSettings | None = None) -> None:
         self.settings = settings or LiteSettings()
         self.device = pick_device(self.settings.device)
-        self.network = lite0(self.device)
+        self.network = common_lite0(self.device)
         self.frames = FrameCache(on=False)
         self.supports: Remembered[tuple[Tensor, Tensor] | None] = Remembered(REMEMBERED_SUPPORTS)
 

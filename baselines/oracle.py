@@ -14,7 +14,7 @@ from baselines.promptable.training import PromptableTrainable, fit_trunk
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Propagator, Support
 from icvos.models.affinity import Affinity, AffinityPropagator
-from icvos.models.backbones.lite0 import lite0, lite0_loaded
+from icvos.models.backbones.lite0 import common_lite0, lite0_loaded
 from icvos.models.device import Device, pick_device
 from icvos.models.sam.propagation import DType, Sam2Propagator, load_propagator
 from icvos.models.sam.sam2 import UNTRAINED
@@ -54,7 +54,7 @@ class Oracle:
         self.frames = FrameCache(on=False)
         self.device = pick_device(chosen.device)
         if chosen.sam2 == "affinity":
-            self.network = lite0(self.device)
+            self.network = common_lite0(self.device)
         else:
             self.sam2 = load_propagator(chosen.sam2, chosen.device, chosen.dtype)
 

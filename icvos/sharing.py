@@ -51,6 +51,14 @@ class FrameCache:
         return value
 
 
+_SEEN: "weakref.WeakKeyDictionary[Any, FrameCache]" = weakref.WeakKeyDictionary()
+
+
+def seen_by(network: Any) -> FrameCache:
+    """What a network that nobody changes sees of frames, for all methods of this process that are given the same."""
+    return _SEEN.setdefault(network, FrameCache())
+
+
 class Remembered(Generic[T]):
     """What was computed lately of supports, or of whatever else has a key.
 

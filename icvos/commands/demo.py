@@ -1,15 +1,17 @@
 """`icvos demo`: the main job from nothing, on the small world."""
 
+import contextlib
 import json
 import os
 import shlex
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from icvos.commands.options import FOLDER, examples, read_numbers, read_settings
+from icvos.commands.options import FOLDER, examples, read_settings
 from icvos.commands.printing import say
 from icvos.commands.progress import bar
 from icvos.workers import run_jobs
@@ -20,8 +22,8 @@ VIDEOS = 16  # beside those that a small world has, of which few show these cate
 METHODS = ("dcsam", "pfenet", "amnet", "hdmnet", "vrp-sam", "matcher", "persam", "persam-f", "lite", "memory", "oracle")
 # carries the masks of all of them through the videos, but for `memory`, which is SAM 2 alone
 CARRIED = {"sam2": "affinity", "short_side": 240}
-SLOWEST = ("matcher", "persam-f", "dcsam")  # begun first, so that none is left for the end
-AT_ONCE = 4  # methods at most, each in a process of one core and about a gigabyte
+DRAW = 0  # of supports, the only one
+AT_ONCE = 4  # processes at most, each of one core and about a gigabyte
 SHOWN = "dcsam"  # whose best and worst clips are drawn
 
 
@@ -81,16 +83,6 @@ class Evaluation(NamedTuple):
         words = ["eval", "--method", self.method, *given, *draws, "--benchmark", self.benchmark, "--frames"]
         return [*words, "--out", self.out]
 
-    def run(self) -> None:
-        """Evaluate in silence, in a process of its own and on one core."""
-        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
-        from icvos.tasks.evaluation import evaluate
-
-        parts = read_numbers(self.draws, "--draws") if self.draws else None
-        evaluate(
-            self.method, self.benchmark, self.out, settings=read_settings(self.settings), parts=parts, frames=True
-        )  # fmt: skip
-
 
 def _evaluation(method: str, benchmark: Path, out: Path) -> Evaluation:
     """A method at its small size, of one draw unless it is told the truth, which has one."""
@@ -102,24 +94,54 @@ def _evaluation(method: str, benchmark: Path, out: Path) -> Evaluation:
     if "short_side" in fields:
         settings |= {name: value for name, value in CARRIED.items() if name in fields}
     pairs = tuple(f"{name}={value}" for name, value in settings.items())
-    return Evaluation(method, benchmark, out, pairs, None if sees_truth(factory) else "0")
+    return Evaluation(method, benchmark, out, pairs, None if sees_truth(factory) else str(DRAW))
+
+
+class Share(NamedTuple):
+    """What one process makes ahead: of every video that no other has claimed all methods, in one pass."""
+
+    evaluations: tuple[Evaluation, ...]
+    shard: str
+
+    def run(self) -> None:
+        """Evaluate in silence and on one core; what fails says so when its command is run."""
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
+        from icvos.tasks.evaluation import evaluate_all
+
+        settings = {one.method: read_settings(one.settings) for one in self.evaluations}
+        places = {one.method: one.out for one in self.evaluations}
+        benchmark = self.evaluations[0].benchmark
+        evaluate_all(settings, benchmark, places, parts=(DRAW,), frames=True, shard=self.shard)
 
 
 def _run_ahead(evaluations: Sequence[Evaluation]) -> None:
-    """Evaluate methods, several at once; the same commands called afterwards find everything done and print it."""
-    workers = min(AT_ONCE, os.cpu_count() or 1, len(evaluations))
-    if workers < 2:
+    """Evaluate methods, in several processes; the same commands called afterwards find everything done and print it."""
+    workers = min(AT_ONCE, os.cpu_count() or 1)
+    if not evaluations or workers < 2:
         return
     names = ", ".join(evaluation.method for evaluation in evaluations)
-    say(f"\n{len(evaluations)} methods, {workers} at once: {names}", bold=True)
-    with bar("methods", len(evaluations)) as update:
-        run_jobs(
-            Evaluation.run,
-            evaluations,
-            workers,
-            cost=lambda evaluation: int(evaluation.method in SLOWEST),
-            done=lambda evaluation: update(advance=1),
-        )
+    say(f"\n{len(evaluations)} methods in one pass over each video, in {workers} processes: {names}", bold=True)
+    clips = json.loads((evaluations[0].benchmark / "icvos.json").read_text(encoding="utf-8"))["counts"]["clips"]
+    with bar("clips", clips * len(evaluations)) as update, _counted(evaluations, update):
+        run_jobs(Share.run, [Share(tuple(evaluations), f"{place + 1}/{workers}") for place in range(workers)], workers)
+
+
+@contextlib.contextmanager
+def _counted(evaluations: Sequence[Evaluation], update: Callable[..., None]) -> Iterator[None]:
+    """Show, every second, how many clips have been made by whatever process."""
+    over = threading.Event()
+
+    def count() -> None:
+        while not over.wait(1):
+            update(completed=sum(len(list(one.out.glob("draw*/*/*/"))) for one in evaluations))
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        counting.join()
 
 
 def _best_and_worst(run: Path) -> list[str]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "icvos eval --method lite --benchmark IC-VOS --out runs/lite",
         "icvos eval --method lite --method oracle --benchmark IC-VOS --out runs",
+        "icvos eval --method lite --method oracle --together --benchmark IC-VOS --out runs",
         "icvos eval --method lite --shots 5 --draws 0 --limit 10 --benchmark IC-VOS --out runs/lite-5",
         "icvos eval --method lite --shard 2/8 --benchmark IC-VOS --out /shared/lite",
         "icvos eval --method lite --method oracle --ray local --benchmark IC-VOS --out runs",
@@ -79,6 +80,12 @@ if TYPE_CHECKING:
 )
 @FRAMES
 @WORKERS
+@click.option(
+    "--together",
+    is_flag=True,
+    help="On videos, with several methods: all in one pass over each video. Frames are read once, and what methods see "
+    "of them alike is computed once; all are loaded at once.",
+)
 @click.option(
     "--shard",
     metavar="I/N",
@@ -128,12 +135,14 @@ def evaluate(methods: tuple[str, ...], benchmark: Path, out: Path, pairs: tuple[
     """
     from icvos.tasks.task import open_task
 
-    count, slurm_pairs = given.pop("slurm"), given.pop("slurm_pairs")
+    count, slurm_pairs, together = given.pop("slurm"), given.pop("slurm_pairs"), given.pop("together")
     settings = _settings(methods, pairs)
     task = open_task(benchmark)
     given["parts"] = _parts(task, draws=given.pop("draws"), folds=given.pop("folds"))
     given["selection"] = read_selection(given, given.pop("limit"))
     places = {method: out / method if len(methods) > 1 else out for method in methods}
+    if together:
+        _require_several(methods, given["ray"], count)
     if count is not None or slurm_pairs:
         for method, place in places.items():
             asked = {"method": method, "settings": settings[method], **given}
@@ -141,7 +150,18 @@ def evaluate(methods: tuple[str, ...], benchmark: Path, out: Path, pairs: tuple[
     elif len(methods) == 1:
         _run(methods[0], task, out, settings=settings[methods[0]], **given)
     else:
-        _run_all(task, places, settings, given)
+        _run_all(task, places, settings, given, together=together or given["ray"] is not None)
+
+
+def _require_several(methods: tuple[str, ...], ray: str | None, count: int | None) -> None:
+    """Refuse --together where there is nothing that this process would make in one pass."""
+    from icvos.errors import IcvosError
+
+    if len(methods) == 1:
+        raise IcvosError("--together: is for several methods; give another --method, or leave it out")
+    if ray is not None or count is not None:
+        other = f"--slurm {count}" if ray is None else f"--ray {ray}"
+        raise IcvosError(f"--together: one process makes all methods, and not {other}; leave one of the two out")
 
 
 def _settings(methods: tuple[str, ...], pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
@@ -178,11 +198,15 @@ def _run(method: str, task: "Task", out: Path, **given: Any) -> bool:
     with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
         results = run(method, task, out, watch=watch, **given)
     if not results:
-        say(f"shard {given['shard']} has nothing left to do, others are still at work; the last of them scores the run")
-        say(f"if they are gone, {AGAIN}, or score what is there with:")
-        say(f"icvos score {out} --benchmark {task.root} --clips-there")
+        _say_left(task, out, given["shard"])
     _show(results, out)
     return bool(results)
+
+
+def _say_left(task: "Task", out: Path, shard: str) -> None:
+    say(f"shard {shard} has nothing left to do, others are still at work; the last of them scores the run")
+    say(f"if they are gone, {AGAIN}, or score what is there with:")
+    say(f"icvos score {out} --benchmark {task.root} --clips-there")
 
 
 def _show(results: "tuple[Result, ...]", out: Path) -> None:
@@ -192,8 +216,15 @@ def _show(results: "tuple[Result, ...]", out: Path) -> None:
         show_result(result, evaluated_path(out, result))
 
 
-def _run_all(task: "Task", places: dict[str, Path], settings: dict[str, dict[str, str]], given: dict[str, Any]) -> None:
-    """Run one method after the other, or all by the same workers, then rank them; `IcvosError` where some failed."""
+def _run_all(
+    task: "Task",
+    places: dict[str, Path],
+    settings: dict[str, dict[str, str]],
+    given: dict[str, Any],
+    *,
+    together: bool,
+) -> None:
+    """Run one method after the other, or all ``together``, then rank them; `IcvosError` where some failed."""
     from rich.console import Console
 
     from icvos.errors import IcvosError
@@ -211,7 +242,7 @@ def _run_all(task: "Task", places: dict[str, Path], settings: dict[str, dict[str
     scored: list[Path] = []
     failed: list[str] = []
     for method, found in (
-        _together(task, places, settings, given) if given["ray"] else _in_turn(task, places, settings, given)
+        _together(task, places, settings, given) if together else _in_turn(task, places, settings, given)
     ):
         if isinstance(found, IcvosError):
             failed.append(method)
@@ -241,23 +272,24 @@ def _in_turn(
 def _together(
     task: "Task", places: dict[str, Path], settings: dict[str, dict[str, str]], given: dict[str, Any]
 ) -> "Iterator[tuple[str, bool | IcvosError]]":
-    """Run all methods by the same workers, then show them: that there are figures, or what ended it."""
+    """Run all methods in one pass or by the same workers, and show them: whether there are any, or what ended it."""
     from icvos.errors import IcvosError
     from icvos.tasks.evaluation import evaluate_all
 
-    options = {name: value for name, value in given.items() if name != "shard"}
-    if given["shard"] is not None:
+    if given["shard"] is not None and given["ray"] is not None:
         has_own = f"--ray {given['ray']} has workers of its own"
         raise IcvosError(f"--shard {given['shard']}: {has_own}; leave one of the two out")
     with watched(f"all masks are made and {{done}} of {{units}} {scored_in(task)} scored; {AGAIN} to go on") as watch:
-        found = evaluate_all(settings, task, places, watch=watch, **options)
+        found = evaluate_all(settings, task, places, watch=watch, **given)
     for method, results in found.items():
         say(f"{method}:", bold=True)
         if isinstance(results, IcvosError):
             yield method, results
-        else:
-            _show(results, places[method])
-            yield method, True
+            continue
+        if not results:
+            _say_left(task, places[method], given["shard"])
+        _show(results, places[method])
+        yield method, bool(results)
 
 
 def _submit(task: "Task", out: Path, asked: dict[str, Any], count: int | None, parameters: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt
 from icvos.models.backbones.lite0 import EfficientNetLite0, lite0_input
 from icvos.settings import Checked, Side, Whole
-from icvos.sharing import FrameCache
+from icvos.sharing import FrameCache, seen_by
 
 TILE = 8  # cells on a side of the squares of cells that are matched together
 VISIBLE = 0.1  # soft label from which a cell may hold some of the object
@@ -66,13 +66,14 @@ class AffinityPropagator:
     Args:
         network: The backbone.
         affinity: How labels travel.
-        frames: Where features and votes are kept for others that follow something in the same video.
+        frames: Whether frames are shared with others that follow something in the same video: where this is on,
+            features and votes are kept for all that do so by the same network.
     """
 
     def __init__(self, network: EfficientNetLite0, affinity: Affinity, frames: FrameCache | None = None) -> None:
         self.network = network
         self.affinity = affinity
-        self.frames = frames or FrameCache(on=False)
+        self.frames = seen_by(network) if frames and frames.on else FrameCache(on=False)
         self.device = next(network.parameters()).device
         self.first: Remembered | None = None
         self.recent: deque[Remembered] = deque(maxlen=affinity.recent)
@@ -144,7 +145,9 @@ class AffinityPropagator:
 
     def _features(self, frame: Image) -> tuple[Tensor, tuple[int, int]]:
         """(h, w, C) features, padded to whole tiles, and the (rows, columns) that are not padding."""
-        return self.frames.get(frame, "affinity features", lambda: self._features_of(frame))
+        chosen = self.affinity
+        seen_as = ("affinity", chosen.short_side, chosen.blocks, chosen.stride)
+        return self.frames.get(frame, seen_as, lambda: self._features_of(frame))
 
     def _features_of(self, frame: Image) -> tuple[Tensor, tuple[int, int]]:
         with torch.inference_mode():
@@ -187,7 +190,9 @@ class AffinityPropagator:
         held = tuple(one.features for one in memory)
         chosen = self.affinity
         return self.frames.get(
-            frame, tuple(map(id, held)), lambda: Votes(features, held, radii, chosen.nearest, chosen.temperature)
+            frame,
+            (chosen, tuple(map(id, held))),
+            lambda: Votes(features, held, radii, chosen.nearest, chosen.temperature),
         )
 
     def _tiles_near(self, labels: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from icvos.errors import IcvosError
 from icvos.method import Image, Mask, Prompt, Propagator, Support
 from icvos.models.affinity import Affinity, AffinityPropagator
-from icvos.models.backbones.lite0 import EfficientNetLite0, lite0, lite0_loaded
+from icvos.models.backbones.lite0 import EfficientNetLite0, common_lite0, lite0_loaded
 from icvos.models.needs import AFFINITY, is_untrained
 from icvos.models.sam.propagation import DType, Resize, Sam2Propagator, load_propagator
 from icvos.models.weights.header import trained_settings
@@ -132,7 +132,7 @@ class Prompter(ABC, Generic[S]):
         if not self.by_affinity:
             return self.sam2()
         if self._affinity is None:
-            self._affinity = self._affinity_over(lite0(self.device), self.frames)
+            self._affinity = self._affinity_over(common_lite0(self.device), self.frames)
         return self._affinity
 
     def _affinity_over(self, network: EfficientNetLite0, frames: FrameCache) -> AffinityPropagator:

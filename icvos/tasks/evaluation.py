@@ -1,4 +1,4 @@
-"""Run a method over a benchmark and score it, or several methods that share the workers of a cluster."""
+"""Run a method over a benchmark and score it, or several that share every pass over a video, or a cluster."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,7 +97,8 @@ def evaluate_all(
     benchmark: Task | Path | str,
     places: Mapping[str, Path],
     *,
-    ray: str,
+    shard: str | None = None,
+    ray: str | None = None,
     cpus_per_worker: int | None = None,
     shots: int = 1,
     parts: Sequence[int] | None = None,
@@ -110,13 +111,18 @@ def evaluate_all(
     frames: bool = False,
     watch: Watch = SILENT,
 ) -> dict[str, tuple[Result, ...] | IcvosError]:
-    """`evaluate` for several methods, whose videos the workers of one cluster make side by side.
+    """`evaluate` for several methods, in one pass over each video, or by the workers of one cluster side by side.
+
+    Without a cluster all methods are loaded at once. Each frame is read once, and what methods see of it by the same
+    frozen EfficientNet-Lite0 is computed once, so what each of them takes is not known. The masks are those of a run by
+    itself.
 
     Args:
         methods: Their names, and the settings of each.
         benchmark: A benchmark of videos.
         places: The run folder of each.
-        ray: The cluster's address, or ``local``.
+        shard: As for `evaluate`.
+        ray: The cluster's address, or ``local``; None: this process makes them.
         cpus_per_worker: As for `evaluate`, and so is all that follows.
         shots: See there.
         parts: See there.
@@ -139,10 +145,10 @@ def evaluate_all(
     from icvos.tasks.pool import Pool
 
     asked = {
-        method: _options(method, settings, shots, parts, protocols, overwrite, timeout, None, ray, cpus_per_worker)
+        method: _options(method, settings, shots, parts, protocols, overwrite, timeout, shard, ray, cpus_per_worker)
         for method, settings in methods.items()
     }
-    pool = Pool(ray, cpus_per_worker)
+    pool = None if ray is None else Pool(ray, cpus_per_worker)
     found: dict[str, tuple[Result, ...] | IcvosError] = {}
     runs = {}
     for method, options in asked.items():

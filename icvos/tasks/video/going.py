@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from icvos.errors import AGAIN
+from icvos.errors import AGAIN, IcvosError
 from icvos.files.leases import Leases
 from icvos.files.leftovers import NAME_LENGTH
 from icvos.tasks.record import ClipRun
@@ -18,6 +18,12 @@ from icvos.tasks.shards import order
 from icvos.tasks.video.benchmark import Clip
 from icvos.tasks.video.records import Records
 from icvos.tasks.video.together import Made, Work, groups
+
+WAIT_S = 0.5  # between two looks at the videos that others have claimed
+
+
+class LostError(Exception):
+    """This process was stopped for so long that another has taken over what it was making."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,24 @@ class Going:
         self.records.add(made.clips)
         self.making[job.name] -= sum(item.frames for item, _ in made.clips)
 
+    def ready(self, job: Job) -> Callable[[], None]:
+        """What is called before a clip of a video is put in place: it raises `LostError` where the claim is lost."""
+
+        def require() -> None:
+            if not self.leases.holds(job.claim):
+                raise LostError
+
+        return require
+
+    def take(self, job: Job, news: Clip | Made) -> None:
+        """`hear` or `record` what a `Maker` says of a video; raises `LostError` where the claim on it is lost."""
+        if isinstance(news, Made):
+            self.record(job, news)
+            return
+        if not self.leases.may_hold(job.claim):
+            raise LostError
+        self.hear(job, news, 1)
+
     def end(self, job: Job) -> None:
         """Give a video back."""
         self.leases.release(job.claim)
@@ -142,6 +166,12 @@ class Going:
         if done != self.shown:
             self.shown = done
             self.start(done, self.total)
+
+
+def together_failed(errors: Sequence[IcvosError]) -> IcvosError:
+    """One error for several clips that failed."""
+    more = f" (and {len(errors) - 1} more failed)" if len(errors) > 1 else ""
+    return IcvosError(f"{errors[0]}{more}")
 
 
 def told(done: int, clips: int) -> str:

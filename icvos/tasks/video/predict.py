@@ -18,11 +18,9 @@ from icvos.errors import IcvosError
 from icvos.tasks.pool import Pool
 from icvos.tasks.runs import Outcome, RunOptions, claim, require_supports_taken
 from icvos.tasks.video.benchmark import Benchmark, Clip
-from icvos.tasks.video.going import Going, Job
+from icvos.tasks.video.going import WAIT_S, Going, Job, LostError, together_failed
 from icvos.tasks.video.opening import draws_of, load_maker, made_by, opened
 from icvos.tasks.video.together import Made, Maker
-
-WAIT_S = 0.5  # between two looks at the videos that others have claimed
 
 
 def run(
@@ -68,23 +66,24 @@ def run_all(
     benchmark: Benchmark,
     clips: Sequence[Clip],
     runs: Mapping[Path, RunOptions],
-    pool: Pool,
+    pool: Pool | None,
     *,
     start: Callable[[int, int], None] = lambda done, total: None,
     advance: Callable[[RunOptions, Clip, int], None] = lambda options, clip, frames: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> dict[Path, Outcome]:
-    """Predict ``clips`` by the workers of a pool into several run folders; by folder what `run` gives, or would raise.
+    """Predict ``clips`` into several run folders; by folder what `run` gives, or would raise.
 
-    ``start`` is told of the frames of all runs together, ``advance`` of every frame and the run that it is of.
+    The workers of a pool make them, or without one this process, all in one pass over each video. ``start`` is told of
+    the frames of all runs together, ``advance`` of every frame and the run that it is of.
     """
+    if pool is None:
+        from icvos.tasks.video.joint import run_together
+
+        return run_together(benchmark, clips, runs, start=start, advance=advance)
     from icvos.tasks.video.pooled import run_on_pool
 
     return run_on_pool(benchmark, clips, runs, pool, start=start, advance=advance, note=note)
-
-
-class _LostError(Exception):
-    """This process was stopped for so long that another has taken over what it was making."""
 
 
 def _make_all(going: Going, maker: Maker) -> bool:
@@ -99,8 +98,7 @@ def _make_all(going: Going, maker: Maker) -> bool:
         if left and shard is None:
             time.sleep(WAIT_S)
     if failed:
-        more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
-        raise IcvosError(f"{failed[0]}{more}")
+        raise together_failed(failed)
     return True
 
 
@@ -113,23 +111,14 @@ def _make_job(going: Going, maker: Maker, job: Job, failed: list[IcvosError]) ->
     if missing is None:
         return False
 
-    def ready() -> None:
-        if not going.leases.holds(job.claim):
-            raise _LostError
-
     try:
-        for news in maker.make(missing, ready):
-            if not isinstance(news, Made):
-                if not going.leases.may_hold(job.claim):
-                    raise _LostError
-                going.hear(job, news, 1)
-                continue
-            going.record(job, news)
-            if news.error is not None:
+        for news in maker.make(missing, going.ready(job)):
+            going.take(job, news)
+            if isinstance(news, Made) and news.error is not None:
                 if maker.options.shard is None:
                     raise news.error
                 failed.append(news.error)
-    except _LostError:
+    except LostError:
         return False
     finally:
         going.end(job)

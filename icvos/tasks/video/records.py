@@ -168,7 +168,8 @@ class Records:
 def with_clips(record: RunRecord, clips: dict[str, ClipRun]) -> RunRecord:
     """The record with these clips, and its figures over them."""
     frames = sum(one.frames for one in clips.values())
-    seconds = round(sum(one.seconds for one in clips.values()) / frames, 4) if frames else None
+    known = [one.seconds for one in clips.values() if one.seconds is not None]
+    seconds = round(sum(known) / frames, 4) if frames and len(known) == len(clips) else None
     return record.model_copy(update={"clips": clips, "finished": now(), "frames": frames, "seconds_per_frame": seconds})
 
 

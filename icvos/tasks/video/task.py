@@ -111,8 +111,8 @@ class VideoTask:
             note=watch.note,
         )
 
-    def predict_all(self, runs: Mapping[Path, RunOptions], pool: Pool, watch: Watch) -> dict[Path, Outcome]:
-        """Predict the chosen clips by several methods, which share the workers of a pool."""
+    def predict_all(self, runs: Mapping[Path, RunOptions], pool: Pool | None, watch: Watch) -> dict[Path, Outcome]:
+        """Predict the chosen clips by several methods, which share a pool's workers or every pass over a video."""
         from icvos.tasks.video.predict import run_all
 
         return run_all(

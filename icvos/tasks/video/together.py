@@ -122,41 +122,93 @@ def predict_group(
 
     Raises `IcvosError` for a frame that cannot be read.
     """
-    video, count = group[0].clip.video, group[0].frames
-    asked = [options.asked(item.clip.id) for item in group]
+    for _, news in follow([Followed(Maker(benchmark, method, options, scratch), group, ready)]):
+        yield news
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Clips of one method that are followed in a pass over a video.
+
+    Args:
+        maker: Makes them.
+        group: The clips, one of `groups`.
+        ready: As of `predict_group`.
+    """
+
+    maker: Maker
+    group: Sequence[Work]
+    ready: Callable[[], None]
+
+
+def follow(asked_for: Sequence[Followed]) -> Iterator[tuple[int, Clip | Made]]:
+    """Make clips of one video by one method or several in one pass over its frames, each of which is read once.
+
+    All are given the same arrays, so that what several see of a frame by the same network is computed once.
+
+    Args:
+        asked_for: The clips of each method, all of the same video and as many frames. Of several methods, each has
+            siblings (`icvos.method.SharesFrames`).
+
+    Yields:
+        The clip of every mask as it is made, and in the end what came of the group of each method: with its place in
+        ``asked_for``. What a clip took is known where one method alone was followed.
+
+    Raises `IcvosError` for a frame that cannot be read.
+    """
+    video, count = asked_for[0].group[0].clip.video, asked_for[0].group[0].frames
     stream = read_ahead(video.frame_paths[:count])
-    shared = SharedFrames(stream) if isinstance(method, SharesFrames) else None
-    methods = _siblings(method, len(group), asked[0])
-    seconds, failed = 0.0, dict[int, IcvosError]()
+    shared = SharedFrames(stream) if all(one.maker.shares for one in asked_for) else None
+    seconds, failed = 0.0, dict[tuple[int, int], IcvosError]()
+    methods: dict[tuple[int, int], tuple[AnyMethod, Asked]] = {}
+    running: dict[tuple[int, int], Generator[float]] = {}
     with contextlib.ExitStack() as stack:
-        running = {}
-        for number, item in enumerate(group):
-            frames = stream if shared is None else shared.reader()
-            masks = _masks(benchmark, methods[number], item, options, frames, asked[number])
-            running[number] = stack.enter_context(contextlib.closing(_write(item, masks, scratch, ready)))
+        for place, one in enumerate(asked_for):
+            asked = [one.maker.options.asked(item.clip.id) for item in one.group]
+            try:
+                siblings = _siblings(one.maker.method, len(one.group), asked[0])
+            except IcvosError as error:
+                failed |= {(place, number): error for number in range(len(one.group))}
+                continue
+            for number, item in enumerate(one.group):
+                maker, by, told = one.maker, siblings[number], asked[number]
+                methods[place, number] = by, told
+                try:
+                    frames = stream if shared is None else shared.reader()
+                    masks = _masks(maker.benchmark, by, item, maker.options, frames, told)
+                except IcvosError as error:
+                    failed[place, number] = error
+                    continue
+                written = _write(item, masks, maker.out, one.ready)
+                running[place, number] = stack.enter_context(contextlib.closing(written))
         for position in range(count + 1):  # the last round finds that no frame is left, and puts folders in place
+            if all(key in failed for key in running):
+                break
             began = time.perf_counter()
             if shared is not None:
                 shared.advance()
             seconds += time.perf_counter() - began
-            for number in [number for number in running if number not in failed]:
+            for key, written in running.items():
+                if key in failed:
+                    continue
                 try:
-                    seconds += next(running[number], 0.0)
+                    seconds += next(written, 0.0)
                 except IcvosError as error:
-                    failed[number] = error
+                    failed[key] = error
                     continue
                 if position < count:
-                    yield group[number].clip
-            if len(failed) == len(group):
-                break
-    share = round(seconds / len(group), 3)
-    clips = []
-    for number, item in enumerate(group):
-        if number not in failed:
+                    yield key[0], asked_for[key[0]].group[key[1]].clip
+    share = round(seconds / len(running), 3) if len(asked_for) == 1 and running else None
+    for place, one in enumerate(asked_for):
+        clips, errors = [], []
+        for number, item in enumerate(one.group):
+            if error := failed.get((place, number)):
+                errors.append((item, error))
+                continue
             made = ClipRun(frames=count, seconds=share)
-            said = remarks_of(methods[number], asked[number])
+            said = remarks_of(*methods[place, number])
             clips.append((item, made.model_copy(update={"remarks": said}) if said else made))
-    yield Made(clips, [(group[number], error) for number, error in failed.items()])
+        yield place, Made(clips, errors)
 
 
 def _siblings(method: AnyMethod, count: int, asked: Asked) -> Sequence[AnyMethod]:

@@ -8,13 +8,16 @@ prints the rows of these methods alone.
 """
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 
-from benchmarks.novel_categories import SMALL, Row, build, evaluate
-from icvos.method import method_class
+from benchmarks.novel_categories import FOLD, SMALL, build, options
+from benchmarks.novel_categories import run as command
+from icvos.method import method_class, sees_truth
+from icvos.smallworld import held_out
 from icvos.tasks.video.comparison import OverallCompared, compare
 from icvos.tasks.video.result import VideoResult
 from leaderboard.paper.tables import paper_table
@@ -62,7 +65,7 @@ def main() -> None:
     for carried, methods in (("affinity", (*paper_rows(), "lite", "oracle")), ("sam2-nano", BY_MEMORY)):
         wanted = [one for one in methods if given.only is None or one in (OWN, *given.only.split(","))]
         if wanted != [OWN]:
-            tables.append(measured({one: run(given.out, benchmark, one, carried, given.draws) for one in wanted}))
+            tables.append(measured(run(given.out, benchmark, wanted, carried, given.draws)))
     print("\n\n".join("\n".join(lines(rows)) for rows in tables) if given.only else page(*tables))
 
 
@@ -72,11 +75,32 @@ def paper_rows() -> dict[str, tuple[str, float]]:
     return {row.method: (row.name.removesuffix(" + SAM 2"), table.printed(row)["jf"]) for row in table.rows}
 
 
-def run(out: Path, benchmark: Path, method: str, carried: str, draws: str) -> VideoResult:
-    """The scores of a method at its small size, its masks carried through the videos by affinity or by a SAM 2."""
-    settings = {**getattr(method_class(method), "small", {}), **(SMALL if carried == "affinity" else SAM2)}
-    scores = evaluate(out, benchmark, Row(f"study {carried} {method}", method, {}, settings), draws)
-    return VideoResult.model_validate(scores)
+def run(out: Path, benchmark: Path, methods: Sequence[str], carried: str, draws: str) -> dict[str, VideoResult]:
+    """The scores of methods at their small sizes, all carried through the videos by affinity or by a SAM 2.
+
+    They are made in one pass over each video, but for the one that is told the truth, which has no draws.
+    """
+    folder = out / "runs" / f"study-{carried}"
+    told = [method for method in methods if sees_truth(method_class(method))]
+    others = [method for method in methods if method not in told]
+    asked = [
+        "--shots", "1", "--categories", ",".join(held_out(FOLD)), "--benchmark", str(benchmark),
+    ]  # fmt: skip
+    for method in told:
+        command("eval", "--method", method, *options(_settings(method, carried)), *asked, "--out", str(folder / method))
+    words = [part for method in others for part in ("--method", method)]
+    own = {f"{method}.{name}": value for method in others for name, value in _settings(method, carried).items()}
+    command("eval", *words, "--together", *options(own), "--draws", draws, *asked, "--out", str(folder))
+    found = {}
+    for method in methods:
+        (scores,) = (folder / method).glob("scores*.json")
+        found[method] = VideoResult.model_validate(json.loads(scores.read_text()))
+    return found
+
+
+def _settings(method: str, carried: str) -> dict[str, str]:
+    small = getattr(method_class(method), "small", {})
+    return {**small, **(SMALL if carried == "affinity" else SAM2)}
 
 
 def measured(results: Mapping[str, VideoResult]) -> list[Measured]:

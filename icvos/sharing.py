@@ -1,8 +1,10 @@
 """One pass over a video for all that is followed in it: a frame is read once, and what is seen of it computed once."""
 
+import contextlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -57,6 +59,30 @@ _SEEN: "weakref.WeakKeyDictionary[Any, FrameCache]" = weakref.WeakKeyDictionary(
 def seen_by(network: Any) -> FrameCache:
     """What a network that nobody changes sees of frames, for all methods of this process that are given the same."""
     return _SEEN.setdefault(network, FrameCache())
+
+
+_MADE: "ContextVar[dict[Hashable, Any] | None]" = ContextVar("what several methods share", default=None)
+
+
+@contextlib.contextmanager
+def networks_in_common() -> Iterator[None]:
+    """Inside, methods that are built on the same network, which none of them changes, are given one and the same."""
+    token = _MADE.set({})
+    try:
+        yield
+    finally:
+        _MADE.reset(token)
+
+
+def in_common(key: Hashable, make: Callable[[], T]) -> T:
+    """What ``make`` gives; inside of `networks_in_common` what it gave first for this key."""
+    made = _MADE.get()
+    if made is None:
+        return make()
+    if key not in made:
+        made[key] = make()
+    value: T = made[key]
+    return value
 
 
 class Remembered(Generic[T]):

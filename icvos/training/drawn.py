@@ -13,7 +13,6 @@ import numpy as np
 from icvos.categories import category
 from icvos.errors import IcvosError
 from icvos.method import Image
-from icvos.models.zoom import surroundings
 from icvos.smallworld import NAMES, World, held_out, invention
 from icvos.training.episodes import DRAW, NO_CLASS, ORDER, Square, batch_of
 from icvos.training.recipe import Recipe
@@ -25,8 +24,6 @@ LEAST_PX = 600  # of an episode's class in a picture of that size
 STRIDES = (1, 2, 3, 4)  # frames of a clip from one that is shown to the next
 COMPANIONS = (0, 0, 1, 1, 2)  # objects beside an episode's own
 KINDS = (1, 2, 2, 3, 3)  # classes of a picture that many episodes choose
-SURROUND = (1.2, 3.2)  # side of a part that is cut out, over that of its object
-MOVED = 0.15  # by how much at most, over its own side
 FIRST_CHOSEN = 10**8  # number of the first such picture; those of single episodes stay far below
 Labelled = tuple[Image, np.ndarray]
 
@@ -65,7 +62,6 @@ class DrawnEpisodes:
         self._places = np.zeros(1 + max(self.kinds) + 1, dtype=np.uint8)  # class number -> place among those learned
         self._places[[kind + 1 for kind in self.learned]] = np.arange(1, 1 + len(self.learned))
         self._casts = [self._chosen_cast(number) for number in range(recipe.pictures)]
-        self._closer = np.random.default_rng([recipe.seed, ORDER]).random(recipe.pictures) < recipe.closer
         self._rows = self._rows_of_chosen() if recipe.pictures and recipe.labels == "episode" else {}
         self._drawn: dict[int, Labelled] = {}
         self._clips: dict[int, list[Labelled]] = {}
@@ -131,17 +127,8 @@ class DrawnEpisodes:
     def _chosen(self, number: int) -> Labelled:
         """Such a picture, with its classes' numbers from 1 where they are shown; drawn when it is first chosen."""
         if number not in self._drawn:
-            drawn = self._draw(FIRST_CHOSEN + number, self._casts[number])
-            self._drawn[number] = self._cut_out(number, *drawn) if self._closer[number] else drawn
+            self._drawn[number] = self._draw(FIRST_CHOSEN + number, self._casts[number])
         return self._drawn[number]
-
-    def _cut_out(self, number: int, image: Image, kinds: np.ndarray) -> Labelled:
-        """The part of such a picture around the first of its classes, which is not always in its middle."""
-        random = np.random.default_rng([self.recipe.seed, ORDER, number, 1])
-        window = surroundings(kinds == self._casts[number][0] + 1, random.uniform(*SURROUND))
-        moves = random.uniform(-MOVED, MOVED, 2)
-        rows, columns = (_moved(*found) for found in zip(window, moves, kinds.shape, strict=True))
-        return np.ascontiguousarray(image[rows, columns]), np.ascontiguousarray(kinds[rows, columns])
 
     def _draw(self, number: int, kinds_shown: Sequence[int]) -> Labelled:
         """A picture that shows these classes, with their numbers from 1 where they are."""
@@ -176,16 +163,12 @@ class DrawnEpisodes:
         """By class: the pictures that show it, and those of them that show others too; none where it has just one."""
         rows: dict[int, tuple[list[int], list[int]]] = {}
         for kind in self.kinds:
-            shown = [number for number in range(len(self._casts)) if kind in self._asked_of(number)]
+            shown = [number for number, cast in enumerate(self._casts) if kind in cast]
             several = [number for number in shown if len(set(self._casts[number])) > 1]
             rows[kind] = (shown, several if len(shown) > 1 else [])
         if not any(several for _, several in rows.values()):
             raise IcvosError(f"pictures={self.recipe.pictures}: too few to choose episodes from; give some hundreds")
         return rows
-
-    def _asked_of(self, number: int) -> tuple[int, ...]:
-        """The classes that may be asked for in such a picture: of a part that is cut out the one in it alone."""
-        return self._casts[number][:1] if self._closer[number] else self._casts[number]
 
     def _asked(self, world: World, number: int, kind: int, random: np.random.Generator) -> list[Labelled]:
         """The query, and what follows it in its tube."""
@@ -230,9 +213,3 @@ class DrawnEpisodes:
             return shown
         ids = [instance.id for instance in clip.instances if instance.category.name == asked]
         return [(image, np.isin(found, ids).astype(np.uint8)) for image, found in shown]
-
-
-def _moved(span: slice, share: float, limit: int) -> slice:
-    """A span moved by a share of its length, cut off at 0 and ``limit``."""
-    by = round(share * (span.stop - span.start))
-    return slice(max(0, span.start + by), min(limit, span.stop + by))

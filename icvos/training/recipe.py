@@ -57,8 +57,6 @@ class Recipe(Checked):
         pictures: How many pictures of the small world are drawn, from which episodes are then chosen, each of several
             classes (with ``labels = "objects"`` how many clips of ``frames`` frames); 0: new ones for every episode.
             What frozen networks see of them is kept where the method can.
-        closer: The share of these pictures that are cut out around one object, at random, which alone is then asked for
-            in them: what a second look (``zooms`` of DC-SAM) sees.
         inventions: How many invented categories are drawn beside those of the small world, half of the time: without
             them a network learns twenty categories by heart, and compares little.
         scale: Least and largest factor of the random scaling.
@@ -96,7 +94,6 @@ class Recipe(Checked):
     tubes: bool = False
     frames: Count = 1
     pictures: Whole = 0
-    closer: Annotated[float, Range(0, 1)] = 0.0
     inventions: Whole = 0
     scale: tuple[Positive, ...] = (0.8, 1.25)
     drop_novel: Literal["no", "listed", "shown"] = "no"
@@ -129,8 +126,6 @@ class Recipe(Checked):
             raise refusal("frames", self.frames, "1; a base learner learns from single pictures")
         if self.pictures and (not drawn or self.tubes or (self.frames > 1 and self.labels != "objects")):
             raise refusal("pictures", self.pictures, "0; only single pictures of the small world are chosen from")
-        if self.closer and not (self.pictures and self.labels == "episode"):
-            raise refusal("closer", self.closer, "0; it is a share of pictures that episodes choose from")
         if self.inventions and not drawn:
             raise refusal("inventions", self.inventions, "0; they are drawn in episodes of the small world alone")
         if drawn and not self.episodes:

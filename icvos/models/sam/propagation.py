@@ -38,7 +38,7 @@ from icvos.models.sam.prompted import mask_prompt
 from icvos.models.sam.sam2 import load_sam2
 from icvos.models.squares import IMAGENET_MEAN, IMAGENET_STD
 from icvos.models.weights.load import Loaded
-from icvos.sharing import FrameCache
+from icvos.sharing import FrameCache, in_common, seen_by
 
 UNKNOWN_LENGTH = 1 << 30
 BANKS = ("prompted", "recent")  # of `Memory`
@@ -84,7 +84,8 @@ class Sam2Propagator:
         resize: How a frame becomes SAM 2's square; see `RESIZES`.
         hole_area: Background holes of at most this many low-resolution pixels are filled in every mask, on every device
             alike; 0 fills none, which is what SAM 2's own predictor does wherever its CUDA extension is missing.
-        frames: Where features are kept for others that follow something in the same video.
+        frames: Whether frames are shared with others that follow something in the same video: where this is on,
+            features are kept for all that do so by the same network.
     """
 
     seen_as = "sam2 features"  # in ``frames``
@@ -106,7 +107,7 @@ class Sam2Propagator:
         self.dtype = ("bfloat16" if self.device.type == "cuda" else "float32") if dtype == "auto" else dtype
         self.resize = resize
         self.hole_area = hole_area
-        self.frames = frames or FrameCache(on=False)
+        self.frames = seen_by(network) if frames and frames.on else FrameCache(on=False)
         self.memory = Memory()
         self.tokens_only = False
         self.length = UNKNOWN_LENGTH
@@ -273,7 +274,7 @@ class Sam2Propagator:
         return (resized >= 0.5).float()
 
     def _features(self, frame: Image) -> Features:
-        return self.frames.get(frame, self.seen_as, lambda: self._features_of(frame))
+        return self.frames.get(frame, (self.seen_as, self.resize, self.dtype), lambda: self._features_of(frame))
 
     def _features_of(self, frame: Image) -> Features:
         image = RESIZES[self.resize](frame, self.network.image_size).to(self.device)
@@ -370,5 +371,8 @@ def load_propagator(
     postprocess: bool = True,
 ) -> Sam2Propagator:
     """SAM 2 with the weights of ``checkpoint``, a model's name or a path; see `Sam2Propagator`."""
-    network, loaded = load_sam2(checkpoint, pick_device(device), postprocess=postprocess)
+    where = pick_device(device)
+    network, loaded = in_common(
+        ("sam2", checkpoint, where, postprocess), lambda: load_sam2(checkpoint, where, postprocess=postprocess)
+    )
     return Sam2Propagator(network, loaded, dtype=dtype, resize=resize, hole_area=hole_area)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from icvos.errors import IcvosError, stoppable
+from icvos.sharing import networks_in_common
 from icvos.tasks.runs import Outcome, RunOptions, claim, require_supports_taken
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.going import WAIT_S, Going, Job, LostError, together_failed, told
@@ -68,6 +69,17 @@ def run_together(
 
     ``start`` and ``advance`` are told of the masks of all runs together.
     """
+    with networks_in_common():
+        return _together(benchmark, clips, runs, start, advance)
+
+
+def _together(
+    benchmark: Benchmark,
+    clips: Sequence[Clip],
+    runs: Mapping[Path, RunOptions],
+    start: Callable[[int, int], None],
+    advance: Callable[[RunOptions, Clip, int], None],
+) -> dict[Path, Outcome]:
     outcomes: dict[Path, Outcome] = {}
     made: dict[Path, _Run] = {}
     for out, options in runs.items():

@@ -202,8 +202,8 @@ def follow(asked_for: Sequence[Followed]) -> Iterator[tuple[int, Clip | Made]]:
     for place, one in enumerate(asked_for):
         clips, errors = [], []
         for number, item in enumerate(one.group):
-            if error := failed.get((place, number)):
-                errors.append((item, error))
+            if (place, number) in failed:
+                errors.append((item, failed[place, number]))
                 continue
             made = ClipRun(frames=count, seconds=share)
             said = remarks_of(*methods[place, number])

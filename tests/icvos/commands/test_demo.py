@@ -10,8 +10,8 @@ from tests.conftest import icvos
 pytest.importorskip("torch", reason="torch is not installed; pip install 'icvos[models]'")
 
 
-def test_the_slowest_methods_are_among_those_that_run() -> None:
-    assert set(demo.SLOWEST) | {demo.SHOWN} <= set(demo.METHODS)
+def test_what_is_drawn_is_of_a_method_that_runs() -> None:
+    assert demo.SHOWN in demo.METHODS
 
 
 def test_what_ran_ahead_is_found_done(built: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

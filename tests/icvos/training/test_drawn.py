@@ -147,24 +147,3 @@ def test_clips_that_come_again_are_few(changes: dict[str, object]) -> None:
     assert all(bool((clip.query_label > 0).any()) for clip in found)
     again = DrawnEpisodes(episodes.recipe).training(0, 7)
     assert all(torch.equal(a, b) for a, b in zip(found[7].parts(), again.parts(), strict=True))
-
-
-def test_pictures_cut_out_around_one_object_ask_for_it_alone() -> None:
-    given = Recipe(**SMALL).changed({"pictures": 40, "inventions": 5, "closer": 1.0})
-    cut, whole = DrawnEpisodes(given), DrawnEpisodes(given.changed({"closer": 0}))
-    for number in range(10):
-        asked, *_ = whole._casts[number]
-        image, kinds = cut._chosen(number)
-        everything, where = whole._chosen(number)
-        assert image.shape[:2] == kinds.shape
-        assert (kinds == asked + 1).sum() > 0.7 * (where == asked + 1).sum()
-        assert kinds.size <= everything[..., 0].size
-    shares = [float((label == 1).float().mean()) for label in (cut.training(0, i).query_label for i in range(8))]
-    before = [float((label == 1).float().mean()) for label in (whole.training(0, i).query_label for i in range(8))]
-    assert np.median(shares) > 1.5 * np.median(before)
-
-
-@pytest.mark.parametrize("changes", [{"closer": 0.5}, {"closer": 0.5, "pictures": 60, "labels": "classes"}])
-def test_only_episodes_that_choose_among_pictures_have_them_cut_out(changes: dict[str, object]) -> None:
-    with pytest.raises(IcvosError, match=r"closer.*0\.5.*pictures that episodes choose from"):
-        Recipe(**SMALL).changed(changes)

@@ -1,6 +1,7 @@
 """Several methods in one pass over each video: the masks of each by itself, each frame read and seen once."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from icvos.errors import IcvosError
 from icvos.models.affinity import AffinityPropagator
+from icvos.models.sam.propagation import Sam2Propagator
 from icvos.protocol import NATIVE
 from icvos.tasks.runs import RunOptions
 from icvos.tasks.video import together
@@ -24,6 +26,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "lite": SMALL,
     "oracle": SMALL,
     "memory": {"device": "cpu", "sam2": "sam2-nano"},
+    "pfenet": {"device": "cpu", "checkpoint": "pfenet-nano", "sam2": "sam2-nano"},
     "persam": SMALL | {"sam": "sam2-nano", "sam2": "affinity"},
 }
 
@@ -53,12 +56,19 @@ def alone(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_masks_and_records_are_those_of_every_run_by_itself(
     benchmark: Benchmark, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[int] = []
-    real = AffinityPropagator._features_of
-    monkeypatch.setattr(AffinityPropagator, "_features_of", lambda self, frame: seen.append(0) or real(self, frame))
+    seen: Counter[str] = Counter()
+
+    def counted(kind: type[AffinityPropagator | Sam2Propagator]) -> None:
+        real = kind._features_of
+        monkeypatch.setattr(kind, "_features_of", lambda self, frame: seen.update([kind.__name__]) or real(self, frame))
+
+    counted(AffinityPropagator)
+    counted(Sam2Propagator)
     assert together_in(benchmark, tmp_path) == dict.fromkeys(METHODS, (0,))
     videos = {clip.video.name: len(clip.video.frames) for clip in benchmark.select(VIDEOS)}
-    assert len(seen) == sum(videos.values())  # by three methods
+    assert seen["AffinityPropagator"] == sum(videos.values())  # by three methods
+    clips = len(benchmark.select(VIDEOS))
+    assert seen["Sam2Propagator"] == sum(videos.values()) + clips  # by two, one of which sees supports as frames
     for method in METHODS:
         assert masks(tmp_path / method) == masks(alone / method)
         one, other = (json.loads((out / method / "draw0" / "run.json").read_text()) for out in (tmp_path, alone))

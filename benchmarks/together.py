@@ -4,8 +4,8 @@
         [--sam2 sam2-nano]
 
 The methods at their small sizes, carried on by affinity or a SAM 2, make the first clips of a benchmark either way, in
-one process, methods loaded anew each time; the script stops where masks differ. Times are of the processor, with loading
-and the writing of masks. Of the separate runs each method's is printed too.
+one process, methods loaded anew each time; the script stops where masks differ. Times are of the processor, loading
+and writing masks included. Of the separate runs each method's is printed too.
 """
 
 import argparse

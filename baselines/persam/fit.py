@@ -21,16 +21,31 @@ class Losses(NamedTuple):
     slope: Tensor
 
 
-def losses_of(logits: Tensor, mask: Tensor) -> Losses:
+class Truth(NamedTuple):
+    """What the losses know of a (N,) mask m of 0 and 1: m, 2 m, 2 m - 1, a of the focal loss, and the sum of m."""
+
+    mask: Tensor
+    twice: Tensor
+    sign: Tensor
+    balance: Tensor
+    area: Tensor
+
+    @classmethod
+    def of(cls, mask: Tensor) -> "Truth":
+        """That of a mask, which every step of the fit asks for."""
+        return cls(mask, 2 * mask, 2 * mask - 1, 0.75 - 0.5 * mask, mask.sum())
+
+
+def losses_of(logits: Tensor, truth: Truth) -> Losses:
     """The losses and their derivative, which is written out: half of the work of one that is found backwards."""
-    shown, sign = logits.sigmoid(), 2 * mask - 1
-    whole = shown.sum() + mask.sum() + 1
-    overlap = (2 * (shown @ mask) + 1) / whole
-    entropy = -functional.logsigmoid(sign * logits)
-    missed = (mask - shown).abs()  # 1 - p
-    balanced = (0.75 - 0.5 * mask) * missed**2
-    of_dice = (overlap - 2 * mask) / whole * shown * (1 - shown)
-    of_focal = sign * balanced * (2 * (1 - missed) * entropy + missed) / len(logits)
+    shown = logits.sigmoid()
+    whole = shown.sum() + truth.area + 1
+    overlap = (2 * (shown @ truth.mask) + 1) / whole
+    entropy = -functional.logsigmoid(truth.sign * logits)
+    missed = (truth.mask - shown).abs()  # 1 - p
+    balanced = truth.balance * missed * missed
+    of_dice = (overlap - truth.twice) / whole * shown * (1 - shown)
+    of_focal = truth.sign * balanced * (2 * (1 - missed) * entropy + missed) / len(logits)
     return Losses(1 - overlap, (balanced @ entropy) / len(logits), of_dice - of_focal)
 
 
@@ -58,12 +73,12 @@ def fit_weights(shown: Sequence[tuple[Tensor, Tensor]], epochs: int, learning_ra
     chosen = torch.full((2,), 1 / 3, device=shown[0][0].device)
     optimiser = torch.optim.AdamW([chosen], learning_rate, eps=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
-    flat = [(logits.flatten(1), mask.flatten().float()) for logits, mask in shown]
+    flat = [(logits.flatten(1), Truth.of(mask.flatten().float())) for logits, mask in shown]
     changes = [logits[1:] - logits[0] for logits, _ in flat]  # by which the sum answers to w1 and w2
     dices, focals, path = [], [], []
     for _ in range(epochs):
         path.append(chosen.clone())
-        found = [losses_of(combine(logits, chosen), mask) for logits, mask in flat]
+        found = [losses_of(combine(logits, chosen), truth) for logits, truth in flat]
         slopes = [change @ one.slope for change, one in zip(changes, found, strict=True)]
         chosen.grad = torch.stack(slopes).mean(0)
         optimiser.step()

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from baselines.persam import PerSAM, PerSAMF
-from baselines.persam.fit import combine, fit_weights, losses_of
+from baselines.persam.fit import Truth, combine, fit_weights, losses_of
 from baselines.persam.guidance import attention_bias, guided_masks
 from baselines.persam.persam import PerSAMSettings
 from baselines.persam.persam_f import PerSAMFSettings
@@ -208,7 +208,7 @@ def test_the_slope_of_the_losses_is_what_is_found_backwards(truth: str) -> None:
     right = torch.where(mask > 0, shown, 1 - shown)
     focal = (torch.where(mask > 0, 0.25, 0.75) * (1 - right) ** 2 * entropy).mean()
     (dice + focal).backward()
-    found = losses_of(logits.detach(), mask)
+    found = losses_of(logits.detach(), Truth.of(mask))
     torch.testing.assert_close((found.dice, found.focal, found.slope), (dice.detach(), focal.detach(), logits.grad))
 
 

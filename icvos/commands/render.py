@@ -121,7 +121,7 @@ def render(
             from curation.sources.sheet import source_sheets
 
             chosen = replace(selection, videos=(*selection.videos, *selection.clips), clips=())
-            written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing.height_px, watch)
+            written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing, watch)
     say(f"{out}: {len(written)} files")
 
 
@@ -162,4 +162,4 @@ def _own(
     if drawing.errors or selection:
         option = "--errors" if drawing.errors else "--videos, --categories and --clips"
         raise IcvosError(f"{option}: a video of your own has no truth and no clips; leave it out")
-    return write_sheets(own_sheets(video, predictions, drawing), out, drawing.height_px, watch)
+    return write_sheets(own_sheets(video, predictions, drawing), out, drawing, watch)

@@ -16,7 +16,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from curation.sources.annotations import CROWDS, ImageEntry, Instance, read_annotations
-from curation.sources.layout import find_root, has_coco_annotations, only_one
+from curation.sources.layout import find_root, only_one
 from curation.sources.left_out import LeftOut
 from curation.sources.outlines import area, painted, tidy
 from icvos.categories import category
@@ -25,6 +25,7 @@ from icvos.files.images import whole_image_size
 from icvos.files.listing import is_passed_over, visible_entries
 from icvos.files.masks import read_ids
 from icvos.files.rle import PackedRle, Rle, compress_rle, decode_rle, rle_runs, rle_size
+from icvos.files.sources import has_coco_annotations
 
 Rule = Literal["union", "painted"]
 FARTHEST = 4  # in longer sides of the image: how far out a polygon may reach before it is taken for damage

@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.sources.left_out import Findings, some_of
 from icvos.bitmasks.values import occurring
-from icvos.errors import IcvosError, printable
+from icvos.errors import IcvosError, plural, printable
 from icvos.files.images import whole_image_size
 from icvos.files.listing import frames_by_number, visible_entries
 from icvos.files.mask_rules import MaskValues
@@ -239,7 +239,9 @@ def list_video(
         _note_strangers(mask_folder, masks, "masks", findings)
     surplus = [path.name for key, path in masks.items() if key not in frames]
     if surplus:
-        findings.warnings.append(f"{mask_folder}: {len(surplus)} masks without a frame, not read: {some_of(surplus)}")
+        findings.warnings.append(
+            f"{mask_folder}: {plural(len(surplus), 'mask')} without a frame, not read: {some_of(surplus)}"
+        )
     missing = [path.name for key, path in frames.items() if key not in masks]
     if missing and options.missing_masks == "error":
         raise IcvosError(
@@ -248,7 +250,9 @@ def list_video(
         )
     if missing:
         done = "left out" if options.missing_masks == "skip" else "read as empty"
-        findings.warnings.append(f"{mask_folder}: {len(missing)} frames without a mask, {done}: {some_of(missing)}")
+        findings.warnings.append(
+            f"{mask_folder}: {plural(len(missing), 'frame')} without a mask, {done}: {some_of(missing)}"
+        )
     if options.missing_masks == "skip":
         frames = {key: path for key, path in frames.items() if key in masks}
         if not frames:
@@ -264,7 +268,9 @@ def _note_strangers(folder: Path, known: Mapping[int | str, Path], what: str, fi
     names = {path.name for path in known.values()}
     strangers = sorted(path.name for path in visible_entries(folder) if path.name not in names)
     if strangers:
-        findings.warnings.append(f"{folder}: {len(strangers)} files that are no {what}, not read: {some_of(strangers)}")
+        findings.warnings.append(
+            f"{folder}: {plural(len(strangers), 'file')} beside the {what}, not read: {some_of(strangers)}"
+        )
 
 
 def read_meta(path: Path) -> dict[str, VideoMeta]:
@@ -342,7 +348,7 @@ def _incomplete(video: SourceVideo, meta: VideoMeta) -> list[str]:
     warnings = []
     folder = video.frames[0].parent
     if meta.length is not None and meta.length != len(video.frames):
-        warnings.append(f"{folder}: {len(video.frames)} frames, but the meta file says {meta.length}")
+        warnings.append(f"{folder}: {plural(len(video.frames), 'frame')}, but the meta file says {meta.length}")
     numbers = {int(path.stem) for path in video.frames if path.stem.isdecimal()}
     for key, start in meta.first_frames.items():
         if start is not None and start not in numbers:

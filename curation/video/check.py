@@ -51,14 +51,14 @@ def check_benchmark(root: Path | str, *, workers: int = 1, watch: Watch = SILENT
         problems += found
         index = str(clip.category.index)
         clip_masks.setdefault(clip.video.name, {})[index] = digest
-        if digest != manifest.videos[clip.video.name].clips[index].masks:
+        if not found and digest != manifest.videos[clip.video.name].clips[index].masks:
             problems.append(f"{clip.folder}: masks or frame names differ from the manifest")
     supports = read_schema(benchmark.root / SUPPORTS, Supports, "the frozen support draws", REMEDY)
     support_masks = {}
     for index, names in supports.classes.items():
         support_masks[index], found = _check_supports(benchmark.root / "supports" / index, names)
         problems += found
-    if overall_digest(clip_masks, supports, support_masks) != manifest.digest:
+    if not problems and overall_digest(clip_masks, supports, support_masks) != manifest.digest:
         problems.append(f"{root}: the digest of its content is not {manifest.digest}")
     return list(dict.fromkeys(problems))
 

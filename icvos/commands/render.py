@@ -17,7 +17,7 @@ from icvos.commands.options import (
 )
 from icvos.commands.printing import say
 from icvos.commands.progress import watched
-from icvos.errors import AGAIN
+from icvos.errors import AGAIN, plural
 
 if TYPE_CHECKING:
     from icvos.tasks.result import Selection
@@ -122,7 +122,7 @@ def render(
 
             chosen = replace(selection, videos=(*selection.videos, *selection.clips), clips=())
             written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing, watch)
-    say(f"{out}: {len(written)} files")
+    say(f"{out}: {plural(len(written), 'file')}")
 
 
 def _explained(

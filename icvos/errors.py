@@ -102,6 +102,15 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("es" if noun.endswith("s") else "s")
 
 
+def extent(size: tuple[int, ...]) -> str:
+    """A size in pixels in words, width first as programs for pictures say it; ``size`` is (height, width), as arrays.
+
+    >>> extent((480, 854))
+    '854x480'
+    """
+    return f"{size[1]}x{size[0]}"
+
+
 def printable_lines(text: str) -> str:
     """`printable` line by line, for text that may have several; nothing is cut off."""
     if text.isascii() and text.isprintable():

@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.sources.left_out import Findings, some_of
 from icvos.bitmasks.values import occurring
-from icvos.errors import IcvosError, plural, printable
+from icvos.errors import IcvosError, extent, plural, printable
 from icvos.files.images import whole_image_size
 from icvos.files.listing import frames_by_number, visible_entries
 from icvos.files.mask_rules import MaskValues
@@ -83,8 +83,8 @@ class SourceVideo:
                 size = whole_image_size(path)
                 if size != first:
                     raise IcvosError(
-                        f"{path}: {_by(size)} pixels, but {self.frames[0].name} of the same video has {_by(first)}; "
-                        "fetch the video again"
+                        f"{path}: {extent(size)} pixels, but {self.frames[0].name} of the same video has "
+                        f"{extent(first)}; fetch the video again"
                     )
             self._known["size"] = first
         return self._known["size"]
@@ -130,7 +130,7 @@ class SourceVideo:
             return ids
         if not self.options.resize:
             raise IcvosError(
-                f"{path}: mask of {_by(ids.shape)} pixels, but its frame {frame.name} has {_by(size)}; "
+                f"{path}: mask of {extent(ids.shape)} pixels, but its frame {frame.name} has {extent(size)}; "
                 "fetch the masks that belong to these frames, or have masks resized"
             )
         return resize_nearest(ids, size)
@@ -354,7 +354,3 @@ def _incomplete(video: SourceVideo, meta: VideoMeta) -> list[str]:
         if start is not None and start not in numbers:
             warnings.append(f"{folder}: no frame {start}, where the meta file has object {key} start")
     return warnings
-
-
-def _by(size: tuple[int, ...]) -> str:
-    return f"{size[1]}x{size[0]}"

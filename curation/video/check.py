@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curation.video.manifest import update_digest
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, extent
 from icvos.files.images import image_size
 from icvos.files.masks import read_binary
 from icvos.files.schema import read_schema
@@ -79,7 +79,9 @@ def _check_clip(clip: Clip) -> tuple[str, list[str]]:
             problems.append(str(error))
             continue
         if mask.shape != size:
-            problems.append(f"{clip.mask_path(path.stem)}: mask is {mask.shape}, frame is {size} (height, width)")
+            problems.append(
+                f"{clip.mask_path(path.stem)}: mask of {extent(mask.shape)} pixels, the frame is {extent(size)}"
+            )
         update_digest(digest, path.stem, mask)
     extra = {path.stem for path in clip.folder.glob("*.png")} - set(clip.video.frames)
     problems += [f"{clip.folder / name}.png: a mask without a frame" for name in sorted(extra)]
@@ -98,6 +100,6 @@ def _check_supports(folder: Path, names: Sequence[str]) -> tuple[str, list[str]]
             problems.append(str(error))
             continue
         if mask.shape != size:
-            problems.append(f"{folder / name}.png: mask is {mask.shape}, image is {size} (height, width)")
+            problems.append(f"{folder / name}.png: mask of {extent(mask.shape)} pixels, the picture is {extent(size)}")
         update_digest(digest, name, mask)
     return digest.hexdigest(), problems

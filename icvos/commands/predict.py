@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     "--segmenter",
     metavar="NAME",
     default=None,
-    help="What makes a mask of a box or clicks: a SAM 2 by name, or a SAM by name or path.  [default: sam2-nano]",
+    help="What makes a mask of a box or clicks: a SAM 2 or SAM, by name or path.  [default: sam2-nano]",
 )
 @click.option(
     "--class",

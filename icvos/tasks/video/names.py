@@ -18,7 +18,7 @@ from icvos.files.submitted import is_plain, opened, visible
 MAX_LISTED = 1000  # extra names of one place; the rest is counted
 PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8\xff"
-REPAIRED = "icvos validate --repair does so"
+REPAIRED = "icvos validate PREDICTIONS --benchmark BENCHMARK --repair NEW-FOLDER does so"
 
 
 @dataclass(frozen=True, slots=True)

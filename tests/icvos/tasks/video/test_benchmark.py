@@ -122,7 +122,7 @@ def test_a_mask_that_left_a_built_benchmark_is_told_with_the_way_back(built: Pat
     (support,) = benchmark.supports(clip, 0, 1)
     for path in (clip.mask_path(clip.video.frames[1]), support.mask_path):
         path.unlink()
-        refused = icvos("eval", "--method", "oracle" if path.parent == clip.folder else "memory",
+        refused = icvos("eval", "--method", "oracle" if path.parent == clip.folder else "lite",
                         "--benchmark", tmp_path / "b", "--out", tmp_path / path.stem, status=2).stderr  # fmt: skip
         assert f"{path}: missing from the benchmark; run the icvos build that made it again" in refused
         assert f"icvos build --check --out {tmp_path / 'b'} lists all that differs" in refused

@@ -1,7 +1,7 @@
 """Writes all pages of the site as one folder of Markdown, from which any generator builds it: see `write`."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from documentation import cards, commands, face, notebooks
@@ -11,21 +11,27 @@ CODE = {".py": "python", ".toml": "toml", ".json": "json", ".csv": "", ".md": "m
 UNSEARCHED = "---\nsearch:\n  exclude: true\n---\n\n"
 
 
-def write(folder: Path) -> int:
-    """Write every page, and what pages show, into ``folder``, which is emptied before; returns how many pages."""
+def write(folder: Path, executed: Mapping[str, Path] | None = None) -> int:
+    """Write every page, and what pages show, into ``folder``, which is emptied before; returns how many pages.
+
+    ``executed`` has copies of notebooks that were run, by the notebooks' paths in the repository.
+    """
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(ROOT / DOCS, folder)
-    found = pages()
+    found = pages(executed)
     for name, text in found.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+    for name, copy in (executed or {}).items():
+        for picture, data in notebooks.pictures(copy):
+            (folder / place(name)).with_name(picture).write_bytes(data)
     return len(found)
 
 
-def pages() -> dict[str, str]:
-    """The text of every page by its place on the site."""
-    found = dict(_of_the_repository())
+def pages(executed: Mapping[str, Path] | None = None) -> dict[str, str]:
+    """The text of every page by its place on the site; notebooks show what their ``executed`` copies did."""
+    found = dict(_of_the_repository(executed or {}))
     made = {**commands.pages(), **cards.pages(), "reference/python.md": face.page(), "schemas/index.md": _schemas()}
     linked: set[str] = set()
     for name, text in made.items():
@@ -40,7 +46,7 @@ def pages() -> dict[str, str]:
     return found
 
 
-def _of_the_repository() -> Iterator[tuple[str, str]]:
+def _of_the_repository(executed: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
     """Pages that somebody wrote, README.md as two."""
     first, second = readme()
     where = (Path(__file__).parent / "start.md").read_text(encoding="utf-8")
@@ -49,7 +55,7 @@ def _of_the_repository() -> Iterator[tuple[str, str]]:
     for name in (*PROJECT, *_written()):
         yield place(name), relinked(_read(name), name, place(name))
     for name in notebooks.notebooks():
-        yield place(name), relinked(notebooks.text_of(ROOT / name), name, place(name))
+        yield place(name), relinked(notebooks.text_of(executed.get(name, ROOT / name)), name, place(name))
 
 
 def _written() -> list[str]:

@@ -56,6 +56,8 @@ def place(target: str, anchor: str = "") -> str:
         return "schemas/index.md"
     if target.startswith(f"{DOCS}/"):
         return target.removeprefix(f"{DOCS}/")
+    if target.startswith("examples/") and target.endswith(".png"):  # drawn by a notebook
+        return target
     if target.endswith(".ipynb"):
         return f"{target.removesuffix('.ipynb')}.md"
     return f"source/{target}/index.md" if (ROOT / target).is_dir() else f"source/{target}.md"

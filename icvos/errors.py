@@ -89,6 +89,28 @@ def printable(text: str, most: int = MAX_TEXT) -> str:
     return UNSEEN.sub("?", "".join(character if character.isprintable() else "?" for character in text))
 
 
+def plural(count: int, noun: str) -> str:
+    """A number of things in words, the one way of all messages and tables.
+
+    >>> plural(1, "clip"), plural(2000, "clip"), plural(2, "class"), plural(0, "category")
+    ('1 clip', '2,000 clips', '2 classes', '0 categories')
+    """
+    if count == 1:
+        return f"1 {noun}"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{count:,} {noun[:-1]}ies"
+    return f"{count:,} {noun}" + ("es" if noun.endswith("s") else "s")
+
+
+def extent(size: tuple[int, ...]) -> str:
+    """A size in pixels in words, width first as programs for pictures say it; ``size`` is (height, width), as arrays.
+
+    >>> extent((480, 854))
+    '854x480'
+    """
+    return f"{size[1]}x{size[0]}"
+
+
 def printable_lines(text: str) -> str:
     """`printable` line by line, for text that may have several; nothing is cut off."""
     if text.isascii() and text.isprintable():

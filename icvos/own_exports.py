@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image as Pillow
 from pydantic import Field
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, extent
 from icvos.files.frames import Frames
 from icvos.files.listing import is_empty, visible_entries
 from icvos.files.masks import encode_ids, read_binary
@@ -88,7 +88,7 @@ def _mask(file: Path, name: str, image: Image, frames: Frames) -> np.ndarray:
     mask = read_binary(file)
     if mask.shape != image.shape[:2]:
         raise IcvosError(
-            f"{file}: mask is {mask.shape}, frame {name} of {frames.path} is {image.shape[:2]} (height, width); "
+            f"{file}: mask of {extent(mask.shape)} pixels, frame {name} of {frames.path} is {extent(image.shape)}; "
             "give the masks of this video"
         )
     return mask

@@ -4,14 +4,15 @@ A mask that was made of a box or of clicks lies beside the folder of predictions
 supports as ``<out>.support-1.png`` and so on, to be looked at, and to be given as a mask after it was mended.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, extent
 from icvos.files.images import opened_image, read_image, read_orientation, refuse_animation, turned
 from icvos.files.masks import encode_binary, read_binary
 from icvos.files.storage import require_writable, write_bytes
@@ -45,6 +46,18 @@ def mask_places(supports: Mapping[str, Pairs], out: Path) -> list[Path]:
         for number, (_, shown) in zip(numbers, pairs, strict=True)
         if isinstance(shown, Prompt)
     ]
+
+
+@contextlib.contextmanager
+def removed_on_failure(places: Sequence[Path]) -> Iterator[None]:
+    """What was not at ``places`` before is removed again where the inside raises: nothing refused leaves masks."""
+    absent = [place for place in places if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        for place in absent:
+            place.unlink(missing_ok=True)
+        raise
 
 
 def files_of(
@@ -144,11 +157,11 @@ def _require_inside(prompt: Prompt, path: Path, size: tuple[int, int]) -> None:
                 f"not below its top; {how}"
             )
         if not (x0 >= 0 and x1 <= width and y0 >= 0 and y1 <= height):
-            raise IcvosError(f"{path}: box {box} is not in the picture, which is {width}x{height}; {how}")
+            raise IcvosError(f"{path}: box {box} is not in the picture, which is {extent(size)}; {how}")
     for x, y in [] if prompt.points is None else np.asarray(prompt.points).tolist():
         if not (0 <= x <= width and 0 <= y <= height):
             raise IcvosError(
-                f"{path}: click {x:g},{y:g} is not in the picture, which is {width}x{height}; give x and y in pixels"
+                f"{path}: click {x:g},{y:g} is not in the picture, which is {extent(size)}; give x and y in pixels"
             )
     if prompt.box is None and prompt.labels is not None and not np.asarray(prompt.labels).any():
         raise IcvosError(f"{path}: clicks say only what is not the object; give a box, or a click on it")
@@ -196,7 +209,9 @@ def support_of_files(image: Path, mask: Path) -> Support:
     stored = upright[::-1] if orientation >= QUARTER_TURNS else upright
     found = read_binary(mask)
     if found.shape not in (upright, stored):
-        raise IcvosError(f"{mask}: mask is {found.shape}, {image.name} is {upright} (height, width); use one size")
+        raise IcvosError(
+            f"{mask}: mask of {extent(found.shape)} pixels, {image.name} is {extent(upright)}; use one size"
+        )
     if not found.any():
         raise IcvosError(f"{mask}: no pixel is set; mark the object with any non-zero value")
     if found.all():

@@ -26,7 +26,7 @@ from icvos.own_exports import (
     write_labels,
 )
 from icvos.own_masks import MADE, Made, continued, finished, is_made, made_of, partial_folder
-from icvos.own_supports import Pairs, files_of, support_of_files
+from icvos.own_supports import Pairs, files_of, mask_places, removed_on_failure, support_of_files
 from icvos.tasks.record import record_of
 from icvos.tasks.task import SILENT, Drawing, Sheet, Watch
 
@@ -66,7 +66,7 @@ def predict(
         fps: Frames a second of the overlay; None: as many as the video has, and 12 of a folder of frames.
         coco: Also write all masks as a COCO JSON file, a category for each class.
         cutouts: Also write every frame as an RGBA PNG, transparent outside the masks, into this folder.
-        segmenter: What makes masks of boxes and clicks: a SAM 2 by name, or a SAM by name or path; None: ``sam2-nano``.
+        segmenter: What makes masks of boxes and clicks: a SAM 2 or SAM, by name or path; None: ``sam2-nano``.
         random_weights: Put random weights in the place of missing checkpoints, to try the machinery.
         timeout: Seconds that the method may take for the video; None: as long as it wants.
         watch: Is told of every frame.
@@ -99,15 +99,16 @@ def predict(
         )
     if not classes or not all(classes.values()):
         raise IcvosError("no support is given; show the object with --support PICTURE, and --mask, --box or --click")
-    files = files_of(classes, out, method, settings or {}, segmenter, watch)
-    shown = {name: [support_of_files(image, mask) for image, mask in pairs] for name, pairs in files.items()}
-    frames = open_frames(video)
-    exports = _Exports.of(overlay, fps, coco, cutouts)
-    exports.require(out, [frames.path, *(file for pairs in files.values() for pair in pairs for file in pair)])
-    watch.stage(method)
-    with random_weights_allowed(random_weights):
+    with removed_on_failure(mask_places(classes, out)), random_weights_allowed(random_weights):
+        files = files_of(classes, out, method, settings or {}, segmenter, watch)
+        shown = {name: [support_of_files(image, mask) for image, mask in pairs] for name, pairs in files.items()}
+        frames = open_frames(video)
+        exports = _Exports.of(overlay, fps, coco, cutouts)
+        exports.require(out, [frames.path, *(file for pairs in files.values() for pair in pairs for file in pair)])
+        watch.stage(method)
         built = load_method(method, settings or {})
         record = record_of(description_of(built, method), method)  # refused before the work, not after
+    with random_weights_allowed(random_weights):
         for name, folder in folders.items():
             if name:
                 watch.stage(f"{method}, {name}")

@@ -67,6 +67,7 @@ CATEGORY_SYNONYMS: Mapping[str, str] = _table("""
 """)
 
 METHOD_SYNONYMS: Mapping[str, str] = _table("""
+    lite: light, lite0, icvos lite
     oracle: ground truth, truth, gt, upper bound
     persam-f: persam finetuned, persam ft
 """)

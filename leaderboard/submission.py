@@ -1,12 +1,12 @@
 """From a folder of predictions to a result on the board: checked whole, then scored, then stored."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from icvos.errors import Fault, IcvosError
+from icvos.errors import Fault, IcvosError, plural
 from icvos.files.schema import Schema
 from icvos.files.storage import require_writable
 from icvos.tasks.record import read_records
@@ -17,6 +17,10 @@ from leaderboard.store import Board
 
 if TYPE_CHECKING:
     from icvos.protocol import Protocol
+
+
+MISSING = ("missing-video", "missing-class", "missing-frame")
+FINISH = "run its icvos eval again without --limit, --clips, --videos and --categories"
 
 
 class SubmissionError(IcvosError):
@@ -61,19 +65,32 @@ def checked_folder(
         with submission_folder(predictions, task.folders) as folder:
             found = task.check(folder, protocol, watch)
             faults = tuple(relocate(fault, folder, predictions) for fault in found)
-            _refuse_errors(predictions, faults)
+            _refuse_errors(predictions, faults, lambda: _unfinished(task, folder))
             yield Checked(folder, faults)
     except ArchiveError as error:
         _refuse_errors(predictions, error.faults)
 
 
-def _refuse_errors(predictions: Path, faults: tuple[Fault, ...]) -> None:
+def _refuse_errors(predictions: Path, faults: tuple[Fault, ...], unfinished: Callable[[], str] | None = None) -> None:
     errors = [fault for fault in faults if fault.severity == "error"]
-    if errors:
-        noun = "fault" if len(errors) == 1 else "faults"
-        raise SubmissionError(
-            f"{predictions}: {len(errors)} {noun}, nothing was scored; fix what is listed and submit again", faults
-        )
+    if not errors:
+        return
+    count = plural(len(errors), "fault")
+    part = unfinished() if unfinished and all(fault.kind in MISSING for fault in errors) else ""
+    told = part or f"{count}, nothing was scored; fix what is listed and submit again"
+    raise SubmissionError(f"{predictions}: {told}", faults)
+
+
+def _unfinished(task: Task, folder: Path) -> str:
+    """What to say of a folder that has nothing of some clips of a benchmark of videos; "" of any other."""
+    if not task.clips:
+        return ""
+    least = min((sum(1 for _ in clips) for clips in task.tracks(folder).values()), default=0)
+    if least == task.clips:
+        return ""
+    made = any(record.given for record in read_records(folder, task.part).values())
+    remedy = f"finish it: {FINISH}" if made else "predict the other clips"
+    return f"covers {least:,} of {plural(task.clips, 'clip')}, nothing was scored; {remedy}, and submit again"
 
 
 def submit(

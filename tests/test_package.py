@@ -53,6 +53,8 @@ def test_all_name_the_same_version() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^version: (.*)$", citation, re.MULTILINE) == [project]
     assert re.findall(r"^## (\S+)", changes, re.MULTILINE)[0] == project == version("icvos")
+    for page in ("README.md", "docs/package.md"):
+        assert set(re.findall(r"icvos-(\S+?)-py3", (ROOT / page).read_text(encoding="utf-8"))) == {project}, page
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(archives: Path, tmp_path: Path) -> None:

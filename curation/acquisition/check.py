@@ -9,14 +9,14 @@ from curation.acquisition.catalogue import Source, read_catalogue
 from curation.acquisition.holdings import STORE, lacking
 from curation.sources import davis, lvos, mose, youtube_vos
 from curation.sources.coco import Coco
-from curation.sources.layout import TITLES, recognise
 from curation.sources.left_out import some_of
 from curation.sources.pascal import OF_VAL, Pascal, find_sbd, read_list
 from curation.sources.video import ReadOptions, SourceDataset
 from curation.video.published import CLIPS, VIDEOS
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, plural
 from icvos.files.listing import visible_folders
 from icvos.files.names import DRAWN
+from icvos.files.sources import TITLES, recognise
 from icvos.tasks.video.benchmark import Benchmark
 
 LENIENT = ReadOptions(missing_masks="empty", natural_sort=True)
@@ -129,7 +129,7 @@ def _look_at_videos(found: Holding, known: Sequence[Source]) -> None:
     dataset = READERS[found.reader](found.place, options=LENIENT)
     frames = sum(len(video.frames) for video in dataset.videos)
     found.title = f"{TITLES[found.reader]} {dataset.version}".rstrip()
-    found.has.append(f"{len(dataset.videos):,} videos, {frames:,} frames ({', '.join(dataset.splits)})")
+    found.has.append(f"{plural(len(dataset.videos), 'video')}, {plural(frames, 'frame')} ({', '.join(dataset.splits)})")
     bare = [frame for one in dataset.videos for frame, mask in zip(one.frames, one.masks, strict=True) if mask is None]
     if bare:
         found.missing.append(f"masks of {len(bare):,} of {frames:,} frames, as of {bare[0]}")
@@ -157,7 +157,7 @@ def _look_at_coco(found: Holding, known: Sequence[Source]) -> None:
         except IcvosError as error:
             found.missing.append(str(error))
             continue
-        found.has.append(f"{split}: {len(coco.images):,} images with annotations")
+        found.has.append(f"{split}: {plural(len(coco.images), 'image')} with annotations")
         absent = [group for group in coco.left_out if group.what == "images"]
         found.missing += [f"{split}: {group}" for group in absent]
         found.notes += [f"{split}: {group}" for group in coco.left_out if group not in absent]
@@ -175,7 +175,7 @@ def _look_at_voc(found: Holding, known: Sequence[Source]) -> None:
     voc = Pascal.open(found.place)
     for split in ("train", "val"):
         pictures, groups = voc.pictures(split)
-        found.has.append(f"{split}: {len(pictures):,} pictures with masks")
+        found.has.append(f"{split}: {plural(len(pictures), 'picture')} with masks")
         found.missing += [f"{split}: {group}" for group in groups if group.reason != OF_VAL]
     _count(found, known, "VOCdevkit/VOC2012", voc.root)
 
@@ -183,11 +183,11 @@ def _look_at_voc(found: Holding, known: Sequence[Source]) -> None:
 def _look_at_sbd(found: Holding, known: Sequence[Source]) -> None:
     root = find_sbd(found.place)
     masks = {path.stem for name in ("cls", "cls_png") if (root / name).is_dir() for path in (root / name).iterdir()}
-    found.has.append(f"{len(masks):,} masks")
+    found.has.append(plural(len(masks), "mask"))
     for split in ("train", "val"):
         lacks = [stem for stem in read_list(root / f"{split}.txt") if stem not in masks]
         if lacks:
-            found.missing.append(f"{split}: masks of {len(lacks):,} pictures: {some_of(lacks)}")
+            found.missing.append(f"{split}: masks of {plural(len(lacks), 'picture')}: {some_of(lacks)}")
     _count(found, known, "benchmark_RELEASE/dataset", root)
 
 
@@ -202,7 +202,7 @@ def _count(found: Holding, known: Sequence[Source], start: str, root: Path) -> N
 def _look_at_release(found: Holding, known: Sequence[Source]) -> None:
     benchmark = Benchmark.open(found.place)
     videos, clips = len(benchmark.videos), len(benchmark.clips)
-    found.has.append(f"{videos:,} videos, {clips:,} clips")
+    found.has.append(f"{plural(videos, 'video')}, {plural(clips, 'clip')}")
     for there, wanted, what in ((videos, VIDEOS, "videos"), (clips, CLIPS, "clips")):
         if known and there < wanted:
             found.missing.append(f"{wanted - there:,} of {wanted:,} {what}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curation.image.build import train_digest, val_digest
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, extent
 from icvos.files.images import image_size
 from icvos.tasks.image.benchmark import ImageBenchmark, Picture
 from icvos.tasks.task import SILENT, Watch
@@ -59,5 +59,5 @@ def _image_faults(pictures: tuple[Picture, ...], watch: Watch) -> Iterator[str]:
             yield str(error)
         else:
             if size != picture.size:
-                yield f"{picture.path}: {size[1]}x{size[0]} pixels, annotated as {picture.size[1]}x{picture.size[0]}"
+                yield f"{picture.path}: {extent(size)} pixels, annotated as {extent(picture.size)}"
         watch.advance()

@@ -25,7 +25,7 @@ from icvos.tasks.task import SILENT, Watch
 from icvos.workers import run_jobs
 
 BATCH = 64  # pictures
-ABSENT = "of the lists that are not there"
+ABSENT = "of the lists, not there"
 T = TypeVar("T")
 
 

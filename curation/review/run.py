@@ -19,7 +19,7 @@ from curation.review.suggestions import Suggestions
 from curation.sources.coco import Coco
 from curation.sources.datasets import SourceFolders, read_datasets
 from curation.sources.video import SourceVideo
-from icvos.errors import IcvosError, printable
+from icvos.errors import IcvosError, plural, printable
 from icvos.files.schema import MAX_NAME
 from icvos.files.storage import require_writable
 from icvos.serving.listening import listen
@@ -94,7 +94,7 @@ def serve(desk: Desk, port: int, tell: Callable[[str], None], *, browser: bool =
     with contextlib.closing(listen(HOST, port)) as listening:
         port = listening.getsockname()[1]
         address = f"http://{HOST}:{port}/?token={token}"
-        tell(f"{desk.session.reviewer} reviews {len(desk.videos)} videos: {address}")
+        tell(f"{desk.session.reviewer} reviews {plural(len(desk.videos), 'video')}: {address}")
         if browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         config = uvicorn.Config(

@@ -18,7 +18,7 @@ from icvos.errors import IcvosError, printable
 from icvos.files.storage import read_json
 
 WHAT = "COCO instance annotations"
-CROWDS = "marked as crowds (iscrowd 1), which are no instances"
+CROWDS = "marked as a crowd (iscrowd 1), so no instance"
 FORMS = "polygons [[x1, y1, x2, y2, x3, y3, ...], ...] or RLE"
 _SCHEMA = "images, annotations with category_id and segmentation, categories"
 _NOT_CROWDS, _CROWDS = ("0", "0.0", "false"), ("1", "1.0", "true")

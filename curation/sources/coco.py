@@ -16,15 +16,16 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from curation.sources.annotations import CROWDS, ImageEntry, Instance, read_annotations
-from curation.sources.layout import find_root, has_coco_annotations, only_one
+from curation.sources.layout import find_root, only_one
 from curation.sources.left_out import LeftOut
 from curation.sources.outlines import area, painted, tidy
 from icvos.categories import category
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, extent
 from icvos.files.images import whole_image_size
 from icvos.files.listing import is_passed_over, visible_entries
 from icvos.files.masks import read_ids
 from icvos.files.rle import PackedRle, Rle, compress_rle, decode_rle, rle_runs, rle_size
+from icvos.files.sources import has_coco_annotations
 
 Rule = Literal["union", "painted"]
 FARTHEST = 4  # in longer sides of the image: how far out a polygon may reach before it is taken for damage
@@ -221,7 +222,7 @@ def _to_rle(segmentation: Any, height: int, width: int) -> PackedRle:
         return merged
     size = rle_size(segmentation)
     if size != (height, width):
-        raise ValueError(f"an RLE of {size[1]}x{size[0]} pixels")
+        raise ValueError(f"an RLE of {extent(size)} pixels")
     return compress_rle(segmentation)
 
 
@@ -276,7 +277,7 @@ def _on_disk(
         raise IcvosError(f"{folder}: none of the images that {path.name} names; fetch the images of COCO {split}")
     unlisted = sorted(on_disk - {image.file.name for image in images.values()})
     groups = (
-        ("images", f"of {path.name} that are not there", absent),
+        ("images", f"of {path.name}, not there", absent),
         ("files", f"beside the images that {path.name} lists", unlisted),
     )
     return images, [LeftOut(what, reason, tuple(names)) for what, reason, names in groups if names]

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from curation.sources.layout import RESOLUTIONS, find_root, note_orphans, only_one, read_folders
+from curation.sources.layout import find_root, note_orphans, only_one, read_folders
 from curation.sources.left_out import Findings, some_of
 from curation.sources.video import STRICT, ReadOptions, SourceDataset
 from icvos.errors import IcvosError
 from icvos.files.listing import visible_folders
+from icvos.files.sources import RESOLUTIONS
 from icvos.files.storage import read_json
 from icvos.files.text import read_text
 

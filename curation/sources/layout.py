@@ -1,38 +1,16 @@
 """Where a source data set lies below a folder that a user names, and what to say when it is another one.
 
-DAVIS has ``JPEGImages/<resolution>/<video>``. The others have ``<split>/JPEGImages/<video>``, and MOSE occurs as
-``JPEGImages/<split>/<video>`` too. The data set's own folder is accepted, and the folder above it.
+The data set's own folder is accepted, and the folder above it.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from curation.sources.left_out import Findings, some_of
 from curation.sources.video import MetaFindings, ReadOptions, SourceDataset, SourceName, SourceVideo, list_video
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, plural
 from icvos.files.listing import visible_entries, visible_folders
-
-RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
-SPLIT_NAMES: dict[str, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid", "eval"), "test": ("test",)}
-TITLES = {
-    "davis": "DAVIS",
-    "mose": "MOSE",
-    "lvos": "LVOS",
-    "youtube-vos": "YouTube-VOS",
-    "coco": "COCO",
-    "voc": "PASCAL VOC",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class SplitFolders:
-    """Where one split lies: ``name`` as on disk, and the folders of its videos' frames and masks."""
-
-    name: str
-    frames: Path
-    masks: Path
+from icvos.files.sources import SPLIT_NAMES, TITLES, SplitFolders, recognise, recognise_videos, split_folders
 
 
 def find_root(root: Path, source: str, fits: Callable[[Path], bool], expected: str) -> Path:
@@ -69,64 +47,10 @@ def only_one(found: Sequence[Path], what: str, remedy: str) -> Path:
     return found[0]
 
 
-def recognise(place: Path) -> str | None:
-    """Which data set lies in ``place`` itself: a name of `TITLES`, another's title, or None.
-
-    MOSE, LVOS and YouTube-VOS share a layout and are told apart by their names alone, so only a clear case is named.
-    """
-    if (place / "icvos.json").is_file():
-        return "a built IC-VOS benchmark"
-    if any((place / "JPEGImages" / resolution).is_dir() for resolution in RESOLUTIONS):
-        return "davis"
-    if has_coco_annotations(place):
-        return "coco"
-    if (place / "ImageSets" / "Segmentation").is_dir():
-        return "voc"
-    found = (recognise_videos(folders[0].frames) for folders in split_folders(place).values())
-    return next((source for source in found if source is not None), None)
-
-
-def has_coco_annotations(place: Path) -> bool:
-    """Whether ``place`` has a folder of COCO's annotations of any kind."""
-    return any((place / "annotations").glob("*_*.json"))
-
-
 def has_splits_of(place: Path, source: str) -> bool:
     """Whether ``place`` holds splits of videos that may be those of ``source``: none is clearly another data set's."""
     splits = split_folders(place).values()
     return bool(splits) and all(recognise_videos(folders[0].frames) in (None, source) for folders in splits)
-
-
-def recognise_videos(folder: Path) -> str | None:
-    """Which data set the videos in ``folder`` are from, by their names and those of the first video's frames."""
-    videos = sorted(visible_folders(folder))
-    stems = sorted(path.stem for path in visible_entries(videos[0])) if videos else []
-    if not stems:
-        return None
-    digits = len(stems[0]) if stems[0].isdecimal() else 0
-    names = [video.name for video in videos]
-    is_hex = all(re.fullmatch(r"[0-9a-f]{8}", name) for name in names)
-    if digits == 5 and is_hex:
-        return "mose"
-    if digits == 8 and not is_hex and all(re.fullmatch(r"[0-9A-Za-z]{8}", name) for name in names):
-        return "lvos"
-    if digits == 5 and all(re.fullmatch(r"[0-9a-f]{10}", name) for name in names):
-        return "youtube-vos"
-    return None
-
-
-def split_folders(root: Path) -> dict[str, list[SplitFolders]]:
-    """Every place where each split (``train``, ``val``, ``test``) lies below ``root``, in both layouts."""
-    found: dict[str, list[SplitFolders]] = {}
-    for split, names in SPLIT_NAMES.items():
-        for name in names:
-            for frames, masks in (
-                (root / name / "JPEGImages", root / name / "Annotations"),
-                (root / "JPEGImages" / name, root / "Annotations" / name),
-            ):
-                if frames.is_dir():
-                    found.setdefault(split, []).append(SplitFolders(name, frames, masks))
-    return found
 
 
 def choose_splits(root: Path, splits: Sequence[str] | None, public: Sequence[str], source: str) -> list[SplitFolders]:
@@ -237,11 +161,15 @@ def note_orphans(frames: Path, masks: Path, findings: Findings) -> None:
     findings.left_out.update(dict.fromkeys((folder.name for folder in orphans), "masks without frames"))
     if orphans:
         names = some_of([folder.name for folder in orphans])
-        findings.warnings.append(f"{masks}: {len(orphans)} folders of masks without frames, left out: {names}")
+        findings.warnings.append(
+            f"{masks}: {plural(len(orphans), 'folder')} of masks without frames, left out: {names}"
+        )
     for folder in (frames, masks):
         files = sorted(path.name for path in visible_entries(folder) if not path.is_dir())
         if files:
-            findings.warnings.append(f"{folder}: {len(files)} files where videos are, not read: {some_of(files)}")
+            findings.warnings.append(
+                f"{folder}: {plural(len(files), 'file')} where videos are, not read: {some_of(files)}"
+            )
 
 
 def elsewhere(root: Path, chosen: Sequence[SplitFolders]) -> dict[str, str]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from icvos.errors import plural
+
 SHOWN = 5  # names in a line
 
 
@@ -28,7 +30,8 @@ class LeftOut:
 
     def __str__(self) -> str:
         """``3 annotations of images that it does not list: 5, 9, 12``."""
-        return f"{len(self.names):,} {self.what} {self.reason}: {some_of(self.names)}"
+        one = "class" if self.what == "classes" else self.what.removesuffix("s")
+        return f"{plural(len(self.names), one)} {self.reason}: {some_of(self.names)}"
 
 
 @dataclass(slots=True)

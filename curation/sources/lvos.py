@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from curation.sources.layout import SPLIT_NAMES, SplitFolders, by_name, read_dataset, split_folders
+from curation.sources.layout import by_name, read_dataset
 from curation.sources.video import STRICT, MetaFindings, ReadOptions, SourceDataset, SourceVideo, check_meta, read_meta
+from icvos.files.sources import SPLIT_NAMES, SplitFolders, split_folders
 
 VIDEOS_IN_V1 = 220
 

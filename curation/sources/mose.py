@@ -7,8 +7,9 @@ The meta files of v2 say no category of any object; where a copy has one that do
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from curation.sources.layout import SplitFolders, by_name, read_dataset, split_folders
+from curation.sources.layout import by_name, read_dataset
 from curation.sources.video import STRICT, MetaFindings, ReadOptions, SourceDataset, SourceVideo, check_meta, read_meta
+from icvos.files.sources import SplitFolders, split_folders
 
 VIDEOS_IN_V1 = 2149
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from curation.sources.layout import TITLES
 from curation.sources.video import SourceDataset
+from icvos.files.sources import TITLES
 from icvos.tasks.listing import DASH, Listing
 
 

@@ -29,7 +29,7 @@ from icvos.files.text import read_text
 EXPECTED = "JPEGImages/, ImageSets/Segmentation/ and SegmentationClass/ or SegmentationClassAug/"
 AUGMENTED = ("trainaug", "train_aug")  # names of one list
 WITH_SBD = "train+sbd"
-OF_VAL = "of val, which are not trained on"
+OF_VAL = "of val, not trained on"
 LARGEST_MAT = 1 << 21  # bytes; SBD's masks have some thousands
 
 

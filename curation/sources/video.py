@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.sources.left_out import Findings, some_of
 from icvos.bitmasks.values import occurring
-from icvos.errors import IcvosError, printable
+from icvos.errors import IcvosError, extent, plural, printable
 from icvos.files.images import whole_image_size
 from icvos.files.listing import frames_by_number, visible_entries
 from icvos.files.mask_rules import MaskValues
@@ -83,8 +83,8 @@ class SourceVideo:
                 size = whole_image_size(path)
                 if size != first:
                     raise IcvosError(
-                        f"{path}: {_by(size)} pixels, but {self.frames[0].name} of the same video has {_by(first)}; "
-                        "fetch the video again"
+                        f"{path}: {extent(size)} pixels, but {self.frames[0].name} of the same video has "
+                        f"{extent(first)}; fetch the video again"
                     )
             self._known["size"] = first
         return self._known["size"]
@@ -130,7 +130,7 @@ class SourceVideo:
             return ids
         if not self.options.resize:
             raise IcvosError(
-                f"{path}: mask of {_by(ids.shape)} pixels, but its frame {frame.name} has {_by(size)}; "
+                f"{path}: mask of {extent(ids.shape)} pixels, but its frame {frame.name} has {extent(size)}; "
                 "fetch the masks that belong to these frames, or have masks resized"
             )
         return resize_nearest(ids, size)
@@ -239,7 +239,9 @@ def list_video(
         _note_strangers(mask_folder, masks, "masks", findings)
     surplus = [path.name for key, path in masks.items() if key not in frames]
     if surplus:
-        findings.warnings.append(f"{mask_folder}: {len(surplus)} masks without a frame, not read: {some_of(surplus)}")
+        findings.warnings.append(
+            f"{mask_folder}: {plural(len(surplus), 'mask')} without a frame, not read: {some_of(surplus)}"
+        )
     missing = [path.name for key, path in frames.items() if key not in masks]
     if missing and options.missing_masks == "error":
         raise IcvosError(
@@ -248,7 +250,9 @@ def list_video(
         )
     if missing:
         done = "left out" if options.missing_masks == "skip" else "read as empty"
-        findings.warnings.append(f"{mask_folder}: {len(missing)} frames without a mask, {done}: {some_of(missing)}")
+        findings.warnings.append(
+            f"{mask_folder}: {plural(len(missing), 'frame')} without a mask, {done}: {some_of(missing)}"
+        )
     if options.missing_masks == "skip":
         frames = {key: path for key, path in frames.items() if key in masks}
         if not frames:
@@ -264,7 +268,9 @@ def _note_strangers(folder: Path, known: Mapping[int | str, Path], what: str, fi
     names = {path.name for path in known.values()}
     strangers = sorted(path.name for path in visible_entries(folder) if path.name not in names)
     if strangers:
-        findings.warnings.append(f"{folder}: {len(strangers)} files that are no {what}, not read: {some_of(strangers)}")
+        findings.warnings.append(
+            f"{folder}: {plural(len(strangers), 'file')} beside the {what}, not read: {some_of(strangers)}"
+        )
 
 
 def read_meta(path: Path) -> dict[str, VideoMeta]:
@@ -342,13 +348,9 @@ def _incomplete(video: SourceVideo, meta: VideoMeta) -> list[str]:
     warnings = []
     folder = video.frames[0].parent
     if meta.length is not None and meta.length != len(video.frames):
-        warnings.append(f"{folder}: {len(video.frames)} frames, but the meta file says {meta.length}")
+        warnings.append(f"{folder}: {plural(len(video.frames), 'frame')}, but the meta file says {meta.length}")
     numbers = {int(path.stem) for path in video.frames if path.stem.isdecimal()}
     for key, start in meta.first_frames.items():
         if start is not None and start not in numbers:
             warnings.append(f"{folder}: no frame {start}, where the meta file has object {key} start")
     return warnings
-
-
-def _by(size: tuple[int, ...]) -> str:
-    return f"{size[1]}x{size[0]}"

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from curation.sources.layout import SplitFolders, by_name, read_dataset
+from curation.sources.layout import by_name, read_dataset
 from curation.sources.video import STRICT, MetaFindings, ReadOptions, SourceDataset, SourceVideo, check_meta, read_meta
 from icvos.errors import IcvosError
+from icvos.files.sources import SplitFolders
 
 
 def read(root: Path, *, splits: Sequence[str] | None = None, options: ReadOptions = STRICT) -> SourceDataset:

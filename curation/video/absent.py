@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from curation.sources.layout import TITLES
 from curation.sources.video import SourceDataset
+from icvos.files.sources import TITLES
 from icvos.suggestions import nearest
 
 NUMBER = re.compile(r"[0-9]+(?:\.([0-9]+))?e\+?[0-9]+", re.IGNORECASE)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Unpack
 
 from curation.sources.datasets import SourceFolders, read_datasets
-from curation.sources.layout import TITLES
 from curation.sources.naming import coco_class
 from curation.sources.video import SourceDataset, SourceVideo
 from curation.video.absent import not_given, why_absent
@@ -14,6 +13,7 @@ from curation.video.rows import CurationRow, merge, read_rows, refuse_existing, 
 from curation.video.select import MOST_SUGGESTIONS, left_out_entry
 from icvos.categories import Category, category
 from icvos.errors import IcvosError
+from icvos.files.sources import TITLES
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.manifest import LeftOutEntry
 

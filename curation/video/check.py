@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curation.video.manifest import update_digest
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, extent
 from icvos.files.images import image_size
 from icvos.files.masks import read_binary
 from icvos.files.schema import read_schema
@@ -51,14 +51,14 @@ def check_benchmark(root: Path | str, *, workers: int = 1, watch: Watch = SILENT
         problems += found
         index = str(clip.category.index)
         clip_masks.setdefault(clip.video.name, {})[index] = digest
-        if digest != manifest.videos[clip.video.name].clips[index].masks:
+        if not found and digest != manifest.videos[clip.video.name].clips[index].masks:
             problems.append(f"{clip.folder}: masks or frame names differ from the manifest")
     supports = read_schema(benchmark.root / SUPPORTS, Supports, "the frozen support draws", REMEDY)
     support_masks = {}
     for index, names in supports.classes.items():
         support_masks[index], found = _check_supports(benchmark.root / "supports" / index, names)
         problems += found
-    if overall_digest(clip_masks, supports, support_masks) != manifest.digest:
+    if not problems and overall_digest(clip_masks, supports, support_masks) != manifest.digest:
         problems.append(f"{root}: the digest of its content is not {manifest.digest}")
     return list(dict.fromkeys(problems))
 
@@ -79,7 +79,9 @@ def _check_clip(clip: Clip) -> tuple[str, list[str]]:
             problems.append(str(error))
             continue
         if mask.shape != size:
-            problems.append(f"{clip.mask_path(path.stem)}: mask is {mask.shape}, frame is {size} (height, width)")
+            problems.append(
+                f"{clip.mask_path(path.stem)}: mask of {extent(mask.shape)} pixels, the frame is {extent(size)}"
+            )
         update_digest(digest, path.stem, mask)
     extra = {path.stem for path in clip.folder.glob("*.png")} - set(clip.video.frames)
     problems += [f"{clip.folder / name}.png: a mask without a frame" for name in sorted(extra)]
@@ -98,6 +100,6 @@ def _check_supports(folder: Path, names: Sequence[str]) -> tuple[str, list[str]]
             problems.append(str(error))
             continue
         if mask.shape != size:
-            problems.append(f"{folder / name}.png: mask is {mask.shape}, image is {size} (height, width)")
+            problems.append(f"{folder / name}.png: mask of {extent(mask.shape)} pixels, the picture is {extent(size)}")
         update_digest(digest, name, mask)
     return digest.hexdigest(), problems

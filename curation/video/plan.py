@@ -7,7 +7,6 @@ from typing import Unpack
 
 from curation.sources.coco import Coco
 from curation.sources.datasets import SourceFolders, read_datasets
-from curation.sources.layout import TITLES
 from curation.sources.left_out import some_of
 from curation.sources.video import SourceDataset
 from curation.video.published import SOURCE_VIDEOS
@@ -16,8 +15,9 @@ from curation.video.select import HOW_TO_DECIDE, Selection, has_no_class, how_to
 from curation.video.supports import SupportOptions
 from curation.video.tubes import Candidate, Tubes, republish
 from icvos.categories import category
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, plural
 from icvos.files.names import plain_name
+from icvos.files.sources import TITLES
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.manifest import IC_VOS, LeftOutEntry
@@ -54,10 +54,10 @@ class Plan:
         found = []
         for video in self.tubes:
             names = ", ".join(category(index).name for index in video.instances)
-            found.append(f"{video.name}: {len(video.frames)} frames, {names}")
+            found.append(f"{video.name}: {plural(len(video.frames), 'frame')}, {names}")
         clips = sum(len(video.instances) for video in self.tubes)
         frames = sum(len(video.frames) for video in self.tubes)
-        return [*found, f"{len(self.tubes)} videos, {clips} clips, {frames} frames"]
+        return [*found, ", ".join(map(plural, (len(self.tubes), clips, frames), ("video", "clip", "frame")))]
 
 
 def make_plan(

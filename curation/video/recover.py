@@ -15,7 +15,7 @@ import numpy as np
 from curation.sources.datasets import SourceFolders, read_datasets
 from curation.sources.video import SourceDataset, SourceVideo
 from curation.video.rows import CurationRow, refuse_existing, write_rows
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, extent
 from icvos.files.masks import read_binary
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.benchmark import Benchmark, Clip, Video
@@ -134,7 +134,8 @@ def _match_video(video: Video, clips: Sequence[Clip], datasets: Sequence[SourceD
         for clip in clips:
             mask = read_binary(clip.mask_path(path.stem))
             if mask.shape != ids.shape:
-                reason = f"frame {path.stem}: published mask is {mask.shape}, source mask is {ids.shape}"
+                sizes = f"published mask of {extent(mask.shape)} pixels, source mask of {extent(ids.shape)}"
+                reason = f"frame {path.stem}: {sizes}"
                 return [Finding(clip.id, None, reason) for clip in clips]
             evidence[clip.category.index].add(ids, mask)
     if compared < len(wanted):

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from curation.sources.video import SourceVideo
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, extent
 from icvos.files.images import whole_image_size
 from icvos.files.masks import read_binary
 from icvos.tasks.video.benchmark import Benchmark, Video
@@ -176,7 +176,8 @@ class Republished:
                 masks[index] = read_binary(path)
                 if masks[index].shape != self.video.size:
                     raise IcvosError(
-                        f"{path}: mask is {masks[index].shape}, the frames are {self.video.size}; fetch it again"
+                        f"{path}: mask of {extent(masks[index].shape)} pixels, the frames are "
+                        f"{extent(self.video.size)}; fetch it again"
                     )
             yield masks
 

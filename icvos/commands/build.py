@@ -101,7 +101,7 @@ def build(
 def _check(out: Path, workers: int) -> None:
     from curation.video.check import check_benchmark
     from icvos.commands.progress import watched
-    from icvos.errors import IcvosError
+    from icvos.errors import IcvosError, plural
     from icvos.tasks.video.benchmark import Benchmark
 
     with watched() as watch:
@@ -110,5 +110,5 @@ def _check(out: Path, workers: int) -> None:
         say(problem)
     if problems:
         remedy = "remove the videos, supports and masks that are named, and build again: what is missing is made"
-        raise IcvosError(f"{out}: {len(problems)} faults; {remedy}")
+        raise IcvosError(f"{out}: {plural(len(problems), 'fault')}; {remedy}")
     say(f"{out}: matches its digest {Benchmark.open(out).digest}")

@@ -9,7 +9,7 @@ import click
 
 from icvos.commands.options import FOLDER, WORKERS, examples, source_options
 from icvos.commands.printing import say
-from icvos.errors import AGAIN
+from icvos.errors import AGAIN, plural
 
 SOURCES = ("davis", "mose", "lvos", "youtube_vos")
 STOPPED = f"{{done}} of {{units}} videos are read and nothing is written; {AGAIN}"
@@ -59,7 +59,7 @@ def candidates(out: Path, thumbnails: Path | None, **given: Any) -> None:
     passed_over = f", {len(found.left_out)} left out as said above" if found.left_out else ""
     if not found.rows:
         return say(f"{out}: no video waits for a row{passed_over}")
-    say(f"{out}: {len(found.rows)} rows{passed_over}")
+    say(f"{out}: {plural(len(found.rows), 'row')}{passed_over}")
     say(f"decide them in a browser: {_review(out, given)}")
     return say("or in the file: fill in class and decision, and split a row whose objects are of several classes")
 
@@ -123,9 +123,9 @@ def recover(out: Path, published: Path, **given: Any) -> None:
         findings = recover_rows(out, published, watch=watch, **given)
     rows = [finding.row for finding in findings if finding.row]
     videos, kinds = {(row.source, row.video) for row in rows}, {row.category for row in rows}
-    say(f"{out}: {len(rows)} of {len(findings)} clips recovered")
+    say(f"{out}: {len(rows):,} of {plural(len(findings), 'clip')} recovered")
     say(
-        f"{len(videos):,} videos, {len(rows):,} clips, {len(kinds):,} categories; "
+        f"{plural(len(videos), 'video')}, {plural(len(rows), 'clip')}, {plural(len(kinds), 'category')}; "
         f"the published benchmark has {VIDEOS:,}, {CLIPS:,}, {CATEGORIES:,}"
     )
 

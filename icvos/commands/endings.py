@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,8 @@ from icvos.errors import AGAIN, IcvosError, Stopped, printable
 from icvos.files.refused import in_words
 
 MAX_LINE = 4000  # characters of a message
+EXTRA = re.compile(r"unexpected extra arguments? \((.*)\)")
+NUMBER = re.compile(r"\d+(\.\d*)?,?")
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 
 
@@ -64,7 +67,17 @@ def of_usage(error: click.UsageError) -> str:
         names.append(str(context.info_name))
         context = context.parent
     command = " ".join(["icvos", *reversed(names)])  # however the program itself was started
-    return f"{text[:1].lower()}{text[1:]}; {command} --help shows what there is"
+    return f"{text[:1].lower()}{text[1:]}{_with_commas(text, error.ctx)}; {command} --help shows what there is"
+
+
+def _with_commas(text: str, context: click.Context | None) -> str:
+    """What to say where numbers that belong to one option were written with spaces between them."""
+    rest = EXTRA.search(text)
+    listed = [one for one in context.command.params if "," in (one.metavar or "")] if context else []
+    if not rest or not listed or not all(map(NUMBER.fullmatch, rest[1].split())):
+        return ""
+    forms = " or ".join(f"{one.opts[0]} {one.metavar}" for one in listed)
+    return f"; write numbers that belong together with commas and without spaces: {forms}"
 
 
 def _give_up_output() -> None:

@@ -78,7 +78,7 @@ def episodes(name: Any, out: Path, workers: int, check: bool, **given: Any) -> N
 def _check(name: str, out: Path) -> None:
     from curation.image.check import check_benchmark
     from icvos.commands.progress import watched
-    from icvos.errors import IcvosError
+    from icvos.errors import IcvosError, plural
     from icvos.tasks.image.benchmark import ImageBenchmark
 
     benchmark = ImageBenchmark.open(out)
@@ -89,5 +89,5 @@ def _check(name: str, out: Path) -> None:
     for problem in problems:
         say(problem)
     if problems:
-        raise IcvosError(f"{out}: {len(problems)} faults; build the episodes again")
+        raise IcvosError(f"{out}: {plural(len(problems), 'fault')}; build the episodes again")
     say(f"{out}: matches its digest {benchmark.digest}")

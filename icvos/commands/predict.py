@@ -10,6 +10,7 @@ import click
 from icvos.commands.options import FOLDER, RANDOM_WEIGHTS, SETTINGS, TIMEOUT, examples, read_settings
 from icvos.commands.printing import say
 from icvos.commands.progress import watched
+from icvos.errors import plural
 
 if TYPE_CHECKING:
     from icvos.method import Prompt
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     "--segmenter",
     metavar="NAME",
     default=None,
-    help="What makes a mask of a box or clicks: a SAM 2 by name, or a SAM by name or path.  [default: sam2-nano]",
+    help="What makes a mask of a box or clicks: a SAM 2 or SAM, by name or path.  [default: sam2-nano]",
 )
 @click.option(
     "--class",
@@ -129,7 +130,7 @@ def predict(
         count = run(classes or shown, video, out, settings=read_settings(pairs), watch=watch, **given)
     for place in mask_places(classes or {"": shown}, out):
         say(f"{place}: what was understood as the object")
-    say(f"{out}: {count} masks" if classes is None else f"{out}: {count} masks of each class, and their labels")
+    say(f"{out}: {plural(count, 'mask')}{'' if classes is None else ' of each class, and their labels'}")
     for place in filter(None, (given["overlay"], given["coco"], given["cutouts"])):
         say(str(place))
 

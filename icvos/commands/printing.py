@@ -25,7 +25,8 @@ def say(text: object, *, err: bool = False, bold: bool = False) -> None:
     click.echo(click.style(shown, bold=True) if bold else shown, err=err)
 
 
-WIDE = 200  # columns of a table in a pipe, where no name may be broken
+WIDE = 200  # columns of a table of figures in a pipe, where no name may be broken
+MAX_CELL = 4000  # characters
 PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}  # nothing in a file is read as markup
 
 
@@ -47,7 +48,19 @@ def listing(*columns: str) -> "Table":
 
 
 def show(table: "Table") -> None:
-    """Print a table as wide as the terminal."""
+    """Print a `listing` as wide as the terminal; in a pipe a line for each row, tabs between its cells, for ``cut``."""
+    from rich.console import Console
+
+    terminal = Console(**PLAIN)
+    if terminal.is_terminal:
+        terminal.print(table)
+        return
+    for cells in zip(*([column.header, *column.cells] for column in table.columns), strict=True):
+        click.echo("\t".join(printable(" ".join(str(cell).split()), MAX_CELL) for cell in cells))
+
+
+def _show_figures(table: "Table") -> None:
+    """Print a table of figures as wide as the terminal, in a pipe as wide as it takes."""
     from rich.console import Console
 
     terminal = Console(**PLAIN)
@@ -71,7 +84,7 @@ def show_listings(listings: "Iterable[Listing | str]") -> None:
                 table.add_section()
             else:
                 table.add_row(*map(_cell, row))
-        show(table)
+        _show_figures(table)
 
 
 def _cell(text: str) -> "Text":

@@ -17,7 +17,7 @@ from icvos.commands.options import (
 )
 from icvos.commands.printing import say
 from icvos.commands.progress import watched
-from icvos.errors import AGAIN
+from icvos.errors import AGAIN, plural
 
 if TYPE_CHECKING:
     from icvos.tasks.result import Selection
@@ -121,8 +121,8 @@ def render(
             from curation.sources.sheet import source_sheets
 
             chosen = replace(selection, videos=(*selection.videos, *selection.clips), clips=())
-            written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing.height_px, watch)
-    say(f"{out}: {len(written)} files")
+            written = write_sheets(source_sheets(chosen, drawing, watch=watch, **given), out, drawing, watch)
+    say(f"{out}: {plural(len(written), 'file')}")
 
 
 def _explained(
@@ -162,4 +162,4 @@ def _own(
     if drawing.errors or selection:
         option = "--errors" if drawing.errors else "--videos, --categories and --clips"
         raise IcvosError(f"{option}: a video of your own has no truth and no clips; leave it out")
-    return write_sheets(own_sheets(video, predictions, drawing), out, drawing.height_px, watch)
+    return write_sheets(own_sheets(video, predictions, drawing), out, drawing, watch)

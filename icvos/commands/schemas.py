@@ -6,6 +6,7 @@ import click
 
 from icvos.commands.options import FOLDER, examples
 from icvos.commands.printing import say
+from icvos.errors import plural
 
 
 @click.command(epilog=examples("icvos schemas --out docs/schemas"))
@@ -19,4 +20,4 @@ def schemas(out: Path) -> None:
     texts = schema_texts()
     for name, text in texts.items():
         write_text(out / name, text)
-    say(f"{out}: {len(texts)} files")
+    say(f"{out}: {plural(len(texts), 'file')}")

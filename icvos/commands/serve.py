@@ -7,6 +7,7 @@ import click
 
 from icvos.commands.options import FOLDER, PROTOCOLS, examples
 from icvos.commands.printing import say
+from icvos.errors import plural
 
 DATA = click.option("--data", type=FOLDER, default=Path("icvos-server"), show_default=True, help="The data folder.")
 
@@ -160,4 +161,4 @@ def backup(out: Path, data: Path, uploads_only: bool) -> None:
     from leaderboard.server.extra import load
 
     count = load("backup").back_up(data, out, uploads_only=uploads_only)
-    say(f"{out}: {count} submission{'' if count == 1 else 's'}")
+    say(f"{out}: {plural(count, 'submission')}")

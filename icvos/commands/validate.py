@@ -7,7 +7,7 @@ import click
 from icvos.commands.options import BENCHMARK, FOLDER, PROTOCOL, examples, json_option
 from icvos.commands.printing import is_stdout, put_json, require_places, say, show_faults, show_repairs
 from icvos.commands.progress import scored_in, watched
-from icvos.errors import AGAIN
+from icvos.errors import AGAIN, plural
 
 
 @click.command(
@@ -58,10 +58,7 @@ def validate(predictions: Path, benchmark: Path, protocol: str, json_path: Path 
     if json_path:
         put_json(json_path, report)
     errors = sum(fault.severity == "error" for fault in faults)
-    counts = (
-        f"{count} {noun}{'' if count == 1 else 's'}"
-        for count, noun in ((errors, "error"), (len(faults) - errors, "warning"))
-    )
+    counts = (plural(count, noun) for count, noun in ((errors, "error"), (len(faults) - errors, "warning")))
     say(f"{repaired or predictions}: {', '.join(counts)} under {chosen}", err=err)
     if errors:
         raise SystemExit(1)

@@ -28,7 +28,7 @@ from icvos.drawing.panels import (
     text_size,
     to_height,
 )
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, plural
 from icvos.method import Image, Mask, Support
 
 __all__ = [
@@ -150,7 +150,9 @@ def render_frames(
     """
     support = _supports_panel(supports, height_px, colours)
     for name, image in frames:
-        panels, labels = ([support], [_plural("support", len(supports), category)]) if support is not None else ([], [])
+        panels, labels = (
+            ([support], [_counted("support", len(supports), category)]) if support is not None else ([], [])
+        )
         true = None if truth is None else truth(name)
         predicted = None if masks is None else masks(name)
         outline = outline_width(image, height_px)
@@ -292,8 +294,8 @@ def _supports_panel(supports: Sequence[Support], height_px: int, colours: Palett
     return stacked(lines, 4)
 
 
-def _plural(word: str, count: int, category: str) -> str:
-    text = word if count == 1 else f"{count} {word}s"
+def _counted(word: str, count: int, category: str) -> str:
+    text = word if count == 1 else plural(count, word)
     return f"{text}: {category}" if category else text
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from icvos.bitmasks.mask import PackedMask, pack_runs
+from icvos.errors import extent
 
 
 class Rle(TypedDict):
@@ -74,7 +75,7 @@ def rle_runs(rle: Rle | PackedRle) -> tuple[int, int, np.ndarray]:
     runs = _whole(counts, "counts") if isinstance(counts, list) else _decompress(counts)
     pixels = height * width
     if runs.min(initial=0) < 0 or runs.max(initial=0) > pixels or int(runs.sum()) != pixels:
-        raise ValueError(f"runs do not add up to the {height} x {width} pixels of the mask")
+        raise ValueError(f"runs do not add up to the {extent((height, width))} pixels of the mask")
     return height, width, runs
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from icvos.bitmasks.mask import PackedMask
-from icvos.errors import Fault, PredictionError
+from icvos.errors import Fault, PredictionError, extent
 from icvos.files import png
 from icvos.files.mask_rules import BROKEN_PNG, MaskValues, decode, doubted, foreign, plainly, several_values, understood
 from icvos.files.rle import Rle, rle_size
@@ -71,7 +71,7 @@ def open_png(path: Path, size: tuple[int, int], modes: tuple[str, ...] = MODES) 
                 raise PredictionError(Fault("mode", str(path), f"{what}, 0 = background"))
             length = os.fstat(file.fileno()).st_size
             if length > _most_bytes(size):
-                raise ValueError(f"{length:,} bytes for {height} x {width} pixels")
+                raise ValueError(f"{length:,} bytes for {extent(size)} pixels")
             file.seek(0)
             content = file.read()
         image = decode(content, size, (*modes, "I"))  # "I": 16 bits in older Pillows
@@ -176,7 +176,7 @@ def decode_frame(
 
 def require_size(found: tuple[int, int], expected: tuple[int, int], where: str) -> None:
     if found != expected:
-        what = f"mask of {found[0]} x {found[1]}, the video is {expected[0]} x {expected[1]} (height x width)"
+        what = f"mask of {extent(found)} pixels, the video is {extent(expected)}"
         raise PredictionError(Fault("size", where, f"{what}; {_size_remedy(found, expected)}"))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from icvos.errors import Fault
+from icvos.errors import Fault, plural
 from icvos.files.archives.entries import LIMITS, ArchiveError, Limits
 from icvos.files.archives.unpacking import require_archive, unpack
 from icvos.files.submitted import find_links
@@ -67,7 +67,7 @@ def _refuse_other_place(path: Path, names: Collection[str]) -> None:
 def _unread(path: Path, faults: Sequence[Fault]) -> ArchiveError:
     if len(faults) == 1:
         return ArchiveError(str(faults[0]), tuple(faults))
-    return ArchiveError(f"{path}: {len(faults):,} faults, not read; {faults[0]}", tuple(faults))
+    return ArchiveError(f"{path}: {plural(len(faults), 'fault')}, not read; {faults[0]}", tuple(faults))
 
 
 def relocate(fault: Fault, folder: Path, path: Path) -> Fault:

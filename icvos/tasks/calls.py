@@ -165,7 +165,7 @@ def render(
     if predictions:
         refuse_links(Path(predictions))
     sheets = part.sheets(Path(predictions) if predictions else None, drawing)
-    return write_sheets(sheets, Path(out), drawing.height_px, watch)
+    return write_sheets(sheets, Path(out), drawing, watch)
 
 
 def explain(
@@ -206,7 +206,7 @@ def explain(
     return path
 
 
-def write_sheets(sheets: Iterator[Sheet], out: Path, height_px: int, watch: Watch = SILENT) -> tuple[Path, ...]:
+def write_sheets(sheets: Iterator[Sheet], out: Path, drawing: Drawing, watch: Watch = SILENT) -> tuple[Path, ...]:
     """Write each of ``sheets`` into ``out``; raises `IcvosError` where there is none."""
     from icvos.drawing.animation import write_animation
     from icvos.drawing.panels import contact_sheet, encode_png, stacked
@@ -224,7 +224,9 @@ def write_sheets(sheets: Iterator[Sheet], out: Path, height_px: int, watch: Watc
         elif sheet.rows:
             write_bytes(path, encode_png(stacked(list(sheet.images), gap_px=10)))
         else:
-            picture = contact_sheet(sheet.images, columns=2, width_px=8 * height_px, count=SHEET_FRAMES)
+            columns = drawing.columns
+            width_px = 4 * columns * drawing.height_px
+            picture = contact_sheet(sheet.images, columns=columns, width_px=width_px, count=SHEET_FRAMES)
             write_bytes(path, encode_png(picture))
         written.append(path)
         watch.advance()

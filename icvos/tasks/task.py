@@ -97,12 +97,14 @@ class Drawing:
         every: Draw every Nth frame.
         errors: Colour predictions by what they hit, miss and add.
         height_px: Height of a panel.
+        columns: Frames in a row of a video's contact sheet.
     """
 
     kind: str | None = None
     every: int = 1
     errors: bool = False
     height_px: int = 240
+    columns: int = 2
 
 
 SHEET_FRAMES = 8  # on the contact sheet of a video

@@ -11,6 +11,9 @@ from icvos.models.weights.header import given_file, read_training
 from icvos.settings import as_text
 from icvos.training.recipe import Recipe
 
+DRAWN = "icvos-demo/benchmark"
+ON_DRAWN = "evaluate it on a benchmark of drawn videos, as icvos demo makes it, with"
+
 
 @dataclass(frozen=True, slots=True)
 class NextCommand:
@@ -56,8 +59,8 @@ def next_commands(
         if stands_on and stands_on.pictures_only and "tuned" in recipe.settings:  # its own file holds that SAM 2
             own["sam2"] = AFFINITY
         novel = ["--categories", ",".join(held_out(recipe.fold))]
-        command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", "IC-VOS", *novel]
-        return [NextCommand("evaluate it with", (*command, "--out", _beside(checkpoint, f"runs/{recipe.method}")))]
+        command = ["icvos", "eval", "--method", recipe.method, *set_options(own), "--benchmark", DRAWN, *novel]
+        return [NextCommand(ON_DRAWN, (*command, "--out", _beside(checkpoint, f"runs/{recipe.method}")))]
     evaluation = _evaluation(recipe, own, data, checkpoint)
     if recipe.labels == "episode":
         return [evaluation]

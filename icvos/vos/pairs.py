@@ -6,7 +6,7 @@ Names, sizes and kinds of image are checked before the first mask is decoded.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from icvos.errors import IcvosError, PredictionError
+from icvos.errors import IcvosError, PredictionError, extent
 from icvos.files.listing import frames_by_number, visible_folders
 from icvos.files.storage import storable
 from icvos.files.untrusted import png_header
@@ -147,7 +147,7 @@ def check_headers(pairs: Iterable[VideoPair], objects: Objects) -> None:
     if sizes:
         path, found, expected = sizes[0]
         raise IcvosError(
-            f"{path}: mask of {found[0]} x {found[1]}, the truth is {expected[0]} x {expected[1]} (height x width)"
+            f"{path}: mask of {extent(found)} pixels, the truth is {extent(expected)}"
             f"{more(sizes)}; save masks at the truth's size"
         )
     if colours and objects != "binary":

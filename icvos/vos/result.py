@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from icvos.errors import plural
 from icvos.files.schema import FormatOne, Schema
 
 
@@ -60,7 +61,8 @@ class FolderResult(Schema):
         """The overall figures in one line."""
         overall, settings = self.overall, self.settings
         return (
-            f"J {100 * overall.j:.2f}  F {100 * overall.f:.2f}  J&F {100 * overall.jf:.2f}  {overall.objects} objects, "
-            f"{overall.videos} videos, {overall.frames} frames; objects: {settings.objects}, first and last frames "
+            f"J {100 * overall.j:.2f}  F {100 * overall.f:.2f}  J&F {100 * overall.jf:.2f}  "
+            f"{plural(overall.objects, 'object')}, {plural(overall.videos, 'video')}, "
+            f"{plural(overall.frames, 'frame')}; objects: {settings.objects}, first and last frames "
             f"{'left out' if settings.skip_ends else 'counted'}"
         )

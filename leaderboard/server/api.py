@@ -60,6 +60,7 @@ def user_of(request: Request, given: Annotated[HTTPAuthorizationCredentials | No
         with server.database.read() as session:
             if user := accounts.token_user(session, given.credentials):
                 return user
+        raise RefusedError("this token is none of this server's, or was removed; make one on your account's page", 401)
     raise RefusedError("this needs a token in the header Authorization: Bearer; make one on your account's page", 401)
 
 

@@ -140,6 +140,7 @@ class Remote:
         """The answer to a call, made again after each pause where the connection breaks; `IcvosError` for a refusal."""
         waits = iter(pauses)
         while True:
+            remedy = "try again later"
             try:
                 answer = call()
                 if answer.status_code not in UNWELL:
@@ -147,9 +148,11 @@ class Remote:
                 why = f"answers with status {answer.status_code}"
             except httpx.TransportError as error:
                 why = f"cannot be reached ({printable(str(error) or type(error).__name__, 200)})"
+                if isinstance(error, httpx.ConnectError):
+                    remedy = "is icvos serve running there, and is --server its address? else try again later"
             wait = next(waits, None)
             if wait is None:
-                raise self._error(f"{why}; try again later")
+                raise self._error(f"{why}; {remedy}")
             time.sleep(wait)
 
     def _accepted(self, answer: httpx.Response) -> httpx.Response:

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from icvos.errors import IcvosError, printable_lines
+from icvos.errors import IcvosError, plural, printable_lines
 from icvos.files.listing import is_empty
 from icvos.files.names import require_inside
 from icvos.files.storage import read_json, write_bytes, write_json, write_text
@@ -49,7 +49,7 @@ from leaderboard.site.view import (
 )
 from leaderboard.tables.build import build_tables
 from leaderboard.tables.formats import cell, count, groups, level, percent
-from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row, Table, plural
+from leaderboard.tables.shape import KINDS, Breakdown, Column, Explanation, Row, Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment

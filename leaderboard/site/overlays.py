@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image as Pillow
 from pydantic import Field
 
-from icvos.errors import IcvosError, printable
+from icvos.errors import IcvosError, plural, printable
 from icvos.files.names import require_inside
 from icvos.files.schema import Count, FormatOne, Fraction, Pixels, Schema, read_schema, write_schema
 from icvos.files.storage import sha256
@@ -140,7 +140,7 @@ class Painter:
         if not count:
             return ""
         megabytes = sum(self._kept.values()) / 1e6
-        return f"overlays: {count} clips, {self.drawn} drawn in {self.seconds:.1f} s, {megabytes:.1f} MB"
+        return f"overlays: {plural(count, 'clip')}, {self.drawn} drawn in {self.seconds:.1f} s, {megabytes:.1f} MB"
 
     def _paint(self, run: "_Run", clips: Sequence[Clip], out: Path) -> Iterator[Overlay]:
         for clip in clips:

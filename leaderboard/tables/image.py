@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
+from icvos.errors import plural
 from icvos.protocol import PROTOCOLS
 from icvos.tasks.image.result import BenchmarkCounts, Fold, ImageResult, Pair
 from icvos.tasks.result import FEWEST, few_episodes
@@ -21,7 +22,6 @@ from leaderboard.tables.shape import (
     in_order,
     kind_of,
     mark_best,
-    plural,
     row_labels,
     with_notes,
 )

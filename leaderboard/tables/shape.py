@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from icvos.errors import plural
 from icvos.protocol import Protocol
 from icvos.tasks.result import Bootstrap, equal_note, equal_to_truth
 from icvos.tasks.video.manifest import IC_VOS
@@ -194,11 +195,6 @@ class Table:
     def shown(self) -> tuple[Column, ...]:
         """The columns that are not for CSV files alone."""
         return tuple(column for column in self.columns if column.shown)
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 clip``, ``2,000 clips``; nouns in ``s`` (classes) get ``es``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "es" if noun.endswith("s") else "s")
 
 
 def row_labels(entries: Sequence[Entry]) -> list[str]:

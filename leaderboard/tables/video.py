@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
+from icvos.errors import plural
 from icvos.protocol import PROTOCOLS
 from icvos.tasks.result import FEWEST, few_videos
 from icvos.tasks.video.result import AbsenceGroup, Analysis, Bin, Group, Overall, Pair, VideoResult
@@ -22,7 +23,6 @@ from leaderboard.tables.shape import (
     in_order,
     kind_of,
     mark_best,
-    plural,
     row_labels,
     with_notes,
 )

@@ -77,6 +77,8 @@ def test_the_start_page_has_the_picture_and_both_commands(site: dict[str, str]) 
     assert "(picture.png)" in site["index.md"]
     assert "make demo " in site["index.md"]
     assert "make test " in site["index.md"]
+    for command in ("pip install 'icvos[", "pip install './icvos-", "icvos demo ", "icvos doctor "):
+        assert f"\n{command}" in site["index.md"], "who has the wheel alone starts here"
     assert "## What a number means" in site["tour.md"]
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from documentation.execution import NEEDED, executed
 from documentation.links import faults
+from documentation.notebooks import notebooks
 from documentation.pages import write
 from tests import ROOT
 
@@ -25,6 +27,8 @@ PAGES = (
     "reference/commands/run.html",
     "methods/dcsam.html",
     "tutorials/own-method.html",
+    "examples/results.html",
+    "examples/ten_minutes.html",
 )
 
 
@@ -37,7 +41,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mkdocs.config import load_config
 
     root = tmp_path_factory.mktemp("documentation")
-    write(root / "pages")
+    copies = {} if any(importlib.util.find_spec(name) is None for name in NEEDED) else notebooks()
+    write(root / "pages", {name: executed(ROOT / name) for name in copies})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NO_MKDOCS_2_WARNING", "1")
         patch.chdir(ROOT)

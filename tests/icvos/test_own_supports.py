@@ -1,5 +1,6 @@
 """A box or clicks in the place of a support's mask, for `icvos predict`."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from icvos.errors import IcvosError
 from icvos.files.images import read_image
 from icvos.files.masks import read_binary, write_binary
 from icvos.method import Prompt
+from icvos.models.weights.registry import OWN
 from icvos.own_supports import files_of, support_of_files
 from icvos.tasks.task import SILENT
 from icvos.tasks.video.benchmark import Benchmark
@@ -203,3 +205,20 @@ def test_masks_of_boxes_and_clicks_on_real_first_frames(samples: Path) -> None:
         clicked.append(iou(segment_prompt(sam, image, click), mask))
     assert np.mean(boxed) == pytest.approx(0.655, abs=0.01)
     assert np.mean(clicked) == pytest.approx(0.609, abs=0.01)
+
+
+def test_a_refusal_leaves_no_mask_behind(own: Own, tmp_path: Path) -> None:
+    whole = [*own.arguments(tmp_path / "m"), "--box", own.box]
+    whole[whole.index(own.video)] = tmp_path / "nothing"
+    assert "no such file or folder" in icvos(*whole, status=2).stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_segmenter_of_a_file_is_told_by_what_the_file_holds(own: Own, tmp_path: Path) -> None:
+    copy = tmp_path / "mine.safetensors"
+    shutil.copyfile(OWN / "sam2-nano.safetensors", copy)
+    supports: Any = {"": [(own.picture, Prompt(box=box_around(own.mask)))]}
+    made = {}
+    for name, segmenter in {"named": None, "file": str(copy)}.items():
+        ((_, made[name]),) = files_of(supports, tmp_path / name, "lite", CPU, segmenter, SILENT)[""]
+    assert (read_binary(made["named"]) == read_binary(made["file"])).all()

@@ -51,6 +51,7 @@ SETTINGS = ["size", "epochs", "batch", "learning_rate", "background", "recent"]
         ("lephants", ["elephants"], "elephants"),
         ("umberlla", CLASSES, "umbrella"),
         ("lit", METHODS, "lite"),
+        ("light", METHODS, "lite"),
         ("vpr-sam", METHODS, "vrp-sam"),
         ("mathcer", METHODS, "matcher"),
         ("pfnet", METHODS, "pfenet"),

@@ -15,6 +15,7 @@ from icvos.protocol import NATIVE, PAPER, Protocol
 from icvos.tasks.image.benchmark import ImageBenchmark
 from icvos.tasks.result import Result
 from icvos.tasks.task import Watch
+from icvos.tasks.video.benchmark import Benchmark
 from leaderboard.store import Board
 from leaderboard.submission import SubmissionError, submit
 from tests.icvos.tasks.image.test_score import write_run
@@ -104,6 +105,18 @@ def test_a_fault_stops_the_submission_and_all_are_given(tmp_path: Path, run: Pat
     assert list(caught.value.faults) == faults
     assert task.calls == ["check run paper@1"]
     assert not (tmp_path / "board").exists()
+
+
+def test_a_part_of_a_run_is_told_as_what_it_covers_and_how_to_finish_it(built: Path, tmp_path: Path) -> None:
+    opened = Benchmark.open(built)
+    for clip in opened.clips[:2]:
+        shutil.copytree(clip.folder, tmp_path / "masks" / clip.id)
+    covers = f"masks: covers 2 of {len(opened.clips)} clips, nothing was scored; "
+    with pytest.raises(SubmissionError, match=f"{covers}predict the other clips, and submit again"):
+        submit(built, tmp_path / "masks", PAPER, board=tmp_path / "board", name="mine")
+    (tmp_path / "masks" / "run.json").write_text('{"method": "lite"}')
+    with pytest.raises(SubmissionError, match=f"{covers}finish it: run its icvos eval again without --limit"):
+        submit(built, tmp_path / "masks", PAPER, board=tmp_path / "board", name="mine")
 
 
 def test_random_weights_in_any_part_are_refused_before_the_work(tmp_path: Path, run: Path, result: Results) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from icvos.errors import Fault, IcvosError
+from icvos.errors import Fault, IcvosError, plural
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 MAX_DEPTH = 16
@@ -100,7 +100,7 @@ class ArchiveError(IcvosError):
 
 def refused(path: Path, faults: Sequence[Fault]) -> ArchiveError:
     """The error of an archive with ``faults``, at least one."""
-    count = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
+    count = plural(len(faults), "fault")
     return ArchiveError(f"{path}: {count}, not unpacked; {faults[0].what}", tuple(faults))
 
 

@@ -29,7 +29,7 @@ from PIL import Image as PillowImage
 from torch import Tensor
 from torch.nn import functional
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, extent
 from icvos.method import Image, Mask, Prompt
 from icvos.models.device import pick_device
 from icvos.models.needs import AFFINITY
@@ -175,8 +175,10 @@ class Sam2Propagator:
         if not self.memory.prompted:
             raise IcvosError("SAM 2 has no prompted frame; call start before step")
         size: tuple[int, int] = (frame.shape[0], frame.shape[1])
-        if self.frame_size not in (None, size):
-            raise IcvosError(f"frame of {size} after frames of {self.frame_size} (height, width); resize to one size")
+        if self.frame_size is not None and self.frame_size != size:
+            raise IcvosError(
+                f"frame of {extent(size)} pixels after others of {extent(self.frame_size)}; resize to one size"
+            )
         self.frame_size = size
         with torch.inference_mode(), self._precision():
             features = self._features(frame)
@@ -240,7 +242,7 @@ class Sam2Propagator:
         """
         side = self.network.image_size
         if prompt.mask is not None and prompt.mask.shape != size:
-            raise IcvosError(f"prompt mask of {prompt.mask.shape} for a frame of {size} (height, width)")
+            raise IcvosError(f"prompt mask of {extent(prompt.mask.shape)} pixels for a frame of {extent(size)}")
         if prompt.embeddings is not None:
             tokens = torch.as_tensor(prompt.embeddings, dtype=torch.float32, device=self.device)[None]
             points = {"point_coords": tokens, "point_labels": tokens.new_ones(tokens.shape[:2], dtype=torch.int32)}

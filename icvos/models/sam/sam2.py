@@ -27,7 +27,7 @@ from icvos.models.weights.load import (
     read_state,
 )
 from icvos.models.weights.registry import OWN as OWN_FILES
-from icvos.models.weights.registry import checkpoints
+from icvos.models.weights.registry import checkpoints, find, locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ NANO = Architecture(
 )
 
 BASE = "base"  # of a header: name and SHA-256 of the SAM 2 that a file leaves out as far as it is the same
+TRUNK = "image_encoder.trunk."  # which SAM 1 has not
 BESIDE = "sam2."  # before its names in the checkpoint of a method that is trained together with it
 
 SCORES = ("no_obj_ptr", "sam_mask_decoder.obj_score_token.", "sam_mask_decoder.pred_obj_score_head.")
@@ -287,6 +288,14 @@ def load_sam2(
     network = build_sam2(architecture_of(state, str(path)), postprocess=postprocess, scores=scores)
     fit_sam2(network, used(state), path)
     return network.to(device), Loaded.of(path, sha256(path))
+
+
+def holds_sam2(checkpoint: str) -> bool:
+    """Whether the file that ``checkpoint`` is, or names, has the parameters of a SAM 2; False without a file."""
+    path = Path(checkpoint).expanduser()
+    known = None if path.is_file() else find(checkpoint)
+    found = path if path.is_file() else known and locate(known)
+    return found is not None and any(name.removeprefix(BESIDE).startswith(TRUNK) for name in read_state(found))
 
 
 def beside(state: State, path: Path) -> State:

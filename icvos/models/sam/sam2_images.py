@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from icvos.method import Image, Mask
 from icvos.models.sam.propagation import pillow_bicubic
-from icvos.models.sam.sam1 import PIXEL_MEAN, PIXEL_STD, Embedded, SamOnImages, load_sam
-from icvos.models.sam.sam2 import NAMES, decode, embed_image, load_sam2
+from icvos.models.sam.sam1 import PIXEL_MEAN, PIXEL_STD, SAM_MODELS, Embedded, SamOnImages, load_sam
+from icvos.models.sam.sam2 import NAMES, decode, embed_image, holds_sam2, load_sam2
 from icvos.models.weights.load import Loaded
 
 
@@ -77,6 +77,6 @@ def load_sam2_images(checkpoint: str, device: torch.device | str = "cpu") -> Sam
 
 
 def load_sam_on_images(checkpoint: str, device: torch.device | str = "cpu") -> SamOnImages:
-    """SAM 2 where ``checkpoint`` is the name of one of its models, else SAM 1, by name or path."""
-    is_sam2 = checkpoint in NAMES
+    """SAM 2 or SAM 1, by name or path; a file is of the one whose parameters it holds."""
+    is_sam2 = checkpoint in NAMES or (checkpoint not in SAM_MODELS and holds_sam2(checkpoint))
     return load_sam2_images(checkpoint, device) if is_sam2 else load_sam(checkpoint, device)

@@ -21,7 +21,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import ConfigDict, Field, ValidationError
 
-from icvos.errors import Fault, PredictionError
+from icvos.errors import Fault, PredictionError, extent
 from icvos.files.rle import Rle, decode_rle
 from icvos.files.schema import Schema, Seconds, misfit
 from icvos.files.storage import is_object, refuse_repeated_keys
@@ -127,9 +127,8 @@ def fault_of(answer: Answer, episodes: Sequence[Episode], before: Container[int]
     except (KeyError, TypeError, ValueError, OverflowError):
         return Fault("unreadable", answer.where, "the mask has no size [height, width]; write the mask again")
     if (height, width) != episode.query.size:
-        expected = f"{episode.query.size[0]} x {episode.query.size[1]} (height x width)"
-        what = f"mask of {height} x {width}, the picture is {expected}; give the mask at the picture's own size"
-        return Fault("size", answer.where, what)
+        sizes = f"mask of {extent((height, width))} pixels, the picture is {extent(episode.query.size)}"
+        return Fault("size", answer.where, f"{sizes}; give the mask at the picture's own size")
     return None
 
 

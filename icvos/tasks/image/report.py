@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, plural
 from icvos.tasks.image.result import ImageResult
 from icvos.tasks.listing import Listing, percent
 from icvos.tasks.result import Named, Report, Selection, caveats, copies, few_episodes
@@ -12,13 +12,14 @@ def lines(result: ImageResult, where: str) -> Sequence[str]:
     """A line for each fold, and one for their mean."""
     found = [*copies(result)]
     for number, fold in result.folds.items():
-        of = "" if fold.episodes == fold.of else f" of {fold.of}"
+        whole = fold.episodes == fold.of
+        extent = plural(fold.of, "episode") if whole else f"{fold.episodes:,} of {plural(fold.of, 'episode')}"
         found.append(
             f"fold {number}: mIoU {percent(fold.miou)}  FB-IoU {percent(fold.fb_iou)}  "
-            f"{fold.episodes}{of} episodes, {fold.classes} classes{_without(fold.without)}"
+            f"{extent}, {plural(fold.classes, 'class')}{_without(fold.without)}"
         )
     partial = " (partial)" if result.partial_note else ""
-    overall, shots = result.overall, f"{result.shots} shot{'' if result.shots == 1 else 's'}"
+    overall, shots = result.overall, plural(result.shots, "shot")
     interval = f"(no interval: {few_episodes(result.fewest_episodes)})"
     if result.sure is not None:
         low, high = result.sure.miou
@@ -26,7 +27,8 @@ def lines(result: ImageResult, where: str) -> Sequence[str]:
     found.append(
         f"{result.benchmark.name}, {shots}, {result.protocol}: "
         f"mIoU {percent(overall.miou)} {interval}  FB-IoU {percent(overall.fb_iou)}  "
-        f"{overall.folds} of {result.benchmark.folds} folds, {overall.episodes} episodes{partial} -> {where}"
+        f"{overall.folds} of {plural(result.benchmark.folds, 'fold')}, "
+        f"{plural(overall.episodes, 'episode')}{partial} -> {where}"
     )
     return tuple(found)
 

@@ -18,17 +18,23 @@ from functools import cached_property
 from pathlib import Path
 
 from icvos.categories import Category, category
-from icvos.errors import IcvosError, printable
+from icvos.errors import IcvosError, plural, printable
 from icvos.files.images import image_size
 from icvos.files.listing import sorted_frames, visible_entries, visible_folders
 from icvos.files.names import SOURCES
 from icvos.files.schema import read_schema
+from icvos.files.sources import build_command
 from icvos.method import Support
 from icvos.tasks.video.manifest import IC_VOS, MANIFEST, REMEDY, SUPPORTS, Manifest, Supports, VideoEntry, disagreement
 from icvos.tasks.video.published import classes_of, is_video, require_masks
 
-RESTORE = "build the benchmark again to restore it"
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".JPG", ".JPEG")
+
+
+def restore(root: Path) -> str:
+    """What to do about a file of the built benchmark in ``root`` that is lost or not as it was built."""
+    again = "run the icvos build that made it again, which makes what is missing"
+    return f"{again}; icvos build --check --out {root} lists all that differs"
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,19 @@ class Video:
     folder: Path
     entry: VideoEntry | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def root(self) -> Path:
+        """The folder of the built benchmark that it is of."""
+        return self.folder.parents[1]
+
     @cached_property
     def frame_paths(self) -> tuple[Path, ...]:
         """The frames in order of their integer stems; raises `IcvosError` where the manifest has another number."""
         found = sorted_frames(self.folder / "JPEGImages", FRAME_SUFFIXES)
         if self.entry and len(found) != self.entry.frames:
             raise IcvosError(
-                f"{self.folder / 'JPEGImages'}: {len(found)} frames, but {MANIFEST} says {self.entry.frames}; {RESTORE}"
+                f"{self.folder / 'JPEGImages'}: {plural(len(found), 'frame')}, but "
+                f"{MANIFEST} says {self.entry.frames}; {restore(self.root)}"
             )
         return found
 
@@ -61,7 +73,9 @@ class Video:
         folder = self.folder / "Annotations" / next(iter(self.entry.clips))
         found = sorted_frames(folder, (".png",))
         if len(found) != self.entry.frames:
-            raise IcvosError(f"{folder}: {len(found)} masks, but {MANIFEST} says {self.entry.frames}; {RESTORE}")
+            raise IcvosError(
+                f"{folder}: {plural(len(found), 'mask')}, but {MANIFEST} says {self.entry.frames}; {restore(self.root)}"
+            )
         return tuple(path.stem for path in found)
 
     @cached_property
@@ -73,7 +87,7 @@ class Video:
         if self.entry and (self.entry.height, self.entry.width) != (height, width):
             raise IcvosError(
                 f"{self.frame_paths[0]}: {width}x{height} pixels, but {MANIFEST} says "
-                f"{self.entry.width}x{self.entry.height}; {RESTORE}"
+                f"{self.entry.width}x{self.entry.height}; {restore(self.root)}"
             )
         return height, width
 
@@ -104,8 +118,11 @@ class Clip:
         return self.video.folder / "Annotations" / str(self.category.index)
 
     def mask_path(self, frame: str) -> Path:
-        """The true mask of the frame called ``frame``."""
-        return self.folder / f"{frame}.png"
+        """The true mask of the frame called ``frame``; `IcvosError` where a built benchmark has lost it."""
+        path = self.folder / f"{frame}.png"
+        if self.video.entry and not path.is_file():
+            raise IcvosError(f"{path}: missing from the benchmark; {restore(self.video.root)}")
+        return path
 
 
 @dataclass(frozen=True)
@@ -164,7 +181,7 @@ class Benchmark:
         for name, entry in sorted(manifest.videos.items()):
             video = Video(name, entry.source, root / "videos" / name, entry)
             if not video.folder.is_dir():
-                raise IcvosError(f"{video.folder}: missing from the benchmark; {RESTORE}")
+                raise IcvosError(f"{video.folder}: missing from the benchmark; {restore(root)}")
             videos.append(video)
             clips += [
                 Clip(video, category(index), entry.clips[index].instances) for index in sorted(entry.clips, key=int)
@@ -185,6 +202,9 @@ class Benchmark:
                 continue
             videos += [found[0].video] if found else []
             clips += found
+        sources = None if clips else build_command(root)
+        if sources:
+            raise IcvosError(f"{root}: source data, not a benchmark; build one of it with: {sources}")
         if not clips and not any(map(is_video, visible_folders(root))):
             raise IcvosError(
                 f"{root}: not a benchmark (no icvos.json, and no <video>/Annotations/<class 1..80> as in the published "
@@ -265,7 +285,11 @@ class Benchmark:
 
     def _support(self, kind: Category, name: str) -> Support:
         folder = self.root / "supports" / str(kind.index)
-        return Support(name, folder / f"{name}.jpg", folder / f"{name}.png")
+        support = Support(name, folder / f"{name}.jpg", folder / f"{name}.png")
+        for path in (support.image_path, support.mask_path):
+            if not path.is_file():
+                raise IcvosError(f"{path}: missing from the benchmark; {restore(self.root)}")
+        return support
 
 
 def truth_files(benchmark: Benchmark) -> Iterator[tuple[str, Path]]:
@@ -284,8 +308,6 @@ def truth_files(benchmark: Benchmark) -> Iterator[tuple[str, Path]]:
     for clip in benchmark.clips:
         for frame in clip.video.frames:
             path = clip.mask_path(frame)
-            if not path.is_file():
-                raise IcvosError(f"{path}: missing from the benchmark; {RESTORE}")
             yield str(path.relative_to(benchmark.root).as_posix()), path
 
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from icvos.categories import category
-from icvos.errors import Fault, IcvosError, PredictionError, Severity
+from icvos.errors import Fault, IcvosError, PredictionError, Severity, plural
 from icvos.files.names import SOURCES
 from icvos.files.submitted import is_plain, opened, visible
 
 MAX_LISTED = 1000  # extra names of one place; the rest is counted
 PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8\xff"
-REPAIRED = "icvos validate --repair does so"
+REPAIRED = "icvos validate PREDICTIONS --benchmark BENCHMARK --repair NEW-FOLDER does so"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def renumber(found: Collection[str], frames: Sequence[str], counted: int) -> Ren
         return None
     names = {frame: by_number[number] for frame, number in zip(frames, got, strict=False)}
     first = ", ".join(f"{name} to {frame}" for frame, name in list(names.items())[:3])
-    return Renumbered(names, f"{words} ({len(names):,} frames: {first} ...); {REPAIRED}")
+    return Renumbered(names, f"{words} ({plural(len(names), 'frame')}: {first} ...); {REPAIRED}")
 
 
 def _shift_words(shift: int) -> str:

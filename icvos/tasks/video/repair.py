@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from icvos.errors import Fault, IcvosError, PredictionError
+from icvos.errors import Fault, IcvosError, PredictionError, plural
 from icvos.files.listing import is_empty
 from icvos.files.mask_rules import BROKEN_PNG
 from icvos.files.masks import write_binary
@@ -132,7 +132,9 @@ def _repair_frames(clip: Clip, folder: Path, target: Path, protocol: Protocol) -
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target / path.name)  # no mask, and the check of the new folder says so
     for what, files in done.items():
-        yield Repair(str(folder), f"{len(files):,} masks {what}, first {files[0]}", f"masks {what.partition(' ')[0]}")
+        yield Repair(
+            str(folder), f"{plural(len(files), 'mask')} {what}, first {files[0]}", f"masks {what.partition(' ')[0]}"
+        )
     yield from _left_out(names, clip.video.frames)
 
 
@@ -189,6 +191,8 @@ def _repair_rles(clip: Clip, source: Path, target: Path, protocol: Protocol) -> 
     kept = {frame: rles[name] for frame in clip.video.frames if (name := meant.get(frame, frame)) in rles}
     if meant:
         first = next(iter(meant.values()))
-        yield Repair(str(source), f"{len(meant):,} masks renamed to the frames' names, first {first}", "masks renamed")
+        yield Repair(
+            str(source), f"{plural(len(meant), 'mask')} renamed to the frames' names, first {first}", "masks renamed"
+        )
     write_text(target, json.dumps(kept))  # in ASCII: half a surrogate pair in a text cannot be written as UTF-8
     yield from _left_out(names, clip.video.frames)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import Field
 
 from icvos.categories import category
-from icvos.errors import IcvosError
+from icvos.errors import IcvosError, plural
 from icvos.files.schema import Schema
 from icvos.tasks.listing import DASH, Listing, percent, signed_percent
 from icvos.tasks.result import Named, Report, Selection, caveats, copies, few_videos
@@ -27,17 +27,17 @@ def lines(result: VideoResult, where: str) -> Sequence[str]:
     return (
         *copies(result),
         f"{result.protocol}: J {percent(overall.j)}  F {percent(overall.f)}  J&F {percent(overall.jf)} {interval}"
-        f"{_extent(result)}, {overall.frames} frames, {_draws_words(result)} -> {where}",
+        f"{_extent(result)}, {plural(overall.frames, 'frame')}, {_draws_words(result)} -> {where}",
     )
 
 
 def _extent(result: VideoResult) -> str:
     clips, total = result.overall.clips, result.benchmark_clips or 0
-    return f"{clips} of {total} clips (partial)" if clips < total else f"{clips} clips"
+    return f"{clips:,} of {plural(total, 'clip')} (partial)" if clips < total else plural(clips, "clip")
 
 
 def _draws_words(result: VideoResult) -> str:
-    return result.draws_note or f"{len(result.overall.draws)} draws"
+    return result.draws_note or plural(len(result.overall.draws), "draw")
 
 
 class WorstClip(Pair):
@@ -281,7 +281,7 @@ def _overall(found: Comparison) -> Listing:
         figures = percent(pair.a), percent(pair.b), signed_percent(pair.difference)
         verdict = pair.verdict.replace("a is", "A is").replace("b is", "B is")
         rows.append((heading, *figures, interval, _probability(pair.probability), verdict))
-    title = f"{found.protocol}, {found.clips} clips of {found.videos} videos"
+    title = f"{found.protocol}, {plural(found.clips, 'clip')} of {plural(found.videos, 'video')}"
     level = f"{100 * found.bootstrap.level:g} % interval"
     return Listing(title, ("", "A", "B", "A - B", level, "P(A better)", ""), tuple(rows))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from icvos.bitmasks.mask import PackedMask, pack
-from icvos.errors import IcvosError, PredictionError
+from icvos.errors import IcvosError, PredictionError, extent
 from icvos.files.cells import cell
 from icvos.files.images import image_size
 from icvos.files.masks import parse_png, read_binary
@@ -30,7 +30,7 @@ from icvos.tasks.record import RunRecord
 from icvos.tasks.runs import draw_folders
 from icvos.tasks.video import result
 from icvos.tasks.video.analysis import clip_facts
-from icvos.tasks.video.benchmark import Benchmark, Clip
+from icvos.tasks.video.benchmark import Benchmark, Clip, restore
 from icvos.tasks.video.means import figures, summarise
 from icvos.tasks.video.predictions import Predictions, counted_frames, draw_faults
 from icvos.tasks.video.result import VideoResult
@@ -146,8 +146,8 @@ def _truth(clip: Clip, frame: str, protocol: Protocol, *, closely: bool) -> Pack
     size = image_size(path) if found is None else found.size
     if size != clip.video.size:
         raise IcvosError(
-            f"{path}: true mask of {size[0]} x {size[1]}, the video is {clip.video.size[0]} x {clip.video.size[1]} "
-            "(height x width); build the benchmark again"
+            f"{path}: true mask of {extent(size)} pixels, the video is {extent(clip.video.size)}; "
+            f"{restore(clip.video.root) if clip.video.entry else 'copy the video again'}"
         )
     packed = found.packed(protocol.size) if found is not None and (found.depth == 1 or not closely) else None
     return pack(read_binary(path), protocol.size) if packed is None else packed

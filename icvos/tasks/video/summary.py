@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from icvos.errors import plural
 from icvos.tasks.listing import Listing
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.manifest import MANIFEST, LeftOutEntry, Manifest
@@ -18,8 +19,8 @@ def summary(benchmark: Benchmark) -> list[Listing | str]:
     shown: list[Listing | str] = []
     for video in benchmark.videos:
         names = ", ".join(clip.category.name for clip in benchmark.clips if clip.video == video)
-        shown.append(f"{video.name}: {len(video.frames)} frames, {names}")
-    held = f"{len(benchmark.videos)} videos, {len(benchmark.clips)} clips, no supports"
+        shown.append(f"{video.name}: {plural(len(video.frames), 'frame')}, {names}")
+    held = f"{plural(len(benchmark.videos), 'video')}, {plural(len(benchmark.clips), 'clip')}, no supports"
     return [*shown, f"{benchmark.root}: published layout, {held}"]
 
 

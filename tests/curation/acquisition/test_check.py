@@ -102,8 +102,8 @@ def remove_sbd_mask(root: Path) -> None:
     [
         (davis, "DAVIS 2017", "2 videos, 6 frames (val)"),
         (lambda root: write_mose(root / "MOSE", ["0a43a414", "fc4c1c67"]), "MOSE v1", "2 videos"),
-        (lambda root: write_lvos(root / "LVOS_V2", ["7K7WVzGG"]), "LVOS v2", "1 videos"),
-        (lambda root: write_youtube_vos(root / "YT", {"0a1b2c3d4e": {1: "dog"}}), "YouTube-VOS", "1 videos"),
+        (lambda root: write_lvos(root / "LVOS_V2", ["7K7WVzGG"]), "LVOS v2", "1 video"),
+        (lambda root: write_youtube_vos(root / "YT", {"0a1b2c3d4e": {1: "dog"}}), "YouTube-VOS", "1 video"),
         (coco, "COCO", "val2017: 2 images with annotations"),
         (voc, "PASCAL VOC", "train: 2 pictures with masks"),
         (sbd, "SBD", "3 masks"),
@@ -126,12 +126,12 @@ def test_a_whole_data_set_is_known_from_its_folder_and_from_above(
     [
         (davis, remove_mask, "masks of 1 of 6 frames, as of"),
         (davis, remove_video, "1 of 2 videos of DAVIS 2017"),
-        (coco, remove_image, "1 images of instances_val2017.json that are not there: 000000000002.jpg"),
+        (coco, remove_image, "1 image of instances_val2017.json, not there: 000000000002.jpg"),
         (coco, remove_images, "no folder of images"),
         (coco, shorten_json, "1 of its 2 images, which its annotations leave out"),
         (coco, cut_json, "instances_val2017.json: cannot be read"),
-        (voc, remove_voc_mask, "1 pictures of train without a mask: b"),
-        (sbd, remove_sbd_mask, "val: masks of 1 pictures: c"),
+        (voc, remove_voc_mask, "1 picture of train without a mask: b"),
+        (sbd, remove_sbd_mask, "val: masks of 1 picture: c"),
     ],
 )
 def test_what_is_missing_is_said_and_the_status_is_1(

@@ -176,14 +176,14 @@ def test_what_is_passed_over_is_listed_and_counted(coco: Path, tmp_path: Path) -
     output = icvos("episodes", "coco-20i", "--coco", coco, "--episodes", 5, "--out", tmp_path / "out").output
     benchmark = ImageBenchmark.open(tmp_path / "out")
     assert groups_of(benchmark) == {
-        "annotations marked as crowds (iscrowd 1), which are no instances": ("11",),
-        "images of instances_val2014.json that are not there": ("000000000007.jpg",),
+        "annotations marked as a crowd (iscrowd 1), so no instance": ("11",),
+        "images of instances_val2014.json not there": ("000000000007.jpg",),
         "files beside the images that instances_val2014.json lists": ("000000000099.jpg",),
         "pictures that show no class with 2048 pixels": ("000000000008.jpg",),
     }
     groups = benchmark.manifest.left_out or ()
     assert sum(len(group.names) for group in groups if group.what == "classes") == 80 - 2
-    assert "left out: val2014: 1 pictures that show no class with 2048 pixels: 000000000008.jpg\n" in output
+    assert "left out: val2014: 1 picture that show no class with 2048 pixels: 000000000008.jpg\n" in output
     assert f"82 left out, each with its reason: left_out in {tmp_path / 'out' / 'episodes.json'}\n" in output
     assert "\n82 left out, each with its reason" in icvos("info", tmp_path / "out").output
 
@@ -401,9 +401,9 @@ def test_lists_say_what_is_asked_whatever_the_area(coco: Path, tmp_path: Path) -
     benchmark, warnings = built(plan, tmp_path / "out")
     assert listed_of(benchmark) == {1: (1,), 2: (1,), 3: (16,), 4: (16,), 8: (16,)}
     assert "val2014: 1 classes that the lists name are in no mask, not asked" in warnings
-    assert f"{coco / 'val2014'}: left out: 1 pictures of the lists that are not there: 000000000099" in warnings
+    assert f"{coco / 'val2014'}: left out: 1 picture of the lists, not there: 000000000099" in warnings
     assert groups_of(benchmark) == {
-        "pictures of the lists that are not there": ("000000000099",),
+        "pictures of the lists, not there": ("000000000099",),
         "pictures that no list names": ("000000000005.jpg", "000000000006.jpg"),
         "pictures that show no class which the lists name": ("000000000007.jpg",),
         "pairs of a picture and a class that the lists name and no mask shows": ("000000000007/16",),

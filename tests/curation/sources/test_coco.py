@@ -120,7 +120,7 @@ def test_missing_images_are_a_warning_and_none_at_all_an_error(tmp_path: Path) -
     coco = Coco.open(tmp_path)
     assert list(coco.images) == [1, 3]
     assert coco.warnings == (
-        f"{tmp_path / 'val2017'}: left out: 1 images of instances_val2017.json that are not there: 000000000002.jpg",
+        f"{tmp_path / 'val2017'}: left out: 1 image of instances_val2017.json, not there: 000000000002.jpg",
     )
     for path in (tmp_path / "val2017").iterdir():
         path.unlink()
@@ -153,7 +153,7 @@ def test_an_image_may_have_no_annotation(tmp_path: Path) -> None:
 def test_annotations_of_unknown_images_are_a_warning(tmp_path: Path) -> None:
     coco = Coco.open(write_coco(tmp_path, [instance(LEFT), instance(LEFT, image=9)]))
     path = tmp_path / "annotations/instances_val2017.json"
-    assert coco.warnings == (f"{path}: left out: 1 annotations of images that it does not list: number 2",)
+    assert coco.warnings == (f"{path}: left out: 1 annotation of images that it does not list: number 2",)
 
 
 def test_grey_images_are_read_as_colour(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_an_instance_may_have_several_polygons_and_degenerate_ones(tmp_path: Pat
     assert np.array_equal(coco.class_mask(coco.images[1], DOG), expected.astype(bool))
     assert coco.class_area(coco.images[1], DOG) == 8
     assert coco.warnings == (
-        f"{coco.annotation_file}: left out: 1 polygons of fewer than three points, which enclose nothing: 7",
+        f"{coco.annotation_file}: left out: 1 polygon of fewer than three points, which enclose nothing: 7",
     )
 
 
@@ -267,7 +267,7 @@ def test_an_outline_of_another_form_is_refused_by_the_id_of_its_annotation(
 def test_an_annotation_with_an_empty_outline_is_counted(tmp_path: Path) -> None:
     good = {"id": 5, "image_id": 1, "category_id": 18, "segmentation": [[1, 1, 5, 1, 5, 4]]}
     coco = Coco.open(write_coco(tmp_path, [good, {**good, "id": 77, "segmentation": []}]))
-    assert coco.warnings == (f"{coco.annotation_file}: left out: 1 annotations with an empty segmentation: 77",)
+    assert coco.warnings == (f"{coco.annotation_file}: left out: 1 annotation with an empty segmentation: 77",)
 
 
 # Entries
@@ -284,9 +284,7 @@ def test_zero_in_any_spelling_is_no_crowd(tmp_path: Path, value: object) -> None
 def test_crowds_in_any_spelling_are_counted(tmp_path: Path, value: object) -> None:
     coco = Coco.open(write_coco(tmp_path, [instance(LEFT), instance(RIGHT, id=9, iscrowd=value)]))
     assert coco.class_area(coco.images[1], DOG) == 20
-    assert [str(group) for group in coco.left_out] == [
-        "1 annotations marked as crowds (iscrowd 1), which are no instances: 9"
-    ]
+    assert [str(group) for group in coco.left_out] == ["1 annotation marked as a crowd (iscrowd 1), so no instance: 9"]
     assert coco.warnings == ()
 
 
@@ -299,7 +297,7 @@ def test_another_word_for_crowds_is_refused(tmp_path: Path, value: object) -> No
 
 def test_crowds_alone_are_refused(tmp_path: Path) -> None:
     write_coco(tmp_path, [instance(LEFT, iscrowd=1), instance(RIGHT, iscrowd=1)])
-    with pytest.raises(IcvosError, match="all 2 annotations are marked as crowds"):
+    with pytest.raises(IcvosError, match="all 2 annotations are marked as a crowd"):
         Coco.open(tmp_path)
 
 
@@ -382,7 +380,7 @@ def test_files_that_no_image_is_of_are_counted(tmp_path: Path) -> None:
     write_frame(tmp_path / "val2017/000000000009.jpg")
     (tmp_path / "val2017/.DS_Store").write_text("")
     assert [str(group) for group in Coco.open(tmp_path).left_out] == [
-        "1 files beside the images that instances_val2017.json lists: 000000000009.jpg"
+        "1 file beside the images that instances_val2017.json lists: 000000000009.jpg"
     ]
 
 

@@ -21,7 +21,7 @@ def test_findings_are_noted(tmp_path: Path) -> None:
     root, watch = write_mose(tmp_path), Notes()
     write_mask(root / "train" / "Annotations" / "0a43a414" / "00099.png", ONE)
     read_datasets(mose=root, watch=watch)
-    assert watch.notes == [f"{root / 'train/Annotations/0a43a414'}: 1 masks without a frame, not read: 00099.png"]
+    assert watch.notes == [f"{root / 'train/Annotations/0a43a414'}: 1 mask without a frame, not read: 00099.png"]
 
 
 def test_options_reach_the_readers(tmp_path: Path) -> None:

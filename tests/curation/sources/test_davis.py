@@ -149,7 +149,7 @@ def test_sets_and_disk_are_compared_with_both_lists(tmp_path: Path) -> None:
     assert names(found) == ["dog"]
     assert found.warnings == (
         f"{tmp_path / 'ImageSets'}: 2 in val but not on disk: bmx-trees, cows; 1 on disk but in no set: mine",
-        f"{tmp_path / 'Annotations/480p'}: 1 folders of masks without frames, left out: hen",
+        f"{tmp_path / 'Annotations/480p'}: 1 folder of masks without frames, left out: hen",
     )
     assert found.left_out == {
         "bmx-trees": "in val but not on disk",

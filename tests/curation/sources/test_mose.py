@@ -130,8 +130,8 @@ def test_files_where_videos_are_and_videos_of_other_splits_are_known(tmp_path: P
     (tmp_path / "train/Annotations/330ac20d").touch()
     found = mose.read(tmp_path)
     assert found.warnings == (
-        f"{tmp_path / 'train/JPEGImages'}: 1 files where videos are, not read: 330ac20d.zip",
-        f"{tmp_path / 'train/Annotations'}: 1 files where videos are, not read: 330ac20d",
+        f"{tmp_path / 'train/JPEGImages'}: 1 file where videos are, not read: 330ac20d.zip",
+        f"{tmp_path / 'train/Annotations'}: 1 file where videos are, not read: 330ac20d",
     )
     assert found.elsewhere == {"fc4c1c67": "in split valid, which is not read"}
 
@@ -142,7 +142,7 @@ def test_masks_without_video_are_a_warning_and_no_masks_an_error(tmp_path: Path)
     found = mose.read(tmp_path)
     assert names(found) == ["0a43a414"]
     masks = tmp_path / "train/Annotations"
-    assert found.warnings == (f"{masks}: 1 folders of masks without frames, left out: fc4c1c67",)
+    assert found.warnings == (f"{masks}: 1 folder of masks without frames, left out: fc4c1c67",)
     assert found.left_out == {"fc4c1c67": "masks without frames"}
     (tmp_path / "train/Annotations").rename(tmp_path / "masks")
     with pytest.raises(IcvosError, match="/train/Annotations: no such folder; fetch the annotations of split train"):

@@ -73,7 +73,7 @@ def test_pictures_without_image_or_mask_are_left_out(voc: Path) -> None:
     images, left_out = Pascal.open(voc).pictures("val")
     assert list(images) == [voc / "JPEGImages" / f"{B}.jpg"]
     assert [str(group) for group in left_out] == [
-        "1 pictures of val without an image: 2012_000001",
+        "1 picture of val without an image: 2012_000001",
         f"2 pictures of val without a mask: {C}, 2012_000001",
     ]
     write_text(voc / "ImageSets" / "Segmentation" / "val.txt", f"{C}\n")
@@ -84,7 +84,7 @@ def test_pictures_without_image_or_mask_are_left_out(voc: Path) -> None:
 def test_pictures_of_val_in_a_list_to_train_on_are_counted(voc: Path, tmp_path: Path) -> None:
     sbd = write_sbd(tmp_path / "sbd", {C: [(3, LEFT)]}, [B, C])
     _, left_out = Pascal.open(voc, sbd).pictures("train+sbd")
-    assert [str(group) for group in left_out] == [f"1 pictures of val, which are not trained on: {B}"]
+    assert [str(group) for group in left_out] == [f"1 picture of val, not trained on: {B}"]
 
 
 def test_a_damaged_matlab_file_is_named(voc: Path, tmp_path: Path) -> None:

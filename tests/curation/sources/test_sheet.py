@@ -86,5 +86,5 @@ def test_findings_are_noted(sources: dict[str, Path]) -> None:
 
 def test_the_command_writes_a_file_for_each_video(sources: dict[str, Path], tmp_path: Path) -> None:
     arguments = ["--davis", sources["davis"], "--videos", "dog", "--kind", "sheet", "--out", tmp_path / "out"]
-    assert icvos("render", *arguments).output.endswith(": 1 files\n")
+    assert icvos("render", *arguments).output.endswith(": 1 file\n")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["davis_dog.png"]

@@ -123,7 +123,7 @@ def test_a_folder_without_frames_is_no_video(folders: tuple[Path, Path]) -> None
     findings = Findings()
     assert list_video("davis", *folders, STRICT, findings) is None
     assert findings.warnings == [
-        f"{folders[0]}: 1 files that are no frames, not read: readme.txt",
+        f"{folders[0]}: 1 file beside the frames, not read: readme.txt",
         f"{folders[0]}: left out: no frame (.jpg, .jpeg, .JPG, .JPEG, .png) in it",
     ]
     assert findings.left_out == {"clip": "no frame (.jpg, .jpeg, .JPG, .JPEG, .png) in it"}
@@ -353,7 +353,7 @@ def test_a_video_without_mask_folder_follows_the_same_option(folders: tuple[Path
     write_mask(folders[1] / "00000.png", ONE)
     counted = Findings()
     assert list_video("davis", *folders, ReadOptions(missing_masks="empty"), counted) is not None
-    assert counted.warnings == [f"{folders[1]}: 1 frames without a mask, read as empty: 00001.jpg"]
+    assert counted.warnings == [f"{folders[1]}: 1 frame without a mask, read as empty: 00001.jpg"]
 
 
 @pytest.mark.parametrize("name", ["00002.webp", "00002.Jpg", "00002.bmp", "notes.txt", "00002"])
@@ -364,8 +364,8 @@ def test_files_that_are_no_frames_or_masks_are_counted(folders: tuple[Path, Path
     findings = Findings()
     assert list_video("davis", *folders, STRICT, findings) is not None
     assert findings.warnings == [
-        f"{folders[0]}: 1 files that are no frames, not read: {name}",
-        f"{folders[1]}: 1 files that are no masks, not read: {name}",
+        f"{folders[0]}: 1 file beside the frames, not read: {name}",
+        f"{folders[1]}: 1 file beside the masks, not read: {name}",
     ]
 
 
@@ -376,7 +376,7 @@ def test_a_mask_without_frame_is_a_warning(folders: tuple[Path, Path]) -> None:
     video = list_video("davis", *folders, STRICT, findings)
     assert video is not None
     assert video.object_ids() == (1,)
-    assert findings.warnings == [f"{folders[1]}: 1 masks without a frame, not read: 00007.png"]
+    assert findings.warnings == [f"{folders[1]}: 1 mask without a frame, not read: 00007.png"]
 
 
 def test_a_folder_of_one_frame_is_skipped_with_a_warning(folders: tuple[Path, Path]) -> None:

@@ -116,6 +116,8 @@ def test_a_file_that_was_lost_is_made_by_building_again(built: Path, world: Worl
     path.unlink()
     refused = icvos("build", "--check", "--out", out, status=2)
     assert str(path.parent if path.suffix == ".png" else path.parents[1]) in refused.stdout
+    assert "1 fault; remove" in refused.stderr
+    assert len(refused.stdout.splitlines()) == 1
     assert "build again: what is missing is made" in refused.stderr
     icvos("build", *world.build_arguments, "--out", out)
     assert tree(out) == tree(built)

@@ -65,10 +65,10 @@ def test_what_is_not_read_of_coco_is_listed_and_said(world: World, tmp_path: Pat
         davis=world.root / "davis", coco=tmp_path / "coco", curation=world.root / "curation.csv", watch=watch
     )
     assert [(entry.video, entry.reason) for entry in plan.left_out if entry.source == "coco"] == [
-        ("val2017", f"2 annotations marked as crowds (iscrowd 1), which are no instances: {crowd}, 900100005275"),
-        ("val2017", f"1 annotations of images that it does not list: {stray}"),
+        ("val2017", f"2 annotations marked as a crowd (iscrowd 1), so no instance: {crowd}, 900100005275"),
+        ("val2017", f"1 annotation of images that it does not list: {stray}"),
     ]
-    assert f"{path}: left out: 1 annotations of images that it does not list: {stray}" in watch.notes
+    assert f"{path}: left out: 1 annotation of images that it does not list: {stray}" in watch.notes
 
 
 def test_an_error_comes_before_the_note_on_supports(world: World, tmp_path: Path) -> None:

@@ -252,3 +252,13 @@ def test_a_full_temporary_folder_is_named(world: World, tmp_path: Path, monkeypa
     found = icvos("render", *world.sources, "--out", tmp_path / "r", status=2).stderr
     assert "cannot be written (No space left on device); free some space there, or name another folder" in found
     assert list((tmp_path / "r").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [(("38", "96", "128", "191"), True), (("38,", "96,", "128,", "191"), True), (("a.png", "b.png"), False)],
+)
+def test_numbers_with_spaces_between_them_are_told_their_form(rest: tuple[str, ...], told: bool) -> None:
+    said = icvos("predict", "--support", "a", "--video", "b", "--out", "c", "--box", *rest, status=2).stderr
+    assert "unexpected extra argument" in said
+    assert ("with commas and without spaces: --box X0,Y0,X1,Y1" in said) is told

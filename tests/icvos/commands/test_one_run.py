@@ -149,7 +149,7 @@ def test_a_benchmark_without_supports_has_one_draw(handmade: Benchmark, tmp_path
     shutil.copytree(handmade.root / "videos", published)
     words = "is of draw 1, published has no supports, so only draw 0"
     assert words in icvos("score", run, "--benchmark", published, status=2).stderr
-    assert "1 draws" in icvos("score", run / "draw0", "--benchmark", published).stdout
+    assert "1 draw" in icvos("score", run / "draw0", "--benchmark", published).stdout
     shutil.rmtree(run / "draw1")
     icvos("score", run, "--benchmark", published)
 

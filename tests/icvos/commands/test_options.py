@@ -105,3 +105,14 @@ def test_a_variable_of_no_checkpoint_is_told(monkeypatch: pytest.MonkeyPatch) ->
     for command in (("weights", "list"), ("methods",)):
         said = icvos(*command).stderr
         assert "note: ICVOS_WEIGHTS_SAM_VIT_HH is set, and is the variable of no checkpoint; did you mean" in said
+
+
+@pytest.mark.parametrize(("command", "head", "least"), [("train --list", "recipe", 30), ("data list", "dataset", 8)])
+def test_a_list_in_a_pipe_has_a_line_for_each_row_and_tabs_between_its_cells(
+    command: str, head: str, least: int
+) -> None:
+    table = [line.split("\t") for line in icvos(*command.split()).stdout.splitlines() if "\t" in line]
+    assert table[0][0] == head
+    assert len(table) > least
+    assert {len(row) for row in table} == {len(table[0])}
+    assert all(cell == cell.strip() for row in table for cell in row)

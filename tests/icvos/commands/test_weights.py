@@ -209,7 +209,7 @@ def test_list_fetch_and_verify(server: Server, folder: Path, digest: str, monkey
         "by hand",
         "not published",
     ]
-    assert any(all(cell in line for cell in ("net.pth", "Apache-2.0", "SA-1B", " 1 ")) for line in lines)
+    assert any(all(cell in line for cell in ("net.pth", "Apache-2.0", "SA-1B", "\t1\t")) for line in lines)
     assert lines[-1] == f"folder: {folder}"
     assert icvos("weights", "verify").output == ""
     assert str(folder / "net.pth") in icvos("weights", "fetch", "net", "bare").output

@@ -226,7 +226,7 @@ def test_methods_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {one.method for one in list_methods() if one.ready} == {"blink"}
     output = icvos("methods").output
     assert "pip install 'icvos[models]'" in output
-    assert [line.split()[0] for line in output.splitlines()[3:-1]] == sorted(found)
+    assert [line.split("\t")[0] for line in output.splitlines()[1:]] == sorted(found)
     monkeypatch.setenv("ICVOS_WEIGHTS_BLINK", "/nowhere/blink.pth")
     state = next(one.state for one in list_methods() if one.method == "blink")
     assert state == "missing: /nowhere/blink.pth: no such file; ICVOS_WEIGHTS_BLINK names it as blink"

@@ -136,6 +136,7 @@ def test_what_to_do_after_training_on_the_small_world(
     save_file({"no_mem_embed": torch.zeros(1)}, "pictures.safetensors", header)
     (found,) = next_commands(read_recipe(name), settings, None, Path("B"))
     assert expected in " ".join(found.arguments)
+    assert "IC-VOS" not in str(found), "what learned from drawings is evaluated on drawings"
 
 
 @pytest.mark.parametrize("name", ["nano-dcsam-image", "dcsam-ic-vos-tube", "dcsam-coco-20i"])

@@ -259,7 +259,7 @@ def test_missing_masks_are_one_error(tmp_path: Path) -> None:
 def test_other_sizes_are_one_error(tmp_path: Path) -> None:
     write_video(tmp_path / "gt/a", [square(2)] * 3)
     write_video(tmp_path / "pred/a", [square(2), square(2, size=(30, 32)), square(2, size=(30, 32))])
-    with pytest.raises(IcvosError, match=r"a/00001\.png: mask of 30 x 32, the truth is 24 x 32 .* and 1 more"):
+    with pytest.raises(IcvosError, match=r"a/00001\.png: mask of 32x30 pixels, the truth is 32x24, and 1 more"):
         score_folders(tmp_path / "pred", tmp_path / "gt")
 
 

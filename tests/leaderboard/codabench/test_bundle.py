@@ -155,7 +155,7 @@ def test_truth_is_what_scoring_reads_and_no_more(handmade: Benchmark, tmp_path: 
     for own, other in zip(there.videos, handmade.videos, strict=True):
         assert (own.frames, own.size) == (other.frames, other.size)
     next(iter((root / "videos").rglob("*.png"))).unlink()
-    with pytest.raises(IcvosError, match=r"masks, but icvos\.json says \d+; build the benchmark again"):
+    with pytest.raises(IcvosError, match=r"masks, but icvos\.json says \d+; run the icvos build that made it again"):
         [video.frames for video in Benchmark.open(root).videos]
 
 

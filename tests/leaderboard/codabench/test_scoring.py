@@ -191,7 +191,7 @@ def told_the_truth(folder: Path) -> None:
     ("spoil", "told"),
     [
         (no_frame, "error: submission/draw0/davis_dog/17/00002.png: no such frame among the predictions; predict it"),
-        (small, "error: submission/draw1/davis_dog/17/00001.png: mask of 3 x 4, the video is 30 x 40"),
+        (small, "error: submission/draw1/davis_dog/17/00001.png: mask of 4x3 pixels, the video is 40x30"),
         (nothing, "error: "),
         (markup, "submission/draw0/<script>alert(1): "),
         (random, "made with random weights"),

@@ -82,7 +82,7 @@ def test_refusals_are_a_line(working: Running, tmp_path: Path) -> None:
     ben = ("--server", working.address, "--token", working.user("ben").token())
     assert "is another team's" in icvos("submit", file, "--name", "mine", *ben, status=2).stderr
     wrong = ("--server", working.address, "--token", "icvos_wrong")
-    assert "this needs a token" in icvos("submit", file, "--name", "mine", *wrong, status=2).stderr
+    assert "this token is none of this server's" in icvos("submit", file, "--name", "mine", *wrong, status=2).stderr
     assert "no such file or folder" in icvos("submit", tmp_path / "none", "--name", "a", *ben, status=2).stderr
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "dog").symlink_to(tmp_path)
@@ -113,7 +113,7 @@ def test_options_that_do_not_go_together(arguments: tuple[str, ...], message: st
 def test_a_server_that_is_away_is_asked_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     token, paused = running.user().token(), []
     monkeypatch.setattr(client.time, "sleep", paused.append)
-    message = r"http://127.0.0.1:9: cannot be reached .*; try again later"
+    message = r"http://127.0.0.1:9: cannot be reached .*; is icvos serve running there, and is --server its address\?"
     with Remote("http://127.0.0.1:9", token, waits=(1.0, 2.0)) as remote:
         with pytest.raises(IcvosError, match=message):
             remote.about()

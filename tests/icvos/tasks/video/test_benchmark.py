@@ -8,7 +8,7 @@ import pytest
 
 from icvos.errors import IcvosError
 from icvos.tasks.video.benchmark import Benchmark, guess_source
-from tests.conftest import icvos
+from tests.conftest import World, icvos
 
 DOG = Path("davis_dog-walk")
 CAR = Path("davis_car-park")
@@ -92,16 +92,47 @@ def test_what_file_managers_leave_and_texts_are_passed_over(published: Path, pat
 
 
 def test_a_folder_without_any_video_is_no_benchmark(tmp_path: Path) -> None:
-    put(tmp_path / "JPEGImages" / "480p" / "dog" / "00000.jpg")
+    put(tmp_path / "notes" / "a.txt")
     with pytest.raises(IcvosError, match="not a benchmark"):
         Benchmark.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [
+        ("", "build --davis {0}/davis --lvos {0}/lvos --mose {0}/mose --coco {0}/coco --curation {0}/curation.csv"),
+        ("davis", "build --davis {0}/davis --coco COCO"),
+        ("mose", "build --mose {0}/mose --coco COCO --curation ROWS.csv"),
+        ("coco", "episodes coco-20i --coco {0}/coco"),
+    ],
+)
+def test_source_data_in_the_place_of_a_benchmark_is_told_with_the_command_that_builds_one(
+    world: World, folder: str, command: str
+) -> None:
+    with pytest.raises(IcvosError) as refused:
+        Benchmark.open(world.root / folder)
+    told = f"source data, not a benchmark; build one of it with: icvos {command.format(world.root)} --out"
+    assert told in str(refused.value)
+
+
+def test_a_mask_that_left_a_built_benchmark_is_told_with_the_way_back(built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built, tmp_path / "b")
+    benchmark = Benchmark.open(tmp_path / "b")
+    clip = benchmark.clip(f"{DOG}/17")
+    (support,) = benchmark.supports(clip, 0, 1)
+    for path in (clip.mask_path(clip.video.frames[1]), support.mask_path):
+        path.unlink()
+        refused = icvos("eval", "--method", "oracle" if path.parent == clip.folder else "lite",
+                        "--benchmark", tmp_path / "b", "--out", tmp_path / path.stem, status=2).stderr  # fmt: skip
+        assert f"{path}: missing from the benchmark; run the icvos build that made it again" in refused
+        assert f"icvos build --check --out {tmp_path / 'b'} lists all that differs" in refused
 
 
 def test_a_frame_that_left_a_built_benchmark_is_missed(built: Path, tmp_path: Path) -> None:
     shutil.copytree(built, tmp_path / "b")
     first(tmp_path / "b" / "videos" / DOG / "JPEGImages").unlink()
     benchmark = Benchmark.open(tmp_path / "b")
-    with pytest.raises(IcvosError, match=r"JPEGImages: (\d+) frames, but icvos\.json says \d+; build"):
+    with pytest.raises(IcvosError, match=r"JPEGImages: (\d+) frames, but icvos\.json says \d+; run the icvos build"):
         _ = benchmark.clip(f"{DOG}/17").video.frames
 
 

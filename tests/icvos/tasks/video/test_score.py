@@ -174,7 +174,7 @@ def test_missing_masks_are_counted_before_anything_is_scored(handmade: Benchmark
 def test_masks_of_another_size_are_never_resized(handmade: Benchmark, tmp_path: Path) -> None:
     folder = write_predictions(handmade, tmp_path)
     Image.new("1", (512, 512)).save(folder / "davis_dog/17/00001.png")
-    with pytest.raises(IcvosError, match=r"00001\.png: mask of 512 x 512, the video is 30 x 40"):
+    with pytest.raises(IcvosError, match=r"00001\.png: mask of 512x512 pixels, the video is 40x30"):
         score(handmade, folder, PAPER)
 
 

@@ -20,6 +20,7 @@ from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
 from icvos.tasks.result import MAX_BYTES, REMEDY, Keep, Named, Result, Selection
+from icvos.workers import Workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,7 +203,7 @@ class Task(Protocol):
         protocol: "ScoringProtocol",
         watch: Watch,
         *,
-        workers: int = 1,
+        workers: Workers = 1,
         parts: Sequence[int] | None = None,
         frames_csv: Path | None = None,
         keep: Keep | None = None,

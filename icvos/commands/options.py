@@ -11,7 +11,21 @@ if TYPE_CHECKING:
     from icvos.workers import Workers
 
 F = TypeVar("F", bound=Callable[..., Any])
-FOLDER = click.Path(path_type=Path)
+
+
+class _Place(click.Path):
+    """A file or folder of this machine; an address of another place is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from icvos.files.addresses import require_local
+
+        if isinstance(value, str):
+            require_local(value)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _Place(path_type=Path)
+FILE = _Place(path_type=Path, allow_dash=True)  # - is standard output
 PAPER = "paper@1"
 
 BENCHMARK = click.option("--benchmark", type=FOLDER, required=True, help="The benchmark, of videos or of images.")
@@ -74,7 +88,7 @@ def json_option(what: str) -> Callable[[F], F]:
     return click.option(
         "--json",
         "json_path",
-        type=click.Path(path_type=Path, allow_dash=True),
+        type=FILE,
         default=None,
         help=f"{what} (- prints it).",
     )

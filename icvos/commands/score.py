@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from icvos.commands.options import (
+    FILE,
     FOLDER,
     FRAMES,
     PAPER,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     "--json",
     "--out",
     "json_path",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=FILE,
     default=None,
     help="Write the scores to this file (- prints them).  [default: with --benchmark, scores.json in PREDICTIONS; of a "
     "part of the benchmark, scores-partial.json]",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from icvos.errors import Fault, IcvosError
+from icvos.files.addresses import require_local
 from icvos.files.schema import Schema, parse_schema, read_bytes
 from icvos.files.storage import refuse_repeated_keys
 from icvos.protocol import PROTOCOLS
@@ -277,6 +278,7 @@ def open_task(root: Path | str) -> Task:
     >>> task.select(Selection(categories=("dog",))).kind
     'video'
     """
+    require_local(root)
     root = Path(root)
     wings = [_load(wing.task) for wing in WINGS.values()]
     found = next((wing for wing in wings if wing.recognises(root)), _load(WINGS["video"].task))

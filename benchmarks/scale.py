@@ -284,15 +284,15 @@ def grown(stage: str, counts: list[int], workers: int) -> None:
                     text=True,
                     check=True,
                 )
-        for line in said.stdout.splitlines():
-            step, seconds, mib = json.loads(line)
-            growth = ""
-            if step in before:
-                fewer, took = before[step]
-                growth = f"{math.log(seconds / took) / math.log(count / fewer):.2f}"
-            before[step] = count, seconds
-            shown = f"{seconds:,.1f} s" if seconds >= 1 else f"{1000 * seconds:,.2f} ms"
-            print(f"| {step} | {count:,} | {shown} | {growth} | {mib:,.0f} |", flush=True)
+            for line in said.stdout.splitlines():
+                step, seconds, mib = json.loads(line)
+                growth = ""
+                if step in before:
+                    fewer, took = before[step]
+                    growth = f"{math.log(seconds / took) / math.log(count / fewer):.2f}"
+                before[step] = count, seconds
+                shown = f"{seconds:,.1f} s" if seconds >= 1 else f"{1000 * seconds:,.2f} ms"
+                print(f"| {step} | {count:,} | {shown} | {growth} | {mib:,.0f} |", flush=True)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ The command line shows them on standard error, as the processes that it starts d
 
 import logging
 import sys
+from collections.abc import Collection
 
 from icvos.errors import printable
 
@@ -28,6 +29,28 @@ class _OnStandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         sys.stderr.write(f"warning: {printable(record.getMessage())}\n")
+
+
+class Kept(logging.Handler):
+    """Keeps what is logged, until it is told to another process."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+    def told(self) -> tuple[str, ...]:
+        """What was kept since the last call."""
+        lines, self.lines = tuple(self.lines), []
+        return lines
+
+
+def retell(lines: Collection[str]) -> None:
+    """Log what another process has kept."""
+    for line in lines:
+        notice("workers", line, line)
 
 
 def show_notices() -> None:

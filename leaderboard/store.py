@@ -16,7 +16,8 @@ from icvos.files.locks import lock_folder
 from icvos.files.schema import Schema
 from icvos.files.storage import json_text, write_new
 from icvos.tasks.result import MAX_BYTES, Result, is_frames, keep_frames, refuse_random, scores_files
-from leaderboard.entry import Entry, MethodFacts, check_name, entry_json, parse_entry, read_entry
+from icvos.tasks.task import read_object
+from leaderboard.entry import REMEDY, WHAT, Entry, MethodFacts, check_name, entry_json, parse_entry, read_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,19 @@ class Board:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All results, read and checked now, in order of name, revision, protocol and digest."""
-        if not self.folder.is_dir():
-            return ()
         entries: dict[tuple[str, ...], Entry] = {}
-        for path in sorted(self.folder.glob("*.json")):
-            if path.name.startswith(".") or is_frames(path):
-                continue
-            entry = _ranked(path)
-            if not entry.revision:
-                raise IcvosError(f"{path}: scores without a name; put them on the board with icvos submit")
+        for path in self._files:
+            entry = _named(path)
             if entry.key in entries:
                 raise IcvosError(f"{path}: same result as {entries[entry.key].path.name}; remove one of the two")
             entries[entry.key] = entry
         return tuple(entries[key] for key in sorted(entries))
+
+    @property
+    def _files(self) -> list[Path]:
+        """The files of the results."""
+        found = sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
+        return [path for path in found if not path.name.startswith(".") and not is_frames(path)]
 
     def add(
         self,
@@ -96,8 +97,15 @@ class Board:
         raise IcvosError(f"{path}: holds another name that is written alike; use another --name")
 
     def _same(self, entry: Entry) -> Path | None:
-        """The file that holds this very result already; `IcvosError` where other figures have its key."""
-        for found in self.entries:
+        """The file that holds this very result already; `IcvosError` where other figures have its key.
+
+        Of other names and revisions no more is read than that, since to prove their figures takes many times as long.
+        """
+        for path in self._files:
+            said = read_object(path, WHAT, REMEDY)
+            if "revision" in said and (said.get("name"), said["revision"]) != (entry.name, entry.revision):
+                continue
+            found = _named(path)
             if found.key == entry.key:
                 if _content(found) == _content(entry):
                     return found.path
@@ -142,6 +150,14 @@ def collect(paths: Iterable[Path | str]) -> list[Entry]:
         if not any(entry.name == other.name and entry.result == other.result for other in unique):
             unique.append(entry)
     return unique
+
+
+def _named(path: Path) -> Entry:
+    """The result in a file of a board."""
+    entry = _ranked(path)
+    if not entry.revision:
+        raise IcvosError(f"{path}: scores without a name; put them on the board with icvos submit")
+    return entry
 
 
 def _ranked(path: Path) -> Entry:

@@ -12,6 +12,7 @@ from icvos.files.storage import require_writable
 from icvos.tasks.record import read_records
 from icvos.tasks.result import Result, refuse_random_records
 from icvos.tasks.task import Silent, Task, Watch, open_task
+from icvos.workers import Workers
 from leaderboard.entry import MethodFacts, check_name
 from leaderboard.store import Board
 
@@ -104,7 +105,7 @@ def submit(
     notes: str = "",
     facts: MethodFacts | None = None,
     all_draws: bool = False,
-    workers: int = 1,
+    workers: Workers = 1,
     frames: bool = False,
     watch: Watch | None = None,
 ) -> SubmissionReport:

@@ -33,7 +33,7 @@ from icvos.files.storage import require_writable
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.manifest import FORMAT, MANIFEST, SUPPORTS, LeftOutEntry, Manifest, Supports
-from icvos.workers import run_jobs
+from icvos.workers import Workers, run_jobs
 
 KINDS = ("videos", "supports")  # the folders of a benchmark
 
@@ -51,7 +51,7 @@ def build(
     supports: SupportOptions | None = None,
     name: str | None = None,
     overwrite: bool = False,
-    workers: int = 1,
+    workers: Workers = 1,
     watch: Watch = SILENT,
     **sources: Unpack[SourceFolders],
 ) -> Manifest:
@@ -102,7 +102,9 @@ def build(
     return build_plan(plan, Path(out), overwrite=overwrite, workers=workers, watch=watch)
 
 
-def build_plan(plan: Plan, out: Path, *, overwrite: bool = False, workers: int = 1, watch: Watch = SILENT) -> Manifest:
+def build_plan(
+    plan: Plan, out: Path, *, overwrite: bool = False, workers: Workers = 1, watch: Watch = SILENT
+) -> Manifest:
     """Build in ``out`` what was planned; the rest as `build`."""
     for video in plan.tubes:  # before the work of the others
         plain_name(video.name, f"a video of {video.source}")
@@ -114,7 +116,7 @@ def build_plan(plan: Plan, out: Path, *, overwrite: bool = False, workers: int =
         return _build(plan, out, workers, watch)
 
 
-def _build(plan: Plan, out: Path, workers: int, watch: Watch) -> Manifest:
+def _build(plan: Plan, out: Path, workers: Workers, watch: Watch) -> Manifest:
     supports = _make_supports(plan, out, watch)
     tubes, without = _with_supports(plan, supports)
     watch.stage("videos")

@@ -12,10 +12,10 @@ from icvos.files.schema import read_schema
 from icvos.tasks.task import SILENT, Watch
 from icvos.tasks.video.benchmark import Benchmark, Clip
 from icvos.tasks.video.manifest import REMEDY, SUPPORTS, Supports, overall_digest
-from icvos.workers import run_jobs
+from icvos.workers import Workers, run_jobs
 
 
-def check_benchmark(root: Path | str, *, workers: int = 1, watch: Watch = SILENT) -> list[str]:
+def check_benchmark(root: Path | str, *, workers: Workers = 1, watch: Watch = SILENT) -> list[str]:
     """Read a built benchmark again, whole.
 
     Args:

@@ -1,13 +1,16 @@
 """`icvos build`: the benchmark of videos from its sources."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from icvos.commands.options import FOLDER, WORKERS, examples, source_options
+from icvos.commands.options import FOLDER, RAY, WORKERS, examples, read_workers, source_options
 from icvos.commands.printing import say
 from icvos.errors import AGAIN
+
+if TYPE_CHECKING:
+    from icvos.workers import Workers
 
 COUNT = click.IntRange(1)
 STOPPED = f"{{done}} of {{units}} {{stage}} are made; {AGAIN} to go on"
@@ -54,6 +57,7 @@ STOPPED = f"{{done}} of {{units}} {{stage}} are made; {AGAIN} to go on"
 )
 @click.option("--overwrite", is_flag=True, help="Remove the videos of another benchmark in --out.")
 @WORKERS
+@RAY
 @click.option("--dry-run", is_flag=True, help="Show what would be built; write nothing.")
 @click.option("--check", is_flag=True, help="Check the benchmark in --out against its digest; build nothing.")
 def build(
@@ -61,7 +65,6 @@ def build(
     check: bool,
     dry_run: bool,
     overwrite: bool,
-    workers: int,
     accept: str | None,
     support_masks: Any,
     supports_per_class: int,
@@ -74,6 +77,7 @@ def build(
     Any subset of DAVIS, MOSE and LVOS will do. MOSE and LVOS need a curation file; icvos curate helps to make one. A
     build that was stopped resumes when it is run again.
     """
+    workers = read_workers(given)
     if check:
         return _check(out, workers)
     from curation.video.build import build_plan, require_place
@@ -98,7 +102,7 @@ def build(
     return show_listings(summary(Benchmark.open(out)))
 
 
-def _check(out: Path, workers: int) -> None:
+def _check(out: Path, workers: "Workers") -> None:
     from curation.video.check import check_benchmark
     from icvos.commands.progress import watched
     from icvos.errors import IcvosError, plural

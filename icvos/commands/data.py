@@ -11,7 +11,7 @@ from icvos.errors import AGAIN, stoppable
 STOPPED = f"what has arrived is kept; {AGAIN} to go on"
 CATALOGUE = click.option(
     "--catalogue",
-    type=click.Path(path_type=Path),
+    type=FOLDER,
     default=None,
     help="A catalogue of your own, with mirrors for example, in place of that of icvos.",
 )

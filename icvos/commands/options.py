@@ -8,9 +8,24 @@ import click
 
 if TYPE_CHECKING:
     from icvos.tasks.result import Selection
+    from icvos.workers import Workers
 
 F = TypeVar("F", bound=Callable[..., Any])
-FOLDER = click.Path(path_type=Path)
+
+
+class _Place(click.Path):
+    """A file or folder of this machine; an address of another place is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from icvos.files.addresses import require_local
+
+        if isinstance(value, str):
+            require_local(value)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _Place(path_type=Path)
+FILE = _Place(path_type=Path, allow_dash=True)  # - is standard output
 PAPER = "paper@1"
 
 BENCHMARK = click.option("--benchmark", type=FOLDER, required=True, help="The benchmark, of videos or of images.")
@@ -48,6 +63,12 @@ WORKERS = click.option(
     show_default=True,
     help="Processes; the result does not depend on their number.",
 )
+RAY = click.option(
+    "--ray",
+    metavar="ADDRESS",
+    default=None,
+    help="In place of --workers: the processors of a Ray cluster, HOST:PORT, or of this machine, local.",
+)
 FRAMES = click.option(
     "--frames",
     is_flag=True,
@@ -67,7 +88,7 @@ def json_option(what: str) -> Callable[[F], F]:
     return click.option(
         "--json",
         "json_path",
-        type=click.Path(path_type=Path, allow_dash=True),
+        type=FILE,
         default=None,
         help=f"{what} (- prints it).",
     )
@@ -137,6 +158,27 @@ def names(text: str) -> tuple[str, ...]:
             raise IcvosError(f"{path}: cannot be read as a list of names ({error}); write one on each line") from error
         return tuple(line.strip() for line in lines if line.strip())
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def read_workers(given: dict[str, Any], archive: Path | None = None) -> "Workers":
+    """Take what `WORKERS` and `RAY` gave out of ``given``.
+
+    `IcvosError` where both are given, and where a cluster is to read ``archive``, which this machine alone unpacks.
+    """
+    from icvos.errors import IcvosError
+
+    count, address = given.pop("workers"), given.pop("ray")
+    if address is None:
+        return count
+    from icvos.tasks.farm import RayFarm
+    from icvos.tasks.pool import LOCAL, Pool
+
+    pool = Pool(address)
+    if count != 1:
+        raise IcvosError(f"{pool}: has workers of its own; leave --workers out")
+    if archive is not None and not archive.is_dir() and address != LOCAL:
+        raise IcvosError(f"{archive}: is unpacked on this machine alone; unpack it where all machines of {pool} see it")
+    return RayFarm(pool)
 
 
 def read_settings(pairs: tuple[str, ...]) -> dict[str, str]:

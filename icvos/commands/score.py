@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from icvos.commands.options import (
+    FILE,
     FOLDER,
     FRAMES,
     PAPER,
+    RAY,
     WORKERS,
     examples,
     read_selection,
+    read_workers,
     selected_names,
     selection_options,
 )
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
         "icvos score my-predictions --benchmark IC-VOS --frames-csv frames.csv",
         "icvos score runs/lite --benchmark IC-VOS --clips-there",
         "icvos score PREDICTIONS ANNOTATIONS --skip-ends --workers 8",
+        "icvos score /shared/lite --benchmark /shared/IC-VOS --ray 10.0.0.1:6379",
         "icvos score osvos.zip DAVIS/Annotations/480p --objects binary --skip-ends --csv results",
     )
 )
@@ -51,7 +55,7 @@ if TYPE_CHECKING:
     "--json",
     "--out",
     "json_path",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=FILE,
     default=None,
     help="Write the scores to this file (- prints them).  [default: with --benchmark, scores.json in PREDICTIONS; of a "
     "part of the benchmark, scores-partial.json]",
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
     help="Score an unfinished run: the clips of which every draw that has begun has all masks. The result is partial.",
 )
 @WORKERS
+@RAY
 def score(predictions: Path, truth: Path | None, benchmark: Path | None, **given: Any) -> None:
     """Score predictions against a benchmark, or one folder of masks against another.
 
@@ -110,6 +115,7 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
     require_places(given["json_path"] or scores_path(predictions, protocol))
     if given["frames"] and is_stdout(given["json_path"]):
         raise IcvosError("--frames lies beside the scores; give a file to --json, or leave out one of the two")
+    workers = read_workers(given, predictions)
     task, kept = open_task(benchmark), list["Schema"]()
     with watched(f"{{done}} of {{units}} {scored_in(task)} are scored and nothing is written; {AGAIN}") as watch:
         result = run(
@@ -118,7 +124,7 @@ def _against_benchmark(predictions: Path, benchmark: Path, given: dict[str, Any]
             protocol,
             selection=selection,
             clips_there=given["clips_there"],
-            workers=given["workers"],
+            workers=workers,
             frames_csv=given["frames_csv"],
             keep=kept.append if given["frames"] else None,
             watch=watch,
@@ -138,6 +144,7 @@ def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> No
     require_places(given["json_path"], given["frames_csv"])
     if given["csv_folder"]:
         require_writable(given["csv_folder"], folder=True)
+    workers = read_workers(given, predictions)
     with watched(f"videos scored: {{done}}, and nothing is written; {AGAIN}") as watch:
         watch.stage("score")
         scores = score_folders(
@@ -146,7 +153,7 @@ def _against_folder(predictions: Path, truth: Path, given: dict[str, Any]) -> No
             skip_ends=given["skip_ends"],
             objects=given["objects"] or "all",
             videos=selected_names(given["videos"], "--videos"),
-            workers=given["workers"],
+            workers=workers,
             progress=lambda video: watch.advance(),
         )
     result = scores.to_result()

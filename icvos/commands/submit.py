@@ -6,13 +6,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from icvos.commands.options import FOLDER, FRAMES, PROTOCOLS, WORKERS, examples
+from icvos.commands.options import FOLDER, FRAMES, PROTOCOLS, RAY, WORKERS, examples, read_workers
 from icvos.commands.printing import say, show_faults, show_result
 from icvos.commands.progress import scored_in, watched
 from icvos.errors import AGAIN
 
 FACTS = ("training", "classes_seen", "uses_text", "licence", "parameters")
-HERE = ("benchmark", "board", "protocols", "revision", "all_draws", "frames", "workers")  # as a server decides
+HERE = ("benchmark", "board", "protocols", "revision", "all_draws", "frames", "workers", "ray")  # as a server decides
 THERE = ("token", "publish")
 SENT = "once the file is sent, the server goes on without this command"
 
@@ -42,6 +42,7 @@ SENT = "once the file is sent, the server goes on without this command"
 @click.option("--all-draws", is_flag=True, help="Refuse a run that is not over all support draws of the benchmark.")
 @FRAMES
 @WORKERS
+@RAY
 @click.option(
     "--server", metavar="URL", default=None, help="Send them to icvos serve at this address, which scores them."
 )
@@ -94,6 +95,7 @@ def _submit_here(
     from leaderboard.submission import submit as run
 
     facts = method_facts(said)
+    given["workers"] = read_workers(given, predictions)
     task = open_task(benchmark)
     for protocol in map(find_protocol, protocols):
         stopped = f"{{done}} of {{units}} {scored_in(task)} are done ({{stage}}) and nothing is on the board; {AGAIN}"

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from icvos.commands.options import FOLDER as FILE
 from icvos.commands.options import examples
 from icvos.commands.printing import say
 
 if TYPE_CHECKING:
     from icvos.models.weights.registry import Checkpoint
 
-FILE = click.Path(path_type=Path)
 MEGABYTE = 10**6
 
 

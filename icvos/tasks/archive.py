@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from icvos.errors import Fault, plural
+from icvos.files.addresses import require_local
 from icvos.files.archives.entries import LIMITS, ArchiveError, Limits
 from icvos.files.archives.unpacking import require_archive, unpack
 from icvos.files.submitted import find_links
@@ -25,6 +26,7 @@ def submission_folder(path: Path | str, videos: Collection[str], limits: Limits 
     of videos, or of folds, by which predictions are known. Raises `ArchiveError` for an archive with faults, for a
     folder with links and for one above or below the predictions, `IcvosError` for what is neither.
     """
+    require_local(path)
     path = Path(path)
     if path.is_dir():
         refuse_links(path)

@@ -14,6 +14,7 @@ from icvos.protocol import PAPER, protocol
 from icvos.tasks.repairs import RepairReport
 from icvos.tasks.result import Keep, Result, Selection, scores_files, scores_name
 from icvos.tasks.task import SHEET_FRAMES, SILENT, Drawing, Sheet, Task, Watch, open_task
+from icvos.workers import Workers
 
 
 def as_task(benchmark: Task | Path | str) -> Task:
@@ -28,7 +29,7 @@ def score(
     *,
     selection: Selection | None = None,
     clips_there: bool = False,
-    workers: int = 1,
+    workers: Workers = 1,
     out: Path | str | None = None,
     frames_csv: Path | str | None = None,
     keep: Keep | None = None,

@@ -7,6 +7,7 @@ Nothing here knows what a worker is. `icvos.tasks.video.pooled` asks it with wor
 `icvos.tasks.makespan.makespan` with imagined ones.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,23 @@ TRIES = 2  # of a job that fails
 LIVES = 3  # workers that die of a job before it is given up
 
 
+@dataclass(frozen=True, slots=True)
+class Free:
+    """The jobs that wait for nothing but a worker.
+
+    Args:
+        jobs: How many.
+        longest: What the costliest of them costs.
+        total: What all of them cost.
+    """
+
+    jobs: int
+    longest: int
+    total: int
+
+
 class Dispatch:
-    """The jobs that wait for a worker.
+    """The jobs that wait for a worker. What is asked of it takes no longer where many wait.
 
     Args:
         costs: By name what each job costs.
@@ -28,21 +44,27 @@ class Dispatch:
     def __init__(self, costs: Mapping[str, int]) -> None:
         self.costs = costs
         self.waiting = sorted(costs, key=lambda name: (-costs[name], name))
+        self._total = sum(costs.values())  # of those
         self._failed_on: dict[str, set[int]] = defaultdict(set)
         self._deaths: dict[str, int] = defaultdict(int)
         self._not_before: dict[str, float] = {}
 
     def offers(self, worker: int, others: Collection[int], now: float) -> Iterator[str]:
         """The jobs that a worker may take, the best first: not one that failed with it, if ``others`` may succeed."""
-        for name in tuple(self.waiting):
-            failed_on = self._failed_on[name]
+        place = 0
+        while place < len(self.waiting):
+            name = self.waiting[place]
+            failed_on = self._failed_on.get(name, set())
             elsewhere = worker in failed_on and not failed_on.issuperset(others)
             if self._not_before.get(name, now) <= now and not elsewhere:
                 yield name
+            if place < len(self.waiting) and self.waiting[place] == name:  # else it was taken meanwhile
+                place += 1
 
     def take(self, name: str) -> None:
         """A worker makes a job, or nothing is left of it."""
         self.waiting.remove(name)
+        self._total -= self.costs[name]
         self._not_before.pop(name, None)
 
     def later(self, name: str, when: float) -> None:
@@ -58,17 +80,17 @@ class Dispatch:
         return [name for name, when in self._not_before.items() if when <= now]
 
     @property
-    def free(self) -> list[str]:
-        """The jobs that wait for nothing but a worker, the costliest first."""
-        return [name for name in self.waiting if name not in self._not_before]
+    def free(self) -> Free:
+        """What waits for nothing but a worker."""
+        longest = next((self.costs[name] for name in self.waiting if name not in self._not_before), 0)
+        later = sum(self.costs[name] for name in self._not_before)
+        return Free(len(self.waiting) - len(self._not_before), longest, self._total - later)
 
     def again(self, name: str, not_with: int | None = None) -> None:
         """A job is to be tried again, by another worker than ``not_with`` if there is one."""
-        place = next(
-            (place for place, other in enumerate(self.waiting) if self.costs[other] < self.costs[name]),
-            len(self.waiting),
-        )
+        place = bisect_right(self.waiting, -self.costs[name], key=lambda other: -self.costs[other])
         self.waiting.insert(place, name)
+        self._total += self.costs[name]
         if not_with is not None:
             self._failed_on[name].add(not_with)
 

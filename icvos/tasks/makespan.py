@@ -134,9 +134,8 @@ class _Simulation:
                 for number, worker in enumerate(self.crew)
                 if worker.run == run and number != but and number not in self.dead
             ]
-            costs = [dispatch.costs[name] for name in dispatch.free]
-            free = sum(not worker.job for worker in own)
-            found[run] = Demand(len(costs), max(costs, default=0), sum(costs), len(own), free)
+            free, idle = dispatch.free, sum(not worker.job for worker in own)
+            found[run] = Demand(free.jobs, free.longest, free.total, len(own), idle)
         return found
 
     def _shared(self) -> float:

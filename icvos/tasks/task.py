@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from icvos.errors import Fault, IcvosError
+from icvos.files.addresses import require_local
 from icvos.files.schema import Schema, parse_schema, read_bytes
 from icvos.files.storage import refuse_repeated_keys
 from icvos.protocol import PROTOCOLS
@@ -20,6 +21,7 @@ from icvos.tasks.listing import Listing
 from icvos.tasks.record import Part
 from icvos.tasks.repairs import RepairReport
 from icvos.tasks.result import MAX_BYTES, REMEDY, Keep, Named, Result, Selection
+from icvos.workers import Workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -206,7 +208,7 @@ class Task(Protocol):
         protocol: "ScoringProtocol",
         watch: Watch,
         *,
-        workers: int = 1,
+        workers: Workers = 1,
         parts: Sequence[int] | None = None,
         frames_csv: Path | None = None,
         keep: Keep | None = None,
@@ -280,6 +282,7 @@ def open_task(root: Path | str) -> Task:
     >>> task.select(Selection(categories=("dog",))).kind
     'video'
     """
+    require_local(root)
     root = Path(root)
     wings = [_load(wing.task) for wing in WINGS.values()]
     found = next((wing for wing in wings if wing.recognises(root)), _load(WINGS["video"].task))

@@ -20,7 +20,7 @@ from icvos.vos.objects import FIGURES, Objects, VideoScores, score_video
 from icvos.vos.pairs import check_headers, more, pair_videos
 from icvos.vos.result import FolderResult, ObjectFigures, OverallFigures, Settings, VideoFigures
 from icvos.vos.source import opened_source
-from icvos.workers import run_jobs
+from icvos.workers import Workers, run_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def score_folders(
     skip_ends: bool = False,
     objects: Objects = "all",
     videos: Sequence[str] = (),
-    workers: int = 1,
+    workers: Workers = 1,
     progress: Callable[[str], None] | None = None,
 ) -> FolderScores:
     """Score a folder of masks against another.
@@ -93,7 +93,7 @@ def score_folders(
     with opened_source(prediction) as source:
         pairs, warnings = pair_videos(source, truth, videos, skip_ends)
         check_headers(pairs, objects)
-        if workers > 1:
+        if workers != 1:
             warm()  # compiled at most once, not by every worker at the same time
         scored = tuple(
             run_jobs(

@@ -81,7 +81,8 @@ def _draw(clip: Clip, predictions: Predictions, stem: Path) -> None:
     masks = partial(predictions.mask, clip)
 
     def write(path: Path, chosen: Sequence[int]) -> int:
-        frames = ((clip.video.frames[index], read_image(clip.video.frame_paths[index])) for index in chosen)
+        paths = clip.video.frame_paths
+        frames = ((clip.video.frames[index], read_image(paths[index])) for index in chosen)
         return write_animation(path, render_frames(frames, masks=masks, height_px=HEIGHT_PX), FPS)
 
     still = stem.with_suffix(STILL)

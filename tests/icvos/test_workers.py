@@ -79,3 +79,21 @@ def test_workers_of_a_killed_process_end(tmp_path: Path) -> None:
         time.sleep(0.01)
     assert not any(is_running(worker) for worker in workers)
     assert len(list(tmp_path.iterdir())) == 2  # nothing more was begun
+
+
+class Counted:
+    """A function that counts how often it is sent to a process."""
+
+    sent = 0
+
+    def __call__(self, job: int) -> int:
+        return job
+
+    def __reduce__(self) -> tuple[type["Counted"], tuple[()]]:
+        Counted.sent += 1
+        return Counted, ()
+
+
+def test_what_is_called_is_sent_to_a_process_once_and_not_with_every_job() -> None:
+    assert run_jobs(Counted(), range(50), 2) == list(range(50))
+    assert 1 <= Counted.sent <= 2

@@ -11,6 +11,8 @@ import pytest
 from icvos.errors import IcvosError
 from icvos.tasks.result import Result
 from icvos.tasks.task import parse_result
+from leaderboard import store
+from leaderboard.entry import Entry, read_entry
 from leaderboard.store import Board, collect
 from tests import ROOT, Json
 
@@ -58,6 +60,27 @@ def test_text_that_is_no_unicode_is_not_stored(tmp_path: Path, result: Results) 
     with pytest.raises(IcvosError, match="lite: cannot be read as a result on a board"):
         Board.open(tmp_path / "board").add(result(), name="lite", notes="\udcff")
     assert not (tmp_path / "board").exists()
+
+
+def test_a_new_result_is_not_compared_with_those_of_other_names(
+    tmp_path: Path, result: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = Board.open(tmp_path)
+    for number in range(4):
+        board.add(result(), name=f"lite {number}")
+    read = list[str]()
+
+    def counted(path: Path) -> Entry:
+        read.append(path.name.partition("--")[0])
+        return read_entry(path)
+
+    monkeypatch.setattr(store, "read_entry", counted)
+    board.add(result(), name="another")
+    board.add(result(), name="lite 2", revision="2")
+    assert read == []
+    board.add(result(), name="lite 2")
+    assert len(read) == 1
+    assert len(board.entries) == 6
 
 
 def test_other_figures_need_another_revision(tmp_path: Path, result: Results) -> None:

@@ -294,7 +294,7 @@ def holds_sam2(checkpoint: str) -> bool:
     """Whether the file that ``checkpoint`` is, or names, has the parameters of a SAM 2; False without a file."""
     path = Path(checkpoint).expanduser()
     known = None if path.is_file() else find(checkpoint)
-    found = path if path.is_file() else known and locate(known)
+    found = path if path.is_file() else None if known is None else locate(known)
     return found is not None and any(name.removeprefix(BESIDE).startswith(TRUNK) for name in read_state(found))
 
 

@@ -25,7 +25,7 @@ from icvos.tasks.image.result import ImageResult
 from icvos.tasks.mixture import refuse_mixture
 from icvos.tasks.record import RECORD, RunRecord, read_record
 from icvos.tasks.runs import fold_folders
-from icvos.workers import run_jobs
+from icvos.workers import Workers, run_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def score_images(
     protocol: Protocol,
     *,
     folds: Sequence[int] | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: Callable[[int], None] | None = None,
 ) -> ImageScores:
     """Score every finished fold of a run, or of the ``folds`` of it.

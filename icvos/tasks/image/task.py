@@ -19,6 +19,7 @@ from icvos.tasks.result import Keep, Named, Result, Selection
 from icvos.tasks.runs import Outcome, RunOptions, fold_folders
 from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.tracks import Track
+from icvos.workers import Workers
 
 EVERYTHING = Selection()
 
@@ -116,7 +117,7 @@ class ImageTask:
         protocol: Protocol,
         watch: Watch,
         *,
-        workers: int = 1,
+        workers: Workers = 1,
         parts: Sequence[int] | None = None,
         frames_csv: Path | None = None,
         keep: Keep | None = None,

@@ -12,6 +12,7 @@ only scored against, as `truth_files` packs it, the frames and the supports' ima
 """
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -54,29 +55,34 @@ class Video:
         """The folder of the built benchmark that it is of."""
         return self.folder.parents[1]
 
-    @cached_property
+    @property
     def frame_paths(self) -> tuple[Path, ...]:
         """The frames in order of their integer stems; raises `IcvosError` where the manifest has another number."""
+        return tuple(self.folder / "JPEGImages" / name for name in self._files)
+
+    @cached_property
+    def _files(self) -> tuple[str, ...]:
+        """The names of the frames' files. Millions may be kept: equal names are one text, and paths are made anew."""
         found = sorted_frames(self.folder / "JPEGImages", FRAME_SUFFIXES)
         if self.entry and len(found) != self.entry.frames:
             raise IcvosError(
                 f"{self.folder / 'JPEGImages'}: {plural(len(found), 'frame')}, but "
                 f"{MANIFEST} says {self.entry.frames}; {restore(self.root)}"
             )
-        return found
+        return tuple(sys.intern(path.name) for path in found)
 
     @cached_property
     def frames(self) -> tuple[str, ...]:
         """The frames' names without suffix, in order; where the frames were left out, the names of the true masks."""
         if self.entry is None or not self._is_truth_alone:
-            return tuple(path.stem for path in self.frame_paths)
+            return tuple(sys.intern(Path(name).stem) for name in self._files)
         folder = self.folder / "Annotations" / next(iter(self.entry.clips))
         found = sorted_frames(folder, (".png",))
         if len(found) != self.entry.frames:
             raise IcvosError(
                 f"{folder}: {plural(len(found), 'mask')}, but {MANIFEST} says {self.entry.frames}; {restore(self.root)}"
             )
-        return tuple(path.stem for path in found)
+        return tuple(sys.intern(path.stem) for path in found)
 
     @cached_property
     def size(self) -> tuple[int, int]:

@@ -6,10 +6,8 @@ sets and its `ActorPool` are of no use here: the first hold short videos behind 
 """
 
 import contextlib
-import logging
-import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +16,8 @@ from typing import Any, Self
 from icvos.errors import IcvosError
 from icvos.files.leftovers import remove_leftovers
 from icvos.method import first_line
-from icvos.notices import notice
-from icvos.serving.extra import load_extra
+from icvos.notices import retell
+from icvos.tasks.connection import connected, load_ray
 from icvos.tasks.pool import LOCAL, Pool
 from icvos.tasks.runs import SCRATCH
 from icvos.tasks.video.worker import Begun, News, Orders, Worker
@@ -27,13 +25,6 @@ from icvos.tasks.video.worker import Begun, News, Orders, Worker
 LOOK_S = 0.5  # that is waited for news at a time
 STAFF_S = 5.0  # between two looks at what the cluster has
 PATIENCE_S = 60.0  # without any worker, after which the caller is told why
-STORE_BYTES = 80 << 20  # of Ray's object store, which masks do not go through; it takes no less than 75 MiB
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-}
-TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")  # variables that hold one, or name its file
 
 
 @dataclass(slots=True)
@@ -71,8 +62,7 @@ class Crew:
 
     def __init__(self, pool: Pool, orders: Mapping[Path, Orders], note: Callable[[str], None]) -> None:
         self.pool, self.orders, self.note = pool, orders, note
-        set_variables()
-        self.ray = load_extra("ray", {"ray": "ray"}, "cluster", str(pool))
+        self.ray = load_ray(pool)
         self.members: dict[int, Member] = {}
         self.places = 0  # how many the cluster has room for
         self._count = 0
@@ -84,7 +74,7 @@ class Crew:
         with contextlib.ExitStack() as stack:
             for out in self.orders:
                 stack.callback(remove_leftovers, out / SCRATCH)  # of workers that were on this machine
-            stack.enter_context(_connected(self.ray, self.pool))
+            stack.enter_context(connected(self.ray, self.pool))
             stack.callback(self._dismiss_all)
             self._by_gpu = self.pool.cpus_per_worker is None and any(room.get("GPU", 0) >= 1 for room in self._nodes())
             self._entered = time.monotonic()
@@ -160,7 +150,7 @@ class Crew:
         except self.ray.exceptions.RayError as error:
             self.dismiss(member)
             raise DeathError(f"{member} died, perhaps for want of memory") from error
-        _log(news.notices)
+        retell(news.notices)
         return news
 
     def welcome(self, member: Member) -> Begun:
@@ -180,7 +170,7 @@ class Crew:
         except self.ray.exceptions.RayError as error:
             self.dismiss(member)
             raise DeathError(first_line(error)) from error
-        _log(begun.notices)
+        retell(begun.notices)
         member.begun, member.waited_for, member.heard = begun, None, time.monotonic()
         self._is_told = True
         return begun
@@ -225,45 +215,3 @@ class Crew:
 
 class DeathError(Exception):
     """A worker has died."""
-
-
-def set_variables() -> None:
-    """Set what Ray reads when it is imported.
-
-    ``ray start`` asks for a token where this user has one, as after any ``ray.init("local")``; a driver sends it only
-    where it is told to. A cluster without tokens does not mind.
-    """
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    if any(map(os.environ.get, TOKENS)) or (Path.home() / ".ray" / "auth_token").is_file():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-
-
-@contextlib.contextmanager
-def _connected(ray: Any, pool: Pool) -> Iterator[None]:
-    """Ray, connected to the cluster of a pool; one that the caller has connected already stays so."""
-    if ray.is_initialized():
-        yield
-        return
-    if "://" in pool.address:
-        raise IcvosError(
-            f"{pool}: Ray's client is too little; give the command on a machine of the cluster, --ray auto"
-        )
-    pool.require_reached()
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    own = {"include_dashboard": False, "object_store_memory": STORE_BYTES} if pool.address == LOCAL else {}
-    try:
-        ray.init(pool.address, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise IcvosError(
-            f"{pool}: no Ray can be reached ({first_line(error)}); start one by: ray start --head, or use --ray {LOCAL}"
-        ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _log(lines: Collection[str]) -> None:
-    for line in lines:
-        notice("workers", line, line)

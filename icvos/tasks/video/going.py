@@ -76,6 +76,7 @@ class Going:
         self.shown = sum(item.frames for item in work if item.done)  # frames that the caller knows to be done
         self.making: dict[str, int] = {}  # by video that this process has claimed, the masks of what is not recorded
         self.own: set[tuple[int, str]] = set()  # what this process has made, by draw and clip
+        self._changes = records.changes  # when what is shown was counted
 
     @property
     def done(self) -> int:
@@ -107,7 +108,9 @@ class Going:
             return None
         self.records.refresh()
         missing = [item for item in job.items if not self.is_there(item)]
-        self.records.drop(missing)
+        if any(self.records.made(item) for item in missing):  # whose masks are gone
+            self.records.drop(missing)
+            self._changes = -1
         self.making[job.name] = 0
         return [item for item in missing if item.key not in given_up]
 
@@ -144,8 +147,7 @@ class Going:
     def end(self, job: Job) -> None:
         """Give a video back."""
         self.leases.release(job.claim)
-        self.making.pop(job.name, None)
-        self._show()
+        self._show(self.making.pop(job.name, 0))
 
     def is_there(self, item: Work) -> bool:
         """Whether a clip is made, with all its masks."""
@@ -160,9 +162,15 @@ class Going:
         made = self.records.made(item)
         return made is not None and made.frames >= item.frames
 
-    def _show(self) -> None:
-        """Tell what others have made, or what was lost."""
-        done = sum(item.frames for item in self.work if self._is_made(item)) + sum(self.making.values())
+    def _show(self, lost: int) -> None:
+        """Tell what others have made, or that some masks are lost.
+
+        Everything is counted where others have made something, and not for every video of a process that is alone.
+        """
+        done = self.shown - lost
+        if self.records.changes != self._changes:
+            self._changes = self.records.changes
+            done = sum(item.frames for item in self.work if self._is_made(item)) + sum(self.making.values())
         if done != self.shown:
             self.shown = done
             self.start(done, self.total)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from icvos.errors import IcvosError, stoppable
 from icvos.models.weights import registry
-from icvos.tasks.dispatch import TRIES, Demand, neediest, pressing
+from icvos.tasks.dispatch import TRIES, Demand, Free, neediest, pressing
 from icvos.tasks.pool import Pool
 from icvos.tasks.runs import Outcome, RunOptions, UnfinishedError, claim, require_supports_taken
 from icvos.tasks.video.benchmark import Benchmark, Clip
@@ -36,7 +36,7 @@ class _Run:
         out: Its folder.
         options: How it is run.
         draws: Its draws.
-        costs: The frames that are read for each video, as far as is known before it is opened.
+        whole: Its videos and the frames that are read for them, as far as is known before it is opened.
         masks: How many masks it has in all.
         shown: How many of them are made, as far as is known.
         driver: What makes it, when it is opened.
@@ -49,7 +49,7 @@ class _Run:
     out: Path
     options: RunOptions
     draws: tuple[int, ...]
-    costs: Sequence[int]
+    whole: Free
     masks: int
     shown: int = 0
     made_by: MadeBy | None = None
@@ -63,7 +63,7 @@ class _Run:
     def useful(self) -> int:
         """How many workers it could have."""
         if self.driver is None:
-            return len(self.costs)
+            return self.whole.jobs
         return len(self.driver.dispatch.waiting) + len(self.driver.tasks)
 
 
@@ -173,7 +173,8 @@ class Pooled:
         claim(out, "draw", options.overwrite)
         frames = {clip.video.name: frames_of(clip, options) for clip in self.clips}
         masks = len(draws) * sum(frames[clip.video.name] for clip in self.clips)
-        return _Run(out, options, draws, tuple(frames.values()), masks)
+        whole = Free(len(frames), max(frames.values(), default=0), sum(frames.values()))
+        return _Run(out, options, draws, whole, masks)
 
     def _choose(self, crew: Crew) -> Path | None:
         """The run that another worker should serve."""
@@ -317,12 +318,12 @@ class Pooled:
 def _demand(run: _Run, crew: Crew, usual: float, but: Member | None) -> Demand:
     """What a run wants; a frame takes the ``usual`` seconds where it is not known yet how many."""
     workers = [member for member in crew.members.values() if member.run == run.out and member is not but]
-    rate, costs = usual, run.costs
+    rate, left = usual, run.whole
     if run.driver is not None:
-        costs = [run.driver.dispatch.costs[name] for name in run.driver.dispatch.free]
+        left = run.driver.dispatch.free
         rate = run.driver.seconds_per_frame or usual
     free = sum(member.begun is None or member.waited_for is None for member in workers)
-    return Demand(len(costs), rate * max(costs, default=0), rate * sum(costs), len(workers), free)
+    return Demand(left.jobs, rate * left.longest, rate * left.total, len(workers), free)
 
 
 def _require_like_the_first(run: _Run, begun: Begun) -> None:

@@ -28,7 +28,7 @@ from icvos.tasks.video.together import Work
 OPENING = "record"  # the claim on writing records
 MADE = "made"  # begins the name of a file that says what was made
 GROWS = {"clips", "finished", "frames", "seconds_per_frame"}  # keys of a record that change as clips are made
-REST = 20  # times as long as it took to write the records, until they are written again
+REST = 20  # times as long as it took to write the records, for each process, until they are written again
 
 
 class MadeClips(Schema):
@@ -65,15 +65,17 @@ class Records:
         self.out, self.places, self.leases = out, places, leases
         self.stamps = {draw: stamp(record) for draw, record in opened.items()}
         self.written = dict(opened)  # as in the files
-        self.clips = {draw: dict(record.clips) for draw, record in opened.items()}  # with what is not in them yet
+        self.changes = 0  # how often others were found to have changed something
         self._signatures: dict[int, tuple[int, int, int]] = {}
-        self._made: dict[str, MadeClips] = {}  # files that are not in the records yet
+        self._made: dict[str, MadeClips] = {}  # files that are not in the records yet,
+        self._news: dict[int, dict[str, ClipRun]] = {draw: {} for draw in opened}  # and what they say, by draw
         self._count = 0
         self._rests_until = 0.0
 
     def made(self, item: Work) -> ClipRun | None:
         """What is known of a clip of a draw; None where nobody has made it."""
-        return self.clips[item.draw].get(item.clip.id)
+        clip = item.clip.id
+        return self._news[item.draw].get(clip) or self.written[item.draw].clips.get(clip)
 
     def refresh(self) -> None:
         """Take notice of what others have made; `IcvosError` where another run has come in the place of this one."""
@@ -82,6 +84,7 @@ class Records:
             known = self._made.get(path.name) or _read_made(path)
             if known is not None:
                 found[path.name] = known
+        self.changes += found.keys() != self._made.keys()
         self._made = found
         for draw in self.written:
             self._read_record(draw)
@@ -119,9 +122,10 @@ class Records:
         """Write the records that are not up to date; only while `OPENING` is claimed."""
         began = time.monotonic()
         self.refresh()
-        for item in dropped:
-            self.clips[item.draw].pop(item.clip.id, None)
-        for draw, clips in self.clips.items():
+        gone = {item.key for item in dropped}
+        for draw, news in self._news.items():
+            there = {**self.written[draw].clips, **news}
+            clips = {clip: one for clip, one in there.items() if (draw, clip) not in gone}
             if clips != self.written[draw].clips:
                 record = with_clips(self.written[draw], dict(sorted(clips.items(), key=self._place)))
                 if not self.leases.holds(OPENING):
@@ -132,14 +136,16 @@ class Records:
         for name in self._made:
             (self.leases.folder / name).unlink(missing_ok=True)
         self._made = {}
+        self._unite()
         ended = time.monotonic()
-        self._rests_until = ended + REST * (ended - began)
+        # all processes together write for a small part of the time, and each reads what all others write
+        self._rests_until = ended + REST * (ended - began) * (1 + len(self.leases.others()))
 
     def _unite(self) -> None:
-        self.clips = {draw: dict(record.clips) for draw, record in self.written.items()}
+        self._news = {draw: {} for draw in self.written}
         for made in self._made.values():
             if made.of == self.stamps[made.draw]:
-                self.clips[made.draw] |= made.clips
+                self._news[made.draw] |= made.clips
 
     def _place(self, named: tuple[str, Any]) -> tuple[int, str]:
         return self.places.get(named[0], len(self.places)), named[0]
@@ -163,6 +169,7 @@ class Records:
         if stamp(found) != self.stamps[draw]:
             raise IcvosError(f"{path}: another run has begun in this folder; choose another --out")
         self.written[draw], self._signatures[draw] = found, seen
+        self.changes += 1
 
 
 def with_clips(record: RunRecord, clips: dict[str, ClipRun]) -> RunRecord:

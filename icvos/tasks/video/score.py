@@ -34,7 +34,7 @@ from icvos.tasks.video.benchmark import Benchmark, Clip, restore
 from icvos.tasks.video.means import figures, summarise
 from icvos.tasks.video.predictions import Predictions, counted_frames, draw_faults
 from icvos.tasks.video.result import VideoResult
-from icvos.workers import run_jobs
+from icvos.workers import Workers, run_jobs
 
 ROBUSTNESS = ("j_recall", "f_recall", "j_decay", "f_decay")
 
@@ -172,7 +172,7 @@ def score(
     *,
     clips: Sequence[Clip] | None = None,
     folders: Sequence[Path] | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: Callable[[Clip], None] | None = None,
 ) -> Scores:
     """Score a prediction folder, or a run folder with one per draw.
@@ -196,7 +196,7 @@ def score(
     draws = [Predictions.open(folder) for folder in folders]
     numbers = require_draws(benchmark, draws)
     _require_complete(chosen, draws, protocol)
-    if workers > 1:
+    if workers != 1:
         warm()  # compiled at most once, not by every worker at the same time
     values = run_jobs(
         partial(_score_draws, draws=draws, protocol=protocol),

@@ -94,7 +94,8 @@ def render_clip(
         shown = [positions[place] for place in evenly(len(positions), count)]
     if names is not None:
         shown = [index for index in shown if clip.video.frames[index] in names]
-    frames = ((clip.video.frames[index], read_image(clip.video.frame_paths[index])) for index in shown)
+    paths = clip.video.frame_paths
+    frames = ((clip.video.frames[index], read_image(paths[index])) for index in shown)
 
     def truth(name: str) -> np.ndarray:
         return read_binary(clip.mask_path(name))

@@ -20,6 +20,7 @@ from icvos.tasks.task import Drawing, Sheet, Watch
 from icvos.tasks.tracks import Track
 from icvos.tasks.video.benchmark import Benchmark, Clip, truth_files
 from icvos.tasks.video.result import VideoResult
+from icvos.workers import Workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,7 +139,7 @@ class VideoTask:
         protocol: Protocol,
         watch: Watch,
         *,
-        workers: int = 1,
+        workers: Workers = 1,
         parts: Sequence[int] | None = None,
         frames_csv: Path | None = None,
         keep: Keep | None = None,

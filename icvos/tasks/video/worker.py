@@ -1,7 +1,6 @@
 """A worker of a cluster: it loads the method once, and makes one video after the other. It does not know Ray."""
 
 import contextlib
-import logging
 import os
 import platform
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 from icvos.errors import IcvosError
 from icvos.files.leases import Claim
 from icvos.models.weights.registry import FOLDER_VARIABLE, random_weights_allowed
-from icvos.notices import LOGGER
+from icvos.notices import LOGGER, Kept
 from icvos.tasks.runs import RunOptions
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.opening import MadeBy, load_maker, made_by
@@ -81,21 +80,6 @@ class _LostError(Exception):
     """Another process has taken over what this worker was making."""
 
 
-class _Kept(logging.Handler):
-    """Keeps what is logged, until it is told."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-    def told(self) -> tuple[str, ...]:
-        lines, self.lines = tuple(self.lines), []
-        return lines
-
-
 class Worker:
     """One worker.
 
@@ -106,7 +90,7 @@ class Worker:
     def __init__(self, orders: Orders) -> None:
         self.orders = orders
         self.maker: Maker | None = None
-        self.kept = _Kept()
+        self.kept = Kept()
         LOGGER.addHandler(self.kept)
 
     def begin(self) -> Begun:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from icvos.tasks.dispatch import LIVES, Demand, Dispatch, neediest, pressing
+from icvos.tasks.dispatch import LIVES, Demand, Dispatch, Free, neediest, pressing
 
 
 def test_the_costliest_is_offered_first() -> None:
@@ -33,15 +33,42 @@ def test_a_job_that_workers_die_of_is_given_up() -> None:
 def test_a_job_that_was_put_off_is_no_reason_for_a_worker() -> None:
     dispatch = Dispatch({"short": 1, "long": 9})
     dispatch.later("long", 5)
-    assert dispatch.free == ["short"]
+    assert dispatch.free == Free(1, 1, 1)
     assert dispatch.put_off(now=4) == []
     assert dispatch.put_off(now=5) == ["long"]
     dispatch.now("long")
-    assert dispatch.free == ["long", "short"]
+    assert dispatch.free == Free(2, 9, 10)
     dispatch.later("long", 5)
     dispatch.take("long")
+    assert dispatch.free == Free(1, 1, 1)
     dispatch.again("long")
-    assert dispatch.free == ["long", "short"]
+    assert dispatch.free == Free(2, 9, 10)
+    dispatch.take("short")
+    dispatch.take("long")
+    assert dispatch.free == Free(0, 0, 0)
+
+
+class Counted(dict[str, int]):
+    """Costs that count how often they are asked for."""
+
+    asked = 0
+
+    def __getitem__(self, name: str) -> int:
+        self.asked += 1
+        return super().__getitem__(name)
+
+
+def test_it_takes_no_longer_where_many_jobs_wait() -> None:
+    def asked(jobs: int) -> int:
+        costs = Counted({f"{number:05d}": number % 97 for number in range(jobs)})
+        dispatch, before = Dispatch(costs), costs.asked
+        for worker in range(50):
+            name = next(dispatch.offers(worker, (), now=0))
+            assert dispatch.free.jobs == jobs - worker
+            dispatch.take(name)
+        return costs.asked - before
+
+    assert asked(10_000) == asked(100)
 
 
 def test_a_worker_serves_the_run_with_most_left_for_each() -> None:

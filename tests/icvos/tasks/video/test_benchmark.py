@@ -9,6 +9,7 @@ import pytest
 from icvos.errors import IcvosError
 from icvos.tasks.video.benchmark import Benchmark, guess_source
 from tests.conftest import World, icvos
+from tests.icvos.handmade import write_benchmark
 
 DOG = Path("davis_dog-walk")
 CAR = Path("davis_car-park")
@@ -159,3 +160,14 @@ def test_the_videos_of_a_built_benchmark_keep_their_sources(benchmark: Benchmark
     assert [(video.name, video.source) for video in opened.videos] == [
         (video.name, video.source) for video in benchmark.videos
     ]
+
+
+def test_videos_keep_no_paths_and_one_text_for_equal_names(tmp_path: Path) -> None:
+    """There may be ten million frames, and a path takes some 300 bytes."""
+    one, other = (write_benchmark(tmp_path / name).videos[0] for name in "ab")
+    assert [path.name for path in one.frame_paths] == [f"{frame}.jpg" for frame in one.frames]
+    assert all(path.is_file() for path in one.frame_paths)
+    assert all(name is same for name, same in zip(one.frames, other.frames, strict=True))
+    kept = [value for value in vars(one).values() if isinstance(value, tuple)]
+    assert len(kept) == 2
+    assert not any(isinstance(value, Path) for values in kept for value in values)

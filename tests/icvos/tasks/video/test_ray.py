@@ -15,8 +15,9 @@ import pytest
 
 from icvos.commands.progress import Bars
 from icvos.errors import IcvosError
+from icvos.tasks import connection
 from icvos.tasks.pool import Pool
-from icvos.tasks.video import cluster, driver
+from icvos.tasks.video import driver
 from icvos.tasks.video.benchmark import Benchmark
 from tests import ROOT
 from tests.conftest import icvos
@@ -216,18 +217,18 @@ def test_a_cluster_that_does_not_answer_is_refused_at_once() -> None:
 
 
 def test_the_token_of_a_cluster_is_sent_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RAY_AUTH_MODE", *cluster.TOKENS):
+    for name in ("RAY_AUTH_MODE", *connection.TOKENS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    cluster.set_variables()
+    connection.set_variables()
     assert "RAY_AUTH_MODE" not in os.environ
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("abc")
-    cluster.set_variables()
+    connection.set_variables()
     assert os.environ.pop("RAY_AUTH_MODE") == "token"
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    cluster.set_variables()
+    connection.set_variables()
     assert os.environ["RAY_AUTH_MODE"] == "disabled"
 
 

@@ -36,7 +36,7 @@ class CorrelationTrainable:
         self.network.hpn_learner.train()
 
     def remember(self, pictures: int) -> None:
-        """Keep what the frozen backbone sees, as `icvos.training.trainable.Remembers`; but for pictures masked by HM."""
+        """Keep what the frozen backbone sees, as `Remembers` says; not of pictures that HM masks."""
         self.network.remembered = Remembered(self.network.taps, pictures)
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Small checkpoints as they come with icvos: half precision, without the frozen backbone that has its own package."""
 
+import functools
 import json
-from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def in_common(own: State, other: State) -> dict[str, str]:
     for name, tensor in own.items():
         alike = [theirs for theirs, known in other.items() if _same(tensor, known)]
         if alike:
-            found[name] = max(alike, key=partial(_common_ending, name))
+            found[name] = max(alike, key=functools.partial(_common_ending, name))
     return found
 
 
@@ -88,6 +88,7 @@ def _same(tensor: Tensor, other: Tensor) -> bool:
     return tensor.dtype == other.dtype and tensor.shape == other.shape and torch.equal(tensor, other)
 
 
+@functools.cache
 def published_bodies() -> dict[str, list[Tensor]]:
     """The frozen tensors that networks stand on, by their names there.
 

@@ -33,6 +33,7 @@ SURE_OF_OBJECT, SURE_OF_BACKGROUND = 0.7, 0.6  # probability above which a cell 
 BEST = 12  # cells that do where none is sure
 AREA_EPSILON = 1e-5
 LENGTH_EPSILON = 1e-12  # the least product of two lengths
+Learned = Literal["stages", "last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,10 @@ class SSPNetwork(Staged):
     Args:
         body: The backbone, whose stages become the network's own.
         refine: Whether self-support is asked for a second time.
+        learned: See `SSPSettings`.
     """
 
-    def __init__(self, body: Staged, refine: bool = True) -> None:
+    def __init__(self, body: Staged, refine: bool = True, learned: Learned = "stages") -> None:
         super().__init__()
         self.channels, self.strides = body.channels[:4], body.strides[:4]
         for name in STAGES[:4]:
@@ -88,18 +90,33 @@ class SSPNetwork(Staged):
         if isinstance(last, Bottleneck):
             last.rectified = False
         self.refine = refine
+        self.learned = learned
         self.remembered: Remembered | None = None
 
     def frozen(self, x: Tensor) -> tuple[Tensor, ...]:
-        """What the stages that do not learn make of (B, 3, H, W) pictures: layer1."""
+        """What the blocks that do not learn make of (B, 3, H, W) pictures: layer1, or what enters the last block."""
         with torch.no_grad():
-            return self.features(x, (1,))
+            (first,) = self.features(x, (1,))
+            return (self._blocks(learn=False)(first),)
 
     def feature(self, x: Tensor) -> Tensor:
         """(B, C, h, w) of (B, 3, H, W) pictures: layer3."""
         (first,) = (self.remembered or self.frozen)(x)
-        found: Tensor = self.layer3(self.layer2(first))
+        found: Tensor = self._blocks(learn=True)(first)
         return found
+
+    def learning(self) -> list[nn.Parameter]:
+        """The convolutions that learn: of layer2 and layer3, those of shortcuts too, or the last of them alone."""
+        found = [part for part in (*self.layer2.modules(), *self.layer3.modules()) if isinstance(part, nn.Conv2d)]
+        chosen = found if self.learned == "stages" else found[-1:]
+        return [weight for part in chosen for weight in part.parameters()]
+
+    def _blocks(self, *, learn: bool) -> nn.Sequential:
+        """The blocks of layer2 and layer3 in which something learns, or those before them."""
+        blocks = [*self.layer2.children(), *self.layer3.children()]
+        weighted = [number for number, block in enumerate(blocks) if list(block.parameters())]
+        first = 0 if self.learned == "stages" else weighted[-1]
+        return nn.Sequential(*(blocks[first:] if learn else blocks[:first]))
 
     def forward(self, query: Tensor, supports: Sequence[Tensor], labels: Sequence[Tensor]) -> Matched:
         """Segment (B, 3, H, W) queries by K supports; pictures may be of different sizes.
@@ -207,14 +224,14 @@ def ssp_losses(found: Matched, label: Tensor, support_labels: Sequence[Tensor]) 
 
 
 class SSPTrainable:
-    """SSP as it is trained: the convolutions of layer2 and layer3 learn, every batch norm stays as it is."""
+    """SSP as it is trained: convolutions of layer2 and layer3 learn, every batch norm stays as it is."""
 
     def __init__(self, network: SSPNetwork, loaded: tuple[Loaded, ...] = ()) -> None:
         self.network = network
         self.loaded = loaded
 
     def remember(self, pictures: int) -> None:
-        """Keep what the frozen stages see, as `icvos.training.trainable.Remembers`."""
+        """Keep what the frozen blocks see, as `icvos.training.trainable.Remembers`."""
         self.network.remembered = Remembered(self.network.frozen, pictures)
 
     def train(self) -> None:
@@ -222,10 +239,8 @@ class SSPTrainable:
         self.network.eval()
 
     def parameter_groups(self, learning_rate: float) -> list[ParameterGroup]:
-        """The convolutions of layer2 and layer3, those of shortcuts too."""
-        stages = [*self.network.layer2.modules(), *self.network.layer3.modules()]
-        learned = [weight for part in stages if isinstance(part, nn.Conv2d) for weight in part.parameters()]
-        return [{"params": learned, "lr": learning_rate}]
+        """What learns, at the rate; see `SSPNetwork.learning`."""
+        return [{"params": self.network.learning(), "lr": learning_rate}]
 
     def losses(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """Scalars by name; see `ssp_losses`."""
@@ -249,6 +264,8 @@ class SSPSettings(Checked):
         checkpoint: Path of a trained network; "" starts from the ImageNet backbone, to train.
         backbone: resnet50-v2, resnet101-v2 or efficientnet-lite0.
         refine: Whether self-support is asked for a second time, as in the published figures of PASCAL-5i.
+        learned: What learns in training: ``stages``, the convolutions of layer2 and layer3, as published; or ``last``,
+            the last of them alone.
         side: Side of the square that pictures are stretched to; 0: they keep their own sizes, as published. 400 is
             HSNet's protocol.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
@@ -260,6 +277,7 @@ class SSPSettings(Checked):
     checkpoint: str = ""
     backbone: Literal["resnet50-v2", "resnet101-v2", "efficientnet-lite0"] = "resnet50-v2"
     refine: bool = True
+    learned: Learned = "stages"
     side: Whole = 0
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
     short_side: Side = 480
@@ -279,7 +297,7 @@ class SSP(NetworkPrompter[SSPSettings, Staged, SSPNetwork]):
 
     def make(self, body: Staged) -> SSPNetwork:
         """The network on a backbone, its own layers fresh."""
-        return SSPNetwork(body, self.settings.refine)
+        return SSPNetwork(body, self.settings.refine, self.settings.learned)
 
     def own_state(self, state: State) -> State:
         """The state of a checkpoint by the names here."""

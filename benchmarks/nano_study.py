@@ -24,7 +24,12 @@ from leaderboard.paper.tables import paper_table
 
 TABLE = "table-4"
 OWN = "dcsam"  # every other row is compared with it
-BESIDE = {"lite": "`lite`, which learns nothing", "oracle": "`oracle`, which is told the first frame", "sansa": "SANSA"}
+BESIDE = {
+    "lite": "`lite`, which learns nothing",
+    "oracle": "`oracle`, which is told the first frame",
+    "bam": "BAM",
+    "sansa": "SANSA",
+}
 BY_MEMORY = ("oracle", OWN, "sansa", "pfenet", "vrp-sam", "memory")  # evaluated with SAM 2 in the place of affinity too
 SAM2 = {"sam2": "sam2-nano"}
 
@@ -62,7 +67,7 @@ def main() -> None:
     given = parser.parse_args()
     benchmark = build(given.out)
     tables = []
-    for carried, methods in (("affinity", (*paper_rows(), "lite", "oracle")), ("sam2-nano", BY_MEMORY)):
+    for carried, methods in (("affinity", (*paper_rows(), "bam", "lite", "oracle")), ("sam2-nano", BY_MEMORY)):
         wanted = [one for one in methods if given.only is None or one in (OWN, *given.only.split(","))]
         if wanted != [OWN]:
             tables.append(measured(run(given.out, benchmark, wanted, carried, given.draws)))

@@ -51,7 +51,7 @@ def load_generator(network: PromptGenerator, checkpoint: str, settings: object) 
 
     def own(state: State) -> State:
         if path:
-            sam2.update(beside(state, path))
+            sam2.update(beside(state))
         found = below(state, GENERATOR) or state
         require(found, settings, checkpoint)
         return found

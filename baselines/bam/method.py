@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from torch import Tensor
 
@@ -66,6 +67,7 @@ class BAM(EnsembleMethod[BAMNetwork]):
 
     Settings = BAMSettings
     name = "bam"
+    small = MappingProxyType({"checkpoint": "bam-nano", "sam2": "affinity"})
     base_bias = "learner_base.1.4.bias"
 
     def make(self, body: Staged) -> BAMNetwork:

@@ -1,5 +1,6 @@
 """CyCTR's network: PFENet's prior and prototype, then a transformer in the place of the pyramid."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -65,6 +66,7 @@ class CyCTRNetwork(Staged):
     def __init__(self, body: Staged, width: int = 256, own_flags: bool = False) -> None:
         super().__init__()
         self.take_stages(body)
+        self.remembered: Callable[[Tensor], tuple[Tensor, ...]] | None = None
         taps = body.channels[2] + body.channels[3]
         self.adjust_feature_qry = reduction(taps, width)
         self.adjust_feature_supp = reduction(taps, width)
@@ -82,6 +84,10 @@ class CyCTRNetwork(Staged):
         self.addtional_proj = nn.Sequential(
             nn.Conv2d(width, width, 1, bias=False), nn.ReLU(), nn.Conv2d(width, width, 1, bias=False)
         )
+
+    def seen(self, x: Tensor) -> tuple[Tensor, ...]:
+        """layer2, layer3 and layer4 of (B, 3, S, S) pictures."""
+        return self.features(x, (2, 3, 4))
 
     def forward(
         self,
@@ -105,8 +111,9 @@ class CyCTRNetwork(Staged):
         by_episode = supports.shape[:2]
         masks = (labels == 1).float()
         with torch.no_grad():
-            q2, q3, q4 = taps = self.features(query, (2, 3, 4))
-            s2, s3, s4 = support_taps = self.features(supports.flatten(0, 1), (2, 3, 4))
+            see = self.remembered or self.seen
+            q2, q3, q4 = taps = see(query)
+            s2, s3, s4 = support_taps = see(supports.flatten(0, 1))
             f = q3.shape[-1]
             soft = aligned(masks.flatten(0, 1)[:, None], f)
             if self.contrasts:

@@ -11,6 +11,7 @@ from icvos.models.losses import IGNORED
 from icvos.models.maps import aligned
 from icvos.models.squares import standardise
 from icvos.models.weights.load import Loaded
+from icvos.training.remembered import Remembered
 from icvos.training.squares import MEAN_COLOUR
 from icvos.training.trainable import EpisodeBatch, ParameterGroup
 
@@ -78,6 +79,10 @@ class CyCTRTrainable:
         self.network.train()
         for name in STAGES:
             getattr(self.network, name).eval()
+
+    def remember(self, pictures: int) -> None:
+        """Keep what the frozen backbone sees, as `icvos.training.trainable.Remembers`."""
+        self.network.remembered = Remembered(self.network.seen, pictures)
 
     def parameter_groups(self, learning_rate: float) -> list[ParameterGroup]:
         """All that is not backbone or transformer, at one rate (the applied one: 15 times the configured one)."""

@@ -13,7 +13,7 @@ from icvos.models.backbones.taps import Tapped, TappedBackbone
 from icvos.models.device import Device
 from icvos.models.sam.propagation import DType
 from icvos.models.squares import squash, squash_mask
-from icvos.settings import Checked, Side, check, refusal, renamed
+from icvos.settings import Checked, Count, Side, check, refusal, renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class HSNetSettings(Checked):
     Args:
         checkpoint: Path of a trained network; "" starts from the ImageNet backbone, to train.
         backbone: resnet50, resnet101 or vgg16, torchvision's own; or efficientnet-lite0.
+        width: Channels of what correlations are squeezed to, a multiple of 8; 128 as published.
         size: Side of the network's square input; 400 as published.
         sam2: SAM 2 for the video, by name or path; or ``affinity``, which carries the mask on as in ``lite``.
         short_side: Short side, in pixels, of the frames that affinity carries it through.
@@ -32,6 +33,7 @@ class HSNetSettings(Checked):
 
     checkpoint: str = ""
     backbone: TappedBackbone = "resnet50"
+    width: Count = 128
     size: Side = 400
     sam2: str = renamed("sam2.1-hiera-l", "propagation")
     short_side: Side = 480
@@ -41,6 +43,8 @@ class HSNetSettings(Checked):
     def __post_init__(self) -> None:
         """Raise `IcvosError` for a value that is not of its range, or a size whose scales do not fit together."""
         check(self)
+        if self.width % 8:
+            raise refusal("width", self.width, "a multiple of 8, like 128")
         if self.backbone == "efficientnet-lite0" and self.size % 32:
             raise refusal("size", self.size, "a multiple of 32 with backbone=efficientnet-lite0")
         if self.backbone == "vgg16" and len({extent for extent in squeezed_extents(self.size) if extent > 1}) > 1:
@@ -57,12 +61,13 @@ class HSNet(CorrelationMethod[HSNetSettings]):
 
     Settings = HSNetSettings
     name = "hsnet"
+    shaping = ("backbone", "width")
     picture = staticmethod(squash)
     mask = staticmethod(squash_mask)
 
     def make(self, body: Tapped) -> HSNetwork:
         """The network on a backbone, its own layers fresh."""
-        return HSNetwork(body, hybrid=self.hybrid)
+        return HSNetwork(body, self.settings.width, hybrid=self.hybrid)
 
 
 class HSNetHM(HSNet):

@@ -15,6 +15,7 @@ from baselines.parts.four_axes import Norm, over_query, over_support
 from icvos.models.backbones.taps import Tapped
 from icvos.models.maps import aligned
 
+GROUPS = 4  # of every norm
 Shape = tuple[int, int]  # of a 4D layer: its kernel, and its stride along the support's axes
 
 
@@ -39,18 +40,18 @@ class CentrePivotConv(nn.Module):
         return over_support(self.conv2, x) + over_query(self.conv1, x[..., :: self.stride, :: self.stride])
 
 
-def squeezing(inputs: int, shapes: Sequence[Shape], widths: Sequence[int] = (16, 64, 128)) -> nn.Sequential:
+def squeezing(inputs: int, shapes: Sequence[Shape], widths: Sequence[int]) -> nn.Sequential:
     """4D layers, each with a norm of four groups and a ReLU."""
     layers: list[nn.Module] = []
     for (kernel, stride), width in zip(shapes, widths, strict=True):
-        layers += [CentrePivotConv(inputs, width, kernel, stride), Norm(4, width), nn.ReLU(inplace=True)]
+        layers += [CentrePivotConv(inputs, width, kernel, stride), Norm(GROUPS, width), nn.ReLU(inplace=True)]
         inputs = width
     return nn.Sequential(*layers)
 
 
-def mixing() -> nn.Sequential:
+def mixing(width: int) -> nn.Sequential:
     """4D layers that keep size and width."""
-    return squeezing(128, [(3, 1)] * 3, (128,) * 3)
+    return squeezing(width, [(3, 1)] * 3, (width,) * 3)
 
 
 def decoder(*widths: int) -> nn.Sequential:
@@ -61,12 +62,12 @@ def decoder(*widths: int) -> nn.Sequential:
 
 @dataclass(frozen=True, slots=True)
 class Squeezed:
-    """What is learned of the correlations with one support.
+    """What is learned of the correlations with one support, C the learner's width.
 
     Args:
-        squeezed: (B, 128, h, w, p, p) at strides 32, 16 and 8, p = ceil(S / 256).
+        squeezed: (B, C, h, w, p, p) at strides 32, 16 and 8, p = ceil(S / 256).
         mixed: The same at strides 16 and 8, with all that is coarser.
-        encoded: (B, 128, S / 8, S / 8), the last of them, averaged over the support.
+        encoded: (B, C, S / 8, S / 8), the last of them, averaged over the support.
         low: (B, 2, S / 4, S / 4) logits; channel 1 is foreground.
     """
 
@@ -81,18 +82,21 @@ class Learner(nn.Module):
 
     Args:
         taps: How many correlations there are at strides 8, 16 and 32.
+        width: Channels of what they become, a multiple of 8; layers before have a half and an eighth.
     """
 
-    def __init__(self, taps: tuple[int, int, int]) -> None:
+    def __init__(self, taps: tuple[int, int, int], width: int = 128) -> None:
         super().__init__()
         second, third, fourth = taps
-        self.encoder_layer4 = squeezing(fourth, [(3, 2), (3, 2), (3, 2)])
-        self.encoder_layer3 = squeezing(third, [(5, 4), (3, 2), (3, 2)])
-        self.encoder_layer2 = squeezing(second, [(5, 4), (5, 4), (3, 2)])
-        self.encoder_layer4to3 = mixing()
-        self.encoder_layer3to2 = mixing()
-        self.decoder1 = nn.Sequential(*decoder(128, 128, 64), nn.ReLU())
-        self.decoder2 = decoder(64, 64, 2)
+        half = width // 2
+        widths = (GROUPS * -(-width // (8 * GROUPS)), half, width)
+        self.encoder_layer4 = squeezing(fourth, [(3, 2), (3, 2), (3, 2)], widths)
+        self.encoder_layer3 = squeezing(third, [(5, 4), (3, 2), (3, 2)], widths)
+        self.encoder_layer2 = squeezing(second, [(5, 4), (5, 4), (3, 2)], widths)
+        self.encoder_layer4to3 = mixing(width)
+        self.encoder_layer3to2 = mixing(width)
+        self.decoder1 = nn.Sequential(*decoder(width, width, half), nn.ReLU())
+        self.decoder2 = decoder(half, half, 2)
 
     def forward(self, correlations: Sequence[Tensor]) -> Squeezed:
         """Squeeze the correlations at strides 8, 16 and 32."""
@@ -111,12 +115,12 @@ def enlarged(x: Tensor, like: Tensor) -> Tensor:
 
 
 class HSNetwork(CorrelationNetwork):
-    """The network; published parameter names. Arguments as of `CorrelationNetwork`."""
+    """The network; published parameter names. Arguments as of `CorrelationNetwork` and `Learner`."""
 
     hpn_learner: Learner
 
-    def __init__(self, body: Tapped, *, hybrid: bool = False) -> None:
-        super().__init__(body, Learner(body.taps), hybrid=hybrid)
+    def __init__(self, body: Tapped, width: int = 128, *, hybrid: bool = False) -> None:
+        super().__init__(body, Learner(body.taps, width), hybrid=hybrid)
 
     def learned(self, asked: Sequence[Tensor], correlations: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         """(B, 2, S / 4, S / 4) low logits."""

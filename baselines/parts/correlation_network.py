@@ -4,7 +4,7 @@ Hybrid masking (HM) is another way to mask a support, and nothing else.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from baselines.parts.four_axes import correlation
 from icvos.models.backbones.taps import Tapped
 from icvos.models.maps import aligned
 from icvos.models.weights.load import State
+
+Taps = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 class CorrelationNetwork(nn.Module, ABC):
@@ -27,6 +29,7 @@ class CorrelationNetwork(nn.Module, ABC):
     def __init__(self, body: Tapped, learner: nn.Module, *, hybrid: bool) -> None:
         super().__init__()
         self.backbone = body
+        self.remembered: Taps | None = None
         self.hpn_learner = learner.to(memory_format=torch.channels_last)  # as its maps are; see `four_axes`
         self.hybrid = hybrid
 
@@ -41,9 +44,17 @@ class CorrelationNetwork(nn.Module, ABC):
             masks: (B, K, S, S) float32 of 0 and 1: where the supports show the category.
         """
         with torch.no_grad():
-            asked = self.on_grids(self.backbone(query))
+            asked = self.on_grids(self.see(query))
         shots = zip(supports.unbind(1), masks.unbind(1), strict=True)
         return torch.stack([self.learned(asked, self.correlate(asked, *shot)) for shot in shots], 1)
+
+    def taps(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What the frozen backbone makes of (B, 3, S, S) pictures; see `Tapped.forward`."""
+        return tuple(self.backbone(x))
+
+    def see(self, x: Tensor) -> tuple[Tensor, ...]:
+        """`taps`, or what is ``remembered`` of them."""
+        return (self.remembered or self.taps)(x)
 
     @torch.no_grad()
     def correlate(self, asked: Sequence[Tensor], support: Tensor, mask: Tensor) -> list[Tensor]:
@@ -63,7 +74,7 @@ class CorrelationNetwork(nn.Module, ABC):
         HM takes a tap under its mask where that is above 0, and elsewhere the tap of the masked picture.
         """
         if not self.hybrid:
-            return [under(taps, mask) for taps in self.on_grids(self.backbone(support))]
+            return [under(taps, mask) for taps in self.on_grids(self.see(support))]
         both = self.backbone(torch.cat([support, support * mask]))
         found = []
         for taps in both:

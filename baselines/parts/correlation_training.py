@@ -10,6 +10,7 @@ from baselines.parts.four_axes import vote
 from icvos.models.losses import cross_entropy
 from icvos.models.maps import aligned
 from icvos.models.weights.load import Loaded
+from icvos.training.remembered import Remembered
 from icvos.training.trainable import EpisodeBatch
 
 
@@ -33,6 +34,10 @@ class CorrelationTrainable:
         """Training mode for all that learns."""
         self.network.eval()
         self.network.hpn_learner.train()
+
+    def remember(self, pictures: int) -> None:
+        """Keep what the frozen backbone sees, as `Remembers` says; not of pictures that HM masks."""
+        self.network.remembered = Remembered(self.network.taps, pictures)
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """All that is not the backbone, at the rate."""

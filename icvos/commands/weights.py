@@ -151,10 +151,17 @@ def add(name: str, path: Path) -> None:
 @weights.command(epilog=examples("icvos weights pack runs/dcsam/best.safetensors dcsam-small.safetensors"))
 @click.argument("source", type=FILE)
 @click.argument("target", type=FILE)
-def pack(source: Path, target: Path) -> None:
+@click.option(
+    "--base",
+    metavar="NAME",
+    default="",
+    help="A checkpoint that comes with icvos.  [default: the one that SOURCE was trained on]",
+)
+def pack(source: Path, target: Path, base: str) -> None:
     """Write a checkpoint of icvos train in half precision, without its frozen EfficientNet-Lite0.
 
-    It loads like the whole one, and the backbone comes from its own package.
+    What is the same in the checkpoint --base is left out, too. It loads like the whole one: the backbone comes from its
+    own package, and the rest from icvos.
     """
     from icvos.errors import IcvosError
     from icvos.files.storage import require_writable
@@ -163,7 +170,7 @@ def pack(source: Path, target: Path) -> None:
     if not source.is_file():
         raise IcvosError(f"{source}: no such file; give a checkpoint of icvos train")
     require_writable(target)
-    run_pack(source, target)
+    run_pack(source, target, base)
     say(f"{target}: {target.stat().st_size / MEGABYTE:.1f} MB, from {source.stat().st_size / MEGABYTE:.1f} MB")
 
 

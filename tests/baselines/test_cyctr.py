@@ -287,6 +287,18 @@ def test_training_moves_all_but_the_backbone_by_two_optimisers(method: CyCTR) ->
     assert {name for name in before if name.startswith(STAGES)} <= still
 
 
+def test_what_is_remembered_changes_nothing(method: CyCTR) -> None:
+    trainable, batch = method.trainable([0, 1]), random_batch([0, 1])
+    with torch.inference_mode():
+        plain = trainable.logits(batch)
+        trainable.remember(4)
+        first, again = trainable.logits(batch), trainable.logits(batch)
+    method.network.remembered = None
+    assert float(plain.std()) > 0
+    assert torch.allclose(plain, first, atol=1e-4)
+    assert torch.equal(first, again)
+
+
 def test_padding_is_told_from_the_ignored_outline_of_an_object() -> None:
     image = np.full((40, 60, 3), 90, dtype=np.uint8)
     mask = np.zeros((40, 60), dtype=np.uint8)

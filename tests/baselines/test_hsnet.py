@@ -119,6 +119,28 @@ def test_training_moves_what_learns_alone() -> None:
     assert set(found.unique().tolist()) <= {-0.5, 0.5}
 
 
+@pytest.mark.parametrize("kind", [HSNet, HSNetHM])
+def test_what_is_remembered_changes_nothing(kind: type[HSNet]) -> None:
+    trainable, batch = method(kind).trainable([]), random_batch([0, 1], side=64)
+    masks = (batch.support_labels == 1).float()
+    with torch.inference_mode():
+        plain = trainable.network(batch.query, batch.supports, masks)
+        trainable.remember(4)
+        first, again = (trainable.network(batch.query, batch.supports, masks) for _ in range(2))
+    assert float(plain.std()) > 0
+    assert torch.allclose(plain, first, atol=1e-5)
+    assert torch.equal(first, again)
+
+
+def test_a_narrow_network_has_the_published_layers_with_fewer_channels() -> None:
+    backbone = build_tapped("efficientnet-lite0")
+    wide, narrow = (HSNetwork(backbone, width).hpn_learner for width in (128, 16))
+    assert wide.state_dict().keys() == narrow.state_dict().keys()
+    assert recorded.parameters(narrow) < recorded.parameters(wide) / 40
+    made = HSNet(HSNetSettings(backbone="efficientnet-lite0", size=64, width=16, sam2="affinity", device="cpu"))
+    assert made.trainable([]).logits(random_batch([0], side=64)).shape == (1, 64, 64)
+
+
 @pytest.mark.parametrize(
     ("backbone", "size", "fits"),
     [

@@ -168,6 +168,27 @@ def test_training_moves_convolutions_of_two_stages_alone() -> None:
     assert torch.allclose(losses["total"], parts)
 
 
+def test_the_last_convolution_can_learn_alone_and_what_is_before_it_is_kept() -> None:
+    made = SSP(SSPSettings(backbone="efficientnet-lite0", learned="last", sam2="affinity", device="cpu"))
+    trainable, batch = made.trainable([0, 1]), random_batch([0, 1], side=64)
+    whole = SSP(SSPSettings(backbone="efficientnet-lite0", sam2="affinity", device="cpu")).trainable([0, 1])
+    with torch.no_grad():
+        plain = whole.logits(batch)
+        trainable.remember(4)
+        first = trainable.logits(batch)
+        made.network.layer0.forward = None  # type: ignore[method-assign,assignment]  # nothing is computed again
+    assert torch.allclose(first, plain, atol=1e-4)
+    trainable.train()
+    groups = trainable.parameter_groups(0.1)
+    for parameter in groups[0]["params"]:
+        parameter.requires_grad_(True)
+    before = {name: tensor.clone() for name, tensor in made.network.state_dict().items()}
+    trainable.losses(batch)["total"].backward()
+    torch.optim.SGD(groups).step()
+    moved = [name for name, tensor in made.network.state_dict().items() if not torch.equal(tensor, before[name])]
+    assert moved == ["layer3.6._project_conv.weight", "layer3.6._project_conv.bias"]
+
+
 def test_the_support_loss_is_one_mean_over_all_shots() -> None:
     generator = torch.Generator().manual_seed(0)
     features = [torch.randn(1, 4, 6, 6, generator=generator) for _ in range(3)]

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from icvos.errors import IcvosError
 from icvos.files.storage import sha256
 from icvos.models.sam.lite0_trunk import Lite0Trunk
-from icvos.models.weights.header import read_header
 from icvos.models.weights.load import (
+    BESIDE,
     Loaded,
     State,
     find_weights,
@@ -26,8 +26,7 @@ from icvos.models.weights.load import (
     load_weights,
     read_state,
 )
-from icvos.models.weights.registry import OWN as OWN_FILES
-from icvos.models.weights.registry import checkpoints, find, locate
+from icvos.models.weights.registry import find, locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +86,7 @@ NANO = Architecture(
     lite0=True,
 )
 
-BASE = "base"  # of a header: name and SHA-256 of the SAM 2 that a file leaves out as far as it is the same
 TRUNK = "image_encoder.trunk."  # which SAM 1 has not
-BESIDE = "sam2."  # before its names in the checkpoint of a method that is trained together with it
 
 SCORES = ("no_obj_ptr", "sam_mask_decoder.obj_score_token.", "sam_mask_decoder.pred_obj_score_head.")
 
@@ -284,7 +281,7 @@ def load_sam2(
     if path is None:
         raise IcvosError(f"{checkpoint}: no such SAM 2 model; choose from {', '.join(NAMES)}, or give a path")
     state = read_state(path)
-    state = beside(state, path) or state
+    state = beside(state) or state
     network = build_sam2(architecture_of(state, str(path)), postprocess=postprocess, scores=scores)
     fit_sam2(network, used(state), path)
     return network.to(device), Loaded.of(path, sha256(path))
@@ -298,21 +295,9 @@ def holds_sam2(checkpoint: str) -> bool:
     return found is not None and any(name.removeprefix(BESIDE).startswith(TRUNK) for name in read_state(found))
 
 
-def beside(state: State, path: Path) -> State:
-    """SAM 2 by its own names out of the checkpoint of a method that was trained together with it; {} for others.
-
-    What a small file leaves out is what it has in common with a SAM 2 that comes with icvos, see `BASE`.
-    """
-    own = {name.removeprefix(BESIDE): tensor for name, tensor in state.items() if name.startswith(BESIDE)}
-    name, _, digest = read_header(path).get(BASE, "").partition(" ")
-    if not own or not name:
-        return own
-    known = checkpoints().get(name)
-    if known is None or known.sha256 != digest:
-        raise IcvosError(
-            f"{path}: was made small for another {name}; take the icvos that it came with, or pack it again"
-        )
-    return read_state(OWN_FILES / known.inside) | own
+def beside(state: State) -> State:
+    """SAM 2 by its own names out of the checkpoint of a method that was trained together with it; {} for others."""
+    return {name.removeprefix(BESIDE): tensor for name, tensor in state.items() if name.startswith(BESIDE)}
 
 
 def fit_sam2(network: nn.Module, state: State, path: Path) -> None:

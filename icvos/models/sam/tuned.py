@@ -7,9 +7,9 @@ from torch import nn
 
 from icvos.errors import IcvosError
 from icvos.models.sam.lora import merge, split
-from icvos.models.sam.sam2 import BESIDE, SAM2_MODELS, architecture_of, build_sam2, fit_sam2, load_sam2
+from icvos.models.sam.sam2 import SAM2_MODELS, architecture_of, build_sam2, fit_sam2, load_sam2
 from icvos.models.weights.header import read_training
-from icvos.models.weights.load import Loaded, State
+from icvos.models.weights.load import BESIDE, Loaded, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ that a file holding any other object is refused.
 import argparse
 import contextlib
 import hashlib
+import json
 import pickle
 import re
 import struct
@@ -28,6 +29,9 @@ from icvos.models.weights.integrity import damage, require_checkpoint
 
 State = dict[str, Tensor]
 LACKS = "lacks"  # of a header: the checkpoint whose frozen tensors were left out of the file
+BASE = "base"  # of a header: name and SHA-256 of the file of icvos in which are others that were left out
+SHARES = "shares"  # of a header: the names of those, each with its name in that file
+BESIDE = "sam2."  # before the names of SAM 2 in the checkpoint of a method that is trained together with it
 _LOADED = "_icvos_loaded"  # an attribute of modules
 BODY = re.compile(r"(?:^|\.)(?:layer[0-4]|trunk\.body)\.")  # in the names of those
 _DAMAGE = (  # what torch's restricted unpickler raises on a damaged file, beside UnpicklingError
@@ -220,6 +224,8 @@ def find_weights(checkpoint: str) -> Path | None:
 def read_state(path: Path) -> State:
     """The tensors of a checkpoint file by name; wrappings like ``{"model": {...}}`` and ``module.`` are taken off.
 
+    What a small file leaves out because another that comes with icvos has it, see `SHARES`, is among them.
+
     Raises `IcvosError` for a file that is something else, is damaged, or holds objects that are not tensors.
     """
     require_checkpoint(path)
@@ -236,7 +242,29 @@ def read_state(path: Path) -> State:
             raise IcvosError(f"{path}: {name} is {odd}; save plain dense tensors of real numbers, not {odd} ones")
     if found and all(name.startswith("module.") for name in found):
         found = {name.removeprefix("module."): tensor for name, tensor in found.items()}
-    return dict(found)
+    return _shared(path, found) | found
+
+
+def _shared(path: Path, own: State) -> State:
+    """What a small file leaves out because another has it, by the names that it would have here; {} for a whole one.
+
+    Files of earlier versions share all of SAM 2, and do not say so.
+    """
+    header = read_header(path)
+    name, _, digest = header.get(BASE, "").partition(" ")
+    if not name or (SHARES not in header and not any(mine.startswith(BESIDE) for mine in own)):
+        return {}
+    known = registry.find(name)
+    if known is None or not known.inside or known.sha256 != digest:
+        raise IcvosError(
+            f"{path}: was made small for another {name}; take the icvos that it came with, or pack it again"
+        )
+    there = read_state(registry.OWN / known.inside)
+    try:
+        names = json.loads(header[SHARES]) if SHARES in header else {BESIDE + theirs: theirs for theirs in there}
+        return {str(mine): there[theirs] for mine, theirs in names.items()}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise IcvosError(f"{path}: its header is not as icvos weights pack writes it; pack it again") from error
 
 
 def _odd(tensor: Tensor) -> str:

@@ -24,8 +24,8 @@ from tests.icvos.models.weights_folder import empty_folder
 
 torch = pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
-WITH_SMALL = ("dcsam", "amnet", "base-learner", "hdmnet", "pfenet", "sansa", "vrp-sam")
-LEARNERS = (*WITH_SMALL, "bam", "cyctr", "ssp", "hsnet", "hsnet-hm", "vat", "vat-hm")
+WITH_SMALL = ("dcsam", "amnet", "bam", "base-learner", "hdmnet", "pfenet", "sansa", "vrp-sam")
+LEARNERS = (*WITH_SMALL, "cyctr", "ssp", "hsnet", "hsnet-hm", "vat", "vat-hm")
 SMALL = {name: f"--set checkpoint={name}-nano --set sam2=affinity" for name in WITH_SMALL} | {
     "sansa": "--set checkpoint=sansa-nano --set sam2=sam2-nano",
     "vrp-sam": "--set checkpoint=vrp-sam-nano --set sam=sam2-nano --set sam2=affinity",

@@ -17,7 +17,7 @@ from icvos.models.sam.propagation import load_propagator
 from icvos.models.sam.sam2 import NANO, build_sam2, fit_sam2, load_sam2
 from icvos.models.weights import registry
 from icvos.models.weights.header import read_header
-from icvos.models.weights.load import fit_state, lacks, without_body
+from icvos.models.weights.load import BASE, SHARES, fit_state, lacks, read_state, without_body
 from icvos.training.session import train
 
 RECIPE = {"method": "oracle", "benchmark": "smallworld", "fold": 0, "size": 256, "shots": 1, "settings": {}}
@@ -77,13 +77,13 @@ def test_a_small_sam2_given_as_another_network_is_named(method: str, message: st
 @pytest.mark.parametrize(
     ("name", "factor", "message"),
     [
-        ("image_encoder.trunk.body.layer2.0._expand_conv.weight", 1.5, "is not efficientnet-lite0's"),
+        ("layer1.0.conv1.weight", 1.0, "is not of efficientnet-lite0"),
         ("no_mem_embed", float("inf"), "is beyond half precision"),
     ],
 )
 def test_what_cannot_be_packed_is_refused(whole: Path, tmp_path: Path, name: str, factor: float, message: str) -> None:
     state = load_file(whole)
-    state[name] = state[name] * factor
+    state[name] = state.get(name, torch.ones(3)) * factor
     save_file(state, whole, MADE)
     with pytest.raises(IcvosError, match=message):
         pack(whole, tmp_path / "small.safetensors")
@@ -91,6 +91,47 @@ def test_what_cannot_be_packed_is_refused(whole: Path, tmp_path: Path, name: str
     save_file(state, whole, {})
     with pytest.raises(IcvosError, match="no checkpoint of icvos train"):
         pack(whole, tmp_path / "small.safetensors")
+
+
+def test_what_of_the_backbone_was_trained_is_kept(whole: Path, tmp_path: Path) -> None:
+    small, name = tmp_path / "small.safetensors", "image_encoder.trunk.body.layer2.0._expand_conv.weight"
+    state = load_file(whole)
+    state[name] = state[name] + 0.5
+    save_file(state, whole, MADE)
+    pack(whole, small)
+    assert [left for left in load_file(small) if "trunk.body" in left] == [name]
+    assert torch.equal(load_sam2(str(small))[0].state_dict()[name], state[name].half().float())
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("hdmnet-nano", {"cls.4.": "base_learnear.2."}),
+        ("amnet-nano", {"cls.4.": "base_learnear.2."}),
+        ("bam-nano", {"cls.": "learner_base.1.", "ppm.": "learner_base.0."}),
+    ],
+)
+def test_the_base_learner_that_networks_share_comes_with_icvos_once(
+    name: str, places: dict[str, str], tmp_path: Path
+) -> None:
+    """Left out and filled in again, to the bit, by whatever names they know it."""
+    packed, whole, small = registry.OWN / f"{name}.safetensors", tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    state, left = read_state(packed), load_file(packed)
+    for key, tensor in load_file(registry.OWN / "base-learner-nano.safetensors").items():
+        own = next((key.replace(there, here, 1) for there, here in places.items() if key.startswith(there)), key)
+        assert torch.equal(state[own], tensor), own
+        assert own not in left
+    save_file(state, whole, {key: text for key, text in read_header(packed).items() if key not in (BASE, SHARES)})
+    pack(whole, small, "base-learner-nano")
+    again = read_state(small)
+    assert load_file(small).keys() == left.keys()
+    assert again.keys() == state.keys()
+    assert all(torch.equal(again[key], tensor) for key, tensor in state.items())
+
+
+def test_only_what_comes_with_icvos_can_be_left_out(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(IcvosError, match=r"resnet50-v2: does not come with icvos; choose from .*base-learner-nano"):
+        pack(whole, tmp_path / "small.safetensors", "resnet50-v2")
 
 
 def test_what_comes_with_icvos_is_as_the_registry_says() -> None:
@@ -172,4 +213,7 @@ def test_a_file_that_was_made_small_for_another_sam2_is_named(trained: Path, tmp
     header = read_header(small)
     save_file(load_file(small), small, header | {"base": f"sam2-nano {'0' * 64}"})
     with pytest.raises(IcvosError, match=r"small.safetensors: was made small for another sam2-nano; take the icvos"):
+        dcsam(small)
+    save_file(load_file(small), small, header | {"shares": '{"sam2.no_mem_embed": "no_such_tensor"}'})
+    with pytest.raises(IcvosError, match=r"small.safetensors: its header is not as icvos weights pack writes it"):
         dcsam(small)

@@ -84,10 +84,7 @@ def _refuse_errors(predictions: Path, faults: tuple[Fault, ...], unfinished: Cal
 
 def _unfinished(task: Task, folder: Path) -> str:
     """What to say of a folder that has nothing of some clips of a benchmark of videos; "" of any other."""
-    if not task.clips:
-        return ""
-    least = min((sum(1 for _ in clips) for clips in task.tracks(folder).values()), default=0)
-    if least == task.clips:
+    if not task.clips or (least := task.covered(folder)) == task.clips:
         return ""
     made = any(record.given for record in read_records(folder, task.part).values())
     remedy = f"finish it: {FINISH}" if made else "predict the other clips"

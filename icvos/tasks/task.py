@@ -174,6 +174,10 @@ class Task(Protocol):
         """How many clips the whole benchmark has, where it consists of clips."""
         ...
 
+    def covered(self, folder: Path) -> int:
+        """Of how many clips every draw in ``folder`` has a mask; 0 where the benchmark does not consist of clips."""
+        ...
+
     def select(self, selection: Selection) -> "Task":
         """The task on a part of the benchmark; `IcvosError` for what is not there."""
         ...

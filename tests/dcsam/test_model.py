@@ -122,7 +122,8 @@ def test_a_rough_mask_reaches_sam2_on_videos_as_on_pictures(tmp_path: Path) -> N
         carried.start(frame, prompt)
         logits[mask_prompt] = carried.output["pred_masks"]
         _, handed = carried._inputs(prompt, (96, 128))
-        rough = method.find([shown], squash(frame, 128), method.video_sam()).rough
+        sam = method.video_sam()
+        rough = method.find(method.see([shown], sam), squash(frame, 128), sam).rough
         if rough is None or handed is None:
             assert not mask_prompt
             continue

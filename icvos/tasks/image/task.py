@@ -74,6 +74,10 @@ class ImageTask:
         """``fold0``, ``fold1``, ..."""
         return frozenset(fold_names(self.benchmark))
 
+    def covered(self, folder: Path) -> int:  # noqa: ARG002
+        """None: there are no clips."""
+        return 0
+
     def select(self, selection: Selection) -> "ImageTask":
         """The task on the first `Selection.limit` episodes of each fold, or on some episodes to be drawn."""
         for option, given in (("videos", selection.videos), ("categories", selection.categories)):

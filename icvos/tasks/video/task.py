@@ -81,6 +81,13 @@ class VideoTask:
         """How many clips the whole benchmark has."""
         return len(self.benchmark.clips)
 
+    def covered(self, folder: Path) -> int:
+        """Of how many clips every draw in ``folder`` has a mask."""
+        from icvos.tasks.video.predictions import Predictions
+
+        draws = [Predictions.open(draw) for draw in draw_folders(folder)]
+        return sum(all(draw.frames(clip) for draw in draws) for clip in self.benchmark.clips)
+
     def select(self, selection: Selection) -> "VideoTask":
         """The task on some of its clips; `IcvosError` where nothing matches."""
         return VideoTask(

@@ -177,13 +177,13 @@ def test_what_is_passed_over_is_listed_and_counted(coco: Path, tmp_path: Path) -
     benchmark = ImageBenchmark.open(tmp_path / "out")
     assert groups_of(benchmark) == {
         "annotations marked as a crowd (iscrowd 1), so no instance": ("11",),
-        "images of instances_val2014.json not there": ("000000000007.jpg",),
+        "images of instances_val2014.json, not there": ("000000000007.jpg",),
         "files beside the images that instances_val2014.json lists": ("000000000099.jpg",),
         "pictures that show no class with 2048 pixels": ("000000000008.jpg",),
     }
     groups = benchmark.manifest.left_out or ()
     assert sum(len(group.names) for group in groups if group.what == "classes") == 80 - 2
-    assert "left out: val2014: 1 picture that show no class with 2048 pixels: 000000000008.jpg\n" in output
+    assert "left out: val2014: 1 pictures that show no class with 2048 pixels: 000000000008.jpg\n" in output
     assert f"82 left out, each with its reason: left_out in {tmp_path / 'out' / 'episodes.json'}\n" in output
     assert "\n82 left out, each with its reason" in icvos("info", tmp_path / "out").output
 

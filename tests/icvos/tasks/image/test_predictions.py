@@ -78,7 +78,7 @@ def test_lines_are_read_back(tmp_path: Path) -> None:
         (b'{"episode": 0, "class": 1, "mask": {"size": [1e999, 2], "counts": "0"}}', "unreadable", "mask.size[0]"),
         (b'{"episode": 0, "class": 1, "mask": {"size": [52], "counts": "0"}}', "unreadable", "no size [height, width]"),
         (b'{"episode": 0, "class": 2, "mask": RIGHT}', "class", "asks for class 1"),
-        (b'{"episode": 0, "class": 1, "mask": {"size": [99999, 99999], "counts": "0"}}', "size", "99999 x 99999"),
+        (b'{"episode": 0, "class": 1, "mask": {"size": [99999, 99999], "counts": "0"}}', "size", "99999x99999"),
         (b'{"episode": 12345678901234567890, "class": 1, "mask": RIGHT}', "extra-episode", "has episodes 0..9"),
         (b'{"episode": 0, "class": 1, "mask": {"size": [52, 80]}}', "unreadable", "mask.counts is missing"),
         (b'{"episode": 0, "class": 1, "mask": {"size": [52, 80], "counts": "11"}}', "unreadable", "not a COCO RLE"),

@@ -221,7 +221,7 @@ def test_own_support_must_fit_its_mask(tmp_path: Path) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
     write_binary(tmp_path / "small.png", np.ones((5, 8), dtype=bool))
     write_binary(tmp_path / "empty.png", np.zeros((6, 8), dtype=bool))
-    for mask, message in (("small.png", "mask is"), ("empty.png", "no pixel is set")):
+    for mask, message in (("small.png", "mask of 8x5 pixels, a.png is 8x6"), ("empty.png", "no pixel is set")):
         with pytest.raises(Exception, match=message):
             support_of_files(tmp_path / "a.png", tmp_path / mask)
 

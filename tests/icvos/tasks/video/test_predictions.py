@@ -174,7 +174,7 @@ FAULTS: list[tuple[Callable[[Path], None], str, str, str, str]] = [
     (rename_class, "misnamed-class", "error", "lvos_cats/cat", "rename it to 16"),
     (rename_frame, "misnamed-frame", "error", "davis_dog/17/3.png", "rename it to 00003"),
     (other_suffix, "misnamed-frame", "error", "davis_dog/17/00003.jpg", "rename it to 00003"),
-    (other_size, "size", "error", "davis_dog/17/00003.png", "40 x 30, the video is 30 x 40"),
+    (other_size, "size", "error", "davis_dog/17/00003.png", "30x40 pixels, the video is 40x30"),
     (colours, "mode", "error", "davis_dog/17/00003.png", "mode RGB"),
     (truncated, "unreadable", "error", "davis_dog/17/00003.png", "write the file again"),
     (not_an_image, "unreadable", "error", "davis_dog/17/00003.png", "write the file again"),

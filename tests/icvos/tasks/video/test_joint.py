@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "persam": SMALL | {"sam": "sam2-nano", "sam2": "affinity"},
 }
 
+FEW = ("lite", "oracle")
+
 
 def asked(method: str, **others: Any) -> RunOptions:
     return RunOptions(method, METHODS[method], protocols=(NATIVE,), parts=(0,), **others)
@@ -39,8 +42,8 @@ def masks(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in sorted(run.rglob("*.png"))}
 
 
-def together_in(benchmark: Benchmark, out: Path, **others: Any) -> dict[str, Any]:
-    runs = {out / method: asked(method, **others) for method in METHODS}
+def together_in(benchmark: Benchmark, out: Path, methods: Sequence[str] = FEW, **others: Any) -> dict[str, Any]:
+    runs = {out / method: asked(method, **others) for method in methods}
     found = run_all(benchmark, benchmark.select(VIDEOS), runs, None)
     return {path.name: outcome for path, outcome in found.items()}
 
@@ -64,7 +67,7 @@ def test_masks_and_records_are_those_of_every_run_by_itself(
 
     counted(AffinityPropagator)
     counted(Sam2Propagator)
-    assert together_in(benchmark, tmp_path) == dict.fromkeys(METHODS, (0,))
+    assert together_in(benchmark, tmp_path, tuple(METHODS)) == dict.fromkeys(METHODS, (0,))
     videos = {clip.video.name: len(clip.video.frames) for clip in benchmark.select(VIDEOS)}
     assert seen["AffinityPropagator"] == sum(videos.values())  # by three methods
     clips = len(benchmark.select(VIDEOS))
@@ -86,7 +89,7 @@ def test_a_run_that_was_stopped_goes_on_beside_others(benchmark: Benchmark, alon
     kept = {name: (tmp_path / "lite" / name).stat().st_mtime_ns for name in masks(tmp_path / "lite")}
     together_in(benchmark, tmp_path)
     assert {name: (tmp_path / "lite" / name).stat().st_mtime_ns for name in kept} == kept
-    for method in METHODS:
+    for method in FEW:
         assert masks(tmp_path / method) == masks(alone / method)
 
 
@@ -102,14 +105,13 @@ def test_what_ends_one_run_ends_no_other(
         return real(method, supports, frames, asked)
 
     monkeypatch.setattr(together, "masks_of", failing)
-    found = together_in(benchmark, tmp_path)
+    found = together_in(benchmark, tmp_path, ("lite", "oracle", "persam"))
     assert isinstance(found["oracle"], IcvosError)
     assert "holds a run with method 'lite', not 'oracle'" in str(found["oracle"])
     assert isinstance(found["persam"], IcvosError)
     assert "gave up" in str(found["persam"])
-    for method in ("lite", "memory"):
-        assert found[method] == (0,)
-        assert masks(tmp_path / method) == masks(alone / method)
+    assert found["lite"] == (0,)
+    assert masks(tmp_path / "lite") == masks(alone / "lite")
     assert masks(tmp_path / "persam").items() < masks(alone / "persam").items()
 
 
@@ -118,7 +120,7 @@ def test_shards_make_the_runs_side_by_side(benchmark: Benchmark, alone: Path, tm
 
     for number in (1, 2):
         together_in(benchmark, tmp_path, shard=read_shard(f"{number}/2"))
-    for method in METHODS:
+    for method in FEW:
         assert masks(tmp_path / method) == masks(alone / method)
 
 

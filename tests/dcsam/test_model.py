@@ -50,7 +50,7 @@ def test_recorded_image(tmp_path: Path) -> None:
     )
     method, shown = DCSAM(settings), support(case, tmp_path)
     image = parity.image(case["inputs"]["query_img"]["seed"], 512, 512)
-    found = method.find([shown], torch.from_numpy(parity.normalise(image)), method.sam())
+    found = method.find(method.see([shown], method.sam()), torch.from_numpy(parity.normalise(image)), method.sam())
     labels = [label.detach() for label in method.sam().labels]
     with torch.inference_mode():
         low = method.sam().logits(found.query, found.tokens)

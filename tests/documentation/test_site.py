@@ -59,6 +59,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(request: pytest.FixtureRequest, browser: "Browser") -> "Iterator[Page]":
     width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_navigation_timeout(180_000)  # beside other tests a page may take its time
     yield context.new_page()
     context.close()
 

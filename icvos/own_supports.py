@@ -51,13 +51,12 @@ def mask_places(supports: Mapping[str, Pairs], out: Path) -> list[Path]:
 @contextlib.contextmanager
 def removed_on_failure(places: Sequence[Path]) -> Iterator[None]:
     """What was not at ``places`` before is removed again where the inside raises: nothing refused leaves masks."""
-    absent = [place for place in places if not place.exists()]
-    try:
+    with contextlib.ExitStack() as stack:
+        for place in places:
+            if not place.exists():
+                stack.callback(place.unlink, missing_ok=True)
         yield
-    except BaseException:
-        for place in absent:
-            place.unlink(missing_ok=True)
-        raise
+        stack.pop_all()
 
 
 def files_of(

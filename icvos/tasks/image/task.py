@@ -74,7 +74,7 @@ class ImageTask:
         """``fold0``, ``fold1``, ..."""
         return frozenset(fold_names(self.benchmark))
 
-    def covered(self, folder: Path) -> int:  # noqa: ARG002
+    def covered(self, folder: Path) -> int:  # noqa: ARG002  # images are in episodes, not in clips
         """None: there are no clips."""
         return 0
 
@@ -108,7 +108,9 @@ class ImageTask:
         """Refused: workers of a pool make videos, and there is no frame that methods could share."""
         from icvos.tasks.image.predict import for_videos
 
-        raise for_videos(pool or "--together")
+        if pool is None:
+            raise IcvosError("--together: is for videos, whose frames methods share; leave it out")
+        raise for_videos(pool)
 
     def check(self, folder: Path, protocol: Protocol, watch: Watch) -> list[Fault]:  # noqa: ARG002  # any size counts
         """Every fault of a run."""

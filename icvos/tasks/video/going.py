@@ -176,7 +176,7 @@ class Going:
             self.start(done, self.total)
 
 
-def together_failed(errors: Sequence[IcvosError]) -> IcvosError:
+def several_failed(errors: Sequence[IcvosError]) -> IcvosError:
     """One error for several clips that failed."""
     more = f" (and {len(errors) - 1} more failed)" if len(errors) > 1 else ""
     return IcvosError(f"{errors[0]}{more}")

@@ -15,7 +15,7 @@ from icvos.errors import IcvosError, stoppable
 from icvos.sharing import networks_in_common
 from icvos.tasks.runs import Outcome, RunOptions, claim, require_supports_taken
 from icvos.tasks.video.benchmark import Benchmark, Clip
-from icvos.tasks.video.going import WAIT_S, Going, Job, LostError, together_failed, told
+from icvos.tasks.video.going import WAIT_S, Going, Job, LostError, several_failed, told
 from icvos.tasks.video.opening import draws_of, load_maker, made_by, opened
 from icvos.tasks.video.together import Followed, Made, Maker, Work, follow
 
@@ -69,43 +69,32 @@ def run_together(
 
     ``start`` and ``advance`` are told of the masks of all runs together.
     """
-    with networks_in_common():
-        return _together(benchmark, clips, runs, start, advance)
-
-
-def _together(
-    benchmark: Benchmark,
-    clips: Sequence[Clip],
-    runs: Mapping[Path, RunOptions],
-    start: Callable[[int, int], None],
-    advance: Callable[[RunOptions, Clip, int], None],
-) -> dict[Path, Outcome]:
     outcomes: dict[Path, Outcome] = {}
     made: dict[Path, _Run] = {}
-    for out, options in runs.items():
-        try:
-            require_supports_taken(options, draws=True)
-            maker = load_maker(benchmark, out, options)
-            draws = draws_of(benchmark, clips, options)
-            claim(out, "draw", options.overwrite)
-            made[out] = _Run(options, maker, draws)
-        except IcvosError as error:
-            outcomes[out] = error
 
     def how_far() -> str:
         done = sum(run.going.done for run in made.values() if run.going is not None)
         return told(done, sum(len(clips) * len(run.draws) for run in made.values()))
 
-    with contextlib.ExitStack() as stack:
-        for run in made.values():
-            stack.callback(run.close)
+    with networks_in_common(), contextlib.ExitStack() as stack:
+        for out, options in runs.items():
+            try:
+                require_supports_taken(options, draws=True)
+                maker = load_maker(benchmark, out, options)
+                draws = draws_of(benchmark, clips, options)
+                claim(out, "draw", options.overwrite)
+            except IcvosError as error:
+                outcomes[out] = error
+                continue
+            made[out] = _Run(options, maker, draws)
+            stack.callback(made[out].close)
         stack.enter_context(stoppable(how_far))
         for out, run in made.items():
             with _ending(run):
                 _open(benchmark, clips, out, run, made, start, advance)
         _make_all([run for run in made.values() if run.outcome is None])
-    ended = {out: run.outcome for out, run in made.items() if run.outcome is not None}
-    return {out: outcomes[out] if out in outcomes else ended[out] for out in runs}
+    outcomes |= {out: run.outcome for out, run in made.items() if run.outcome is not None}
+    return {out: outcomes[out] for out in runs}
 
 
 def _open(
@@ -146,7 +135,7 @@ def _make_all(runs: Sequence[_Run]) -> None:
             time.sleep(WAIT_S)
     for run in runs:
         if run.outcome is None:
-            run.end(together_failed(run.failed) if run.failed else run.draws)
+            run.end(several_failed(run.failed) if run.failed else run.draws)
 
 
 @dataclass(frozen=True, slots=True)

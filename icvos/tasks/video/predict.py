@@ -18,7 +18,7 @@ from icvos.errors import IcvosError
 from icvos.tasks.pool import Pool
 from icvos.tasks.runs import Outcome, RunOptions, claim, require_supports_taken
 from icvos.tasks.video.benchmark import Benchmark, Clip
-from icvos.tasks.video.going import WAIT_S, Going, Job, LostError, together_failed
+from icvos.tasks.video.going import WAIT_S, Going, Job, LostError, several_failed
 from icvos.tasks.video.opening import draws_of, load_maker, made_by, opened
 from icvos.tasks.video.together import Made, Maker
 
@@ -98,7 +98,7 @@ def _make_all(going: Going, maker: Maker) -> bool:
         if left and shard is None:
             time.sleep(WAIT_S)
     if failed:
-        raise together_failed(failed)
+        raise several_failed(failed)
     return True
 
 

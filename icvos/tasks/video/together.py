@@ -94,36 +94,10 @@ class Maker:
         """
         for group in groups(items, self.shares):
             try:
-                yield from predict_group(self.benchmark, self.method, group, self.options, self.out, ready)
+                for _, news in follow([Followed(self, group, ready)]):
+                    yield news
             except IcvosError as error:
                 yield Made((), [(item, error) for item in group])
-
-
-def predict_group(
-    benchmark: Benchmark,
-    method: AnyMethod,
-    group: Sequence[Work],
-    options: RunOptions,
-    scratch: Path,
-    ready: Callable[[], None] = lambda: None,
-) -> Iterator[Clip | Made]:
-    """Predict one of `groups`, and put the folders in place; a clip that fails does not keep the others from it.
-
-    Args:
-        benchmark: What is predicted.
-        method: The method.
-        group: Clips of one video.
-        options: How it is run.
-        scratch: The run folder, below which clips are made.
-        ready: Is called before a folder is put in place; what it raises keeps that from it, and ends the group.
-
-    Yields:
-        The clip of every mask as it is made, and in the end what came of the group.
-
-    Raises `IcvosError` for a frame that cannot be read.
-    """
-    for _, news in follow([Followed(Maker(benchmark, method, options, scratch), group, ready)]):
-        yield news
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +107,7 @@ class Followed:
     Args:
         maker: Makes them.
         group: The clips, one of `groups`.
-        ready: As of `predict_group`.
+        ready: Is called before a folder is put in place; what it raises keeps that from it, and ends the pass.
     """
 
     maker: Maker
@@ -144,7 +118,8 @@ class Followed:
 def follow(asked_for: Sequence[Followed]) -> Iterator[tuple[int, Clip | Made]]:
     """Make clips of one video by one method or several in one pass over its frames, each of which is read once.
 
-    All are given the same arrays, so that what several see of a frame by the same network is computed once.
+    Their folders are put in place at its end; a clip that fails does not keep the others from it. All are given the
+    same arrays, so that what several see of a frame by the same network is computed once.
 
     Args:
         asked_for: The clips of each method, all of the same video and as many frames. Of several methods, each has

@@ -150,7 +150,7 @@ ADVANCE = "icvos.commands.progress:Bars.advance"
 @pytest.mark.parametrize(
     ("name", "place", "line"),
     [
-        ("eval", "icvos.tasks.video.together:predict_group", "{first_two} of {clips} clips are done; {again} to go on"),
+        ("eval", "icvos.tasks.video.together:follow", "{first_two} of {clips} clips are done; {again} to go on"),
         ("eval images", "icvos.tasks.image.predict:_predict", "2 of 32 episodes are done; {again} to go on"),
         ("build", "curation.video.build:make_class", "2 of {classes} supports are made; {again} to go on"),
         ("build videos", "curation.video.build:make_video", "2 of {videos} videos are made; {again} to go on"),

@@ -13,27 +13,15 @@ from icvos.notices import notice
 from icvos.tasks.farm import RayFarm
 from icvos.tasks.pool import Pool
 from icvos.workers import run_jobs
-from tests import ROOT
 from tests.conftest import World, icvos
+from tests.icvos.tasks.local_ray import local_ray
 
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
     """A Ray of two processors on this machine."""
-    found = pytest.importorskip("ray", reason="ray is not installed: pip install 'icvos[cluster]'")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        found.init(
-            "local",
-            num_cpus=2,
-            include_dashboard=False,
-            object_store_memory=80 << 20,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
-    yield found
-    found.shutdown()
+    with local_ray(2) as found:
+        yield found
 
 
 def weighed(job: tuple[Path, int]) -> tuple[int, int]:

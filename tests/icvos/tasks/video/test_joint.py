@@ -17,7 +17,7 @@ from icvos.tasks.runs import RunOptions
 from icvos.tasks.video import together
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.predict import run, run_all
-from tests.conftest import icvos
+from tests.conftest import World, icvos
 
 pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
@@ -152,3 +152,13 @@ def test_where_there_is_nothing_to_share_it_is_refused(
     words = ("eval", "--method", "lite", *more, "--together", "--benchmark", built, "--out", tmp_path / "runs")
     assert message in icvos(*words, status=2).stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_on_images_there_is_nothing_to_share(world: World, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    icvos("episodes", "all-coco", "--coco", world.root / "coco", "--episodes", 8, "--out", images)
+    words = ("eval", "--method", "lite", "--method", "insid3", "--set", "insid3.backbone=efficientnet-lite0")
+    small = ("--set", "insid3.directions=100", "--set", "insid3.sam2=affinity")
+    said = icvos(*words, *small, "--together", "--benchmark", images, "--out", tmp_path / "runs", status=2).stderr
+    assert "--together: is for videos, whose frames methods share; leave it out" in said
+    assert not list(tmp_path.glob("runs/*"))

@@ -136,7 +136,7 @@ def test_an_unfinished_run_is_scored_on_purpose(
     built: Path, oracle_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, made = tmp_path / "run", list[int]()
-    real = together.predict_group
+    real = together.follow
 
     def stopped(*arguments: Any) -> Any:
         if len(made) == 1:
@@ -144,7 +144,7 @@ def test_an_unfinished_run_is_scored_on_purpose(
         made.append(1)
         return real(*arguments)
 
-    monkeypatch.setattr(together, "predict_group", stopped)
+    monkeypatch.setattr(together, "follow", stopped)
     icvos(*ORACLE, "--benchmark", built, "--out", out, status=130)
     found = icvos("score", out, "--benchmark", built, status=2)
     assert "score those that are there by --clips-there" in found.stderr

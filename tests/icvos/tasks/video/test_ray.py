@@ -21,6 +21,7 @@ from icvos.tasks.video import driver
 from icvos.tasks.video.benchmark import Benchmark
 from tests import ROOT
 from tests.conftest import icvos
+from tests.icvos.tasks.local_ray import local_ray
 from tests.icvos.tasks.video.gated import POINTS, write_package
 from tests.icvos.tasks.video.test_sharing import contents
 
@@ -41,24 +42,10 @@ def signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ray(tmp_path_factory: pytest.TempPathFactory, signs: Path) -> Iterator[Any]:
     """A Ray of three processors on this machine, whose workers know the method by an entry point, as of a package."""
-    found = pytest.importorskip("ray", reason="ray is not installed: pip install 'icvos[cluster]'")
     package = tmp_path_factory.mktemp("package")
     write_package(package)
-    places = [str(ROOT), str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
-    variables = {"PYTHONPATH": os.pathsep.join(places), "SIGNS": str(signs), "RAY_USAGE_STATS_ENABLED": "0"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        found.init(
-            "local",
-            num_cpus=3,
-            include_dashboard=False,
-            object_store_memory=80 << 20,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
-    yield found
-    found.shutdown()
+    with local_ray(3, package, SIGNS=str(signs)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from icvos.tasks.runs import RunOptions
 from icvos.tasks.video import together
 from icvos.tasks.video.benchmark import Benchmark
 from icvos.tasks.video.predict import run
-from icvos.tasks.video.together import Made, Work, groups, predict_group
+from icvos.tasks.video.together import Followed, Made, Maker, Work, follow, groups
 
 torch = pytest.importorskip("torch", reason="the methods need torch: pip install 'icvos[models]'")
 
@@ -257,11 +257,16 @@ def work(benchmark: Benchmark, out: Path) -> list[Work]:
     ]
 
 
+def followed(benchmark: Benchmark, method: Bright, items: Sequence[Work], out: Path) -> list[Any]:
+    maker = Maker(benchmark, method, RunOptions("m"), out)
+    return [news for _, news in follow([Followed(maker, items, lambda: None)])]
+
+
 def test_a_method_that_shares_nothing_runs_every_clip_by_itself(benchmark: Benchmark, tmp_path: Path) -> None:
     items = work(benchmark, tmp_path)
     assert groups(items, shares=False) == [[item] for item in items]
     assert groups(items, shares=True) == [items]
-    *heard, made = predict_group(benchmark, Bright(), items[:1], RunOptions("bright"), tmp_path)
+    *heard, made = followed(benchmark, Bright(), items[:1], tmp_path)
     assert isinstance(made, Made)
     assert made.error is None
     (item, one) = made.clips[0]
@@ -282,7 +287,7 @@ def test_siblings_that_break_a_promise_are_refused(
 ) -> None:
     def predict() -> None:
         items = work(benchmark, tmp_path)
-        *_, made = predict_group(benchmark, method, items, RunOptions("m"), tmp_path)
+        *_, made = followed(benchmark, method, items, tmp_path)
         assert isinstance(made, Made)
         assert not made.clips
         assert made.error is not None
